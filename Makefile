@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every folder of sources becomes one static library; the includes of a folder may only point
+# downwards (vmm -> net -> coherence; tests/unit/layering.sh holds this).
+#
+#   make            the monitor and its tools            make unit     the fast tests (a minute)
+#   make check      every test                           make bench    measurements
+#   make demo       boot a guest across two hosts        make install  DESTDIR= PREFIX=
+#   SAN=address,undefined | SAN=thread                   CC=clang
+
+CC       ?= cc
+CXX      ?= c++
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+HOSTS    ?= 2
+V        ?= 0
+SAN      ?=
+empty    :=
+space    := $(empty) $(empty)
+comma    := ,
+O        ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
+OPT      := -O2 -g -fno-strict-aliasing -fstack-protector-strong
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+PKGS     := liburing libsodium jansson
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+VERSION  := 0.1.0
+CPPFLAGS_ALL = -I. -I$(O)/gen -D_GNU_SOURCE -DPANDO_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   = -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) -pthread $(CFLAGS)
+CXXFLAGS_ALL = -std=gnu++17 -Wall -Wextra $(OPT) $(SANFLAGS) -pthread $(CXXFLAGS)
+LDFLAGS_ALL  = $(SANFLAGS) -pthread $(LDFLAGS)
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2)
+endif
+
+# ---- libraries: name -> folders -----------------------------------------------------------------
+LIBS := cli ctl dist machine acpi boot dev hv mem conf chip net coherence
+dirs_coherence := coherence coherence/base
+dirs_net       := net
+$(foreach m,cli ctl dist machine acpi boot dev hv mem conf chip,$(eval dirs_$(m) := vmm/$(m)))
+srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
+lib_of  = $(O)/lib/lib$(1).a
+
+.PHONY: all lib unit check demo bench install clean deps docs testbed FORCE
+.SECONDARY:
+all: $(O)/pando
+
+define LIB_RULE
+objs_$(1) := $$(patsubst %.c,$(O)/obj/%.o,$$(call srcs_of,$(1)))
+$$(call lib_of,$(1)): $$(objs_$(1))
+	@mkdir -p $$(@D); rm -f $$@
+	$(Q)ar rcs $$@ $$^
+endef
+$(foreach m,$(LIBS),$(eval $(call LIB_RULE,$(m))))
+lib: $(foreach m,$(LIBS),$(call lib_of,$(m)))
+
+# Flags are an input too: objects are rebuilt when they change.
+FLAGS_NOW := $(CC) $(CFLAGS_ALL) $(CPPFLAGS)
+$(O)/flags: FORCE
+	@mkdir -p $(O); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+
+$(O)/obj/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(O)/obj/%.o: %.cc $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) $(CPPFLAGS_ALL) $(CXXFLAGS_ALL) -MMD -MP -c $< -o $@
+
+all_libs := $(foreach m,$(LIBS),$(call lib_of,$(m)))
+$(O)/pando: $(O)/obj/vmm/main.o $(all_libs)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(all_libs) -Wl,--end-group $(PKG_LIBS)
+
+# ---- tests: tests/unit/<lib>/*_test.cc make the program unit-<lib> ------------------------------
+UNIT_MODS := $(notdir $(patsubst %/,%,$(wildcard tests/unit/*/)))
+unit_bins := $(foreach m,$(UNIT_MODS),$(O)/tests/unit-$(m))
+define UNIT_RULE
+$(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $(all_libs)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$(Q)$$(CXX) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(all_libs) -Wl,--end-group -lgtest -lgtest_main $$(PKG_LIBS)
+endef
+$(foreach m,$(UNIT_MODS),$(eval $(call UNIT_RULE,$(m))))
+
+# each part adds its own programs and targets here
+include $(sort $(wildcard */rules.mk tests/*/rules.mk vmm/*/rules.mk))
+
+deps:
+	@sh tests/support/install-deps.sh
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf build build-*

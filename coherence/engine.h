@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The coherence engine: one per host, a pure state machine.
+ *
+ * An event goes in, effects come out. The engine makes no system call, reads no clock, takes no
+ * lock, logs nothing, and allocates nothing after coh_engine_init(). Page bytes never enter it: it
+ * names pages, the caller moves their bytes. The same object code runs in the daemon, in the
+ * simulator and in the model checker.
+ *
+ * Protocol (docs/PROTOCOL.md): each page has a home host, fixed by address range. The home keeps the
+ * directory entry (owner, sharers, busy, bounded queue) and runs one transaction per page at a time.
+ * At any instant a page has one writer, or any number of readers one of which is its owner.
+ *   read miss   requester -> home -> owner -> requester (data); the owner keeps ownership, read-only
+ *   write miss  home -> owner: give data and ownership to requester; home -> sharers: invalidate;
+ *               sharers acknowledge to the requester, which counts
+ *   upgrade     a sharer (or the read-only owner) becomes the writer; no data crosses
+ *   untouched   a page no host ever wrote has no data: it is granted as zeroes
+ *   eviction    a host over its quota asks the home to take a page back (a hint); the home then runs
+ *               an ordinary write transaction for itself. Non-owned read copies are dropped silently.
+ * The requester closes each transaction with a DONE to the home.
+ */
+#ifndef COHERENCE_ENGINE_H
+#define COHERENCE_ENGINE_H
+
+#include "coherence/base/types.h"
+
+#define COH_HOMES_MAX 256u      // home ranges in one configuration
+#define COH_FX_MAX 1024u        // effects of one step (an engine that needs more defers work to a tick)
+#define COH_ZERO_RUN_MAX 512u   // pages of one INSTALL_ZERO effect
+
+enum coh_access { COH_READ = 0, COH_WRITE = 1 };
+enum coh_rights { COH_NONE = 0, COH_RO = 1, COH_RW = 2 };
+
+struct coh_home_range {
+	page_idx first;
+	uint64_t pages;
+	host_id host;
+};
+
+struct coh_config {
+	host_id self;
+	unsigned hosts;
+	uint64_t pages; // pages of the whole guest
+	struct coh_home_range homes[COH_HOMES_MAX];
+	unsigned homes_n;
+	uint64_t hold_ns;      // a page just received is not surrendered before this time passed
+	uint64_t hold_max_ns;  // the adaptive hold never exceeds this
+	uint64_t quota_pages;  // resident pages wanted at most on this host (0: no limit)
+	unsigned requests_max; // own requests in flight at most (power of two)
+	unsigned queue_max;    // requests queued at this home, all pages together
+	unsigned prefetch_max; // pages requested ahead of a sequential read stream (0: off)
+	unsigned zero_run;     // untouched local pages granted at once, 1 .. COH_ZERO_RUN_MAX
+	uint32_t epoch;        // messages of another epoch are counted and ignored
+};
+
+/* What crosses between engines. The kinds are listed once, in coherence/coh_msg.def. */
+enum coh_msg_kind {
+#define COH_MSG(name, text) COH_MSG_##name,
+#include "coherence/coh_msg.def"
+#undef COH_MSG
+	COH_MSG_KINDS
+};
+
+#define COH_MSGF_DATA 1u // PAGE_BYTES of page data travel with the message
+#define COH_MSGF_ZERO 2u // the page is all zeroes: no data travels
+
+struct coh_msg {
+	uint8_t kind;      // enum coh_msg_kind
+	uint8_t flags;     // COH_MSGF_*
+	host_id requester; // the host the transaction is for
+	uint8_t rights;    // enum coh_rights asked or granted
+	uint16_t acks;     // acknowledgements the requester must collect
+	uint16_t spare;    // 0
+	uint32_t epoch;
+	uint64_t txn; // the requester's transaction number, never reused
+	page_idx page;
+};
+
+enum coh_event_kind {
+	COH_EV_FAULT, // a local access needs .page with .access
+	COH_EV_MSG,   // .msg arrived from host .from (if COH_MSGF_DATA, the caller holds its bytes)
+	COH_EV_TICK,  // the deadline last returned by coh_engine_deadline() has passed
+	COH_EV_RAN,   // the access that waited for .page has made progress: its hold may end early
+};
+
+struct coh_event {
+	enum coh_event_kind kind;
+	uint64_t now_ns; // monotonic; never goes back
+	page_idx page;
+	enum coh_access access;
+	host_id from;
+	struct coh_msg msg;
+};
+
+/*
+ * Effects must be carried out in order. INSTALL effects with data always refer to the bytes of the
+ * message of the current event.
+ */
+enum coh_fx_kind {
+	COH_FX_SEND,         // send .msg to .to; if COH_MSGF_DATA, with the local bytes of .page, which
+			     // is resident and not writable now. The caller may find the page all
+			     // zeroes and turn COH_MSGF_DATA into COH_MSGF_ZERO.
+	COH_FX_INSTALL,      // place the event's bytes at .page with .rights, wake whoever waits
+	COH_FX_INSTALL_ZERO, // place zeroes at .pages pages from .page with .rights, wake
+	COH_FX_PROTECT,      // make .page read-only
+	COH_FX_UNPROTECT,    // make .page writable, wake
+	COH_FX_DROP,         // forget .page
+	COH_FX_WAKE,         // .page already has the rights: wake whoever waits
+	COH_FX_PEER_FAULT,   // host .to broke the protocol (.reason): fence it
+};
+
+struct coh_fx {
+	enum coh_fx_kind kind;
+	host_id to;
+	enum coh_rights rights;
+	page_idx page;
+	uint32_t pages;
+	struct coh_msg msg;
+	const char *reason; // static text
+};
+
+struct coh_fx_list {
+	unsigned n;
+	struct coh_fx v[COH_FX_MAX];
+};
+
+/* Counters; each only grows, except the levels at the end. */
+struct coh_stats {
+	uint64_t faults_read, faults_write, faults_upgrade; // by what they needed
+	uint64_t faults_spurious;                           // already had the rights
+	uint64_t faults_local;                              // resolved without a message
+	uint64_t pages_in, pages_out, zero_in, zero_out;    // page grants received / given
+	uint64_t upgrades, invalidations_in, invalidations_out;
+	uint64_t downgrades, evict_hints, drops_silent, prefetches, prefetch_hits;
+	uint64_t holds, stale_msgs, queue_full, bad_msgs;
+	uint64_t msgs_in[32], msgs_out[32]; // by enum coh_msg_kind
+	uint64_t resident, owned, resident_max; // levels: pages
+};
+
+struct coh_engine;
+
+/* Bytes an engine needs for this configuration, or 0 if the configuration is not valid. */
+size_t coh_engine_bytes(const struct coh_config *cfg);
+
+/*
+ * Builds an engine in mem (coh_engine_bytes() bytes, 64-byte aligned, zero-filled, owned by the
+ * caller; releasing it ends the engine). Returns the engine. Not thread-safe: one caller at a time.
+ */
+struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg);
+
+/* Why a configuration is not valid: static text, or NULL if it is valid. */
+const char *coh_config_error(const struct coh_config *cfg);
+
+/*
+ * One step. fx->n is set to the number of effects (it may be 0). A message that makes no sense is
+ * counted, never trusted: the effect COH_FX_PEER_FAULT says so.
+ */
+void coh_engine_step(struct coh_engine *e, const struct coh_event *ev, struct coh_fx_list *fx);
+
+/* When the engine wants a COH_EV_TICK: absolute nanoseconds, or UINT64_MAX for never. */
+uint64_t coh_engine_deadline(const struct coh_engine *e);
+
+/* The rights this host has on page now. */
+enum coh_rights coh_engine_rights(const struct coh_engine *e, page_idx page);
+
+/* Whether an own request for the page is under way. */
+bool coh_engine_pending(const struct coh_engine *e, page_idx page);
+
+host_id coh_engine_home(const struct coh_engine *e, page_idx page);
+const struct coh_stats *coh_engine_stats(const struct coh_engine *e);
+
+/* Bytes of engine metadata for each page of the guest, averaged over this host. */
+double coh_engine_bytes_per_page(const struct coh_engine *e);
+
+const char *coh_msg_name(unsigned kind);
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sessions: listen, connect, and prove knowledge of the cluster key to each other before any message is
+ * parsed. Blocking calls with deadlines, made from start-up code or from a listener thread of its own.
+ *
+ * Handshake (docs/WIRE.md): fixed-size records; both sides send a nonce, a role and a version, then a
+ * keyed hash over both nonces and roles (libsodium crypto_auth). A side that does not know the key
+ * learns nothing and is closed.
+ */
+#ifndef NET_SESSION_H
+#define NET_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SESSION_KEY_BYTES 32u
+#define SESSION_TIMEOUT_MS 3000u
+
+enum session_role {
+	SESSION_PEER = 1,    // another host of the cluster; arg = its host number
+	SESSION_CONTROL = 2, // `pando run`: brings the machine up
+};
+
+struct session_key {
+	uint8_t bytes[SESSION_KEY_BYTES];
+};
+
+struct session_hello {
+	uint8_t role; // enum session_role
+	uint32_t arg; // SESSION_PEER: the caller's host number
+	uint32_t epoch;
+};
+
+/* Splits "host:port", "[v6]:port" or ":port". Returns 0, or -EINVAL. */
+int session_parse_address(const char *text, char *host, size_t host_cap, char *port, size_t port_cap);
+
+/* Listens on address. Returns a descriptor (close-on-exec), or a negative errno; *why says more. */
+int session_listen(const char *address, const char **why);
+
+/*
+ * Connects within timeout_ms and shakes hands as hello. Returns a descriptor (TCP_NODELAY, close-on-exec),
+ * or -ETIMEDOUT, -ECONNREFUSED, -EACCES (the other side does not know the key), -EPROTO; *why says more.
+ */
+int session_connect(const char *address, const struct session_key *key,
+		    const struct session_hello *hello, unsigned timeout_ms, const char **why);
+
+/*
+ * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.
+ * Returns 0 (fd stays open), -EACCES, -EPROTO, -ETIMEDOUT (fd is closed).
+ */
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello,
+		   unsigned timeout_ms);
+
+/* Reads a key file: 64 hex digits or 32 raw bytes, mode 0600 or stricter. Returns 0 or a negative errno. */
+int session_key_read(const char *path, struct session_key *out, const char **why);
+int session_key_write_new(const char *path); // creates it with fresh randomness, 0600; -EEXIST
+void session_key_random(struct session_key *out);
+
+#endif

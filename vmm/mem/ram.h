@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The mapping of the whole guest RAM in one host's monitor: anonymous, reserved but not populated, 2 MiB
+ * aligned, never inherited by children. Page index p is at ram->base + p * PAGE_BYTES (the hole takes no room).
+ */
+#ifndef VMM_MEM_RAM_H
+#define VMM_MEM_RAM_H
+
+#include "vmm/mem/layout.h"
+
+struct ram {
+	uint8_t *base;
+	uint64_t bytes;
+};
+
+int ram_map(struct ram *r, uint64_t bytes); // 0 or negative errno
+void ram_unmap(struct ram *r);
+
+/*
+ * Guest memory [gpa, gpa+len) as a pointer, or NULL unless all of it is RAM and contiguous in the mapping.
+ * Touching it may fault to the pager, so the pager's own thread must never do so.
+ */
+void *ram_at(const struct ram *r, uint64_t gpa, uint64_t len);
+
+#endif

@@ -79,11 +79,22 @@ $(O)/pando: $(O)/obj/vmm/main.o $(all_libs)
 # ---- tests: tests/unit/<lib>/*_test.cc make the program unit-<lib> ------------------------------
 UNIT_MODS := $(notdir $(patsubst %/,%,$(wildcard tests/unit/*/)))
 unit_bins := $(foreach m,$(UNIT_MODS),$(O)/tests/unit-$(m))
+# What a module's tests link: itself and what it may include (all of it where nothing is said).
+needs_coherence := coherence
+needs_net       := net coherence
+needs_conf      := conf
+needs_chip      := chip
+needs_mem       := mem conf
+needs_acpi      := acpi mem conf
+needs_boot      := boot acpi mem conf
+needs_hv        := hv mem conf net coherence
+needs_dev       := dev chip conf net coherence
+unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE
-$(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $(all_libs)
+$(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $$(call unit_libs,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(CXX) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(all_libs) -Wl,--end-group -lgtest -lgtest_main $$(PKG_LIBS)
+	$(Q)$$(CXX) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(call unit_libs,$(1)) -Wl,--end-group -lgtest -lgtest_main $$(PKG_LIBS)
 endef
 $(foreach m,$(UNIT_MODS),$(eval $(call UNIT_RULE,$(m))))
 

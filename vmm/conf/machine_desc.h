@@ -40,6 +40,14 @@ uint32_t desc_vcpus(const struct machine_desc *d);
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu);
 uint32_t desc_first_vcpu(const struct machine_desc *d, host_id h); // index of h's first vCPU
 
+/*
+ * APIC ids follow the topology: host number << bits | number within the host, bits enough for the largest host, so
+ * that each host is a CPU package. desc_vcpu_of_apic() returns false for an id that no vCPU has.
+ */
+unsigned desc_apic_bits(const struct machine_desc *d);
+uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu);
+bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu);
+
 /* Cross-checks. Returns 0, or -EINVAL with a sentence in why that names the value and what was expected. */
 int desc_check(const struct machine_desc *d, char *why, size_t why_cap);
 

@@ -13,6 +13,14 @@
 #define LAYOUT_IOAPIC 0xfec00000ull   // I/O APIC
 #define LAYOUT_LAPIC 0xfee00000ull    // local APIC (x2APIC mode only: nothing answers here)
 
+// Fixed I/O ports (host 0 answers them, except the PM timer, which every host computes from the cluster clock)
+#define LAYOUT_PORT_PM1_EVT 0x600u // ACPI PM1a event block, 4 bytes
+#define LAYOUT_PORT_PM1_CNT 0x604u // ACPI PM1a control, 2 bytes: SLP_TYP 5 is S5
+#define LAYOUT_PORT_PM_TMR 0x608u  // ACPI PM timer, 4 bytes
+#define LAYOUT_PORT_RESET 0xcf9u   // reset register: 6 resets
+#define LAYOUT_PORT_COM1 0x3f8u    // 16550, IRQ 4
+#define LAYOUT_IRQ_SCI 9u
+
 /* A run of RAM with consecutive addresses on one NUMA node. */
 struct layout_range {
 	uint64_t gpa, bytes;

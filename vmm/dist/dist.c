@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/dist/dist.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/dist/dist_priv.h"
+#include "vmm/dist/now.h"
+
+static void on_faults(void *ctx, int fd)
+{
+	struct dist *d = ctx;
+
+	(void)fd;
+	pager_on_faults(&d->pager);
+	dist_check_pager(d);
+}
+
+int dist_create(struct dist **out, const struct machine_desc *desc, host_id self,
+		const struct ram *ram, struct link *link, uint64_t tsc_khz,
+		const struct dist_handler *handler, char *why, size_t why_cap)
+{
+	struct dist *d = calloc(1, sizeof(*d));
+	int r = d ? 0 : -ENOMEM;
+
+	if (r) {
+		snprintf(why, why_cap, "no memory for the distribution layer");
+		return r;
+	}
+	d->desc = desc;
+	d->self = self;
+	d->link = link;
+	d->handler = *handler;
+	outbox_init(&d->outbox);
+	iofwd_init(&d->iofwd);
+	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
+	if (desc->hosts_n > 1) {
+		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
+		if (!r) {
+			d->paging = true;
+			r = link_watch(link, d->pager.uffd.fd, on_faults, d);
+		}
+	}
+	if (r) {
+		dist_destroy(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+void dist_destroy(struct dist *d)
+{
+	dist_cancel(d);
+	dist_release_memory(d);
+	if (d->paging)
+		pager_close(&d->pager);
+	free(d);
+}
+
+void dist_release_memory(struct dist *d)
+{
+	if (!d->paging || d->pager.uffd.fd < 0)
+		return;
+	link_unwatch(d->link, d->pager.uffd.fd);
+	uffd_close(&d->pager.uffd);
+	d->released = true;
+}
+
+void dist_cancel(struct dist *d)
+{
+	outbox_close(&d->outbox);
+	iofwd_cancel(&d->iofwd);
+}
+
+void dist_attach(struct dist *d, struct machine *m)
+{
+	d->machine = m;
+}
+
+void dist_peer_up(struct dist *d, host_id h)
+{
+	peers_up(&d->peers, h, now_ns());
+}
+
+static void lose(struct dist *d, host_id h, const char *reason)
+{
+	if (!d->peers.v[h].up)
+		return;
+	d->peers.v[h].up = false;
+	d->handler.host_lost(d->handler.ctx, h, reason);
+}
+
+void dist_peer_down(struct dist *d, host_id h, const char *reason)
+{
+	lose(d, h, reason);
+}
+
+void dist_check_pager(struct dist *d)
+{
+	host_id broken = d->pager.broken_peer;
+
+	if (broken != HOST_NONE && d->peers.v[broken].up) {
+		link_remove(d->link, broken); // fenced: nothing it sends counts any more
+		lose(d, broken, d->pager.broken_why);
+	}
+	if (d->pager.failed && !d->failure_told) {
+		d->failure_told = true;
+		d->handler.failed(d->handler.ctx, d->pager.failed);
+	}
+}
+
+static void answer_ping(struct dist *d, host_id from, const struct msg_ping *ping, uint64_t received)
+{
+	struct msg m = {.kind = MSG_PONG, .epoch = d->desc->epoch};
+
+	m.u.pong.t_sent = ping->t_sent;
+	m.u.pong.t_received = peers_clock(&d->peers, received);
+	m.u.pong.t_answered = peers_clock(&d->peers, now_tsc());
+	m.u.pong.tsc_khz = d->peers.tsc_khz;
+	link_send(d->link, from, &m);
+	link_flush(d->link);
+}
+
+static void serve_io(struct dist *d, host_id from, const struct msg_io_req *req)
+{
+	struct msg m = {.kind = MSG_IO_REP, .epoch = d->desc->epoch};
+	struct msg_io_req local = *req;
+	bool size_ok = req->size == 1 || req->size == 2 || req->size == 4 || req->size == 8;
+
+	d->io_served++;
+	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space <= 1 &&
+	    req->write <= 1)
+		machine_io_in(d->machine, &local);
+	else
+		d->bad_msgs++;
+	if (!req->id)
+		return;
+	m.u.io_rep.id = req->id;
+	m.u.io_rep.value = req->write ? 0 : local.value;
+	link_send(d->link, from, &m);
+}
+
+void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
+{
+	uint64_t tsc = now_tsc();
+
+	peers_heard(&d->peers, from, now_ns());
+	switch (m->kind) {
+	case MSG_COH:
+		if (d->paging && !d->released) {
+			pager_on_msg(&d->pager, from, m);
+			dist_check_pager(d);
+		}
+		break;
+	case MSG_PING:
+		answer_ping(d, from, &m->u.ping, tsc);
+		break;
+	case MSG_PONG:
+		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
+		break;
+	case MSG_IRQ:
+		d->irqs_in++;
+		if (d->machine)
+			machine_irq_in(d->machine, from, &m->u.irq);
+		break;
+	case MSG_EOI:
+		if (d->machine)
+			machine_eoi_in(d->machine, m->u.eoi.vector);
+		break;
+	case MSG_IO_REQ:
+		serve_io(d, from, &m->u.io_req);
+		break;
+	case MSG_IO_REP:
+		iofwd_answer(&d->iofwd, m->u.io_rep.id, m->u.io_rep.value);
+		break;
+	default: // a control message from a peer: not its business
+		d->bad_msgs++;
+		link_remove(d->link, from);
+		lose(d, from, "sent a message that peers must not send");
+	}
+}
+
+void dist_on_kick(struct dist *d)
+{
+	struct outbox_entry e;
+
+	while (outbox_take(&d->outbox, &e))
+		link_send(d->link, e.to, &e.msg);
+	link_flush(d->link);
+}
+
+static void send_pings(struct dist *d, host_set to)
+{
+	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
+		struct msg m = {.kind = MSG_PING, .epoch = d->desc->epoch};
+
+		if (!(to & host_bit((host_id)h)))
+			continue;
+		m.u.ping.t_sent = peers_clock(&d->peers, now_tsc());
+		link_send(d->link, h, &m);
+		link_flush(d->link);
+	}
+}
+
+void dist_tick(struct dist *d)
+{
+	host_set ping, lost;
+
+	if (d->paging && !d->released) {
+		pager_tick(&d->pager, now_ns());
+		dist_check_pager(d);
+	}
+	peers_tick(&d->peers, now_ns(), &ping, &lost);
+	send_pings(d, ping);
+	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
+		if (lost & host_bit((host_id)h)) {
+			link_remove(d->link, h);
+			lose(d, (host_id)h, "silent for too long");
+		}
+	}
+}
+
+uint64_t dist_deadline(const struct dist *d)
+{
+	uint64_t a = d->paging && !d->released ? pager_deadline(&d->pager) : UINT64_MAX;
+	uint64_t b = peers_deadline(&d->peers);
+
+	return a < b ? a : b;
+}
+
+bool dist_connected(const struct dist *d)
+{
+	return peers_all_up(&d->peers) && peers_clock_ready(&d->peers);
+}
+
+struct machine_clock dist_clock(const struct dist *d)
+{
+	return (struct machine_clock){
+		.tsc_offset = peers_tsc_offset(&d->peers),
+		.tsc_khz = d->peers.tsc_khz,
+		.dilate = d->desc->dilate,
+	};
+}
+
+static bool post(struct dist *d, host_id to, const struct msg *m)
+{
+	if (!outbox_put(&d->outbox, to, m))
+		return false;
+	link_kick(d->link);
+	return true;
+}
+
+void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq)
+{
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	post(d, to, &m);
+}
+
+void dist_eoi(struct dist *d, host_id to, uint8_t vector)
+{
+	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
+
+	post(d, to, &m);
+}
+
+int dist_io(struct dist *d, host_id to, struct msg_io_req *req)
+{
+	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch};
+
+	req->id = iofwd_begin(&d->iofwd);
+	if (!req->id)
+		return -ECANCELED;
+	m.u.io_req = *req;
+	post(d, to, &m); // when closed, the wait is cancelled too
+	uint64_t value = 0;
+	int r = iofwd_wait(&d->iofwd, req->id, &value);
+	if (r == 0 && !req->write)
+		req->value = value;
+	return r;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The distribution layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
+ * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
+ *
+ * One thread, the dist thread, owns the link and calls everything but dist_irq(), dist_eoi() and dist_io(), which any
+ * thread may call.
+ */
+#ifndef VMM_DIST_DIST_H
+#define VMM_DIST_DIST_H
+
+#include <jansson.h>
+
+#include "net/link.h"
+#include "vmm/machine/machine.h"
+
+struct dist;
+
+struct dist_handler {
+	void *ctx;
+	void (*host_lost)(void *ctx, host_id host, const char *reason); // once for each lost host
+	void (*failed)(void *ctx, const char *reason);                  // this host can't go on
+};
+
+/*
+ * Builds the layer for host self; with a single host there is no pager, and RAM is plain memory. desc and ram must
+ * outlive it. Returns 0 or a negative errno with a sentence in why.
+ */
+int dist_create(struct dist **out, const struct machine_desc *desc, host_id self,
+		const struct ram *ram, struct link *link, uint64_t tsc_khz,
+		const struct dist_handler *handler, char *why, size_t why_cap);
+void dist_destroy(struct dist *d);
+
+void dist_attach(struct dist *d, struct machine *m); // where interrupts and I/O go; NULL detaches
+void dist_peer_up(struct dist *d, host_id h);        // its session is on the link as peer number h
+void dist_peer_down(struct dist *d, host_id h, const char *reason);
+void dist_on_msg(struct dist *d, host_id from, const struct msg *m);
+void dist_on_kick(struct dist *d);
+void dist_tick(struct dist *d);
+uint64_t dist_deadline(const struct dist *d);
+
+bool dist_connected(const struct dist *d); // every peer is up and the clock is known
+struct machine_clock dist_clock(const struct dist *d);
+
+/* Ends forwarding: waiting dist_io() calls return -ECANCELED, later ones too. */
+void dist_cancel(struct dist *d);
+/* Closes userfaultfd, so that a thread that waits for a page which will never come goes on. vCPUs must be kicked. */
+void dist_release_memory(struct dist *d);
+
+void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq);
+void dist_eoi(struct dist *d, host_id to, uint8_t vector);
+int dist_io(struct dist *d, host_id to, struct msg_io_req *req);
+
+json_t *dist_stats(const struct dist *d); // new reference
+
+#endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/mem/uffd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Newer than the headers of the baseline distribution; include/uapi/linux/userfaultfd.h of Linux 6.8. */
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1ull << 16)
+struct uffdio_move {
+	__u64 dst, src, len, mode;
+	__s64 move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#endif
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+#define FEATURES_NEEDED UFFD_FEATURE_PAGEFAULT_FLAG_WP
+#define RETRIES_MAX 1000u // EAGAIN of one verb in a row: the address space is changing under us
+
+static int say(char *why, size_t cap, int err, const char *text)
+{
+	snprintf(why, cap, "%s (%s)", text, strerror(-err));
+	return err;
+}
+
+static int open_descriptor(void)
+{
+	int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+	int fd;
+
+	if (dev >= 0) {
+		fd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+		close(dev);
+		if (fd >= 0)
+			return fd;
+	}
+	fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	return fd >= 0 ? fd : -errno;
+}
+
+/* The features are asked for in one call only, so a scratch descriptor probes for them first. */
+static int probe_features(uint64_t *features)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	int fd = open_descriptor();
+
+	if (fd < 0)
+		return fd;
+	int r = ioctl(fd, UFFDIO_API, &api) ? -errno : 0;
+	close(fd);
+	*features = api.features;
+	return r;
+}
+
+static int register_range(int fd, void *base, uint64_t bytes, uint64_t mode)
+{
+	struct uffdio_register reg = {
+		.range = {.start = (uintptr_t)base, .len = bytes},
+		.mode = mode,
+	};
+	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
+}
+
+static void open_staging(struct uffd *u)
+{
+	size_t bytes = (size_t)UFFD_STAGING_PAGES * PAGE_BYTES;
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	if (register_range(u->fd, p, bytes, UFFDIO_REGISTER_MODE_MISSING)) {
+		munmap(p, bytes);
+		return;
+	}
+	u->staging = p;
+	u->can_move = true;
+}
+
+int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	uint64_t features = 0;
+
+	memset(u, 0, sizeof(*u));
+	u->ram = ram;
+	u->fd = -1;
+	int r = probe_features(&features);
+	if (r)
+		return say(why, why_cap, r,
+			   "userfaultfd for kernel-mode faults is not available: run as root, or give "
+			   "access to /dev/userfaultfd, or set vm.unprivileged_userfaultfd=1");
+	if ((features & FEATURES_NEEDED) != FEATURES_NEEDED)
+		return say(why, why_cap, -ENOSYS,
+			   "this kernel's userfaultfd cannot write-protect: Linux 6.1 or newer is needed");
+	u->fd = open_descriptor();
+	if (u->fd < 0)
+		return say(why, why_cap, u->fd, "cannot open userfaultfd");
+	api.features = FEATURES_NEEDED | (features & UFFD_FEATURE_MOVE);
+	r = ioctl(u->fd, UFFDIO_API, &api) ? -errno : 0;
+	/* Rights are kept page by page, so a huge page must never form over them. */
+	if (!r && madvise(ram->base, ram->bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
+		r = -errno;
+	if (!r)
+		r = register_range(u->fd, ram->base, ram->bytes,
+				   UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+	if (r) {
+		uffd_close(u);
+		return say(why, why_cap, r, "cannot register guest RAM with userfaultfd");
+	}
+	if (features & UFFD_FEATURE_MOVE)
+		open_staging(u);
+	return 0;
+}
+
+void uffd_close(struct uffd *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	if (u->staging)
+		munmap(u->staging, (size_t)UFFD_STAGING_PAGES * PAGE_BYTES);
+	u->fd = -1;
+	u->staging = NULL;
+	u->can_move = false;
+}
+
+int uffd_read(struct uffd *u, struct uffd_fault out[UFFD_READ_MAX])
+{
+	struct uffd_msg msgs[UFFD_READ_MAX];
+	ssize_t got = read(u->fd, msgs, sizeof(msgs));
+	int n = 0;
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (size_t i = 0; i < (size_t)got / sizeof(msgs[0]); i++) {
+		uint64_t at = msgs[i].arg.pagefault.address - (uintptr_t)u->ram->base;
+		uint64_t flags = msgs[i].arg.pagefault.flags;
+
+		if (msgs[i].event != UFFD_EVENT_PAGEFAULT || at >= u->ram->bytes)
+			continue;
+		out[n++] = (struct uffd_fault){
+			.page = at >> PAGE_SHIFT,
+			.write = flags & (UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP),
+		};
+	}
+	return n;
+}
+
+static uint64_t address_of(const struct uffd *u, page_idx page)
+{
+	return (uintptr_t)u->ram->base + (page << PAGE_SHIFT);
+}
+
+static int copy_pages(struct uffd *u, page_idx page, const void *bytes, bool writable)
+{
+	struct uffdio_copy c = {
+		.dst = address_of(u, page),
+		.src = (uintptr_t)bytes,
+		.len = PAGE_BYTES,
+		.mode = writable ? 0 : UFFDIO_COPY_MODE_WP,
+	};
+
+	for (unsigned tries = 0;; tries++) {
+		c.copy = 0;
+		if (ioctl(u->fd, UFFDIO_COPY, &c) == 0)
+			return 0;
+		if (errno != EAGAIN || tries >= RETRIES_MAX)
+			return -errno;
+		u->retries++;
+	}
+}
+
+int uffd_install(struct uffd *u, page_idx page, const void *bytes, bool writable)
+{
+	u->copies++;
+	return copy_pages(u, page, bytes, writable);
+}
+
+/*
+ * Zeroes are copied, not mapped from the kernel's shared zero page: a guest mostly writes what it first touches, and
+ * the shared page would cost it a second fault.
+ */
+int uffd_install_zero(struct uffd *u, page_idx page, uint32_t pages, bool writable)
+{
+	static const uint8_t zeroes[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+
+	u->zeroes += pages;
+	for (uint32_t i = 0; i < pages; i++) {
+		int r = copy_pages(u, page + i, zeroes, writable);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int write_protect(struct uffd *u, page_idx page, uint64_t mode)
+{
+	struct uffdio_writeprotect wp = {
+		.range = {.start = address_of(u, page), .len = PAGE_BYTES},
+		.mode = mode,
+	};
+
+	for (unsigned tries = 0;; tries++) {
+		if (ioctl(u->fd, UFFDIO_WRITEPROTECT, &wp) == 0)
+			return 0;
+		if (errno != EAGAIN || tries >= RETRIES_MAX)
+			return -errno;
+		u->retries++;
+	}
+}
+
+int uffd_protect(struct uffd *u, page_idx page)
+{
+	u->protects++;
+	return write_protect(u, page, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+int uffd_unprotect(struct uffd *u, page_idx page)
+{
+	u->unprotects++;
+	return write_protect(u, page, 0);
+}
+
+int uffd_drop(struct uffd *u, page_idx page)
+{
+	u->drops++;
+	return madvise((void *)address_of(u, page), PAGE_BYTES, MADV_DONTNEED) ? -errno : 0;
+}
+
+int uffd_wake(struct uffd *u, page_idx page)
+{
+	struct uffdio_range range = {.start = address_of(u, page), .len = PAGE_BYTES};
+
+	u->wakes++;
+	return ioctl(u->fd, UFFDIO_WAKE, &range) ? -errno : 0;
+}
+
+const void *uffd_take(struct uffd *u, page_idx page)
+{
+	if (!u->can_move)
+		return NULL;
+	if (u->staging_next == UFFD_STAGING_PAGES) { // one call gives the whole batch back
+		madvise(u->staging, (size_t)UFFD_STAGING_PAGES * PAGE_BYTES, MADV_DONTNEED);
+		u->staging_next = 0;
+	}
+	uint8_t *to = u->staging + (size_t)u->staging_next * PAGE_BYTES;
+	struct uffdio_move mv = {
+		.dst = (uintptr_t)to,
+		.src = address_of(u, page),
+		.len = PAGE_BYTES,
+	};
+	for (unsigned tries = 0; ioctl(u->fd, UFFDIO_MOVE, &mv); tries++) {
+		if (errno == EINVAL || errno == ENOSYS)
+			u->can_move = false;
+		if (errno != EAGAIN || tries >= RETRIES_MAX)
+			return NULL;
+		mv.move = 0;
+		u->retries++;
+	}
+	u->staging_next++;
+	u->moves++;
+	return to;
+}

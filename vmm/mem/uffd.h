@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The userfaultfd verbs on guest RAM: how page rights become page-table entries of this process, which KVM follows.
+ *
+ * All accesses of the process to registered memory fault here, KVM's and the devices' too (kernel-mode faults are
+ * served). Store (a) of the design: anonymous memory, UFFDIO_COPY to place a page with its rights in one step,
+ * UFFDIO_WRITEPROTECT to lower or raise them, MADV_DONTNEED to drop. See userfaultfd(2), ioctl_userfaultfd(2).
+ *
+ * Owned and used by one thread (the pager); only the kernel shares it.
+ */
+#ifndef VMM_MEM_UFFD_H
+#define VMM_MEM_UFFD_H
+
+#include "vmm/mem/ram.h"
+
+struct uffd {
+	int fd;
+	const struct ram *ram;
+	uint8_t *staging;      // where a surrendered page is moved before it is sent, or NULL
+	unsigned staging_next; // next free page of it
+	bool can_move;         // UFFDIO_MOVE works here (Linux 6.8)
+	uint64_t copies, zeroes, protects, unprotects, drops, moves, wakes, retries;
+};
+
+struct uffd_fault {
+	page_idx page;
+	bool write;
+};
+
+#define UFFD_READ_MAX 64u     // faults of one uffd_read()
+#define UFFD_STAGING_PAGES 64u
+
+/*
+ * Opens userfaultfd for kernel-mode faults too and registers all of ram. Returns 0, or a negative errno with a
+ * sentence in why: what is missing and what to do about it.
+ */
+int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap);
+void uffd_close(struct uffd *u); // wakes nobody: end the threads that may fault first
+
+/* Reads the faults that are there without waiting. Returns how many (0: none), or a negative errno. */
+int uffd_read(struct uffd *u, struct uffd_fault out[UFFD_READ_MAX]);
+
+/* Places PAGE_BYTES from bytes at an absent page and wakes. Returns 0 or a negative errno. */
+int uffd_install(struct uffd *u, page_idx page, const void *bytes, bool writable);
+int uffd_install_zero(struct uffd *u, page_idx page, uint32_t pages, bool writable);
+int uffd_protect(struct uffd *u, page_idx page);   // writable -> read-only
+int uffd_unprotect(struct uffd *u, page_idx page); // read-only -> writable, and wakes
+int uffd_drop(struct uffd *u, page_idx page);      // present -> absent
+int uffd_wake(struct uffd *u, page_idx page);
+
+/*
+ * Takes a present page away in one step and returns its bytes, good until the UFFD_STAGING_PAGES-th later call; NULL
+ * if it can't be done that way (then protect, send, drop).
+ */
+const void *uffd_take(struct uffd *u, page_idx page);
+
+#endif

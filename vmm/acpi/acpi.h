@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The firmware tables of the guest: RSDP, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT (ACPI 6.4).
+ * Pure.
+ */
+#ifndef VMM_ACPI_ACPI_H
+#define VMM_ACPI_ACPI_H
+
+#include "vmm/mem/layout.h"
+
+/*
+ * Where they go: the BIOS area, which the e820 map must call reserved. An operating system looks
+ * for the RSDP there on 16-byte boundaries; 1024 vCPUs on 64 hosts need about 100 KiB of the 128.
+ */
+#define ACPI_GPA       0xe0000ull
+#define ACPI_BYTES_MAX 0x20000u
+
+struct acpi_tables {
+	uint64_t
+	    rsdp; // guest-physical address of the RSDP (boot_params.acpi_rsdp_addr, PVH rsdp_paddr)
+	size_t bytes; // bytes used of the buffer
+};
+
+/*
+ * Builds all tables for a checked description into buf[cap], which will be guest memory at gpa
+ * (64-byte aligned). Returns 0, -EINVAL (gpa not aligned), or -ENOSPC.
+ */
+int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa,
+	       struct acpi_tables *out);
+
+#endif

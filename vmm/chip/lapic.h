@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Local APIC in x2APIC mode: MSRs 0x800-0x83f, APIC_BASE (0x1b) and TSC_DEADLINE (0x6e0).
+ * Intel SDM vol. 3 chapter 10, AMD APM vol. 2 chapter 16. Pure: see chip.h.
+ *
+ * Interrupts enter with lapic_accept(), leave with lapic_next() + lapic_ack(). NMI, INIT and SIPI
+ * are states of the vCPU and don't pass through here. The 8259 virtual wire is not offered (the
+ * MADT has no PCAT_COMPAT): an LVT entry in ExtINT mode keeps its bits but never delivers anything.
+ * xAPIC mode can be entered, as the specification allows, but its MMIO page does not exist.
+ */
+#ifndef VMM_CHIP_LAPIC_H
+#define VMM_CHIP_LAPIC_H
+
+#include "vmm/chip/chip.h"
+#include "vmm/chip/icr.h"
+
+#define MSR_APIC_BASE	 0x1bu
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC_FIRST 0x800u
+#define MSR_X2APIC_LAST	 0x8ffu // CPU manuals reserve 0x840-0x8ff for it: those are #GP
+
+#define LAPIC_BUS_HZ                                                                               \
+	1000000000ull // timer input clock in guest time: one tick is one guest nanosecond
+#define LAPIC_VERSION                                                                              \
+	0x00050014u // integrated APIC, LVT entries 0..5, no suppression of EOI broadcasts
+
+#define APIC_BASE_BSP	 (1ull << 8)
+#define APIC_BASE_X2	 (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+
+enum lapic_lvt {
+	LAPIC_LVT_TIMER,
+	LAPIC_LVT_THERMAL,
+	LAPIC_LVT_PERF,
+	LAPIC_LVT_LINT0,
+	LAPIC_LVT_LINT1,
+	LAPIC_LVT_ERROR,
+	LAPIC_LVTS
+};
+
+struct lapic_now {
+	uint64_t ns;  // guest nanoseconds
+	uint64_t tsc; // guest TSC
+};
+
+struct lapic {
+	uint32_t id;
+	uint64_t base; // APIC_BASE
+	uint32_t tpr, svr, esr, esr_pending;
+	uint64_t icr;
+	uint32_t isr[8], irr[8], tmr[8];
+	uint32_t lvt[LAPIC_LVTS];
+	uint32_t divide;       // divide configuration register
+	uint32_t initial;      // initial count; 0: stopped
+	uint64_t expiry_ns;    // when the running count reaches 0, CHIP_NEVER: it does not run
+	uint64_t tsc_deadline; // armed deadline, 0: none
+	uint64_t missed;       // periods that were merged into one interrupt
+};
+
+/* What the owner has to do after a call. */
+#define LAPIC_FX_ICR   1u  // deliver fx.msg, sent by this APIC (not for SELF IPI: done inside)
+#define LAPIC_FX_EOI   2u  // a level-triggered interrupt was ended: tell the I/O APIC fx.vector
+#define LAPIC_FX_TIMER 4u  // lapic_deadline() may have changed
+#define LAPIC_FX_IRQ   8u  // lapic_next() may have changed
+#define LAPIC_FX_NMI   16u // an LVT entry in NMI mode fired: NMI to this vCPU
+
+struct lapic_fx {
+	unsigned flags; // LAPIC_FX_*
+	uint8_t vector;
+	struct apic_msg msg;
+};
+
+/* Power-up state, but already in x2APIC mode as firmware leaves it. */
+void lapic_reset(struct lapic *l, uint32_t id, bool bsp);
+/* INIT: registers are reset; the id, APIC_BASE and with it x2APIC mode stay (SDM 10.12.5.1). */
+void lapic_init(struct lapic *l);
+
+bool lapic_owns_msr(uint32_t msr);
+
+/*
+ * RDMSR and WRMSR of an MSR that lapic_owns_msr(). Return 0, or -EINVAL: inject #GP, nothing was
+ * changed. fx is overwritten.
+ */
+int lapic_read(const struct lapic *l, uint32_t msr, struct lapic_now now, uint64_t *value);
+int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now,
+		struct lapic_fx *fx);
+
+/*
+ * An interrupt message (fixed or lowest priority) arrives. Returns true if it is pending now, false
+ * if it is dropped: APIC disabled or vector below 16 (which ESR records).
+ */
+bool lapic_accept(struct lapic *l, uint8_t vector, bool level);
+
+/* The vector to inject now if the vCPU can take an interrupt, or -1. HLT ends when this is not -1
+ * and IF is set. */
+int lapic_next(const struct lapic *l);
+/* The vector that lapic_next() gave has been injected: IRR -> ISR. */
+void lapic_ack(struct lapic *l, uint8_t vector);
+
+/* TPR bits 7:4 are CR8. A write never needs an effect but a new lapic_next(). */
+uint8_t lapic_cr8(const struct lapic *l);
+void lapic_set_cr8(struct lapic *l, uint8_t cr8);
+
+/* When lapic_timer() must be called: at the guest time *ns or the guest TSC *tsc (one of them is
+ * CHIP_NEVER). */
+void lapic_deadline(const struct lapic *l, uint64_t *ns, uint64_t *tsc);
+/* Takes a due timer interrupt into IRR and rearms a periodic timer. Harmless when early. fx is
+ * overwritten. */
+void lapic_timer(struct lapic *l, struct lapic_now now, struct lapic_fx *fx);
+
+/* An event of a local interrupt source other than the timer (LINT pins, counters). fx is
+ * overwritten. */
+void lapic_lvt_fire(struct lapic *l, enum lapic_lvt which, struct lapic_fx *fx);
+
+#endif

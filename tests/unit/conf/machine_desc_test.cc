@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/conf/sample.h"
+
+TEST(MachineDesc, DerivedFacts)
+{
+	machine_desc d = sample_desc(3);
+	d.hosts[0].vcpus = 2;
+	d.hosts[1].vcpus = 0;
+	d.hosts[2].vcpus = 5;
+	EXPECT_EQ(7u, desc_vcpus(&d));
+	EXPECT_EQ(3u * 512 << 20, desc_memory_bytes(&d));
+	EXPECT_EQ(0u, desc_first_vcpu(&d, 0));
+	EXPECT_EQ(2u, desc_first_vcpu(&d, 1));
+	EXPECT_EQ(2u, desc_first_vcpu(&d, 2));
+	EXPECT_EQ(0u, desc_host_of_vcpu(&d, 1));
+	EXPECT_EQ(2u, desc_host_of_vcpu(&d, 2));
+	EXPECT_EQ(2u, desc_host_of_vcpu(&d, 6));
+	EXPECT_EQ(HOST_NONE, desc_host_of_vcpu(&d, 7));
+	EXPECT_EQ(3u, desc_apic_bits(&d));
+	EXPECT_EQ(16u + 4, desc_apic_id(&d, 6));
+}
+
+TEST(MachineDesc, ApicIdsAreDistinctAndInvertible)
+{
+	for (unsigned hosts : {1u, 2u, 3u, 64u}) {
+		for (uint32_t vcpus : {1u, 2u, 3u, 15u, 16u}) {
+			machine_desc d = sample_desc(hosts, vcpus);
+			std::set<uint32_t> ids;
+			for (uint32_t v = 0; v < desc_vcpus(&d); v++) {
+				uint32_t back = ~0u, id = desc_apic_id(&d, v);
+				EXPECT_TRUE(ids.insert(id).second);
+				EXPECT_TRUE(desc_vcpu_of_apic(&d, id, &back));
+				EXPECT_EQ(v, back);
+				EXPECT_EQ(desc_host_of_vcpu(&d, v), id >> desc_apic_bits(&d));
+				EXPECT_GE(id, v); // the MADT's 8-bit uid relies on it
+			}
+			uint32_t unused;
+			for (uint32_t id = 0; id < 70000; id++)
+				EXPECT_EQ(ids.count(id) != 0, desc_vcpu_of_apic(&d, id, &unused));
+			EXPECT_FALSE(desc_vcpu_of_apic(&d, UINT32_MAX, &unused));
+		}
+	}
+}

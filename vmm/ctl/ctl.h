@@ -15,6 +15,7 @@ enum ctl_state {
 	CTL_CRASHED,    // the guest (or KVM under it) died; the text says how
 	CTL_FAILED,     // this host could not do a step; the text says why
 	CTL_HOST_LOST,  // this host lost another one (field host); it has stopped its vCPUs
+	CTL_STOPPED,    // told to quit: its vCPUs are stopped; it leaves when the session closes
 	CTL_STATES
 };
 

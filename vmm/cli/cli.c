@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"run", "boot a guest over several hosts", cli_run},
+	{"host", "offer this host's CPUs and memory, and wait", cli_host},
+	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
+	{"keygen", "make a cluster key", cli_keygen},
+};
+
+static int usage(FILE *out)
+{
+	fprintf(out, "Pando makes several Linux hosts into one virtual machine.\n\n"
+		     "Usage: pando COMMAND [OPTION ...]\n\nCommands:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\n'pando COMMAND --help' tells its options. 'pando --version' tells the version.\n");
+	return out == stdout ? 0 : 2;
+}
+
+int cli_main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr);
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("pando %s\n", PANDO_VERSION);
+		return 0;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+		return usage(stdout);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "pando: there is no command '%s'\n\n", argv[1]);
+	return usage(stderr);
+}

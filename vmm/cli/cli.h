@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: a table of sub-commands, and for each a table of options.
+#ifndef VMM_CLI_CLI_H
+#define VMM_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int cli_main(int argc, char **argv); // the exit status
+
+enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_SIZE, CLI_COUNT };
+
+struct cli_option {
+	const char *name; // without the dashes
+	const char *arg;  // what --help calls the value; NULL for a flag
+	const char *help;
+	enum cli_kind kind;
+	void *to; // bool *, const char **, uint64_t * (CLI_SIZE, CLI_COUNT)
+	uint64_t min, max;
+};
+
+/*
+ * Parses argv[1 ..] against a table that ends with a NULL name. Accepts --name value, --name=value and --help.
+ * Returns the number of words left over, which come first in argv[1 ..] then; -1 after an error (already said);
+ * -2 when --help was asked for.
+ */
+int cli_parse(int argc, char **argv, const struct cli_option *table);
+void cli_print_options(const struct cli_option *table);
+
+int cli_host(int argc, char **argv);
+int cli_run(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_keygen(int argc, char **argv);
+
+#endif

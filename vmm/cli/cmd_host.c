@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/log.h"
+#include "vmm/cli/cli.h"
+#include "vmm/conf/machine_desc.h"
+#include "vmm/conf/units.h"
+#include "vmm/ctl/host.h"
+
+struct args {
+	const char *listen, *key, *log_name;
+	uint64_t cpus, memory, spin, listen_fd, key_fd;
+	bool once, verbose;
+};
+
+#define NO_FD 0xffffffffu
+
+static int read_key(const struct args *a, struct session_key *key)
+{
+	const char *why = "";
+
+	if (a->key_fd != NO_FD) {
+		if (pread((int)a->key_fd, key->bytes, SESSION_KEY_BYTES, 0) == (ssize_t)SESSION_KEY_BYTES) {
+			close((int)a->key_fd);
+			return 0;
+		}
+		fprintf(stderr, "pando: --key-fd: no key of %u bytes there\n", SESSION_KEY_BYTES);
+		return -1;
+	}
+	if (!a->key) {
+		fprintf(stderr, "pando: --key FILE is needed: 'pando keygen FILE' makes one, every host gets the "
+				"same\n");
+		return -1;
+	}
+	if (session_key_read(a->key, key, &why)) {
+		fprintf(stderr, "pando: --key '%s': %s\n", a->key, why);
+		return -1;
+	}
+	return 0;
+}
+
+static int listen_fd(const struct args *a)
+{
+	const char *why = "";
+
+	if (a->listen_fd != NO_FD)
+		return (int)a->listen_fd;
+	int fd = session_listen(a->listen, &why);
+	if (fd < 0)
+		fprintf(stderr, "pando: cannot listen on '%s': %s\n", a->listen, *why ? why : strerror(-fd));
+	return fd;
+}
+
+int cli_host(int argc, char **argv)
+{
+	struct args a = {.listen = ":7411",
+			 .log_name = "host",
+			 .memory = 0,
+			 .listen_fd = NO_FD,
+			 .key_fd = NO_FD};
+	long own_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const struct cli_option table[] = {
+		{"listen", "ADDRESS:PORT", "where to listen (default :7411)", CLI_TEXT, &a.listen, 0, 0},
+		{"key", "FILE", "the cluster key (see pando keygen)", CLI_TEXT, &a.key, 0, 0},
+		{"cpus", "N", "vCPUs offered (default: this host's CPUs)", CLI_COUNT, &a.cpus, 1,
+		 VCPUS_MAX},
+		{"memory", "SIZE", "guest memory offered, e.g. 4G", CLI_SIZE, &a.memory, 0, 0},
+		{"spin", "US", "busy-poll so long before sleeping (default 0)", CLI_COUNT, &a.spin, 0,
+		 1000000},
+		{"once", NULL, "leave after the first guest", CLI_FLAG, &a.once, 0, 0},
+		{"log-name", "NAME", "name in log lines", CLI_TEXT, &a.log_name, 0, 0},
+		{"listen-fd", "FD", "inherited listening socket instead of --listen", CLI_COUNT,
+		 &a.listen_fd, 0, 1023},
+		{"key-fd", "FD", "inherited descriptor of the key instead of --key", CLI_COUNT, &a.key_fd,
+		 0, 1023},
+		{"verbose", NULL, "log more", CLI_FLAG, &a.verbose, 0, 0},
+		{0},
+	};
+	int left = cli_parse(argc, argv, table);
+
+	if (left == -2) {
+		printf("Usage: pando host --key FILE --memory SIZE [OPTION ...]\n\n"
+		       "Offers this host's CPUs and memory to guests of whoever knows the cluster key.\n\n");
+		cli_print_options(table);
+		return 0;
+	}
+	if (left > 0)
+		fprintf(stderr, "pando: unexpected word '%s' (see pando host --help)\n", argv[1]);
+	if (left)
+		return 2;
+	if (a.memory < (2u << 20)) {
+		fprintf(stderr, "pando: --memory SIZE is needed, at least 2M\n");
+		return 2;
+	}
+	struct host_options opt = {.vcpus = (uint32_t)(a.cpus ? a.cpus : (uint64_t)own_cpus),
+				   .memory_bytes = a.memory,
+				   .spin_us = (uint32_t)a.spin,
+				   .once = a.once};
+	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
+	if (read_key(&a, &opt.key))
+		return 2;
+	opt.listen_fd = listen_fd(&a);
+	return opt.listen_fd < 0 ? 1 : host_serve(&opt);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmm/cli/cli.h"
+#include "vmm/conf/units.h"
+#include "vmm/ctl/statusd.h"
+
+static json_t *fetch(const char *name)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	json_error_t error;
+
+	if (statusd_path(name, a.sun_path, sizeof(a.sun_path))) {
+		fprintf(stderr, "pando: the name '%s' is too long\n", name);
+		return NULL;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		fprintf(stderr, "pando: no guest '%s' runs here: %s: %s\n", name, a.sun_path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	json_t *doc = json_loadfd(fd, 0, &error);
+	close(fd);
+	if (!doc)
+		fprintf(stderr, "pando: the answer of '%s' is not whole: %s\n", name, error.text);
+	return doc;
+}
+
+static long long number(json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void print_host(json_t *h)
+{
+	json_t *mem = json_object_get(h, "memory"), *coh = json_object_get(h, "coherence"), *peer;
+	long long bytes_in = 0, bytes_out = 0;
+	size_t i;
+	char given[32], held[32];
+
+	if (json_object_get(h, "error")) {
+		printf("%4lld  %-21s %s\n", number(h, "host"), json_string_value(json_object_get(h, "address")),
+		       json_string_value(json_object_get(h, "error")));
+		return;
+	}
+	json_array_foreach(json_object_get(h, "peers"), i, peer) {
+		bytes_in += number(peer, "bytes_in");
+		bytes_out += number(peer, "bytes_out");
+	}
+	printf("%4lld  %-21s %5lld %10s %10s %9lld %9lld %9lld %9lld %8.1f %8.1f\n", number(h, "host"),
+	       json_string_value(json_object_get(h, "address")), number(h, "vcpus"),
+	       units_format_size((uint64_t)number(mem, "given_pages") * 4096, given, sizeof(given)),
+	       units_format_size((uint64_t)number(mem, "resident_pages") * 4096, held, sizeof(held)),
+	       number(coh, "faults_read"), number(coh, "faults_write"), number(coh, "faults_upgrade"),
+	       number(coh, "invalidations_in"), (double)bytes_in / 1e6, (double)bytes_out / 1e6);
+}
+
+static void print_document(json_t *doc)
+{
+	json_t *h;
+	size_t i;
+	char size[32];
+
+	printf("guest %s: %lld vCPUs, %s of memory on %zu hosts, up %.1f s\n\n",
+	       json_string_value(json_object_get(doc, "name")), number(doc, "vcpus"),
+	       units_format_size((uint64_t)number(doc, "memory_bytes"), size, sizeof(size)),
+	       json_array_size(json_object_get(doc, "hosts")), (double)number(doc, "uptime_ms") / 1000);
+	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
+	       "invalid.    MB in   MB out\n");
+	json_array_foreach(json_object_get(doc, "hosts"), i, h)
+		print_host(h);
+}
+
+int cli_status(int argc, char **argv)
+{
+	bool json = false;
+	const struct cli_option table[] = {
+		{"json", NULL, "every counter, as JSON", CLI_FLAG, &json, 0, 0},
+		{0},
+	};
+	int left = cli_parse(argc, argv, table);
+
+	if (left == -2 || left > 1) {
+		fprintf(left == -2 ? stdout : stderr,
+			"Usage: pando status [NAME] [--json]\n\nShows the guest that 'pando run --name NAME' runs "
+			"(default: pando).\nColumns: memory given and held, faults by kind, invalidations, traffic.\n\n");
+		if (left == -2)
+			cli_print_options(table);
+		return left == -2 ? 0 : 2;
+	}
+	if (left < 0)
+		return 2;
+	json_t *doc = fetch(left ? argv[1] : "pando");
+	if (!doc)
+		return 1;
+	if (json)
+		json_dumpf(doc, stdout, JSON_INDENT(1));
+	else
+		print_document(doc);
+	json_decref(doc);
+	return 0;
+}

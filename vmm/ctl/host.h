@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `pando host`: one host's monitor. It offers vCPUs and memory, waits for a `pando run` that knows the cluster key,
+ * takes its part in one guest, and then waits for the next.
+ */
+#ifndef VMM_CTL_HOST_H
+#define VMM_CTL_HOST_H
+
+#include "net/session.h"
+
+struct host_options {
+	int listen_fd; // listening socket, owned from now on
+	struct session_key key;
+	uint32_t vcpus;
+	uint64_t memory_bytes;
+	uint32_t spin_us; // busy-poll this long before sleeping
+	bool once;        // leave after the first guest
+};
+
+/* Serves until SIGINT or SIGTERM (or one guest). Returns the exit status for the shell. */
+int host_serve(const struct host_options *opt);
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/ctl/local.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net/log.h"
+
+#define CHILD_LISTEN_FD 3
+#define CHILD_KEY_FD 4
+#define POLL_MS 5u
+
+static int listen_on_loopback(char *address, size_t cap)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, (int)HOSTS_MAX) ||
+	    getsockname(fd, (struct sockaddr *)&a, &len)) {
+		int r = -errno;
+		close(fd);
+		return r;
+	}
+	snprintf(address, cap, "127.0.0.1:%u", ntohs(a.sin_port));
+	return fd;
+}
+
+/* The key travels in anonymous memory: it is never on a command line or a disk. */
+static int key_descriptor(const struct session_key *key)
+{
+	int fd = memfd_create("pando-key", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (pwrite(fd, key->bytes, SESSION_KEY_BYTES, 0) != (ssize_t)SESSION_KEY_BYTES) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+static void become_host(int listen_fd, int key_fd, unsigned number, const struct local_options *opt)
+{
+	char vcpus[16], memory[32], spin[16], name[16];
+	/* dup2 clears close-on-exec; go by way of high numbers, since a source may be 3 or 4 itself */
+	int a = fcntl(listen_fd, F_DUPFD, 10), b = fcntl(key_fd, F_DUPFD, 10);
+
+	if (a < 0 || b < 0 || dup2(a, CHILD_LISTEN_FD) < 0 || dup2(b, CHILD_KEY_FD) < 0)
+		_exit(1);
+	close(a);
+	close(b);
+	setpgid(0, 0); // the terminal's Ctrl-C goes to `pando run`, which ends the hosts in order
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	snprintf(vcpus, sizeof(vcpus), "%u", opt->vcpus);
+	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)opt->memory_bytes);
+	snprintf(spin, sizeof(spin), "%u", opt->spin_us);
+	snprintf(name, sizeof(name), "host%u", number);
+	const char *argv[] = {"pando", "host", "--once", "--listen-fd", "3",  "--key-fd", "4",
+			      "--cpus", vcpus,  "--memory", memory, "--spin", spin, "--log-name",
+			      name,    opt->verbose ? "--verbose" : NULL, NULL};
+	execv("/proc/self/exe", (char *const *)argv);
+	fprintf(stderr, "pando: cannot start a host process: %s\n", strerror(errno));
+	_exit(127);
+}
+
+int local_start(struct local_hosts *l, const struct local_options *opt, const struct session_key *key)
+{
+	int key_fd = key_descriptor(key);
+	int r = key_fd < 0 ? key_fd : 0;
+
+	memset(l, 0, sizeof(*l));
+	for (unsigned h = 0; h < opt->hosts && !r; h++) {
+		int fd = listen_on_loopback(l->addresses[h], sizeof(l->addresses[h]));
+		pid_t pid = fd < 0 ? -1 : fork();
+
+		if (pid == 0)
+			become_host(fd, key_fd, h, opt);
+		if (pid < 0)
+			r = fd < 0 ? fd : -errno;
+		else
+			l->pids[l->n++] = pid;
+		if (fd >= 0)
+			close(fd);
+	}
+	if (key_fd >= 0)
+		close(key_fd);
+	if (r)
+		local_end(l, 0);
+	return r;
+}
+
+static unsigned reap(struct local_hosts *l)
+{
+	unsigned alive = 0;
+
+	for (unsigned h = 0; h < l->n; h++) {
+		if (l->pids[h] && waitpid(l->pids[h], NULL, WNOHANG) != 0)
+			l->pids[h] = 0;
+		alive += l->pids[h] != 0;
+	}
+	return alive;
+}
+
+void local_end(struct local_hosts *l, unsigned grace_ms)
+{
+	struct timespec gap = {.tv_nsec = POLL_MS * 1000000L};
+
+	for (unsigned waited = 0; reap(l) && waited < grace_ms; waited += POLL_MS)
+		nanosleep(&gap, NULL);
+	for (unsigned h = 0; h < l->n; h++) {
+		if (l->pids[h]) {
+			log_warn("host %u did not leave by itself: killed", h);
+			kill(l->pids[h], SIGKILL);
+			waitpid(l->pids[h], NULL, 0);
+			l->pids[h] = 0;
+		}
+	}
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spreads a guest's vCPUs and memory over the hosts' offers. Pure.
+#ifndef VMM_CTL_PLACE_H
+#define VMM_CTL_PLACE_H
+
+#include "vmm/conf/machine_desc.h"
+
+#define PLACE_GRANULE (2ull << 20) // memory is given in 2 MiB pieces
+
+struct place_offer {
+	uint32_t vcpus;
+	uint64_t memory_bytes;
+};
+
+/*
+ * Sets vcpus and memory_bytes of d->hosts[0 .. hosts_n). vCPUs are dealt one by one, each host in turn, as far as its
+ * offer goes; memory is taken in proportion to what each host offers. Returns 0, or -ENOSPC / -EINVAL with a sentence
+ * that names what was asked and what there is.
+ */
+int place_guest(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus,
+		uint64_t memory_bytes, char *why, size_t why_cap);
+
+#endif

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/ctl/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/link.h"
+#include "net/log.h"
+#include "vmm/conf/units.h"
+#include "vmm/ctl/ctl.h"
+#include "vmm/ctl/place.h"
+#include "vmm/ctl/statusd.h"
+#include "vmm/ctl/terminal.h"
+#include "vmm/dist/now.h"
+
+#define RUN_TICK_NS 100000000u
+#define RUN_STOP_NS 3000000000u // for all hosts to stop their vCPUs
+#define RUN_CONNECT_MS 5000u
+#define STEPS "5"
+
+enum phase {
+	WAIT_OFFERS, // then SETUP and images go out
+	WAIT_READY,
+	WAIT_CONNECTED,
+	WAIT_CREATED,
+	WAIT_RUNNING,
+	RUNNING,
+	STOPPING,
+	DONE
+};
+
+struct run {
+	const struct run_options *opt;
+	struct machine_desc desc;
+	struct link *link;
+	enum phase phase;
+	host_set up, reached; // sessions alive; hosts that reached the phase's state
+	struct place_offer offers[HOSTS_MAX];
+	uint64_t deadline_ns; // of the phase
+	int exit_status;
+	struct statusd status;
+	bool status_on;
+	struct terminal terminal;
+	int signal_fd;
+};
+
+static void progress(const struct run *r, int step, const char *text)
+{
+	if (!r->opt->quiet)
+		fprintf(stderr, "pando: [%d/" STEPS "] %s\n", step, text);
+}
+
+static void send_go(struct run *r, unsigned step)
+{
+	struct msg m = {.kind = MSG_CTL_GO, .epoch = r->desc.epoch, .u.ctl_go.step = (uint8_t)step};
+
+	for (unsigned h = 0; h < r->desc.hosts_n; h++)
+		if (r->up & host_bit((host_id)h))
+			link_send(r->link, h, &m);
+	link_flush(r->link);
+}
+
+static void enter(struct run *r, enum phase p, uint64_t timeout_ns)
+{
+	r->phase = p;
+	r->reached = 0;
+	r->deadline_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns() + timeout_ns;
+}
+
+static void end(struct run *r, int status)
+{
+	if (r->phase >= STOPPING)
+		return;
+	r->exit_status = status;
+	if (r->status_on && r->opt->status_json && r->phase == RUNNING)
+		statusd_ask(&r->status); // answered before the hosts stop: same session, in order
+	enter(r, STOPPING, RUN_STOP_NS);
+	send_go(r, CTL_STEP_QUIT);
+	if (!r->up)
+		r->phase = DONE;
+}
+
+static void fail(struct run *r, int status, const char *text)
+{
+	if (r->phase >= STOPPING)
+		return;
+	fprintf(stderr, "pando: %s\n", text);
+	end(r, status);
+}
+
+static int send_image(struct run *r, unsigned which, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int e = 0;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		fprintf(stderr, "pando: cannot open '%s': %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -EINVAL;
+	}
+	uint8_t *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (bytes == MAP_FAILED)
+		return -errno;
+	for (uint64_t at = 0; at < (uint64_t)st.st_size && !e;) {
+		uint64_t left = (uint64_t)st.st_size - at;
+		struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = r->desc.epoch};
+
+		m.u.ctl_image.which = (uint8_t)which;
+		m.u.ctl_image.offset = at;
+		m.u.ctl_image.total = (uint64_t)st.st_size;
+		m.blob = bytes + at;
+		m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
+		e = link_send(r->link, 0, &m);
+		if (e == -ENOBUFS) // let the queue drain
+			e = link_run(r->link, now_ns() + RUN_TICK_NS) < 0 ? -EIO : 0;
+		else
+			at += m.blob_bytes;
+	}
+	munmap(bytes, (size_t)st.st_size);
+	return e;
+}
+
+static void send_setup(struct run *r)
+{
+	char *json = desc_to_json(&r->desc);
+
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		struct msg m = {.kind = MSG_CTL_SETUP, .epoch = r->desc.epoch, .u.ctl_setup.self = h};
+		m.blob = (const uint8_t *)json;
+		m.blob_bytes = (uint32_t)strlen(json);
+		link_send(r->link, h, &m);
+	}
+	free(json);
+}
+
+static void place_and_set_up(struct run *r)
+{
+	char why[DESC_REPORT_MAX], size[32], line[256];
+	const struct run_options *o = r->opt;
+
+	if (place_guest(&r->desc, r->offers, o->vcpus, o->memory_bytes, why, sizeof(why)) ||
+	    desc_check(&r->desc, why, sizeof(why))) {
+		fail(r, RUN_FAILED, why);
+		return;
+	}
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		snprintf(line, sizeof(line), "host %u at %s: %u vCPUs, %s", h, r->desc.hosts[h].address,
+			 r->desc.hosts[h].vcpus,
+			 units_format_size(r->desc.hosts[h].memory_bytes, size, sizeof(size)));
+		progress(r, 2, line);
+	}
+	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
+	send_setup(r);
+	if (send_image(r, CTL_KERNEL, o->kernel) || (o->initrd && send_image(r, CTL_INITRD, o->initrd)))
+		fail(r, RUN_FAILED, "cannot send the boot images");
+}
+
+static void on_stdin(void *ctx, int fd)
+{
+	struct run *r = ctx;
+	uint8_t keys[256];
+	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch};
+	ssize_t n = read(fd, keys, sizeof(keys));
+
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			link_unwatch(r->link, fd);
+		return;
+	}
+	m.blob = keys;
+	m.blob_bytes = (uint32_t)n;
+	link_send(r->link, 0, &m);
+}
+
+static void start_console(struct run *r)
+{
+	terminal_raw(&r->terminal);
+	if (r->terminal.changed && !r->opt->quiet)
+		fprintf(stderr, "pando: console of the guest; Ctrl-C ends it on every host\r\n");
+	link_watch(r->link, STDIN_FILENO, on_stdin, r);
+}
+
+/* All hosts reached what the phase waits for. */
+static void advance(struct run *r)
+{
+	uint64_t limit = (uint64_t)r->opt->start_timeout_ms * 1000000;
+
+	switch (r->phase) {
+	case WAIT_OFFERS:
+		place_and_set_up(r);
+		break;
+	case WAIT_READY:
+		progress(r, 3, "hosts are set up; connecting them to each other");
+		enter(r, WAIT_CONNECTED, limit);
+		send_go(r, CTL_STEP_CONNECT);
+		break;
+	case WAIT_CONNECTED:
+		progress(r, 4, "hosts are connected, cluster clock is set; creating the machine");
+		enter(r, WAIT_CREATED, limit);
+		send_go(r, CTL_STEP_CREATE);
+		break;
+	case WAIT_CREATED:
+		progress(r, 5, "starting the guest");
+		enter(r, WAIT_RUNNING, limit);
+		send_go(r, CTL_STEP_RUN);
+		break;
+	case WAIT_RUNNING:
+		enter(r, RUNNING, UINT64_MAX);
+		start_console(r);
+		break;
+	case STOPPING:
+		r->phase = DONE;
+		break;
+	case RUNNING:
+	case DONE:
+		break;
+	}
+}
+
+static void reach(struct run *r, host_id h)
+{
+	host_set all = r->desc.hosts_n == 64 ? ~0ull : host_bit((host_id)r->desc.hosts_n) - 1;
+
+	r->reached |= host_bit(h);
+	if (r->phase == STOPPING)
+		all = r->up;
+	if ((r->reached & all) == all)
+		advance(r);
+}
+
+static void on_state(struct run *r, host_id from, const struct msg *m)
+{
+	static const enum phase reached_in[] = {[CTL_READY] = WAIT_READY,
+						[CTL_CONNECTED] = WAIT_CONNECTED,
+						[CTL_CREATED] = WAIT_CREATED,
+						[CTL_RUNNING] = WAIT_RUNNING};
+	unsigned state = m->u.ctl_state.state;
+	char text[DESC_REPORT_MAX + 64];
+	int n = (int)(m->blob_bytes < DESC_REPORT_MAX ? m->blob_bytes : DESC_REPORT_MAX);
+	const char *said = (const char *)m->blob;
+
+	switch (state) {
+	case CTL_READY:
+	case CTL_CONNECTED:
+	case CTL_CREATED:
+	case CTL_RUNNING:
+		if (reached_in[state] == r->phase)
+			reach(r, from);
+		break;
+	case CTL_STOPPED:
+		if (r->phase == STOPPING)
+			reach(r, from);
+		break;
+	case CTL_POWEROFF:
+		if (r->phase < STOPPING && !r->opt->quiet)
+			fprintf(stderr, "\rpando: the guest powered off\n");
+		end(r, RUN_POWEROFF);
+		break;
+	case CTL_RESET:
+		snprintf(text, sizeof(text), "the guest asked for a reset: %.*s", n, said);
+		fail(r, RUN_RESET, text);
+		break;
+	case CTL_CRASHED:
+		snprintf(text, sizeof(text), "the guest died: %.*s", n, said);
+		fail(r, RUN_CRASHED, text);
+		break;
+	case CTL_HOST_LOST:
+		snprintf(text, sizeof(text), "host %u reports: %.*s", from, n, said);
+		fail(r, RUN_HOST_LOST, text);
+		break;
+	default:
+		snprintf(text, sizeof(text), "host %u failed: %.*s", from, n, said);
+		fail(r, RUN_FAILED, text);
+	}
+}
+
+static void on_msg(void *ctx, unsigned peer, const struct msg *m)
+{
+	struct run *r = ctx;
+
+	switch (m->kind) {
+	case MSG_CTL_OFFER:
+		r->offers[peer] = (struct place_offer){.vcpus = m->u.ctl_offer.vcpus,
+						       .memory_bytes = m->u.ctl_offer.memory_bytes};
+		if (r->phase == WAIT_OFFERS)
+			reach(r, (host_id)peer);
+		break;
+	case MSG_CTL_STATE:
+		on_state(r, (host_id)peer, m);
+		break;
+	case MSG_CTL_CONSOLE:
+		if (fwrite(m->blob, 1, m->blob_bytes, stdout) == m->blob_bytes)
+			fflush(stdout);
+		break;
+	case MSG_CTL_STATUS:
+		if (r->status_on)
+			statusd_on_status(&r->status, (host_id)peer, m);
+		break;
+	default:
+		log_warn("host %u sent an unexpected %s message", peer, msg_name(m->kind));
+	}
+}
+
+static void on_down(void *ctx, unsigned peer, const char *reason)
+{
+	struct run *r = ctx;
+	char text[DESC_REPORT_MAX];
+
+	r->up &= ~host_bit((host_id)peer);
+	snprintf(text, sizeof(text), "lost host %u at %s: %s", peer, r->desc.hosts[peer].address, reason);
+	if (r->phase == STOPPING)
+		reach(r, (host_id)peer);
+	else
+		fail(r, RUN_HOST_LOST, text);
+}
+
+static void on_signal(void *ctx, int fd)
+{
+	struct signalfd_siginfo info;
+	struct run *r = ctx;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (r->phase == STOPPING)
+		r->phase = DONE; // asked twice: no more patience
+	else
+		fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
+}
+
+static void check_time(struct run *r)
+{
+	static const char *const waits[] = {[WAIT_OFFERS] = "make its offer",
+					    [WAIT_READY] = "set itself up",
+					    [WAIT_CONNECTED] = "connect to the others",
+					    [WAIT_CREATED] = "create its machine",
+					    [WAIT_RUNNING] = "start"};
+	char text[DESC_REPORT_MAX];
+
+	if (r->status_on)
+		statusd_tick(&r->status);
+	if (now_ns() < r->deadline_ns)
+		return;
+	if (r->phase == STOPPING) {
+		r->phase = DONE;
+		return;
+	}
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		if (r->reached & host_bit((host_id)h))
+			continue;
+		snprintf(text, sizeof(text), "host %u at %s did not %s in time", h,
+			 r->desc.hosts[h].address, waits[r->phase]);
+		fail(r, RUN_FAILED, text);
+		return;
+	}
+}
+
+static int connect_hosts(struct run *r)
+{
+	const struct run_options *o = r->opt;
+	struct session_hello hello = {.role = SESSION_CONTROL, .epoch = r->desc.epoch};
+
+	r->desc.hosts_n = o->hosts_n;
+	for (unsigned h = 0; h < o->hosts_n; h++) {
+		const char *why = "";
+		int fd = session_connect(o->addresses[h], &o->key, &hello, RUN_CONNECT_MS, &why);
+
+		if (fd < 0) {
+			fprintf(stderr, "pando: cannot reach host %u at %s: %s\n", h, o->addresses[h],
+				why && *why ? why : strerror(-fd));
+			return fd;
+		}
+		snprintf(r->desc.hosts[h].address, DESC_ADDRESS_MAX, "%s", o->addresses[h]);
+		int e = link_add_fd(r->link, h, fd);
+		if (e)
+			return e;
+		r->up |= host_bit((host_id)h);
+	}
+	return 0;
+}
+
+static int open_all(struct run *r)
+{
+	struct link_options lo = {.transport = "uring", .epoch = r->desc.epoch};
+	struct link_handler lh = {.ctx = r, .on_msg = on_msg, .on_down = on_down};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	int e = link_create(&r->link, &lo, &lh);
+	if (e) {
+		fprintf(stderr, "pando: cannot make the link: %s\n", strerror(-e));
+		return e;
+	}
+	link_watch(r->link, r->signal_fd, on_signal, r);
+	progress(r, 1, "connecting to the hosts");
+	e = connect_hosts(r);
+	if (e)
+		return e;
+	e = statusd_start(&r->status, r->link, &r->desc);
+	r->status_on = e == 0;
+	if (e)
+		log_warn("no status socket '%s': %s", r->status.path, strerror(-e));
+	return 0;
+}
+
+static void write_status(struct run *r)
+{
+	uint64_t limit = now_ns() + RUN_TICK_NS;
+
+	if (!r->opt->status_json || !r->status_on)
+		return;
+	while (!r->status.last && r->status.request && now_ns() < limit)
+		link_run(r->link, limit);
+	if (!r->status.last || json_dump_file(r->status.last, r->opt->status_json, JSON_INDENT(1)))
+		log_warn("no status was written to '%s'", r->opt->status_json);
+}
+
+int run_guest(const struct run_options *opt)
+{
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return RUN_FAILED;
+	r->opt = opt;
+	r->desc = opt->desc;
+	r->exit_status = RUN_FAILED;
+	r->status.fd = -1;
+	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
+	int e = open_all(r);
+	while (!e && r->phase != DONE) {
+		uint64_t tick = now_ns() + RUN_TICK_NS;
+		e = link_run(r->link, tick < r->deadline_ns ? tick : r->deadline_ns);
+		e = e < 0 && e != -EINTR ? e : 0;
+		check_time(r);
+	}
+	write_status(r);
+	terminal_restore(&r->terminal);
+	if (r->status_on)
+		statusd_stop(&r->status);
+	if (r->link)
+		link_destroy(r->link);
+	close(r->signal_fd);
+	int status = r->exit_status;
+	free(r);
+	return status;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `pando run`: brings one guest up over its hosts, carries its console, and takes it down. It runs no vCPU itself.
+ */
+#ifndef VMM_CTL_RUN_H
+#define VMM_CTL_RUN_H
+
+#include "net/session.h"
+#include "vmm/conf/machine_desc.h"
+
+/* Exit statuses of `pando run`. */
+enum run_exit {
+	RUN_POWEROFF = 0,
+	RUN_FAILED = 1,
+	RUN_USAGE = 2,
+	RUN_RESET = 3,
+	RUN_CRASHED = 4,
+	RUN_HOST_LOST = 5,
+	RUN_INTERRUPTED = 130,
+};
+
+struct run_options {
+	unsigned hosts_n;
+	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX]; // filled for --local too
+	struct session_key key;
+	const char *kernel, *initrd; // paths; initrd may be NULL
+	uint32_t vcpus;
+	uint64_t memory_bytes;
+	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
+	unsigned start_timeout_ms;
+	bool quiet;               // no progress lines
+	const char *status_json;  // file the last status is written to at the end, or NULL
+};
+
+int run_guest(const struct run_options *opt); // enum run_exit
+
+#endif

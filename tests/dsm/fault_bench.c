@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a page costs, natively, between two processes over the default link. Prints "name value unit" lines; medians
+ * over FAULTS pages in an order that no prefetcher can follow.  Usage: fault_bench [SPIN_US]
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/support/dsm_host.h"
+#include "vmm/dist/now.h"
+
+#define FAULTS 2000u
+#define STREAM_PAGES 16384u
+#define RTT_ROUNDS 4000u
+#define WINDOW 64u
+
+static struct dsm_group group;
+static unsigned spin_us;
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median_us(uint64_t *ns, unsigned n)
+{
+	qsort(ns, n, sizeof(*ns), by_value);
+	return (double)ns[n / 2] / 1000;
+}
+
+static void put(const char *name, double value, const char *unit)
+{
+	printf("%s %.2f %s\n", name, value, unit);
+	fflush(stdout);
+}
+
+static volatile uint64_t *word(struct dsm_host *h, page_idx page)
+{
+	return (volatile uint64_t *)(h->ram.base + page * PAGE_BYTES);
+}
+
+/* i-th page of a walk that visits every page of n once, far from in order (n a power of two). */
+static page_idx scattered(unsigned i, unsigned n)
+{
+	return (i * 1103515245u + 12345u) % n;
+}
+
+/* ---- faults ---- */
+
+static double touch(struct dsm_host *h, page_idx first, bool write)
+{
+	static uint64_t ns[FAULTS];
+
+	for (unsigned i = 0; i < FAULTS; i++) {
+		volatile uint64_t *w = word(h, first + scattered(i, 2048));
+		uint64_t t = now_ns();
+
+		if (write)
+			*w = i;
+		else
+			(void)*w;
+		ns[i] = now_ns() - t;
+	}
+	return median_us(ns, FAULTS);
+}
+
+static void own(struct dsm_host *h, page_idx first)
+{
+	if (h->self == 1)
+		for (unsigned i = 0; i < 2048; i++)
+			*word(h, first + i) = i + 1;
+	dsm_barrier(h);
+}
+
+static int faults(struct dsm_host *h, void *arg)
+{
+	page_idx remote = h->group->desc.hosts[0].memory_bytes / PAGE_BYTES;
+	uint64_t *results = h->group->shared->results[0];
+	double read = 0, write = 0, upgrade = 0;
+
+	(void)arg;
+	own(h, remote);
+	if (h->self == 0)
+		read = touch(h, remote, false);
+	dsm_barrier(h);
+	if (h->self == 0)
+		upgrade = touch(h, remote, true);
+	own(h, remote + 4096);
+	if (h->self == 0)
+		write = touch(h, remote + 4096, true);
+	dsm_barrier(h);
+	for (unsigned i = 0; i < STREAM_PAGES && h->self == 1; i++)
+		*word(h, remote + 8192 + i) = i + 1;
+	dsm_barrier(h);
+	if (h->self == 0) {
+		uint64_t t = now_ns(), sum = 0;
+		for (unsigned i = 0; i < STREAM_PAGES; i++)
+			sum += *word(h, remote + 8192 + i);
+		t = now_ns() - t;
+		put("fault_read", read, "us");
+		put("fault_write", write, "us");
+		put("fault_upgrade", upgrade, "us");
+		put("stream_read", (double)STREAM_PAGES * PAGE_BYTES * 1000 / (double)t, "MB/s");
+		results[0] = (uint64_t)(read * 1000);
+		results[1] = (uint64_t)((double)STREAM_PAGES * PAGE_BYTES * 1e6 / (double)t);
+		results[2] = sum;
+		put("metadata_bytes_per_page", coh_engine_bytes_per_page(h->pager.engine), "bytes");
+	}
+	return 0;
+}
+
+/* ---- the link alone: two processes, each polling it as the pager's thread does ---- */
+
+struct echo {
+	struct link *link;
+	uint64_t got_bytes, replies;
+	int over;
+};
+
+static const uint8_t payload[PAGE_BYTES] = {1};
+
+static int send_blob(struct link *l, unsigned peer, uint32_t bytes)
+{
+	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = 1, .blob = payload, .blob_bytes = bytes};
+
+	return link_send(l, peer, &m);
+}
+
+static void echo_msg(void *ctx, unsigned peer, const struct msg *m)
+{
+	struct echo *e = ctx;
+
+	e->got_bytes += m->blob_bytes;
+	e->replies++;
+	if (m->kind == MSG_CTL_CONSOLE && peer == 0 && m->blob_bytes < 100) { // 64 bytes out, a page back
+		send_blob(e->link, 0, PAGE_BYTES);
+		link_flush(e->link);
+	}
+}
+
+static void echo_down(void *ctx, unsigned peer, const char *reason)
+{
+	(void)peer;
+	(void)reason;
+	((struct echo *)ctx)->over = 1;
+}
+
+static int open_echo(struct echo *e, unsigned peer, int fd)
+{
+	struct link_options lo = {.transport = "uring", .spin_us = spin_us, .epoch = 1};
+	struct link_handler lh = {.ctx = e, .on_msg = echo_msg, .on_down = echo_down};
+	int r = link_create(&e->link, &lo, &lh);
+
+	return r ? r : link_add_fd(e->link, peer, fd);
+}
+
+static void wait_replies(struct echo *e, uint64_t n)
+{
+	while (e->replies < n && !e->over)
+		link_run(e->link, UINT64_MAX);
+}
+
+static double measure_rtt(struct echo *e)
+{
+	static uint64_t ns[RTT_ROUNDS];
+
+	for (unsigned i = 0; i < RTT_ROUNDS && !e->over; i++) {
+		uint64_t t = now_ns(), n = e->replies;
+
+		send_blob(e->link, 1, 64 - MSG_HEADER_BYTES - 1); // 64 bytes in all
+		link_flush(e->link);
+		wait_replies(e, n + 1);
+		ns[i] = now_ns() - t;
+	}
+	return median_us(ns, RTT_ROUNDS);
+}
+
+/* Pages one way: small requests keep a window of pages coming, as a prefetching reader does. */
+static double measure_stream(struct echo *e)
+{
+	uint64_t t = now_ns(), start = e->replies;
+
+	for (unsigned i = 0; i < WINDOW; i++)
+		send_blob(e->link, 1, 32);
+	for (uint64_t asked = WINDOW; asked < STREAM_PAGES && !e->over;) {
+		link_run(e->link, UINT64_MAX);
+		for (; asked < e->replies - start + WINDOW; asked++)
+			send_blob(e->link, 1, 32);
+		link_flush(e->link);
+	}
+	wait_replies(e, start + STREAM_PAGES);
+	return (double)STREAM_PAGES * PAGE_BYTES * 1000 / (double)(now_ns() - t);
+}
+
+static int measure_link(double *rtt, double *stream)
+{
+	uint64_t pages[2] = {512, 512};
+	struct echo e = {0};
+
+	if (dsm_group_init(&group, 2, pages, true))
+		return -1;
+	pid_t child = fork();
+	if (child == 0) {
+		close(group.sockets[0][1]);
+		if (open_echo(&e, 0, group.sockets[1][0]))
+			_exit(1);
+		while (!e.over)
+			link_run(e.link, UINT64_MAX);
+		_exit(0);
+	}
+	close(group.sockets[1][0]);
+	if (open_echo(&e, 1, group.sockets[0][1]))
+		return -1;
+	*rtt = measure_rtt(&e);
+	*stream = measure_stream(&e);
+	link_destroy(e.link);
+	return 0;
+}
+
+/* ---- a userfaultfd fault resolved on the spot, by a thread that waits as the pager's does ---- */
+
+struct local {
+	struct uffd uffd;
+	struct link *link;
+	int stop;
+};
+
+static void resolve(void *ctx, int fd)
+{
+	struct local *l = ctx;
+	struct uffd_fault f[UFFD_READ_MAX];
+	int n = uffd_read(&l->uffd, f);
+
+	(void)fd;
+	for (int i = 0; i < n; i++)
+		uffd_install(&l->uffd, f[i].page, payload, true);
+}
+
+static void *resolver(void *arg)
+{
+	struct local *l = arg;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE))
+		link_run(l->link, UINT64_MAX);
+	return NULL;
+}
+
+static double measure_local(void)
+{
+	static uint64_t ns[FAULTS];
+	struct local l = {0};
+	struct link_options lo = {.transport = "uring", .spin_us = spin_us, .epoch = 1};
+	struct link_handler lh = {.ctx = &l, .on_msg = echo_msg, .on_down = echo_down};
+	struct ram ram;
+	pthread_t t;
+	char why[256];
+
+	if (ram_map(&ram, 2048 * PAGE_BYTES) || uffd_open(&l.uffd, &ram, why, sizeof(why)) ||
+	    link_create(&l.link, &lo, &lh) || link_watch(l.link, l.uffd.fd, resolve, &l) ||
+	    pthread_create(&t, NULL, resolver, &l))
+		return -1;
+	for (unsigned i = 0; i < FAULTS; i++) {
+		uint64_t at = now_ns();
+
+		*(volatile uint64_t *)(ram.base + scattered(i, 2048) * PAGE_BYTES) = 1;
+		ns[i] = now_ns() - at;
+	}
+	__atomic_store_n(&l.stop, 1, __ATOMIC_RELEASE);
+	link_kick(l.link);
+	pthread_join(t, NULL);
+	uffd_close(&l.uffd);
+	link_destroy(l.link);
+	ram_unmap(&ram);
+	return median_us(ns, FAULTS);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t pages[2] = {32768, 32768};
+	double rtt = 0, stream = 0;
+
+	spin_us = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
+	put("spin", spin_us, "us");
+	if (measure_link(&rtt, &stream))
+		return 1;
+	put("link_rtt", rtt, "us");
+	put("link_stream", stream, "MB/s");
+	double local = measure_local();
+	put("fault_local", local, "us");
+	if (dsm_group_init(&group, 2, pages, true) || dsm_group_run(&group, faults, NULL, spin_us))
+		return 1;
+	double read = (double)group.shared->results[0][0] / 1000;
+	put("fault_read_over_rtt", read / (rtt + local), "ratio");
+	put("stream_read_over_link", (double)group.shared->results[0][1] / 1000 / stream, "ratio");
+	return 0;
+}

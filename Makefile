@@ -43,7 +43,7 @@ $(foreach m,cli ctl dist machine acpi boot dev hv mem conf chip,$(eval dirs_$(m)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
-.PHONY: all lib unit check demo bench install clean deps docs testbed FORCE
+.PHONY: all lib unit check demo bench install clean deps deps-test unit-programs check-programs bench-programs FORCE
 .SECONDARY:
 all: $(O)/pando
 
@@ -101,8 +101,35 @@ $(foreach m,$(UNIT_MODS),$(eval $(call UNIT_RULE,$(m))))
 # each part adds its own programs and targets here
 include $(sort $(wildcard */rules.mk tests/*/rules.mk vmm/*/rules.mk))
 
+# ---- what people type ----------------------------------------------------------------------------
 deps:
-	@sh tests/support/install-deps.sh
+	@sh tests/support/install-deps.sh build
+deps-test:
+	@sh tests/support/install-deps.sh build test
+
+# Make reads pkg-config when it starts, so the work begins in a second make, after the packages are there.
+unit-programs: $(unit_bins)
+unit: deps-test
+	$(Q)$(MAKE) --no-print-directory unit-programs
+	$(Q)bash tests/check.sh $(O) unit
+
+check_bins := $(addprefix $(O)/tests/,conform sim model dsm) $(O)/pando $(O)/guest-tools/micro.elf
+check-programs: unit-programs $(check_bins)
+check: deps-test
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check-programs
+	$(Q)bash tests/check.sh $(O) all
+
+bench: deps-test
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) bench-programs
+	$(Q)bash tests/bench/run.sh $(O)
+bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/guest-tools/micro.elf
+
+demo: deps-test
+	$(Q)HOSTS=$(HOSTS) bash tests/testbed/demo.sh
+
+install: $(O)/pando
+	install -D -m 755 $(O)/pando $(DESTDIR)$(PREFIX)/bin/pando
+	install -D -m 644 docs/man/pando.1 $(DESTDIR)$(PREFIX)/share/man/man1/pando.1
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 

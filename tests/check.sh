@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the test stages, shows what they print, and closes with the line "N passed, N failed" (", N skipped").
+# Usage: tests/check.sh BUILD_FOLDER STAGE ...   A stage is a function stage_NAME below; "all" names every one.
+set -u
+cd "$(dirname "$0")/.."
+O=${1:?build folder}
+shift
+MAKE=${MAKE:-make}
+JOBS=$(nproc)
+LOGS=$O/check
+mkdir -p "$LOGS"
+passed=0 failed=0 skipped=0
+
+# Counts what a stage printed: GoogleTest's lines, and "PASS x" / "FAIL x" / "SKIP x" of our own programs.
+count() {
+	local p f s
+	p=$(grep -cE '^(\[       OK \]|PASS )' "$1")
+	f=$(grep -cE '^(\[  FAILED  \] [^ ]+ \([0-9]+ ms\)|FAIL )' "$1")
+	s=$(grep -cE '^(\[  SKIPPED \] [^ ]+ \([0-9]+ ms\)|SKIP )' "$1")
+	echo "$p $f $s"
+}
+
+# run NAME SECONDS COMMAND...: one stage. A stage that exits badly without a failed test is itself a failure.
+run() {
+	local name=$1 limit=$2 log=$LOGS/$1.log start=$SECONDS rc p f s
+	shift 2
+	printf '== %s\n' "$name"
+	timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	read -r p f s < <(count "$log")
+	grep -E '^(FAIL |SKIP |\[  FAILED  \] [^ ]+ \(|\[  SKIPPED \] [^ ]+ \()' "$log"
+	if [ $rc -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+		echo "FAIL $name: exit status $rc$([ $rc -eq 124 ] && echo " (not finished in $limit s)"); the end of its output:"
+		tail -n 25 "$log" | sed 's/^/    /'
+	elif [ "$f" -gt 0 ]; then
+		tail -n 40 "$log" | sed 's/^/    /'
+	fi
+	if [ $((p + f + s)) -eq 0 ]; then
+		f=1
+		echo "FAIL $name: it ran no test"
+	fi
+	printf '   %s: %d passed, %d failed, %d skipped in %d s\n' "$name" "$p" "$f" "$s" $((SECONDS - start))
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+units() { # BUILD_FOLDER: every unit-test program there
+	local rc=0 t
+	for t in "$1"/tests/unit-*; do
+		case $t in *.d | *.o) continue ;; esac
+		echo "-- $t"
+		"$t" --gtest_brief=0 || rc=1
+	done
+	return $rc
+}
+
+stage_unit() {
+	run unit 300 bash -c "$(declare -f units); units $O"
+	run layering 30 bash tests/unit/layering.sh
+}
+stage_conform() { run conform 300 "$O/tests/conform"; }
+stage_sim() { run sim 600 "$O/tests/sim"; }
+stage_model() { run model 600 "$O/tests/model"; }
+stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
+stage_dsm() { run dsm 400 "$O/tests/dsm"; }
+stage_micro() { run micro 900 bash tests/micro/run.sh "$O"; }
+stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
+stage_guest() { run guest 1500 bash tests/e2e/guest.sh "$O"; }
+stage_asan() {
+	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||
+		{ tail -n 20 "$LOGS/asan-build.log"; echo "FAIL asan: it does not build"; failed=$((failed + 1)); return; }
+	run asan 400 bash -c "$(declare -f units); units build-address-undefined"
+}
+stage_tsan() {
+	$MAKE -s -j"$JOBS" SAN=thread unit-programs >"$LOGS/tsan-build.log" 2>&1 ||
+		{ tail -n 20 "$LOGS/tsan-build.log"; echo "FAIL tsan: it does not build"; failed=$((failed + 1)); return; }
+	run tsan 400 bash -c "$(declare -f units); units build-thread"
+}
+
+[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro failures asan tsan guest
+for s in "$@"; do
+	"stage_$s"
+done
+echo
+if [ "$skipped" -gt 0 ]; then
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+else
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+fi
+[ "$failed" -eq 0 ]

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Holds the rule that includes point downwards, and that third-party headers stay behind their fences.
+set -u
+cd "$(dirname "$0")/../.."
+bad=0
+
+# forbid NAME FOLDERS PATTERN [EXCEPT]: no #include in FOLDERS matches PATTERN, but in files that match EXCEPT
+forbid() {
+	local found
+	# shellcheck disable=SC2086
+	found=$(grep -nE "^#include +[<\"]($3)" -r $2 --include='*.c' --include='*.h' | grep -vE "${4:-^$}")
+	if [ -n "$found" ]; then
+		printf 'FAIL layering.%s:\n%s\n' "$1" "$found"
+		bad=1
+	else
+		echo "PASS layering.$1"
+	fi
+}
+
+forbid coherence_includes_itself_only coherence 'vmm/|net/|tests/'
+forbid coherence_makes_no_system_call coherence 'unistd|sys/|pthread|time\.h|poll|fcntl|errno'
+forbid net_does_not_know_the_monitor net 'vmm/|tests/'
+forbid chips_are_pure vmm/chip 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi)|net/|pthread|time\.h|sys/|linux/'
+forbid chips_and_boot_know_no_distribution 'vmm/chip vmm/boot vmm/acpi vmm/hv vmm/dev vmm/mem vmm/machine' 'vmm/(dist|ctl|cli)/'
+forbid distribution_does_not_know_control vmm/dist 'vmm/(ctl|cli)/'
+forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
+forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'
+forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/uffd'
+forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/session'
+exit $bad

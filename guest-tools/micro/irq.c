@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Interrupts between vCPUs, timers, the I/O APIC, ports from every vCPU, and the clock all of them
+ * share. */
+#include "guest-tools/micro/micro.h"
+
+#define FIXED	     0x50u // + sender
+#define BROADCAST    0x60u
+#define TIMER	     0x62u
+#define EDGE	     0x70u
+#define NMI_ICR	     0x400u
+#define LOGICAL	     0x800u
+#define ALL	     0x80000u
+#define ALL_BUT_SELF 0xc0000u
+#define WAIT_MS	     5000u
+
+static uint64_t wrong;
+
+static bool counted(uint32_t v, uint32_t vector, uint32_t want)
+{
+	const volatile uint32_t *c = &mach.vcpu[v]->counts[vector];
+
+	for (uint64_t end = tsc() + us_ticks(WAIT_MS * 1000); *c != want; relax())
+		if (tsc() > end) {
+			wrong++;
+			return false;
+		}
+	return true;
+}
+
+struct pair {
+	uint32_t to, icr, vector, n;
+	uint64_t took, bad;
+};
+
+/* n interrupts one after the other, each waited for; the exact count is checked. */
+static void ipi_pair_job(uint32_t me, void *arg)
+{
+	struct pair *p = arg;
+	uint32_t had = mach.vcpu[p->to]->counts[p->vector], dest = mach.apic[p->to];
+	uint64_t t = tsc();
+
+	(void)me;
+	if (p->icr & LOGICAL)
+		dest = (dest & ~15u) << 12 | 1u << (dest & 15);
+	for (uint32_t i = 1; i <= p->n && !p->bad; i++) {
+		ipi_send(dest, p->icr | (p->icr & NMI_ICR ? 0 : p->vector));
+		p->bad = counted(p->to, p->vector, had + i) ? 0 : i;
+	}
+	p->took = tsc() - t;
+}
+
+static void spin_job(uint32_t me, void *arg)
+{
+	const volatile uint64_t *stop = arg;
+
+	(void)me;
+	while (!*stop)
+		relax();
+}
+
+static void ipi_pairs(const char *kind, uint32_t icr, uint32_t vector)
+{
+	uint64_t near = 0, far = 0;
+	uint32_t near_n = 0, far_n = 0;
+
+	for (uint32_t a = 0; a < mach.vcpus_n; a++)
+		for (uint32_t b = 0; b < mach.vcpus_n; b++) {
+			struct pair p = {.to = b, .icr = icr, .vector = vector, .n = 50};
+
+			bool spin = (icr & NMI_ICR) && a != b && b;
+			volatile uint64_t stop = 0;
+
+			// an NMI that ends a HLT at CPL 0 stays masked on the local KVM: take it at
+			// CPL 3
+			if (spin)
+				run_begin(b, spin_job, (void *)&stop);
+			run_one(a, ipi_pair_job, &p);
+			stop = 1;
+			if (spin)
+				run_end(b);
+			if (p.bad)
+				print("ipi %s from %u to %u: number %lu lost\n", kind, a, b, p.bad);
+			if (a != b && mach.node[a] != mach.node[b])
+				far += p.took, far_n += p.n;
+			else if (a != b)
+				near += p.took, near_n += p.n;
+		}
+	print("ipi %s seen after us: same node %lu, other node %lu\n", kind,
+	      near_n ? ticks_ns(near / near_n) / 1000 : 0,
+	      far_n ? ticks_ns(far / far_n) / 1000 : 0);
+	if (far_n && icr == 0)
+		result("ipi_guest", ticks_ns(far / far_n), "us");
+}
+
+static void broadcast_job(uint32_t me, void *arg)
+{
+	uint32_t icr = *(uint32_t *)arg, had[VCPUS_MAX];
+
+	for (unsigned i = 0; i < 20 && !wrong; i++) {
+		for (uint32_t v = 0; v < mach.vcpus_n; v++)
+			had[v] = mach.vcpu[v]->counts[BROADCAST];
+		ipi_send(0, icr | BROADCAST);
+		for (uint32_t v = 0; v < mach.vcpus_n; v++)
+			if (icr == ALL || v != me)
+				counted(v, BROADCAST, had[v] + 1);
+			else if (mach.vcpu[v]->counts[BROADCAST] != had[v])
+				wrong++;
+	}
+}
+
+static void ipi_run(const char *name)
+{
+	static uint32_t all = ALL, others = ALL_BUT_SELF;
+	uint32_t self = bsp_vcpu.counts[FIXED];
+
+	wrong = 0;
+	ipi_pairs("fixed", 0, FIXED);
+	ipi_pairs("nmi", NMI_ICR, 2);
+	ipi_pairs("logical", LOGICAL, FIXED + 1);
+	for (uint32_t v = 0; v < mach.vcpus_n; v++) {
+		run_one(v, broadcast_job, &all);
+		run_one(v, broadcast_job, &others);
+	}
+	self = bsp_vcpu.counts[FIXED];
+	sys_call(SYS_WRMSR, 0x83f, FIXED);
+	counted(0, FIXED, self + 1);
+	if (wrong)
+		test_fail(name, "%lu interrupts lost or surplus", wrong);
+	else
+		test_pass(name);
+}
+
+/* Every vCPU: TSC deadlines (spinning and asleep), one shot, periodic. */
+static void timer_job(uint32_t me, void *arg)
+{
+	struct vcpu *c = mach.vcpu[me];
+	uint64_t *late = arg;
+	uint32_t n = c->counts[TIMER];
+
+	sys_call(SYS_WRMSR, 0x832, TIMER | 2 << 17);
+	for (unsigned i = 0; i < 20 && !wrong; i++) {
+		uint64_t due = tsc() + us_ticks(300);
+
+		sys_call(SYS_WRMSR, 0x6e0, due);
+		if (i & 1)
+			sys_call(SYS_IDLE, (uint64_t)&c->counts[TIMER - (TIMER & 1)],
+				 *(volatile uint64_t *)&c->counts[TIMER - (TIMER & 1)]);
+		if (!counted(me, TIMER, ++n))
+			return;
+		if (tsc() < due)
+			wrong++; // early
+		*late += tsc() - due;
+	}
+	sys_call(SYS_WRMSR, 0x83e, 0xb);
+	sys_call(SYS_WRMSR, 0x832, TIMER);
+	sys_call(SYS_WRMSR, 0x838, 100000);
+	counted(me, TIMER, ++n);
+	sys_call(SYS_WRMSR, 0x832, TIMER | 1 << 17);
+	sys_call(SYS_WRMSR, 0x838, 1000000);
+	for (uint64_t end = tsc() + us_ticks(WAIT_MS * 1000); c->counts[TIMER] - n < 5; relax())
+		if (tsc() > end) {
+			wrong++;
+			break;
+		}
+	sys_call(SYS_WRMSR, 0x832, TIMER | 1 << 16);
+	sys_call(SYS_WRMSR, 0x838, 0);
+}
+
+static void timer_run(const char *name)
+{
+	uint64_t late = 0;
+
+	if (option("notimer")) {
+		test_skip(name, "this runner has no timer");
+		return;
+	}
+	wrong = 0;
+	for (uint32_t v = 0; v < mach.vcpus_n && !wrong; v++)
+		run_one(v, timer_job, &late);
+	if (wrong) {
+		test_fail(name, "an interrupt was lost or early");
+		return;
+	}
+	result("timer_late_guest", ticks_ns(late / 20 / mach.vcpus_n), "us");
+	test_pass(name);
+}
+
+static void ioapic_write(uint32_t reg, uint32_t v)
+{
+	*(volatile uint32_t *)0xfec00000 = reg;
+	*(volatile uint32_t *)0xfec00010 = v;
+}
+
+/* The serial port's "transmitter empty" interrupt, edge and level, to every vCPU. */
+static void ioapic_run(const char *name)
+{
+	*(volatile uint32_t *)0xfec00000 = 1;
+	if (*(volatile uint32_t *)0xfec00010 == ~0u) {
+		test_skip(name, "no I/O APIC");
+		return;
+	}
+	wrong = 0;
+	sys_call(SYS_OUT, 0x3fc, 0xb | 1ull << 32);
+	for (uint32_t v = 0; v < mach.vcpus_n; v++)
+		for (unsigned level = 0; level < 2; level++) {
+			uint32_t vector = level ? LEVEL_VECTOR : EDGE;
+
+			ioapic_write(0x11 + 2 * 4, mach.apic[v] << 24);
+			ioapic_write(0x10 + 2 * 4, vector | level << 15);
+			for (unsigned i = 0; i < 10; i++) {
+				uint32_t had = mach.vcpu[v]->counts[vector];
+
+				sys_call(SYS_OUT, 0x3f9, 2 | 1ull << 32);
+				if (!counted(v, vector, had + 1)) {
+					print("ioapic: vcpu %u %s: had %u, has %u\n", v,
+					      level ? "level" : "edge", had,
+					      mach.vcpu[v]->counts[vector]);
+					break;
+				}
+				sys_call(SYS_OUT, 0x3f9, 0 | 1ull << 32);
+				sys_call(SYS_IN, 0x3fa, 1);
+			}
+			ioapic_write(0x10 + 2 * 4, 1 << 16);
+		}
+	if (wrong)
+		test_fail(name, "%lu interrupts lost or surplus", wrong);
+	else
+		test_pass(name);
+}
+
+/* The serial port's scratch register from every vCPU, all at once for the reads. */
+static void port_job(uint32_t me, void *arg)
+{
+	uint64_t *took = arg, t = tsc();
+
+	for (unsigned i = 0; i < 100; i++) {
+		uint8_t v = (uint8_t)(me * 37 + i);
+
+		sys_call(SYS_OUT, 0x3ff, v | 1ull << 32);
+		if ((sys_call(SYS_IN, 0x3ff, 1) & 255) != v)
+			wrong++;
+	}
+	took[me] = tsc() - t;
+}
+
+static void port_crowd_job(uint32_t me, void *arg)
+{
+	(void)me;
+	for (unsigned i = 0; i < 200; i++)
+		if ((sys_call(SYS_IN, 0x3ff, 1) & 255) != *(uint8_t *)arg)
+			__atomic_fetch_add(&wrong, 1, __ATOMIC_SEQ_CST);
+}
+
+static void port_run(const char *name)
+{
+	static uint64_t took[VCPUS_MAX];
+	static uint8_t value = 0x5a;
+	uint32_t far = vcpu_far();
+
+	wrong = 0;
+	for (uint32_t v = 0; v < mach.vcpus_n; v++)
+		run_one(v, port_job, took);
+	sys_call(SYS_OUT, 0x3ff, value | 1ull << 32);
+	run_on(mach.vcpus_n, port_crowd_job, &value);
+	result("port_io_guest_local", ticks_ns(took[0] / 200), "us");
+	if (far)
+		result("port_io_guest_remote", ticks_ns(took[far] / 200), "us");
+	if (wrong)
+		test_fail(name, "%lu wrong values", wrong);
+	else
+		test_pass(name);
+}
+
+/* Each vCPU in turn sends the time it read to the next, which must not have read an earlier one
+ * after that. */
+struct relay {
+	volatile uint64_t turn, time;
+	uint64_t back, worst, hops;
+};
+
+static void clock_job(uint32_t me, void *arg)
+{
+	struct relay *r = arg;
+	uint64_t last = 0, end = tsc() + us_ticks(option_u64("ms", 60000) * 1000);
+
+	for (uint64_t hop = me; hop < r->hops; hop += mach.vcpus_n) {
+		while (r->turn != hop) {
+			relax();
+			if (r->turn == ~0ull || tsc() > end) {
+				r->turn = ~0ull;
+				return;
+			}
+		}
+		uint64_t sent = r->time, now = tsc();
+
+		if (now < sent || now < last) {
+			r->back++;
+			if (now < sent && sent - now > r->worst)
+				r->worst = sent - now;
+		}
+		last = now;
+		r->time = tsc();
+		r->turn = hop + 1;
+	}
+}
+
+static void clock_run(const char *name)
+{
+	struct relay *r = page_alloc(mach.nodes_n - 1, 1);
+
+	*r = (struct relay){.hops = option_u64("hops", 20000)};
+	run_on(mach.vcpus_n, clock_job, r);
+	print("clock hops %lu back_steps %lu worst_ticks %lu\n", r->turn, r->back, r->worst);
+	if (r->back)
+		test_fail(name, "the clock went back %lu times, by up to %lu ticks", r->back,
+			  r->worst);
+	else if (r->turn != r->hops)
+		test_fail(name, "the relay stopped");
+	else
+		test_pass(name);
+}
+
+const struct test irq_tests[] = {{"ipi", ipi_run},   {"timer", timer_run}, {"ioapic", ioapic_run},
+				 {"port", port_run}, {"clock", clock_run}, {NULL, NULL}};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers that the assembly and the C of the micro-guest share. */
+#ifndef MICRO_LAYOUT_H
+#define MICRO_LAYOUT_H
+
+#define TRAMPOLINE 0x8000
+#define MAP_GIB	   16 /* how much the identity map covers */
+#define VCPU_BYTES 8192
+
+/* struct vcpu */
+#define VCPU_GDTR    0
+#define VCPU_USER_IP 16
+#define VCPU_USER_SP 24
+#define VCPU_COUNTS  256
+
+#define LEVEL_VECTOR 0x71 /* its handler also quiets the serial port */
+
+#define SYS_WRITE 1
+#define SYS_WRMSR 2
+#define SYS_RDMSR 3
+#define SYS_IDLE  4
+#define SYS_OUT	  5
+#define SYS_IN	  6
+#define SYS_OFF	  7
+
+#endif

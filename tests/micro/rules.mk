@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The micro-guest, its stand-alone KVM runner, and the tests that boot it over several monitors.
+MICRO_SRCS := $(wildcard guest-tools/micro/*.c) guest-tools/micro/entry.S
+MICRO_OBJS := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRCS)))
+MICRO_FLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding -fno-builtin -fno-stack-protector -mno-red-zone -fno-pic -fno-pie \
+	-mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-tree-loop-distribute-patterns -fcf-protection=none -I.
+MICRO_CC ?= gcc
+
+$(O)/micro/%.o: %.c $(wildcard guest-tools/micro/*.h) tests/micro/rules.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(MICRO_CC) $(MICRO_FLAGS) -c $< -o $@
+$(O)/micro/%.o: %.S $(wildcard guest-tools/micro/*.h) tests/micro/rules.mk
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(MICRO_CC) $(MICRO_FLAGS) -c $< -o $@
+$(O)/guest-tools/micro.elf: $(MICRO_OBJS) guest-tools/micro/micro.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T guest-tools/micro/micro.ld -o $@ $(MICRO_OBJS)
+
+$(O)/tests/micro-runner: $(O)/obj/tests/micro/runner.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $<
+
+.PHONY: micro check-micro
+micro: $(O)/guest-tools/micro.elf $(O)/tests/micro-runner
+check-micro: micro $(O)/pando
+	$(Q)tests/micro/run.sh $(O)

@@ -28,6 +28,9 @@
 #define APIC_BASE_X2	 (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)
 
+#define LAPIC_PERIOD_NS_MIN                                                                        \
+	20000u // a shorter period would keep the host's timers busy with nothing else
+
 enum lapic_lvt {
 	LAPIC_LVT_TIMER,
 	LAPIC_LVT_THERMAL,

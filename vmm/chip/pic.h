@@ -16,7 +16,7 @@
 
 struct pic_half {
 	uint8_t mask, icw[4], icw_next, elcr;
-	bool read_isr, needs_icw4, single;
+	bool needs_icw4, single;
 };
 
 struct pic {

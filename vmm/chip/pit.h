@@ -11,6 +11,8 @@
 #include "vmm/chip/chip.h"
 
 #define PIT_HZ 1193182ull
+#define PIT_IRQ_NS_MIN                                                                             \
+	20000ull // faster interrupts would keep the host's timers busy with nothing else
 
 struct pit_channel {
 	uint8_t mode;	// 0..5

@@ -3,7 +3,7 @@
 MICRO_SRCS := $(wildcard guest-tools/micro/*.c) guest-tools/micro/entry.S
 MICRO_OBJS := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRCS)))
 MICRO_FLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding -fno-builtin -fno-stack-protector -mno-red-zone -fno-pic -fno-pie \
-	-mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-tree-loop-distribute-patterns -fcf-protection=none -I.
+	-mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -I.
 MICRO_CC ?= gcc
 
 $(O)/micro/%.o: %.c $(wildcard guest-tools/micro/*.h) tests/micro/rules.mk

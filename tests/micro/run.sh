@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots the micro-guest over 1, 2, 3 and 4 monitors on this machine and judges what it says.
+# Usage: tests/micro/run.sh BUILD_FOLDER [LABEL...]      (LABEL: run only these boots; the list is at the end)
+#   MICRO_VIA=runner   on plain KVM instead of the monitors: is it the micro-guest or the monitor?
+#   ROUNDS=N           litmus rounds each (default 100000)
+# Prints PASS, FAIL and SKIP lines, and the RESULT lines of the guest. Logs: BUILD_FOLDER/micro-logs/LABEL.log
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+shift
+only=" $* "
+via=${MICRO_VIA:-pando}
+rounds=${ROUNDS:-100000}
+image=$O/guest-tools/micro.elf
+logs=$O/micro-logs
+failed=0
+mkdir -p "$logs"
+
+fail() {
+	echo "FAIL micro-$1"
+	failed=1
+}
+
+# boot LABEL HOSTS CPUS MIB SECONDS WORDS...: one guest; every line it prints gets the label.
+boot() {
+	local label=$1 hosts=$2 cpus=$3 mib=$4 limit=$5 log=$logs/$1.log rc start
+	shift 5
+	[ "$only" = "  " ] || [[ $only == *" $label "* ]] || return 0
+	start=$(date +%s%N)
+	if [ "$via" = runner ]; then
+		timeout -k 5 "$limit" "$O/tests/micro-runner" "$image" "$cpus" "$mib" "$@" notimer=1 >"$log" 2>&1 </dev/null
+	else
+		timeout -k 10 "$limit" "$O/pando" run --local "$hosts" --kernel "$image" --cpus "$cpus" \
+			--memory "${mib}M" --name "micro-$label-$$" --quiet ${PANDO_OPTIONS:-} --append "$*" >"$log" 2>&1 </dev/null
+	fi
+	rc=$?
+	tr -d '\r' <"$log" | grep -aE '^(PASS|FAIL|SKIP|RESULT|litmus) ' | sed -E "s/^(PASS|FAIL|SKIP|RESULT|litmus) /\1 micro-$label-/"
+	if grep -qa '^FAIL ' "$log"; then
+		failed=1
+	fi
+	if ! tr -d '\r' <"$log" | grep -qax END; then
+		fail "$label: the guest did not come to its end (status $rc$([ $rc -eq 124 ] && echo ", not done in $limit s")); last lines:"
+		tail -n 8 "$log" | tr -d '\r' | sed 's/^/    /'
+	elif [ $rc -ne 0 ]; then
+		fail "$label: the guest ended, but with exit status $rc"
+		tail -n 8 "$log" | tr -d '\r' | sed 's/^/    /'
+	else
+		echo "PASS micro-$label-end"
+	fi
+	echo "RESULT micro-$label-wall $((($(date +%s%N) - start) / 1000000)) ms"
+}
+
+if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
+	echo "SKIP micro: /dev/kvm cannot be opened"
+	exit 0
+fi
+
+two=sb_fence,sb,mp,lb,corr,s
+irq=ipi,timer,ioapic,port,clock
+share=pingpong,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory
+
+# Does the runner's plain KVM carry the micro-guest at all? Without that the rest says nothing about the monitor.
+if [ "$via" = pando ]; then
+	via=runner
+	boot kvm 1 2 64 60 test=sb_fence,mp,storm,pattern,ipi rounds=20000
+	via=pando
+fi
+boot one 1 2 64 60 "test=$two,$share,storm,pattern,$irq rounds=20000 hops=5000"
+boot two-litmus 2 2 64 120 "test=$two rounds=$rounds"
+boot two-share 2 2 64 90 "test=$share rounds=$rounds tickets=5000 handoffs=4000"
+boot two-irq 2 2 64 60 "test=$irq hops=5000"
+boot two-memory 2 2 96 60 "test=storm,pattern ops=5000"
+boot two-cost 2 2 64 60 "test=fault,stream,cpu"
+boot two-iriw 2 4 64 120 "test=wrc,iriw rounds=20000"
+boot three-litmus 3 3 96 180 "test=$two,wrc rounds=$rounds"
+boot three-share 3 3 96 90 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"
+boot three-memory 3 3 96 60 "test=storm,pattern ops=2000"
+boot three-irq 3 3 96 60 "test=$irq hops=1000"
+boot four-iriw 4 4 128 120 "test=iriw,storm,ipi rounds=20000 ops=1000"
+exit $failed

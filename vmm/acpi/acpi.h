@@ -23,7 +23,7 @@ struct acpi_tables {
 
 /*
  * Builds all tables for a checked description into buf[cap], which will be guest memory at gpa
- * (64-byte aligned). Returns 0, -EINVAL (gpa not aligned), or -ENOSPC.
+ * (64-byte aligned, below 4 GiB). Returns 0, -EINVAL (gpa), or -ENOSPC.
  */
 int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa,
 	       struct acpi_tables *out);

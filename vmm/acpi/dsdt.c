@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Written by hand and not compiled by iasl: the processors depend on the machine, and the build
+ * then needs no tool. A test disassembles and recompiles the result with iasl.
+ */
+#include "vmm/acpi/dsdt.h"
+
+#include <stdio.h>
+
+#include "vmm/acpi/acpi.h"
+
+#define SLP_TYP_S5 5u // what the PM1a control register takes for power off
+
+static void write_s5(struct aml *a)
+{
+	aml_name(a, "\\_S5");
+	aml_begin_package(a, 4);
+	aml_integer(a, SLP_TYP_S5); // PM1a
+	aml_integer(a, SLP_TYP_S5); // PM1b, absent
+	aml_integer(a, 0);
+	aml_integer(a, 0);
+	aml_end(a);
+}
+
+static void begin_pnp(struct aml *a, const char *name, const char *id)
+{
+	aml_begin_device(a, name);
+	aml_name(a, "_HID");
+	aml_eisa_id(a, id);
+	aml_name(a, "_UID");
+	aml_integer(a, 1);
+	aml_name(a, "_CRS");
+	aml_begin_resources(a);
+}
+
+static void end_pnp(struct aml *a)
+{
+	aml_end_resources(a);
+	aml_end(a);
+}
+
+static void write_com1(struct aml *a)
+{
+	begin_pnp(a, "COM1", "PNP0501");
+	aml_io(a, LAYOUT_PORT_COM1, 8);
+	aml_irq(a, 4);
+	end_pnp(a);
+}
+
+static void write_rtc(struct aml *a)
+{
+	begin_pnp(a, "RTC0", "PNP0B00");
+	aml_io(a, 0x70, 2);
+	aml_irq(a, 8);
+	end_pnp(a);
+}
+
+/* What nobody may claim: the fixed hardware and the interrupt controllers. */
+static void write_system(struct aml *a)
+{
+	begin_pnp(a, "SYSR", "PNP0C02");
+	aml_io(a, 0x20, 2);
+	aml_io(a, 0xa0, 2);
+	aml_io(a, 0x40, 4);
+	aml_io(a, 0x61, 1);
+	aml_io(a, 0x4d0, 2);
+	aml_io(a, LAYOUT_PORT_PM1_EVT, 12);
+	aml_io(a, LAYOUT_PORT_RESET, 1);
+	aml_memory(a, LAYOUT_IOAPIC, 0x1000);
+	aml_memory(a, LAYOUT_LAPIC, 0x1000);
+	end_pnp(a);
+}
+
+/* _UID pairs it with the MADT entry, _PXM with the host whose memory is near. */
+static void write_processor(struct aml *a, const struct machine_desc *d, uint32_t vcpu)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "C%03X", vcpu & 0xfff);
+	aml_begin_device(a, name);
+	aml_name(a, "_HID");
+	aml_string(a, "ACPI0007");
+	aml_name(a, "_UID");
+	aml_integer(a, vcpu);
+	aml_name(a, "_PXM");
+	aml_integer(a, desc_host_of_vcpu(d, vcpu));
+	aml_end(a);
+}
+
+void dsdt_write(struct aml *a, const struct machine_desc *d)
+{
+	write_s5(a);
+	aml_begin_scope(a, "\\_SB");
+	write_system(a);
+	write_com1(a);
+	write_rtc(a);
+	for (uint32_t v = 0; v < desc_vcpus(d); v++)
+		write_processor(a, d, v);
+	aml_end(a);
+}

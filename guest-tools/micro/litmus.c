@@ -190,11 +190,11 @@ static void litmus_job(uint32_t me, void *arg)
 		}
 		if (me == 0) { // all have finished g when they come to the next meeting's number
 			for (uint32_t v = 1; v < l->meet.n; v++)
-				while (l->meet.seat[v]->word[0] < g)
+				while (l->meet.seat[v]->word < g)
 					relax();
 			judge(l, g << 8);
 		} else {
-			l->meet.seat[me]->word[0] = g;
+			l->meet.seat[me]->word = g;
 		}
 	}
 }
@@ -208,7 +208,7 @@ static void litmus_on(struct litmus *l, enum shape shape, uint32_t a, uint32_t b
 	page_reset();
 	meet_init(&l->meet, n);
 	for (uint32_t v = 0; v < n; v++)
-		l->saw[v] = page_alloc(mach.node[v], 1), l->meet.seat[v]->word[0] = 0;
+		l->saw[v] = page_alloc(mach.node[v], 1), l->meet.seat[v]->word = 0;
 	l->shape = shape;
 	l->x = page_alloc(a, 1);
 	l->y = a == b ? l->x + 1 : page_alloc(b, 1);

@@ -88,15 +88,18 @@ void run_begin(uint32_t v, job_fn *fn, void *arg); // on vCPU v (not 0), without
 void run_end(uint32_t v);
 void ipi_send(uint32_t apic, uint32_t icr_low);
 
-/* A rendezvous of n vCPUs: returns the TSC at which all of them go on together, 0 when the leader
- * says stop. */
+/*
+ * A rendezvous of n vCPUs: returns the TSC at which all of them go on together, 0 when the leader
+ * says stop. How far ahead that is adapts to how late the slowest learnt of it the last times.
+ */
 struct meet_seat {
-	volatile uint64_t gen, start;
-	volatile uint64_t word[510]; // room for the test's own message to the others
+	volatile uint64_t gen, start, late;
+	volatile uint64_t word; // the test's own message to the others
 };
 struct meet {
 	struct meet_seat *seat[VCPUS_MAX];
 	uint32_t n;
+	uint64_t margin __attribute__((aligned(4096))); // the leader's
 };
 void meet_init(struct meet *m, uint32_t n);
 uint64_t meet_at(struct meet *m, uint32_t me, uint64_t gen, bool stop);

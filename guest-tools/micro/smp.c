@@ -153,9 +153,10 @@ void smp_start(void)
 void meet_init(struct meet *m, uint32_t n)
 {
 	m->n = n;
+	m->margin = us_ticks(100);
 	for (uint32_t v = 0; v < n; v++) {
 		m->seat[v] = page_alloc(mach.node[v], 1);
-		m->seat[v]->gen = m->seat[v]->start = 0;
+		m->seat[v]->gen = m->seat[v]->start = m->seat[v]->late = m->seat[v]->word = 0;
 	}
 }
 
@@ -170,19 +171,38 @@ static void meet_wait(const struct meet *m, uint32_t v, uint64_t gen)
 	}
 }
 
+static uint64_t meet_lead(struct meet *m, uint64_t gen, bool stop)
+{
+	struct meet_seat *mine = m->seat[0];
+	uint64_t late = 0;
+
+	for (uint32_t v = 1; v < m->n; v++) {
+		meet_wait(m, v, gen);
+		if (m->seat[v]->late > late)
+			late = m->seat[v]->late;
+	}
+	m->margin -= m->margin / 64;
+	if (late)
+		m->margin += late / 2 + us_ticks(10);
+	if (m->margin > us_ticks(2000))
+		m->margin = us_ticks(2000);
+	mine->start = stop ? 0 : tsc() + m->margin;
+	barrier();
+	mine->gen = gen;
+	return mine->start;
+}
+
 uint64_t meet_at(struct meet *m, uint32_t me, uint64_t gen, bool stop)
 {
-	struct meet_seat *mine = m->seat[me], *lead = m->seat[0];
+	struct meet_seat *mine = m->seat[me];
+	uint64_t start, now;
 
-	if (me == 0) {
-		for (uint32_t v = 1; v < m->n; v++)
-			meet_wait(m, v, gen);
-		mine->start = stop ? 0 : tsc() + us_ticks(m->n > 1 ? 120 : 0);
-		barrier();
-		mine->gen = gen;
-	} else {
-		mine->gen = gen;
-		meet_wait(m, 0, gen);
-	}
-	return lead->start;
+	if (me == 0)
+		return meet_lead(m, gen, stop);
+	mine->gen = gen;
+	meet_wait(m, 0, gen);
+	start = m->seat[0]->start;
+	now = tsc();
+	mine->late = now > start ? now - start : 0;
+	return start;
 }

@@ -19,10 +19,10 @@ $(O)/guest-tools/micro.elf: $(MICRO_OBJS) guest-tools/micro/micro.ld
 	$(call say,LD,$@)
 	$(Q)ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T guest-tools/micro/micro.ld -o $@ $(MICRO_OBJS)
 
-$(O)/tests/micro-runner: $(O)/obj/tests/micro/runner.o
+$(O)/tests/micro-runner: $(O)/obj/tests/micro/runner.o $(O)/obj/tests/micro/stale.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $<
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
 .PHONY: micro check-micro
 micro: $(O)/guest-tools/micro.elf $(O)/tests/micro-runner

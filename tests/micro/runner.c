@@ -4,9 +4,13 @@
  * can do and tells a fault of the micro-guest from one of the monitor. Two pretended NUMA nodes;
  * x2APIC through MSR exits with fixed IPIs, NMI, INIT and SIPI. Not a chip emulation: no IOAPIC, no
  * LVT, APIC state is one pending bitmap.
+ * MICRO_STALE_US=N in the environment gives odd vCPUs memory that goes stale for N us (stale.h);
+ * MICRO_EXITS=1 counts exits.
  *
  * usage: micro-runner IMAGE VCPUS MIB COMMAND-LINE...
  */
+#include "tests/micro/stale.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,9 +45,11 @@ struct vcpu {
 };
 
 static struct vcpu vcpus[VCPUS_MAX];
-static int vcpus_n, kvm_fd, vm_fd;
+static int vcpus_n, kvm_fd, vm_fd[2];
 static uint8_t *ram;
-static uint64_t ram_bytes, exits[64];
+static int ram_fd;
+static unsigned stale_us;
+static uint64_t image_end, ram_bytes, exits[64];
 static uint8_t scratch;
 
 static void die(const char *what)
@@ -253,6 +259,7 @@ static uint64_t load(const char *path)
 
 		if (p->p_type == PT_LOAD && p->p_paddr + p->p_memsz <= ram_bytes)
 			memcpy(ram + p->p_paddr, f + p->p_offset, p->p_filesz);
+		image_end = (p->p_paddr + p->p_memsz + 4095) & -4096ull;
 	}
 	return e->e_entry;
 }
@@ -349,39 +356,54 @@ static void state_boot(struct vcpu *v, uint64_t entry)
 static void vcpu_make(int i)
 {
 	struct vcpu *v = &vcpus[i];
-	struct {
-		struct kvm_cpuid2 h;
-		struct kvm_cpuid_entry2 e[128];
-	} c = {.h.nent = 128};
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 128 * sizeof(c->entries[0]));
 	struct kvm_sregs s;
 
+	if (!c)
+		die("memory");
+	c->nent = 128;
 	v->index = i;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->wake, NULL);
-	v->fd = ioctl(vm_fd, KVM_CREATE_VCPU, i);
+	v->fd = ioctl(vm_fd[stale_us ? i & 1 : 0], KVM_CREATE_VCPU, i);
 	v->run = mmap(NULL, (size_t)ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0),
 		      PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	if (v->fd < 0 || v->run == MAP_FAILED || ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, &c) < 0)
+	if (v->fd < 0 || v->run == MAP_FAILED || ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c) < 0)
 		die("vcpu");
-	for (uint32_t k = 0; k < c.h.nent; k++)
-		if (c.e[k].function == 1)
-			c.e[k].ecx |= 1u << 21,
-			    c.e[k].ebx = (c.e[k].ebx & 0xffffff) | (uint32_t)i << 24;
-	if (ioctl(v->fd, KVM_SET_CPUID2, &c) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
+	for (uint32_t k = 0; k < c->nent; k++)
+		if (c->entries[k].function == 1)
+			c->entries[k].ecx |= 1u << 21,
+			    c->entries[k].ebx = (c->entries[k].ebx & 0xffffff) | (uint32_t)i << 24;
+	if (ioctl(v->fd, KVM_SET_CPUID2, c) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		die("CPUID");
 	s.apic_base = 0xfee00c00ull | (i ? 0 : 0x100);
 	if (ioctl(v->fd, KVM_SET_SREGS, &s) < 0)
 		die("APIC_BASE");
+	free(c);
+}
+
+/* A VM over the guest's RAM; returns its mapping. With stale memory there are two. */
+static uint8_t *vm_make(int *fd)
+{
+	struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_USER_SPACE_MSR,
+				     .args = {KVM_MSR_EXIT_REASON_INVAL |
+					      KVM_MSR_EXIT_REASON_UNKNOWN |
+					      KVM_MSR_EXIT_REASON_FILTER}};
+	uint8_t *at = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
+	struct kvm_userspace_memory_region slot = {.memory_size = ram_bytes,
+						   .userspace_addr = (uint64_t)at};
+
+	*fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	if (*fd < 0 || at == MAP_FAILED || ioctl(*fd, KVM_ENABLE_CAP, &cap) < 0 ||
+	    ioctl(*fd, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 ||
+	    ioctl(*fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		die("KVM");
+	return at;
 }
 
 int main(int argc, char **argv)
 {
 	char cmdline[2000] = "";
-	struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_USER_SPACE_MSR,
-				     .args = {KVM_MSR_EXIT_REASON_INVAL |
-					      KVM_MSR_EXIT_REASON_UNKNOWN |
-					      KVM_MSR_EXIT_REASON_FILTER}};
-
 	if (argc < 4)
 		return fprintf(stderr, "usage: %s IMAGE VCPUS MIB COMMAND-LINE...\n", argv[0]), 2;
 	vcpus_n = atoi(argv[2]);
@@ -391,21 +413,19 @@ int main(int argc, char **argv)
 	for (int i = 4; i < argc && strlen(cmdline) + strlen(argv[i]) + 2 < sizeof(cmdline); i++)
 		strcat(strcat(cmdline, i > 4 ? " " : ""), argv[i]);
 	kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
-	ram = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct kvm_userspace_memory_region slot = {.memory_size = ram_bytes,
-						   .userspace_addr = (uint64_t)ram};
-
-	if (kvm_fd < 0 || vm_fd < 0 || ram == MAP_FAILED ||
-	    ioctl(vm_fd, KVM_ENABLE_CAP, &cap) < 0 ||
-	    ioctl(vm_fd, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 ||
-	    ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+	stale_us = (unsigned)atoi(getenv("MICRO_STALE_US") ? getenv("MICRO_STALE_US") : "0");
+	ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	if (kvm_fd < 0 || ram_fd < 0 || ftruncate(ram_fd, (off_t)ram_bytes))
 		die("KVM");
+	ram = vm_make(&vm_fd[0]);
 	struct sigaction sa = {.sa_handler = on_signal};
 
 	sigaction(SIGUSR1, &sa, NULL);
 	uint64_t entry = load(argv[1]);
+
+	if (stale_us &&
+	    stale_start(ram_fd, ram, vm_make(&vm_fd[1]), ram_bytes, image_end, stale_us))
+		die("stale memory");
 
 	for (int i = 0; i < vcpus_n; i++)
 		vcpu_make(i);

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Measures and prints one figure a line: name value unit. Medians where there are several runs; figures of the nested
+# testbed say so in the comment lines.  Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
+# Parts: native micro guest (all of them without a word).
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+shift
+[ $# -gt 0 ] || set -- native micro guest
+RUNS=${BENCH_RUNS:-3}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# medians FILE: "name value unit" lines of several runs, one median a name, in order of appearance
+medians() {
+	awk '!($1 in n) { order[++k] = $1 } { v[$1, ++n[$1]] = $2; unit[$1] = $3 }
+	END { for (i = 1; i <= k; i++) { a = order[i]; m = n[a]
+		for (x = 1; x <= m; x++) for (y = x + 1; y <= m; y++) if (v[a, y] < v[a, x]) { t = v[a, x]; v[a, x] = v[a, y]; v[a, y] = t }
+		print a, v[a, int((m + 1) / 2)], unit[a] } }' "$1"
+}
+
+native() {
+	local i halt
+	halt=$(cat /sys/module/haltpoll/parameters/guest_halt_poll_ns 2>/dev/null || echo none)
+	echo "# two processes on this machine, TCP on loopback, io_uring; haltpoll guest_halt_poll_ns=$halt; medians of $RUNS runs"
+	for ((i = 0; i < RUNS; i++)); do
+		"$O/tests/fault_bench" 0 || return
+	done >"$out/native"
+	medians "$out/native" | grep -v '^spin '
+	echo "# the same with busy polling (both hosts and the faulting thread share two cores here)"
+	for ((i = 0; i < RUNS; i++)); do
+		"$O/tests/fault_bench" 100 || return
+	done >"$out/spin"
+	medians "$out/spin" | grep -v '^spin ' | sed 's/^\([a-z_]*\) /\1_spinning /'
+}
+
+micro_run() { # HOSTS APPEND: the micro-guest's RESULT lines
+	timeout 120 "$O/pando" run --local "$1" --cpus "$1" --memory 256M --kernel "$O/guest-tools/micro.elf" \
+		--quiet --append "$2" 2>>"$out/micro.err" </dev/null | tr -d '\r' | sed -n 's/^RESULT //p'
+}
+
+micro() {
+	local i
+	echo "# through a guest: the micro-guest on the local KVM, two monitors; medians of $RUNS runs"
+	for ((i = 0; i < RUNS; i++)); do
+		micro_run 2 "test=fault,stream,scaling,ipi,pingpong"
+	done >"$out/micro"
+	medians "$out/micro" | sed 's/^guest_cpu_scaling /guest_cpu_scaling_2_hosts /'
+	[ -s "$out/micro" ] || { echo "# the micro-guest gave no figure:"; sed 's/^/# /' "$out/micro.err" | tail -n 5; }
+}
+
+guest() {
+	echo "# Debian's kernel; $(bash tests/testbed/detect.sh 2>/dev/null | head -n 1)"
+	O=$O bash tests/bench/guest.sh
+}
+
+for part in "$@"; do
+	"$part"
+done

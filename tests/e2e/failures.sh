@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What happens when things go wrong: hosts killed and stopped, strangers at the door, Ctrl-C, bad input. Runs the product
+# itself with the micro-guest on the local KVM.  Usage: tests/e2e/failures.sh BUILD_FOLDER
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+PANDO=$O/pando
+MICRO=$O/guest-tools/micro.elf
+WORK=$(mktemp -d)
+export PANDO_RUN_DIR=$WORK/run
+pids=()
+bad=0
+
+cleanup() {
+	for p in "${pids[@]}"; do
+		kill -CONT "$p" 2>/dev/null
+		kill -KILL "$p" 2>/dev/null
+	done
+	rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+pass() { echo "PASS failures.$1"; }
+fail() {
+	echo "FAIL failures.$1: $2"
+	bad=1
+	for f in "$WORK"/*.log; do
+		echo "    $f:"
+		tail -n 8 "$f" | sed 's/^/        /'
+	done
+}
+# verdict NAME CONDITION_STATUS WHY
+verdict() { if [ "$2" -eq 0 ]; then pass "$1"; else fail "$1" "$3"; fi; }
+
+free_port() { # a port nobody listens on now
+	local p
+	while :; do
+		p=$((20000 + RANDOM % 20000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
+	done
+}
+
+wait_for() { # SECONDS COMMAND...: until it succeeds
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -ge $end ] && return 1
+		sleep 0.1
+	done
+}
+
+start_hosts() { # N: HOST_PID[], HOSTS list
+	HOST_PID=() HOSTS=
+	local h port
+	for ((h = 0; h < $1; h++)); do
+		port=$(free_port)
+		"$PANDO" host --key "$WORK/key" --listen "127.0.0.1:$port" --cpus 1 --memory 32M \
+			--log-name "host$h" >"$WORK/host$h.log" 2>&1 &
+		HOST_PID[h]=$!
+		pids+=($!)
+		HOSTS=$HOSTS${HOSTS:+,}127.0.0.1:$port
+		wait_for 5 grep -q . <(ss -Hltn "sport = :$port") || wait_for 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	done
+}
+
+stop_hosts() {
+	kill -TERM "${HOST_PID[@]}" 2>/dev/null
+	local p
+	for p in "${HOST_PID[@]}"; do
+		wait "$p" 2>/dev/null
+	done
+}
+
+# A guest that never ends by itself (ENDLESS) or ends at once (QUICK).
+ENDLESS="test=storm rounds=4000000000"
+QUICK="test=smp"
+run_guest() { # LABEL APPEND [option...]: RUN_PID
+	local label=$1 append=$2
+	shift 2
+	"$PANDO" run --kernel "$MICRO" --append "$append" --hosts "$HOSTS" --key "$WORK/key" --cpus 2 \
+		--memory 64M --peer-timeout 1500 --name "$label" "$@" >"$WORK/$label.log" 2>&1 </dev/null &
+	RUN_PID=$!
+	pids+=($!)
+}
+is_running() { "$PANDO" status "$1" && grep -q "PASS smp" "$WORK/$1.log"; }
+
+# in_time PID SECONDS: waits for a process; its exit status in RC, 99 if it was too slow
+in_time() {
+	local end=$((SECONDS + $2))
+	while kill -0 "$1" 2>/dev/null; do
+		[ $SECONDS -ge $end ] && { RC=99; return; }
+		sleep 0.1
+	done
+	wait "$1"
+	RC=$?
+}
+
+lost_host_test() { # NAME SIGNAL
+	start_hosts 2
+	run_guest "$1" "$ENDLESS"
+	wait_for 20 is_running "$1" || { fail "$1" "the guest did not start"; stop_hosts; return; }
+	kill "-$2" "${HOST_PID[1]}"
+	in_time $RUN_PID 15
+	[ $RC -eq 5 ] && grep -q "lost host 1" "$WORK/$1.log"
+	verdict "$1.run_names_the_host" $? "exit status $RC (expected 5 and 'lost host 1')"
+	grep -q "lost host 1" "$WORK/host0.log"
+	verdict "$1.other_host_names_it" $? "host 0 does not name host 1"
+	kill -CONT "${HOST_PID[1]}" 2>/dev/null
+	kill -0 "${HOST_PID[0]}"
+	verdict "$1.other_host_lives" $? "host 0 ended too"
+	if [ "$2" = STOP ]; then # it goes on, notices, and serves again
+		sleep 4
+		run_guest "$1.again" "$QUICK"
+		in_time $RUN_PID 30
+		verdict "$1.hosts_serve_again" $RC "a later guest ended with status $RC"
+	fi
+	stop_hosts
+}
+
+test_garbage() {
+	start_hosts 2
+	local port=${HOSTS##*:} first=${HOSTS%%,*} i
+	run_guest garbage "$ENDLESS"
+	wait_for 20 is_running garbage || { fail garbage "the guest did not start"; stop_hosts; return; }
+	for i in 1 2 3 4 5; do
+		head -c 200000 /dev/urandom 2>/dev/null | timeout 2 bash -c "cat >/dev/tcp/127.0.0.1/$port" 2>/dev/null
+		timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${first##*:}; printf 'GET / HTTP/1.1\r\n\r\n' >&3; sleep 0.5" 2>/dev/null
+	done
+	for i in $(seq 40); do # silent strangers
+		(timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; sleep 4" 2>/dev/null &)
+	done
+	"$PANDO" keygen "$WORK/other.key"
+	"$PANDO" run --kernel "$MICRO" --append "$QUICK" --hosts "$HOSTS" --key "$WORK/other.key" --name stranger \
+		--memory 64M >"$WORK/stranger.log" 2>&1 </dev/null
+	[ $? -eq 1 ] && grep -qi "key" "$WORK/stranger.log"
+	verdict garbage.wrong_key_is_refused $? "expected status 1 and a word about the key"
+	"$PANDO" run --kernel "$MICRO" --append "$QUICK" --hosts "$HOSTS" --key "$WORK/key" --name second \
+		--memory 64M --start-timeout 3 >"$WORK/second.log" 2>&1 </dev/null
+	[ $? -ne 0 ]
+	verdict garbage.second_guest_is_refused $? "two guests on one host"
+	sleep 1
+	"$PANDO" status garbage >"$WORK/status.log" && kill -0 $RUN_PID
+	verdict garbage.guest_goes_on $? "the guest did not survive strangers"
+	kill -INT $RUN_PID
+	in_time $RUN_PID 10
+	[ $RC -eq 130 ]
+	verdict interrupt.status $? "exit status $RC, expected 130"
+	kill -0 "${HOST_PID[0]}" && kill -0 "${HOST_PID[1]}" && [ ! -e "$PANDO_RUN_DIR/garbage.sock" ]
+	verdict interrupt.hosts_stay_nothing_is_left $? "a host ended, or a socket is left"
+	stop_hosts
+}
+
+test_local_leaves_nothing() {
+	"$PANDO" run --local 2 --kernel "$MICRO" --append "$ENDLESS" --memory 64M --name local \
+		>"$WORK/local.log" 2>&1 </dev/null &
+	RUN_PID=$!
+	pids+=($!)
+	wait_for 20 is_running local || { fail local "the guest did not start"; return; }
+	local children
+	children=$(ps -o pid= --ppid $RUN_PID)
+	kill -INT $RUN_PID
+	in_time $RUN_PID 15
+	local left=0 p
+	for p in $children; do
+		kill -0 "$p" 2>/dev/null && left=1
+	done
+	[ $RC -eq 130 ] && [ $left -eq 0 ]
+	verdict local.interrupt_leaves_nothing $? "status $RC, host processes left: $left"
+}
+
+# refused NAME PATTERN ARGS...: pando says no, names the value, and starts nothing
+refused() {
+	local name=$1 pattern=$2
+	shift 2
+	"$PANDO" "$@" >"$WORK/refused.log" 2>&1 </dev/null
+	local rc=$?
+	[ $rc -ne 0 ] && [ $rc -lt 100 ] && grep -qi -- "$pattern" "$WORK/refused.log"
+	verdict "bad_input.$name" $? "status $rc, expected a refusal with '$pattern'"
+}
+
+test_bad_input() {
+	head -c 100000 /dev/urandom >"$WORK/noise"
+	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
+	refused kernel_noise "kernel" run --local 1 --kernel "$WORK/noise" --memory 64M
+	refused initrd_missing "no-such" run --local 1 --kernel "$MICRO" --initrd "$WORK/no-such" --memory 64M
+	refused memory_word "lots" run --local 1 --kernel "$MICRO" --memory lots
+	refused memory_zero "memory" run --local 1 --kernel "$MICRO" --memory 0
+	refused cpus_zero "'0'" run --local 1 --kernel "$MICRO" --cpus 0
+	refused cpus_many "5000" run --local 1 --kernel "$MICRO" --cpus 5000
+	refused no_hosts "hosts" run --kernel "$MICRO"
+	refused bad_address "nowhere" run --kernel "$MICRO" --hosts nowhere --key "$WORK/key"
+	refused dead_address "127.0.0.1:1" run --kernel "$MICRO" --hosts 127.0.0.1:1 --key "$WORK/key"
+	refused unknown_option "--frobnicate" run --frobnicate
+	refused unknown_command "frob" frob
+	refused status_of_nobody "nobody" status nobody
+	refused host_without_key "key" host --memory 64M
+}
+
+"$PANDO" keygen "$WORK/key" || exit 1
+test_bad_input
+lost_host_test killed KILL
+lost_host_test stopped STOP
+test_garbage
+test_local_leaves_nothing
+exit $bad

@@ -33,6 +33,7 @@ static const struct {
 
 struct litmus {
 	enum shape shape;
+	bool swap; // vCPUs 1 and 2 change roles: the two writers of IRIW on two hosts of two
 	struct meet meet;
 	volatile uint64_t *x, *y;  // 2 words a slot
 	volatile uint8_t *saw[4];  // SLOTS bytes for every vCPU, on its own page
@@ -170,6 +171,7 @@ static void litmus_job(uint32_t me, void *arg)
 {
 	struct litmus *l = arg;
 	uint64_t seed = tsc() | 1;
+	uint32_t role = l->swap && (me == 1 || me == 2) ? 3 - me : me;
 	static const uint16_t paces[8] = {50, 100, 150, 200, 300, 500, 1000, 3000};
 
 	for (uint64_t g = 1;; g++) {
@@ -183,7 +185,7 @@ static void litmus_job(uint32_t me, void *arg)
 		switch (l->shape) { // constant shapes, so that each loop is compiled for its own
 #define SHAPE(s)                                                                                   \
 	case s:                                                                                    \
-		block(l, me, g << 8, start, pace, s);                                              \
+		block(l, role, g << 8, start, pace, s);                                            \
 		break;
 			SHAPE(SB_FENCE)
 			SHAPE(SB) SHAPE(MP) SHAPE(LB) SHAPE(CORR) SHAPE(S) SHAPE(WRC) SHAPE(IRIW)
@@ -210,6 +212,7 @@ static void litmus_on(struct litmus *l, enum shape shape, uint32_t a, uint32_t b
 	for (uint32_t v = 0; v < n; v++)
 		l->saw[v] = page_alloc(mach.node[v], 1), l->meet.seat[v]->word = 0;
 	l->shape = shape;
+	l->swap = n == 4 && a != mach.node[0];
 	l->x = page_alloc(a, 1);
 	l->y = a == b ? l->x + 1 : page_alloc(b, 1);
 	for (uint32_t i = 0; i < SLOTS; i++)

@@ -254,8 +254,11 @@ static int write_lvt(struct lapic *l, unsigned which, uint64_t value, struct lap
 		     struct lapic_fx *fx)
 {
 	uint32_t bits = (uint32_t)value;
+	uint32_t known = lvt_writable[which] | LVT_BUSY;
 
-	if (value & ~(uint64_t)(lvt_writable[which] | LVT_BUSY | LVT_REMOTE_IRR))
+	if (known & LVT_LEVEL)
+		known |= LVT_REMOTE_IRR;
+	if (value & ~(uint64_t)known)
 		return -EINVAL;
 	if (which == LAPIC_LVT_TIMER && (bits & LVT_TIMER_MODE) == LVT_TIMER_MODE)
 		return -EINVAL; // the fourth timer mode does not exist

@@ -77,7 +77,7 @@ uint32_t pm_read(struct pm *p, unsigned offset, unsigned size, uint64_t now)
 static enum pm_effect write_cnt(struct pm *p, uint16_t value, uint16_t mask)
 {
 	p->cnt = CNT_SCI_EN | (((p->cnt & ~mask) | (value & mask)) & CNT_WRITABLE);
-	if (!(value & mask & CNT_SLP_EN))
+	if (!(value & CNT_SLP_EN))
 		return PM_FX_NONE;
 	/* \_S5 is the only sleeping state the DSDT offers. */
 	return CNT_SLP_TYP(p->cnt) == PM_SLP_TYP_S5 ? PM_FX_POWEROFF : PM_FX_NONE;

@@ -56,6 +56,8 @@ TEST_F(Pm, PowerButton)
 	pm_write(&p, 0, 2, PM_STS_PWRBTN, 0); // written ones clear
 	EXPECT_FALSE(pm_sci(&p, 0));
 	EXPECT_EQ(PM_STS_PWRBTN, pm_read(&p, 2, 2, 0));
+	pm_write(&p, 0, 2, 0xffff, 0); // and never set
+	EXPECT_EQ(0u, pm_read(&p, 0, 2, 0));
 }
 
 TEST_F(Pm, TimerCarry)

@@ -179,6 +179,16 @@ TEST_F(Rtc, Periodic)
 	}
 	wr(10, 0x20);
 	EXPECT_EQ(CHIP_NEVER, rtc_deadline(&r));
+	const unsigned hz[16] = {0,   256, 128, 8192, 4096, 2048, 1024, 512,
+				 256, 128, 64,	32,   16,   8,	  4,	2};
+	for (unsigned rate = 1; rate < 16; rate++) {
+		start(1700000000);
+		now = 0;
+		r.seen_ns = 0;
+		wr(11, 0x42);
+		wr(10, 0x20 | rate);
+		EXPECT_EQ((S + hz[rate] - 1) / hz[rate], rtc_deadline(&r)) << rate;
+	}
 }
 
 TEST_F(Rtc, CmosRamHoldsAndRandomUseNeverHurts)

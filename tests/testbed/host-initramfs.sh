@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the initramfs of the nested machine: busybox, its init and the modules that KVM needs. It
+# depends on the kernel and on this folder's files only; what is tested comes on a disk (run.sh).
+#
+#   tests/testbed/host-initramfs.sh KERNELDIR     prints the path of the archive
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+kernel=$1
+cache=${PANDO_CACHE:-$HOME/.cache/pando}/testbed
+version=$(cat "$kernel/version")
+busybox=$(command -v busybox) || { echo "testbed: busybox is missing (install-deps.sh testbed)" >&2; exit 1; }
+modules="virtio_blk kvm-amd tun veth bridge virtio_net"
+
+hash=$({ echo "$version $modules"; cat "$0" "$here/host-init" "$busybox" "$kernel/vmlinuz"; } | sha256sum | cut -c1-16)
+out=$cache/host-$hash.cpio
+if [ ! -s "$out" ]; then
+	mkdir -p "$cache"
+	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+	trap 'rm -rf "$tmp"' EXIT
+	root=$tmp/root
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,pando,lib/modules/"$version"}
+	cp "$busybox" "$root/bin/busybox"
+	cp "$here/host-init" "$root/init"
+	chmod 755 "$root/init"
+
+	# The modules with what they depend on, unpacked: the host's compressor is faster than ours.
+	mkdir -p "$tmp/all/lib/modules"
+	ln -s "$kernel/modules" "$tmp/all/lib/modules/$version"
+	cp -rs "$(readlink -f "$kernel/modules")" "$tmp/mod"
+	rm -rf "$tmp/all/lib/modules/$version"
+	mv "$tmp/mod" "$tmp/all/lib/modules/$version"
+	/sbin/depmod -b "$tmp/all" "$version"
+	dep=$tmp/all/lib/modules/$version/modules.dep
+	for m in $modules; do
+		grep -E "/${m//[-_]/[-_]}\.ko[.a-z]*:" "$dep" ||
+			{ echo "testbed: kernel $version has no module $m" >&2; exit 1; }
+	done | tr -d : | tr ' ' '\n' | sort -u | while read -r f; do
+		t=$root/lib/modules/$version/${f%.xz}
+		mkdir -p "$(dirname "$t")"
+		case $f in
+		*.xz) xz -dc "$kernel/modules/$f" >"$t" ;;
+		*) cp -L "$kernel/modules/$f" "$t" ;;
+		esac
+	done
+	cp "$kernel"/modules/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$version/"
+	/sbin/depmod -b "$root" "$version"
+	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$tmp/cpio"
+	mv "$tmp/cpio" "$out"
+fi
+echo "$out"

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A link: one host's connections to its peers, and the event loop they run on. It hides the transport.
+ * A link: one host's connections to its peers, and the event loop they run on. It hides the
+ * transport.
  *
- * One thread owns a link and calls everything here except link_kick(). Messages to one peer arrive in
- * order within one priority, exactly once, or the peer is reported down. Control and faults
- * (priority 0) are sent ahead of bulk (priority 1).
+ * One thread owns a link and calls everything here except link_kick(). Another may set it up before
+ * the first link_run() and take it down after that thread has ended. Callbacks may call everything
+ * except link_run() and link_destroy(). Messages to one peer arrive in order within one priority,
+ * exactly once, or the peer is reported down. Control and faults (priority 0) are sent ahead of
+ * bulk (priority 1).
  */
 #ifndef NET_LINK_H
 #define NET_LINK_H
@@ -13,7 +16,11 @@
 
 #define LINK_PEERS_MAX (HOSTS_MAX + 8u) // hosts and control clients
 #define LINK_WATCH_MAX 32u
-#define LINK_SENDQ_BYTES_MAX (64u << 20) // queued to one peer at most: beyond it the peer is down
+/*
+ * Queued to one peer at most. Control that does not fit takes the peer down; bulk is refused
+ * (-ENOBUFS) from three quarters of it on, and may be sent again after link_run().
+ */
+#define LINK_SENDQ_BYTES_MAX (64u << 20)
 
 struct link;
 
@@ -21,7 +28,8 @@ struct link_handler {
 	void *ctx;
 	/* A message came. m and its blob are valid only during the call. */
 	void (*on_msg)(void *ctx, unsigned peer, const struct msg *m);
-	/* The peer is gone (closed, broke the protocol, queue full). Called once; reason is static text. */
+	/* The peer is gone (closed, broke the protocol, queue full). Called once; reason is static
+	 * text. */
 	void (*on_down)(void *ctx, unsigned peer, const char *reason);
 	/* link_kick() was called at least once since the last on_kick. May be NULL. */
 	void (*on_kick)(void *ctx);
@@ -33,12 +41,13 @@ struct link_peer_stats {
 };
 
 struct link_options {
-	const char *transport; // "uring" or "loop"
+	const char *transport; // "uring" or "loop"; "uring-plain": uring without provided buffers
 	uint32_t spin_us;      // busy-poll this long before sleeping (0: sleep at once)
-	uint32_t epoch;        // put in every frame sent; frames of another epoch take the peer down
+	uint32_t epoch; // put in every frame sent; frames of another epoch take the peer down
 };
 
-/* Returns 0, or -ENOSYS/-EPERM (io_uring missing or forbidden), -ENOMEM, -EINVAL (unknown transport). */
+/* Returns 0, or -ENOSYS/-EPERM (io_uring missing or forbidden), -ENOMEM, -EINVAL (unknown
+ * transport). */
 int link_create(struct link **out, const struct link_options *opt, const struct link_handler *h);
 void link_destroy(struct link *l); // closes every peer's descriptor; flushes nothing
 
@@ -55,7 +64,8 @@ void link_remove(struct link *l, unsigned peer); // no on_down call
 
 /*
  * Queues a message; its blob is copied or sent before the call returns, so the caller may reuse it.
- * Frames are flushed by link_flush() or the next link_run(). Returns 0, -ENOTCONN, -EINVAL, -ENOBUFS.
+ * The epoch is the link's. Frames are flushed by link_flush() or the next link_run(). Returns 0,
+ * -ENOTCONN, -EINVAL, -ENOBUFS (LINK_SENDQ_BYTES_MAX). Never calls on_down: link_run() does.
  */
 int link_send(struct link *l, unsigned peer, const struct msg *m);
 void link_flush(struct link *l);
@@ -65,8 +75,9 @@ int link_watch(struct link *l, int fd, void (*fn)(void *ctx, int fd), void *ctx)
 void link_unwatch(struct link *l, int fd);
 
 /*
- * Waits for events until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: for ever) and handles those that are
- * there. Returns the number handled, 0 on time-out, or a negative errno.
+ * Waits for events until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: for ever) and handles those that
+ * are there. Returns the number handled, 0 on time-out or after a signal, or a negative errno:
+ * -EBUSY from inside a callback, -EEXIST on another thread than the first call.
  */
 int link_run(struct link *l, uint64_t deadline_ns);
 
@@ -75,6 +86,8 @@ void link_kick(struct link *l);
 
 /* Whether all queued frames to peer have been handed to the transport. */
 bool link_drained(const struct link *l, unsigned peer);
+/* Counters of a slot, kept after its peer is gone until the next one takes it; NULL beyond the last
+ * slot. */
 const struct link_peer_stats *link_stats(const struct link *l, unsigned peer);
 
 #endif

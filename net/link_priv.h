@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What link.c and a transport share. link.c knows peers, frames, queues and counters; a transport
+ * moves bytes and sleeps. Everything here runs on the link's owner thread unless it says otherwise.
+ */
+#ifndef NET_LINK_PRIV_H
+#define NET_LINK_PRIV_H
+
+#include <stdatomic.h>
+
+#include "net/link.h"
+
+#define LINK_BATCH_FRAMES 64u	      // frames handed to the transport at once, at most
+#define LINK_BATCH_BULK	  (64u << 10) // bulk bytes in one batch: what a fault can wait behind
+#define LINK_FREE_FRAMES  256u	      // page-sized frames kept for reuse
+#define LINK_FRAME_ROOM	  (MSG_HEADER_BYTES + MSG_FIELDS_MAX + PAGE_BYTES)
+#define LINK_WATCH_SLOTS  (LINK_WATCH_MAX + 1u) // slot 0 is the kick eventfd
+
+struct link_frame {
+	struct link_frame *next;
+	uint32_t bytes, cap;
+	uint8_t prio;
+	uint8_t data[];
+};
+
+struct link_queue {
+	struct link_frame *head, **tail;
+};
+
+/*
+ * One connection. Lives until it is removed and the transport holds nothing of it (holds == 0): an
+ * operation in the kernel may outlast link_remove().
+ */
+struct link_peer {
+	struct link *link;
+	struct link_peer *next_dead;
+	void *tp;	 // the transport's part
+	unsigned number; // slot in link->peers
+	int fd;		 // owned; -1: none (loop)
+	unsigned holds;	 // operations in flight plus frames of it being delivered
+	bool removed;	 // no callback for it any more
+	bool dirty;	 // on link->dirty
+	bool tx_dead;	 // sending failed: frames are discarded, the receive side will report it
+	const char *down_reason; // set: link_run() reports it, nothing is sent or received any more
+	struct link_peer *next_dirty;
+	struct link_queue queue[2];
+	size_t queued_bytes;			     // both queues and the batch
+	struct link_frame *batch[LINK_BATCH_FRAMES]; // handed to the transport, oldest first
+	unsigned batch_n;
+	size_t batch_sent; // bytes of batch[0] already sent
+	bool batch_busy;   // the transport reads the batch until link_batch_done()
+	uint8_t *part;	   // first bytes of a frame not yet whole
+	size_t part_bytes, part_cap;
+	struct link_peer_stats *stats; // of the slot
+};
+
+struct link_watch {
+	void (*fn)(void *ctx, int fd);
+	void *ctx;
+	int fd;
+	bool used, armed;
+	uint32_t gen; // of the slot: late readiness of an fd no longer watched is ignored
+};
+
+struct link_ops {
+	const char *name;
+
+	/* Sets l->tp. Any thread, before anything else. Returns 0 or a negative errno, and then
+	 * owns nothing. */
+	int (*create)(struct link *l);
+	/* After it nothing refers to l, its peers, their frames or watched descriptors. The peers
+	 * are removed already. */
+	void (*destroy)(struct link *l);
+
+	/* Takes peer p with p->fd. The descriptor stays owned by p. Returns 0 or a negative errno.
+	 * NULL: no descriptors. */
+	int (*attach)(struct link *l, struct link_peer *p);
+	/*
+	 * p is leaving: starts no new operation and makes those in flight end soon. The transport
+	 * closes nothing; it drops p->holds as they end. Frees p->tp no later than destroy.
+	 */
+	void (*detach)(struct link *l, struct link_peer *p);
+
+	/*
+	 * Sends queued frames of p as far as the transport takes them now: link_batch_fill(), send,
+	 * link_batch_done() with what went. May keep the batch in flight (p->batch_busy) and end it
+	 * from wait(). Never calls back.
+	 */
+	void (*push)(struct link *l, struct link_peer *p);
+
+	/*
+	 * Handles what is there and returns how much; if nothing is and sleep is true, sleeps until
+	 * deadline_ns, an event or a kick. Calls link_rx(), link_down(), link_ready(). Returns a
+	 * negative errno on failure of the machinery.
+	 */
+	int (*wait)(struct link *l, bool sleep, uint64_t deadline_ns);
+
+	/* The descriptor of watch slot w is no longer wanted; it may be closed right after. */
+	void (*unwatch)(struct link *l, unsigned w);
+};
+
+struct link {
+	const struct link_ops *ops;
+	void *tp;
+	struct link_handler h;
+	uint32_t spin_us, epoch;
+	struct link_peer *peers[LINK_PEERS_MAX];
+	struct link_peer_stats
+	    stats[LINK_PEERS_MAX]; // outlive the peer, until the slot is used again
+	struct link_peer *dirty;   // has frames the transport has not seen
+	struct link_peer *dead;	   // removed, waiting for holds to end
+	struct link_watch watch[LINK_WATCH_SLOTS];
+	struct link_frame *free_frames;
+	unsigned free_n, watches_n;
+	unsigned downs; // peers with down_reason set
+	bool arm;	// peers or watches the transport has not armed yet
+	bool running;	// inside link_run()
+	int kick_fd;
+	atomic_bool kicked, sleeping; // the only fields other threads touch
+};
+
+extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops;
+
+uint64_t link_now_ns(void);
+
+/* Bytes came from p: assembles frames and calls on_msg. buf is read only during the call. Returns
+ * messages handled. */
+int link_rx(struct link_peer *p, const uint8_t *buf, size_t n);
+
+/* p is gone; link_run() reports it. The first reason wins. */
+void link_down(struct link_peer *p, const char *reason);
+
+/* The descriptor of slot w is readable: calls its function. Returns 1, or 0 if nobody watches. */
+int link_ready(struct link *l, unsigned w, uint32_t gen);
+
+/* Moves queued frames into p->batch, control first, if it is empty. Returns how many frames are in
+ * it. */
+unsigned link_batch_fill(struct link_peer *p);
+
+/* sent bytes of the batch went out. What is left goes back to its queue, so that control can
+ * overtake again. */
+void link_batch_done(struct link_peer *p, size_t sent);
+
+/* The first frames of the batch now belong to the transport, which ends them with link_frame_put().
+ * The rest goes back. */
+void link_batch_moved(struct link_peer *p, unsigned frames);
+
+/* The transport takes frames of p again: the next flush pushes. */
+void link_mark_dirty(struct link_peer *p);
+
+/* Sending to p failed for good: discards what is queued; the receive side reports the peer. */
+void link_tx_fail(struct link_peer *p);
+
+/* Frees removed peers that nothing holds. */
+void link_reap(struct link *l);
+
+/* Creates a peer (fd -1: none) in its slot. Returns 0, -EEXIST, -EINVAL, -ENOMEM. Does not close fd
+ * on error. */
+int link_peer_new(struct link *l, unsigned number, int fd, struct link_peer **out);
+
+void link_frame_put(struct link *l, struct link_frame *f);
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The handshake. docs/WIRE.md has the records; this file is their only reader and writer.
+ *
+ *   connector -> acceptor   HELLO(connector, role, arg, epoch, nonce)
+ *   acceptor -> connector   HELLO(acceptor, 0, 0, 0, nonce)
+ *   connector -> acceptor   proof = HMAC(key, "connector" | both HELLOs)
+ *   acceptor -> connector   proof = HMAC(key, "acceptor"  | both HELLOs)
+ *
+ * The label and the HELLOs' order differ by direction, so a proof or a HELLO sent back to where it
+ * came from is worth nothing (reflection); both nonces are in each proof, so an old one is worth
+ * nothing either (replay).
+ */
+#include "net/session.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "net/session_rec.h"
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
+/* Waits until fd is ready or the absolute deadline (ms) passed. */
+static int ready(int fd, short events, uint64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		uint64_t now = now_ms();
+		int r = now >= deadline ? 0 : poll(&p, 1, (int)(deadline - now));
+
+		if (r > 0)
+			return 0;
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Exactly n bytes, never more: what follows belongs to the link. The deadline is for the whole
+ * handshake. */
+static int read_all(int fd, uint8_t *buf, size_t n, uint64_t deadline)
+{
+	while (n) {
+		int r = ready(fd, POLLIN, deadline);
+		ssize_t got;
+
+		if (r)
+			return r;
+		got = recv(fd, buf, n, MSG_DONTWAIT);
+		if (got == 0)
+			return -ECONNRESET;
+		if (got < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (got > 0) {
+			buf += got;
+			n -= (size_t)got;
+		}
+	}
+	return 0;
+}
+
+static int write_all(int fd, const uint8_t *buf, size_t n, uint64_t deadline)
+{
+	while (n) {
+		int r = ready(fd, POLLOUT, deadline);
+		ssize_t put;
+
+		if (r)
+			return r;
+		put = send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (put < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (put > 0) {
+			buf += put;
+			n -= (size_t)put;
+		}
+	}
+	return 0;
+}
+
+/* ---- the two sides ---- */
+
+static int shake_as_connector(int fd, const struct session_key *key,
+			      const struct session_hello *hello, uint64_t deadline)
+{
+	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
+	int r;
+
+	session_hello_make(SESSION_CONNECTOR, hello, own);
+	r = write_all(fd, own, sizeof(own), deadline);
+	if (!r)
+		r = read_all(fd, other, sizeof(other), deadline);
+	if (!r)
+		r = session_hello_parse(SESSION_ACCEPTOR, other, NULL);
+	if (r)
+		return r == -ETIMEDOUT ? r : -EPROTO;
+	session_proof_make(SESSION_CONNECTOR, key, own, other, proof);
+	r = write_all(fd, proof, sizeof(proof), deadline);
+	if (!r)
+		r = read_all(fd, proof, sizeof(proof), deadline);
+	if (r)
+		return r == -ETIMEDOUT ? r : -EACCES; // it did not like our proof
+	return session_proof_check(SESSION_ACCEPTOR, key, own, other, proof);
+}
+
+static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out,
+			     uint64_t deadline)
+{
+	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
+	const struct session_hello none = {0};
+	struct session_hello peer;
+	int r = read_all(fd, other, sizeof(other), deadline);
+
+	if (!r)
+		r = session_hello_parse(SESSION_CONNECTOR, other, &peer);
+	if (!r) {
+		session_hello_make(SESSION_ACCEPTOR, &none, own);
+		r = write_all(fd, own, sizeof(own), deadline);
+	}
+	if (!r)
+		r = read_all(fd, proof, sizeof(proof), deadline);
+	if (r)
+		return r == -ETIMEDOUT ? r : -EPROTO;
+	/* The connector proves itself first: a stranger gets nothing computed with the key. */
+	r = session_proof_check(SESSION_CONNECTOR, key, other, own, proof);
+	if (r)
+		return r;
+	session_proof_make(SESSION_ACCEPTOR, key, other, own, proof);
+	r = write_all(fd, proof, sizeof(proof), deadline);
+	if (r)
+		return r == -ETIMEDOUT ? r : -EPROTO;
+	*out = peer;
+	return 0;
+}
+
+static void tune(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		   sizeof(one)); // fails on other stream sockets, which don't need it
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello,
+		   unsigned timeout_ms)
+{
+	int r = sodium_init() < 0 ? -EIO
+				  : shake_as_acceptor(fd, key, peer_hello, now_ms() + timeout_ms);
+
+	if (r)
+		close(fd);
+	else
+		tune(fd);
+	return r;
+}
+
+/* ---- addresses and sockets ---- */
+
+int session_parse_address(const char *text, char *host, size_t host_cap, char *port,
+			  size_t port_cap)
+{
+	const char *colon = strrchr(text, ':'), *from = text;
+	size_t n;
+
+	if (!colon)
+		return -EINVAL;
+	n = (size_t)(colon - text);
+	if (text[0] == '[') {
+		if (n < 3 || colon[-1] != ']')
+			return -EINVAL;
+		from++;
+		n -= 2;
+	} else if (memchr(text, ':', n)) {
+		return -EINVAL; // a bare IPv6 address: which colon starts the port?
+	}
+	if (n >= host_cap || memchr(from, '[', n) || memchr(from, ']', n))
+		return -EINVAL;
+	size_t digits = strlen(colon + 1);
+	if (digits == 0 || digits > 5 || digits >= port_cap ||
+	    strspn(colon + 1, "0123456789") != digits)
+		return -EINVAL;
+	unsigned value = 0;
+	for (size_t i = 0; i < digits; i++)
+		value = value * 10 + (unsigned)(colon[1 + i] - '0');
+	if (value > 65535)
+		return -EINVAL;
+	memcpy(host, from, n);
+	host[n] = 0;
+	memcpy(port, colon + 1, digits + 1);
+	return 0;
+}
+
+static int resolve(const char *address, int flags, struct addrinfo **out, const char **why)
+{
+	char host[256], port[8];
+	struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+	int r = session_parse_address(address, host, sizeof(host), port, sizeof(port));
+
+	if (r) {
+		*why = "not an address: want host:port or [v6]:port";
+		return r;
+	}
+	r = getaddrinfo(host[0] ? host : NULL, port, &hints, out);
+	if (r) {
+		*why = gai_strerror(r);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int listen_on(const struct addrinfo *a)
+{
+	int one = 1, off = 0, e;
+	int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (a->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	return -e;
+}
+
+int session_listen(const char *address, const char **why)
+{
+	struct addrinfo *all;
+	int fd = resolve(address, AI_PASSIVE, &all, why);
+
+	if (fd)
+		return fd;
+	fd = -EADDRNOTAVAIL;
+	for (int pass = 0; pass < 2 && fd < 0;
+	     pass++) // IPv6 first: on the wildcard it serves IPv4 too
+		for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
+			if ((a->ai_family == AF_INET6) == (pass == 0))
+				fd = listen_on(a);
+	freeaddrinfo(all);
+	if (fd < 0)
+		*why = strerrordesc_np(-fd);
+	return fd;
+}
+
+static int connect_to(const struct addrinfo *a, uint64_t deadline)
+{
+	int e = 0, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			       a->ai_protocol);
+	socklen_t len = sizeof(e);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
+		e = errno == EINPROGRESS ? -ready(fd, POLLOUT, deadline) : errno;
+		if (!e && getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0)
+			e = errno;
+	}
+	if (!e) {
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+		return fd;
+	}
+	close(fd);
+	return -e;
+}
+
+static const char *shake_error(int r)
+{
+	return r == -ETIMEDOUT ? "no answer to the handshake in time"
+	       : r == -EACCES  ? "the other side does not have the same cluster key"
+			       : "the other side does not speak Pando's protocol";
+}
+
+int session_connect(const char *address, const struct session_key *key,
+		    const struct session_hello *hello, unsigned timeout_ms, const char **why)
+{
+	uint64_t deadline = now_ms() + timeout_ms;
+	struct addrinfo *all;
+	int r, fd = resolve(address, 0, &all, why);
+
+	if (fd)
+		return fd;
+	if (sodium_init() < 0) {
+		freeaddrinfo(all);
+		*why = "no source of randomness";
+		return -EIO;
+	}
+	fd = -EADDRNOTAVAIL;
+	for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
+		fd = connect_to(a, deadline);
+	freeaddrinfo(all);
+	if (fd < 0) {
+		*why = strerrordesc_np(-fd);
+		return fd;
+	}
+	r = shake_as_connector(fd, key, hello, deadline);
+	if (r) {
+		close(fd);
+		*why = shake_error(r);
+		return r;
+	}
+	tune(fd);
+	return fd;
+}

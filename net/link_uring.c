@@ -420,9 +420,13 @@ static int handle(struct link *l)
 	return handled;
 }
 
+/* By hand: Debian 12's liburing declares io_uring_enable_rings() but its shared library does not
+ * export it. */
 static int enable(struct uring *u)
 {
-	int r = u->enabled ? 0 : io_uring_enable_rings(&u->ring);
+	int r = u->enabled
+		    ? 0
+		    : io_uring_register(u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 
 	u->enabled |= r >= 0;
 	return r < 0 ? r : 0;

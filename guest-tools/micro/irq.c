@@ -139,12 +139,12 @@ static void timer_job(uint32_t me, void *arg)
 
 	sys_call(SYS_WRMSR, 0x832, TIMER | 2 << 17);
 	for (unsigned i = 0; i < 20 && !wrong; i++) {
-		uint64_t due = tsc() + us_ticks(300);
+		const volatile uint64_t *both = (const void *)&c->counts[TIMER & ~1u];
+		uint64_t had = *both, due = tsc() + us_ticks(300);
 
 		sys_call(SYS_WRMSR, 0x6e0, due);
-		if (i & 1)
-			sys_call(SYS_IDLE, (uint64_t)&c->counts[TIMER - (TIMER & 1)],
-				 *(volatile uint64_t *)&c->counts[TIMER - (TIMER & 1)]);
+		if (i & 1) // asleep, unless it has come already
+			sys_call(SYS_IDLE, (uint64_t)both, had);
 		if (!counted(me, TIMER, ++n))
 			return;
 		if (tsc() < due)

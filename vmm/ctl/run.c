@@ -48,6 +48,7 @@ struct run {
 	int exit_status;
 	struct statusd status;
 	bool status_on;
+	uint64_t running_ns; // when the vCPUs started
 	struct terminal terminal;
 	int signal_fd;
 };
@@ -217,6 +218,7 @@ static void advance(struct run *r)
 		break;
 	case WAIT_RUNNING:
 		enter(r, RUNNING, UINT64_MAX);
+		r->running_ns = now_ns();
 		start_console(r);
 		break;
 	case STOPPING:
@@ -264,7 +266,8 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 		break;
 	case CTL_POWEROFF:
 		if (r->phase < STOPPING && !r->opt->quiet)
-			fprintf(stderr, "\rpando: the guest powered off\n");
+			fprintf(stderr, "\rpando: the guest powered off after %.2f s\n",
+				(double)(now_ns() - r->running_ns) / 1e9);
 		end(r, RUN_POWEROFF);
 		break;
 	case CTL_RESET:

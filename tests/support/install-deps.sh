@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, through apt, without questions. Says what and why. Quick when all is there.
+#
+#   install-deps.sh [GROUP...]      build, test, testbed, emulator (default: build test testbed)
+set -u
+say() { echo "install-deps: $*"; }
+die() { say "$*" >&2; exit 1; }
+
+# group, package, why
+list() {
+	cat <<'EOF'
+build gcc the compiler
+build make the build
+build pkg-config finds the libraries
+build libc6-dev headers of C
+build linux-libc-dev headers of KVM and userfaultfd
+build liburing-dev the network link
+build libsodium-dev authentication and encryption between hosts
+build libjansson-dev the control socket and the machine description
+test g++ tests are C++
+test libgtest-dev the test framework
+test clang second compiler, and the fuzzers
+test libclang-rt-14-dev run-time of the fuzzers and sanitizers
+test acpica-tools checks the ACPI tables (iasl)
+test iproute2 network namespaces
+testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization
+testbed seabios its firmware
+testbed busybox-static user space of the guest and of the nested machine
+testbed cpio packs initramfs archives
+testbed kmod dependencies of kernel modules
+testbed xz-utils unpacks kernel modules
+testbed zstd unpacks kernels
+testbed e2fsprogs makes the disk of the nested machine
+testbed util-linux setpriv, flock
+testbed iproute2 network namespaces in the nested machine
+testbed gcc static programs of the guest
+testbed make the build
+testbed libc6-dev static programs of the guest
+emulator dpkg-dev unpacks source packages
+emulator gcc the compiler
+emulator g++ qemu's build asks for it
+emulator make qemu's build
+emulator ninja-build qemu's build
+emulator meson qemu's build
+emulator python3 qemu's build
+emulator pkg-config finds the libraries
+emulator patch applies our patches
+emulator flex qemu's build
+emulator bison qemu's build
+emulator libglib2.0-dev qemu's main library
+emulator libpixman-1-dev qemu's displays cannot be left out
+emulator libfdt-dev its device trees cannot be left out
+emulator zlib1g-dev compression in qemu
+EOF
+}
+
+[ $# -gt 0 ] || set -- build test testbed
+for group in "$@"; do
+	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator)"
+done
+command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+	die "this is not a system with apt: install by hand what this script's list names ($*)"
+
+have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
+missing=""
+for group in "$@"; do
+	for pkg in $(list | awk -v g="$group" '$1 == g { print $2 }'); do
+		echo "$have" | grep -qx "$pkg" && continue
+		case " $missing " in *" $pkg "*) continue ;; esac
+		missing="$missing $pkg"
+		say "missing: $pkg ($(list | awk -v g="$group" -v p="$pkg" '$1 == g && $2 == p { $1 = $2 = ""; print substr($0, 3) }'))"
+	done
+done
+[ -n "$missing" ] || exit 0
+[ "$(id -u)" = 0 ] || die "not root: run 'sudo apt-get install$missing', or this script as root"
+
+export DEBIAN_FRONTEND=noninteractive
+# Lists that are missing or older than a day make downloads fail.
+if ! find /var/lib/apt/lists -maxdepth 1 -name '*_InRelease' -mtime -1 2>/dev/null | grep -q .; then
+	say "updating apt's lists"
+	apt-get update -q >/dev/null || die "apt-get update failed"
+fi
+install() { apt-get install -y -q --no-install-recommends $missing >/tmp/install-deps.$$ 2>&1; }
+say "installing:$missing"
+if ! install; then
+	apt-get update -q >/dev/null 2>&1
+	if ! install; then
+		tail -20 /tmp/install-deps.$$ >&2
+		rm -f /tmp/install-deps.$$
+		die "apt-get could not install:$missing"
+	fi
+fi
+rm -f /tmp/install-deps.$$
+say "done"

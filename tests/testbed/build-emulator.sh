@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the emulator of the testbed from the distribution's own qemu source with the patches beside
+# this, once, and prints its path. --rebuild: build again.  --only N: apply the first N patches only.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${PANDO_CACHE:-$HOME/.cache/pando}/emulator
+jobs=${PANDO_JOBS:-2}
+say() { echo "build-emulator: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+rebuild=0 only=99
+while [ $# -gt 0 ]; do
+	case $1 in
+	--rebuild) rebuild=1; shift ;;
+	--only) only=$2; shift 2 ;;
+	*) die "unknown option $1" ;;
+	esac
+done
+mapfile -t patches < <(ls "$here"/patches/*.patch | head -n "$only")
+
+# The lists of source packages are ours: the system's own may leave them out, and stay as they are.
+mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
+release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+cat >"$cache/apt/sources.list" <<EOF
+deb-src [signed-by=$keys] http://deb.debian.org/debian $release main
+deb-src [signed-by=$keys] http://deb.debian.org/debian-security $release-security main
+EOF
+opts=(-o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+	-o Dir::State::lists="$cache/apt/lists" -o Dir::Cache="$cache/apt" -o APT::Sandbox::User=root)
+
+exec 9>"$cache/lock"
+flock 9
+configure=(--target-list=x86_64-softmmu --without-default-features --enable-system --enable-tcg
+	--disable-werror --disable-docs --disable-install-blobs --disable-pie --extra-ldflags=-no-pie)
+
+# The version is fixed by the first build (file "version"); --rebuild takes the newest.
+if [ $rebuild = 1 ] || [ ! -s "$cache/version" ]; then
+	command -v apt-get >/dev/null || die "this needs apt (Debian)"
+	apt-get "${opts[@]}" update -q >&2 || die "cannot fetch the lists of source packages"
+	version=$(apt-cache "${opts[@]}" showsrc qemu | awk '/^Version:/{print $2}' | sort -V | tail -1)
+	[ -n "$version" ] || die "no qemu source package"
+	echo "$version" >"$cache/version"
+fi
+version=$(cat "$cache/version")
+hash=$({ echo "$version ${configure[*]}"; [ ${#patches[@]} = 0 ] || cat "${patches[@]}"; } | sha256sum | cut -c1-16)
+out=$cache/qemu-$hash/qemu-system-x86_64
+if [ $rebuild = 0 ] && [ -x "$out" ]; then
+	echo "$out"
+	exit 0
+fi
+
+"$here/../support/install-deps.sh" emulator >&2
+say "building qemu $version with ${#patches[@]} patches (some minutes, once; log: $cache/log)"
+src=$(mktemp -d "$cache/src.XXXXXX")
+trap 'rm -rf "$src"' EXIT
+(
+	cd "$src"
+	apt-get "${opts[@]}" source -q --download-only "qemu=$version" ||
+		{ apt-get "${opts[@]}" update -q; apt-get "${opts[@]}" source -q --download-only "qemu=$version"; }
+	dpkg-source --no-check -x ./*.dsc qemu
+	cd qemu
+	for p in "${patches[@]}"; do patch -p1 <"$p"; done
+	# The distribution's python and tools, whatever else the path holds.
+	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+	unset LIBRARY_PATH CFLAGS LDFLAGS
+	mkdir b
+	cd b
+	../configure "${configure[@]}"
+	nice -n 19 ninja -j"$jobs" qemu-system-x86_64
+) >"$cache/log" 2>&1 || { tail -30 "$cache/log" >&2; die "the build failed"; }
+mkdir -p "${out%/*}"
+cp "$src/qemu/b/qemu-system-x86_64" "$out.new"
+strip --strip-debug "$out.new"
+
+# Not kept unless it boots a machine with KVM.
+say "trying it"
+PANDO_NO_GUEST=1 "$here/run.sh" --emulator "$out.new" --timeout 180 -- 'test -w /dev/kvm' ||
+	die "the new emulator does not boot the testbed"
+mv "$out.new" "$out"
+say "done"
+echo "$out"

@@ -19,7 +19,7 @@ struct args {
 	const char *kernel, *initrd, *append, *hosts, *key, *name, *status_json;
 	uint64_t local, cpus, memory, dilate, peer_timeout_ms, hold_us, reserve, prefetch, spin, skew,
 		start_timeout_s, local_memory;
-	bool quiet, verbose;
+	bool quiet, verbose, netns;
 };
 
 static int split_hosts(struct run_options *o, const char *text)
@@ -120,6 +120,7 @@ static int run_local(struct run_options *o, const struct args *a)
 		.memory_bytes = a->local_memory ? a->local_memory : share,
 		.spin_us = (uint32_t)a->spin,
 		.verbose = a->verbose,
+		.netns = a->netns,
 	};
 
 	session_key_random(&o->key);
@@ -182,6 +183,7 @@ int cli_run(int argc, char **argv)
 		{"hosts", "LIST", "addresses of the hosts, host:port,...", CLI_TEXT, &a.hosts, 0, 0},
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
+		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
 		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0,
 		 0},
 		{"status-json", "FILE", "write the last status there at the end", CLI_TEXT, &a.status_json,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/ctl/netns.h"
 
 #define CHILD_LISTEN_FD 3
 #define CHILD_KEY_FD 4
@@ -53,6 +54,29 @@ static int key_descriptor(const struct session_key *key)
 	return fd;
 }
 
+/* The child's half of joining the network: a namespace, then a word each way, then the address. */
+static void join_network(int talk, unsigned number)
+{
+	char word = 0;
+
+	if (netns_enter_host() || write(talk, &word, 1) != 1 || read(talk, &word, 1) != 1 ||
+	    netns_up(number)) {
+		fprintf(stderr, "pando: host %u cannot set its network up\n", number);
+		_exit(1);
+	}
+	close(talk);
+}
+
+static int join_host(int talk, unsigned number, pid_t pid)
+{
+	char word;
+
+	if (read(talk, &word, 1) != 1)
+		return -EPIPE;
+	int r = netns_attach(number, pid);
+	return r ? r : write(talk, &word, 1) == 1 ? 0 : -EPIPE;
+}
+
 static void become_host(int listen_fd, int key_fd, unsigned number, const struct local_options *opt)
 {
 	char vcpus[16], memory[32], spin[16], name[16];
@@ -77,25 +101,51 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const struct
 	_exit(127);
 }
 
+static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct local_options *opt)
+{
+	char *address = l->addresses[h];
+	int talk[2] = {-1, -1}, fd = -1, r = 0;
+
+	if (opt->netns) {
+		netns_address(h, address, DESC_ADDRESS_MAX);
+		r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) ? -errno : 0;
+	} else {
+		fd = listen_on_loopback(address, DESC_ADDRESS_MAX);
+		r = fd < 0 ? fd : 0;
+	}
+	pid_t pid = r ? -1 : fork();
+	if (pid == 0) {
+		if (opt->netns) {
+			const char *why = "";
+			join_network(talk[1], h);
+			fd = session_listen(address, &why);
+		}
+		become_host(fd, key_fd, h, opt);
+	}
+	if (pid > 0) {
+		l->pids[l->n++] = pid;
+		r = opt->netns ? join_host(talk[0], h, pid) : 0;
+	} else if (!r) {
+		r = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	for (int i = 0; i < 2; i++)
+		if (talk[i] >= 0)
+			close(talk[i]);
+	return r;
+}
+
 int local_start(struct local_hosts *l, const struct local_options *opt, const struct session_key *key)
 {
 	int key_fd = key_descriptor(key);
 	int r = key_fd < 0 ? key_fd : 0;
 
 	memset(l, 0, sizeof(*l));
-	for (unsigned h = 0; h < opt->hosts && !r; h++) {
-		int fd = listen_on_loopback(l->addresses[h], sizeof(l->addresses[h]));
-		pid_t pid = fd < 0 ? -1 : fork();
-
-		if (pid == 0)
-			become_host(fd, key_fd, h, opt);
-		if (pid < 0)
-			r = fd < 0 ? fd : -errno;
-		else
-			l->pids[l->n++] = pid;
-		if (fd >= 0)
-			close(fd);
-	}
+	if (!r && opt->netns)
+		r = netns_enter_hub();
+	for (unsigned h = 0; h < opt->hosts && !r; h++)
+		r = start_one(l, h, key_fd, opt);
 	if (key_fd >= 0)
 		close(key_fd);
 	if (r)

@@ -3,6 +3,7 @@
 #ifndef VMM_CTL_LOCAL_H
 #define VMM_CTL_LOCAL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "net/session.h"
@@ -20,6 +21,7 @@ struct local_options {
 	uint64_t memory_bytes; // each offers
 	uint32_t spin_us;
 	bool verbose;
+	bool netns; // each in a network namespace of its own
 };
 
 /* Starts them on loopback. Returns 0 or a negative errno; those already started are ended again. */

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * /dev/kvm: what it can do, one VM, its memory. Local APICs are in user space, so there is no
+ * in-kernel interrupt controller.
+ */
+#ifndef VMM_HV_KVM_H
+#define VMM_HV_KVM_H
+
+#include "vmm/hv/cpuid.h"
+#include "vmm/mem/ram.h"
+
+struct hv {
+	int kvm_fd, vm_fd; // -1: closed
+	size_t run_bytes;  // of a vCPU's shared area
+	bool emulated;	   // this KVM emulates guest kernel mode instruction by instruction
+	bool tsc_offset;   // a vCPU's TSC offset has an effect
+	struct cpuid_table supported;
+};
+
+/*
+ * Opens KVM, checks everything that is needed, tries a vCPU and makes the VM. Returns 0, or a
+ * negative errno with a sentence in why: what is missing and what to do about it.
+ */
+int hv_open(struct hv *hv, char *why, size_t why_cap);
+void hv_close(struct hv *hv); // also after a failed hv_open(); vCPUs are closed before
+
+/* Gives the guest its RAM. 0 or negative errno with a reason. */
+int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap);
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Between the files of vmm/hv only. */
+#ifndef VMM_HV_KVM_PRIV_H
+#define VMM_HV_KVM_PRIV_H
+
+#include <linux/kvm.h>
+
+#include "vmm/hv/kvm.h"
+
+/* Below 4 GiB, above the devices: where Intel hosts without unrestricted guests keep pages of their
+ * own. */
+#define TSS_ADDR      0xfffbd000ul
+#define IDENTITY_ADDR 0xfffbc000ull
+
+/* A descriptor, or a negative errno. */
+int hv_new_vm(const struct hv *hv);
+
+/* snprintf into why; returns err. */
+__attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int err, const char *fmt,
+						    ...);
+
+/* msr.c: sends the MSRs that are ours to user space. 0 or negative errno. */
+int hv_msr_setup(int vm_fd);
+
+/* probe.c: runs a few instructions in a VM of their own; fills emulated and tsc_offset. */
+int hv_probe(struct hv *hv, char *why, size_t why_cap);
+
+/* tsc.c: guest TSC = host TSC + offset. 0 or negative errno. */
+int hv_set_tsc_offset(int vcpu_fd, int64_t offset);
+
+#endif

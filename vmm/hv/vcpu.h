@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One vCPU of KVM: its run loop, being kicked, injection, timer and register states. It has never
+ * heard of a device or an APIC: what the guest does reaches a table of functions.
+ *
+ * A vCPU belongs to the thread that runs it; only hv_vcpu_kick() and the counters may be used from
+ * others.
+ */
+#ifndef VMM_HV_VCPU_H
+#define VMM_HV_VCPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "vmm/hv/kvm.h"
+
+#define HV_WHY_MAX 512u
+
+enum hv_exit_kind {
+	HV_EXIT_PORT,
+	HV_EXIT_MMIO,
+	HV_EXIT_RDMSR,
+	HV_EXIT_WRMSR,
+	HV_EXIT_HALT,
+	HV_EXIT_WINDOW, // the guest can take an interrupt now
+	HV_EXIT_SIGNAL, // kicked, or a timer
+	HV_EXIT_TPR,
+	HV_EXIT_OTHER,
+	HV_EXIT_KINDS
+};
+
+extern const char *const hv_exit_names[HV_EXIT_KINDS];
+
+/* Returned by handlers: 0 goes on, HV_STOP (or a negative errno) leaves hv_vcpu_run(). */
+#define HV_STOP 1
+
+struct hv_vcpu;
+
+/* All run on the vCPU's thread. value: in for a write, out for a read. */
+struct hv_handlers {
+	/* Before every entry: deliver what is pending. It is called again if a kick comes after it.
+	 */
+	int (*enter)(void *ctx);
+	int (*port)(void *ctx, bool write, uint16_t port, unsigned size, uint64_t *value);
+	int (*mmio)(void *ctx, bool write, uint64_t gpa, unsigned size, uint64_t *value);
+	/* known: KVM knows the MSR, but it is ours to answer. -EINVAL injects #GP. */
+	int (*msr)(void *ctx, bool write, uint32_t msr, uint64_t *value);
+	int (*halt)(void *ctx); // returns when the vCPU is to run on
+	void (*tpr)(void *ctx, uint8_t cr8);
+};
+
+struct kvm_run;
+
+struct hv_vcpu {
+	int fd;
+	struct kvm_run *run;
+	size_t run_bytes;
+	_Atomic uint32_t attention; // futex: somebody wants the thread to look around
+	_Atomic uint32_t place;	    // enum hv_place: where a kick must go
+	_Atomic pthread_t thread;
+	timer_t timer;
+	bool has_timer;
+	uint64_t armed_ns; // CLOCK_MONOTONIC, 0: not armed
+	void *reset_state; // special registers as KVM made them
+	_Atomic uint64_t exits[HV_EXIT_KINDS];
+	_Atomic uint64_t kicks; // signals sent to it
+	bool crashed;		// hv_vcpu_run() ended because the guest can't go on: why says it
+	char why[HV_WHY_MAX];
+};
+
+/* Any thread. index: KVM's vCPU number; apic_id is in the table. Sets CPUID and start-up MSRs. */
+int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
+		 const struct cpuid_table *cpuid, char *why, size_t why_cap);
+void hv_vcpu_close(struct hv_vcpu *v, size_t run_bytes);
+
+/* Once a process, before any vCPU runs: the handler of the kick's signal. */
+int hv_kick_setup(void);
+
+/* The vCPU's thread: before hv_vcpu_run(). Makes the timer. */
+int hv_vcpu_attach(struct hv_vcpu *v);
+void hv_vcpu_detach(struct hv_vcpu *v);
+
+/*
+ * Runs the guest until a handler stops it (0), or it can't go on (-EIO with crashed and why set;
+ * another errno: KVM_RUN failed, why says how).
+ */
+int hv_vcpu_run(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx);
+
+/* Makes the vCPU's thread call enter() soon, wherever it is. Any thread; never blocks. */
+void hv_vcpu_kick(struct hv_vcpu *v);
+/* Sleeps until kicked or until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: none). Takes the kick. */
+void hv_vcpu_sleep(struct hv_vcpu *v, uint64_t deadline_ns);
+/* The guest is left at deadline_ns at the latest (UINT64_MAX: no deadline); spurious exits may
+ * come. */
+void hv_vcpu_set_timer(struct hv_vcpu *v, uint64_t deadline_ns);
+
+/* In enter(): injection. At most one interrupt an entry, and only if it can be taken. */
+bool hv_vcpu_can_inject(const struct hv_vcpu *v);
+int hv_vcpu_inject(struct hv_vcpu *v, uint8_t vector);
+void hv_vcpu_want_window(struct hv_vcpu *v, bool wanted);
+int hv_vcpu_nmi(struct hv_vcpu *v);
+void hv_vcpu_set_cr8(struct hv_vcpu *v, uint8_t cr8);
+bool hv_vcpu_interrupts_on(const struct hv_vcpu *v); // IF, as of the last exit
+
+/* tsc_offset and register states; on the vCPU's thread or while it does not run. 0 or negative
+ * errno. */
+int hv_vcpu_set_tsc_offset(struct hv_vcpu *v, int64_t offset);
+int hv_vcpu_set_init(struct hv_vcpu *v, uint64_t apic_base);
+int hv_vcpu_set_sipi(struct hv_vcpu *v, uint8_t vector);
+
+/* 64-bit Linux boot protocol: flat segments, paging on. */
+struct hv_linux64 {
+	uint64_t entry, boot_params; // RIP, RSI
+	uint64_t cr3, gdt_base;
+	uint16_t gdt_limit;
+};
+int hv_vcpu_set_linux64(struct hv_vcpu *v, const struct hv_linux64 *s);
+
+/* One line for a person: registers that matter. Not while it runs. */
+void hv_vcpu_describe(struct hv_vcpu *v, char *buf, size_t cap);
+
+#endif

@@ -27,6 +27,13 @@
 #define COH_HOMES_MAX 256u      // home ranges in one configuration
 #define COH_FX_MAX 1024u        // effects of one step (an engine that needs more defers work to a tick)
 #define COH_ZERO_RUN_MAX 512u   // pages of one INSTALL_ZERO effect
+#define COH_PREFETCH_MAX 64u    // largest prefetch_max
+#define COH_EVICT_INFLIGHT 32u  // EVICT hints under way from one host
+#define COH_RESERVE 64u         // pages above quota_pages that own faults may take
+#define COH_RESERVE_HOME 128u   // ... that pages homed here may take when they come back
+#define COH_WAIT_MAX 1024u      // faults that wait in the engine for room
+#define COH_RETRY_NS 100000u    // wait after a NACK, doubled up to 16 times
+#define COH_EVICT_NS 20000000u  // an EVICT hint is forgotten after this time
 
 enum coh_access { COH_READ = 0, COH_WRITE = 1 };
 enum coh_rights { COH_NONE = 0, COH_RO = 1, COH_RW = 2 };
@@ -45,7 +52,8 @@ struct coh_config {
 	unsigned homes_n;
 	uint64_t hold_ns;      // a page just received is not surrendered before this time passed
 	uint64_t hold_max_ns;  // the adaptive hold never exceeds this
-	uint64_t quota_pages;  // resident pages wanted at most on this host (0: no limit)
+	uint64_t quota_pages;  // resident pages wanted at most on this host (0: no limit), at least
+			       // the pages homed here; exceeded by at most COH_RESERVE_HOME
 	unsigned requests_max; // own requests in flight at most (power of two)
 	unsigned queue_max;    // requests queued at this home, all pages together
 	unsigned prefetch_max; // pages requested ahead of a sequential read stream (0: off)

@@ -1,160 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the coherence engine, for its own files. See docs/PROTOCOL.md.
+/*
+ * What the files of the engine share. Roles: requester.c (own faults and grants), home.c (directory
+ * and queue), owner.c (what a host that has a copy is asked), policy.c (eviction, hold, prefetch),
+ * pages.c (state of each page). docs/PROTOCOL.md gives the whole.
+ */
 #ifndef COHERENCE_ENGINE_PRIV_H
 #define COHERENCE_ENGINE_PRIV_H
 
+#include "coherence/base/check.h"
+#include "coherence/base/pmap.h"
+#include "coherence/base/timers.h"
 #include "coherence/engine.h"
 
-#define EVICTS_MAX 64u    // EVICT hints in flight
-#define HELD_SLOTS 1024u  // pages whose hold is remembered (power of two)
-#define WAITING_MAX 1024u // faults that wait for a free request slot
-#define COH_QUOTA_SLACK 64u
-#define STREAMS 4u
-#define SCAN_MAX 512u    // page words the eviction hand looks at in one step
-#define RETRY_NS 200000u // after a NACK
-#define EVICT_RETRY_NS 20000000u
-#define NONE32 0xffffffffu
+#define STREAMS	       8u   // sequential read streams followed at once
+#define SELF_MAX       64u  // messages of this host to itself within one step
+#define DEFER_MAX      256u // requests put off by a hold; more are served without a hold
+#define FX_ROOM	       200u // effects that one item of work may need (2 * HOSTS_MAX and change)
+#define HAND_WORDS     512u // words of the eviction bitmaps looked at in one step
+#define HOLD_LEVEL_MAX 7u   // the hold is at most hold_ns << this
 
-/* The local state of a page, one word each. */
-#define PAGE_RIGHTS 3u // enum coh_rights
-#define PAGE_OWNER 4u
-#define PAGE_SLOT_SHIFT 8u // own request's slot + 1, 0: none
+/* Page state: one word for each page of the guest. */
+#define PG_RIGHTS      3u	  // enum coh_rights
+#define PG_OWNER       (1u << 2)  // this host has the page's data to give
+#define PG_PENDING     (1u << 3)  // an own request is in the table
+#define PG_DEFERRED    (1u << 4)  // a FWD or INV waits for the hold to end
+#define PG_HELD	       (1u << 5)  // installed for a local fault: hold from the stamp on
+#define PG_AHEAD       (1u << 6)  // prefetched, not asked for yet
+#define PG_WAITING     (1u << 7)  // a fault waits for room (wait ring)
+#define PG_WAIT_WR     (1u << 8)  // ... and wants to write
+#define PG_EVICTING    (1u << 9)  // an EVICT is under way
+#define PG_REF	       (1u << 10) // second chance of the clock hand
+#define PG_CONTESTED   (1u << 11) // the last hold ended by time with somebody waiting
+#define PG_LEVEL_SHIFT 12
+#define PG_LEVEL       (7u << PG_LEVEL_SHIFT)
+#define PG_STAMP_SHIFT 16 // coarse time of installation or loss
 
-struct dir_entry {  // one for each page homed here
-  host_set sharers; // hosts with read copies; the owner is not among them
-  host_id owner;
-  uint8_t
-      untouched; // no host ever had it for writing: zeroes, no data anywhere
-  uint16_t spare;
-  uint32_t busy; // index of the running transaction, NONE32: idle
+/* Directory entry of a page homed here. */
+struct dir {
+	host_set sharers; // may hold read copies; the owner is not in it
+	uint32_t busy;	  // pool index + 1 of the running transaction, head of the queue; 0: idle
+	host_id owner;
+	uint8_t touched; // 0: nobody ever wrote it, no host has data, all zeroes
+	uint16_t spare;
 };
 
-struct home_txn { // a running transaction, or a queued one
-  page_idx page;
-  uint64_t txn;
-  host_id requester;
-  uint8_t want;          // enum coh_msg_kind: REQ_*
-  uint32_t next;         // queue of the same page, or free list
-  uint32_t qhead, qtail; // of a running one
+/* A request accepted by this home: running (head) or queued behind the head. */
+struct home_req {
+	page_idx page;
+	uint64_t txn;
+	uint32_t next; // index + 1
+	uint32_t tail; // of the head only: index + 1 of the last in the queue
+	host_id requester;
+	uint8_t kind;
 };
 
-struct request { // own request
-  page_idx page;
-  uint64_t txn;
-  uint8_t used, want, granted, demand;
-  uint8_t installed; // data placed read-only, waits for acknowledgements
-  uint8_t nacked;
-  uint16_t acks_need, acks_got;
-  uint64_t retry_ns;
-  uint32_t next_free;
+/* An own request. */
+struct request {
+	page_idx page;
+	uint64_t txn;
+	host_set acked;
+	uint16_t acks;
+	uint8_t kind; // COH_MSG_REQ_*
+	uint8_t nacks;
+	bool used;
+	bool granted;
+	bool want_write; // a write fault came while a read was under way
+	bool waiter;	 // a local access waits (not a prefetch, not a recall)
+	uint32_t next_free;
 };
 
-struct deferred { // a FWD or INV that waits for the end of the hold, ordered by
-                  // time
-  uint64_t due_ns;
-  struct coh_msg msg;
+struct deferred {
+	struct coh_msg msg;
+	uint32_t next_free;
 };
 
-struct held {
-  page_idx page;
-  uint64_t until_ns;
-};
-
-struct waiting {
-  page_idx page;
-  uint8_t access;
-};
-
-struct evict {
-  page_idx page;
-  uint64_t expires_ns;
+struct evict_slot {
+	page_idx page;
+	bool used;
 };
 
 struct stream {
-  page_idx next;
-  uint32_t window;
+	page_idx last;	// last miss
+	page_idx ahead; // last page requested
+	uint32_t window;
+	bool used;
 };
 
 struct coh_engine {
-  struct coh_config cfg;
-  uint32_t *pages;
-  struct dir_entry *dir; // pages homed here, in order
-  uint64_t dir_n;
-  uint64_t home_base[COH_HOMES_MAX]; // index in dir of the first page of a
-                                     // range homed here
-  struct home_txn *txns;
-  uint32_t txns_free;
-  struct request *requests;
-  uint32_t requests_free, requests_used;
-  uint64_t next_txn;
-  struct deferred *deferred; // binary heap
-  uint32_t deferred_n;
-  struct held held[HELD_SLOTS];
-  struct waiting waiting[WAITING_MAX];
-  uint32_t waiting_head, waiting_tail;
-  struct evict evicts[EVICTS_MAX];
-  uint32_t evicts_n;
-  page_idx hand;
-  struct stream streams[STREAMS];
-  uint32_t stream_next;
-  uint64_t retry_at; // earliest retry, UINT64_MAX: none
-  struct coh_stats stats;
-  /* of the running step */
-  uint64_t now;
-  struct coh_fx_list *fx;
+	struct coh_config cfg;
+	size_t bytes;
+	uint64_t now;
+	uint64_t txn; // last used
+	uint32_t *page;
+	struct dir *dir;
+	uint64_t *remote, *remote_top; // resident pages homed elsewhere: 1 bit a page, 1 bit a word
+	uint64_t homed;		       // pages homed here
+	uint64_t
+	    range_dir[COH_HOMES_MAX]; // index in dir of a range's first page (ranges of this host)
+
+	struct request *reqs;
+	struct pmap req_map;
+	uint32_t req_free; // index + 1
+	uint32_t reqs_used;
+	uint64_t incoming; // own requests whose page is not resident
+
+	struct home_req *pool;
+	uint32_t pool_free;
+	uint32_t pool_used[HOSTS_MAX];
+	uint64_t seen_txn[HOSTS_MAX]; // highest transaction number accepted from each host
+
+	struct deferred *defer;
+	struct pmap defer_map;
+	uint32_t defer_free, defer_n;
+
+	struct timers timers; // ids: requests, deferred, evict slots, policy
+	struct evict_slot evict[COH_EVICT_INFLIGHT];
+	uint32_t evicts;
+	uint64_t hand;
+
+	page_idx wait[COH_WAIT_MAX];
+	uint32_t wait_head, wait_n;
+
+	struct stream streams[STREAMS];
+	uint32_t stream_next;
+	unsigned stamp_shift;
+
+	struct coh_msg self[SELF_MAX];
+	uint32_t self_head, self_n;
+	struct coh_fx_list *fx;
+	struct coh_stats stats;
 };
 
-static inline enum coh_rights page_rights(const struct coh_engine *e,
-                                          page_idx p) {
-  return (enum coh_rights)(e->pages[p] & PAGE_RIGHTS);
+/* ---- engine.c ---- */
+struct coh_fx *fx_add(struct coh_engine *e, enum coh_fx_kind kind, page_idx page);
+void msg_send(struct coh_engine *e, host_id to, struct coh_msg m);
+void peer_fault(struct coh_engine *e, host_id who, const char *reason);
+void self_drain(struct coh_engine *e);
+static inline bool fx_room(const struct coh_engine *e)
+{
+	return e->fx->n + FX_ROOM <= COH_FX_MAX;
+}
+static inline uint32_t timer_req(uint32_t i)
+{
+	return i;
+}
+static inline uint32_t timer_defer(const struct coh_engine *e, uint32_t i)
+{
+	return e->cfg.requests_max + i;
+}
+static inline uint32_t timer_evict(const struct coh_engine *e, uint32_t i)
+{
+	return e->cfg.requests_max + e->defer_n + i;
+}
+static inline uint32_t timer_policy(const struct coh_engine *e)
+{
+	return e->cfg.requests_max + e->defer_n + COH_EVICT_INFLIGHT;
 }
 
-static inline bool page_owned(const struct coh_engine *e, page_idx p) {
-  return e->pages[p] & PAGE_OWNER;
+/* ---- pages.c ---- */
+host_id page_home(const struct coh_engine *e, page_idx page);
+struct dir *page_dir(const struct coh_engine *e, page_idx page); // NULL: not homed here
+static inline enum coh_rights page_rights(const struct coh_engine *e, page_idx page)
+{
+	return (enum coh_rights)(e->page[page] & PG_RIGHTS);
 }
+/* All changes of rights go through here: it keeps the levels, the bitmaps and the eviction slots.
+ */
+void page_set(struct coh_engine *e, page_idx page, enum coh_rights rights, bool owner);
+void page_stamp(struct coh_engine *e, page_idx page);
+uint64_t page_age_ns(const struct coh_engine *e, page_idx page);
 
-/* engine.c */
-struct coh_fx *fx_add(struct coh_engine *e, enum coh_fx_kind kind,
-                      page_idx page);
-void fx_send(struct coh_engine *e, host_id to, const struct coh_msg *m);
-void fx_peer_fault(struct coh_engine *e, host_id who, const char *reason);
-void page_set(struct coh_engine *e, page_idx p, enum coh_rights rights,
-              bool owner);
-host_id home_of(const struct coh_engine *e, page_idx p);
-struct dir_entry *dir_of(struct coh_engine *e, page_idx p); // page homed here
+/* ---- requester.c ---- */
+void req_fault(struct coh_engine *e, page_idx page, enum coh_access access);
+bool req_recall(struct coh_engine *e, page_idx page);
+bool req_prefetch(struct coh_engine *e, page_idx page);
+void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void req_nack(struct coh_engine *e, const struct coh_msg *m);
+void req_retry(struct coh_engine *e, uint32_t i);
+void req_service_waiting(struct coh_engine *e);
 
-/* home.c */
-void home_request(struct coh_engine *e, host_id requester, uint8_t want,
-                  uint64_t txn, page_idx p);
-void home_done(struct coh_engine *e, host_id requester, uint64_t txn,
-               page_idx p);
-void home_evict(struct coh_engine *e, host_id from, page_idx p);
-bool home_local_zero(struct coh_engine *e, page_idx p, enum coh_access access);
+/* ---- home.c ---- */
+void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void home_done(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m);
+/* Untouched neighbours of page, homed here, that may be granted at once: *first and the count. */
+uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first);
 
-/* requester.c */
-void requester_fault(struct coh_engine *e, page_idx p, enum coh_access access);
-void requester_start(struct coh_engine *e, page_idx p, uint8_t want,
-                     bool demand);
-void requester_grant(struct coh_engine *e, const struct coh_msg *m,
-                     host_id from);
-void requester_ack(struct coh_engine *e, const struct coh_msg *m);
-void requester_nack(struct coh_engine *e, const struct coh_msg *m);
-void requester_retry(struct coh_engine *e);
-void requester_waiting(struct coh_engine *e);
-struct request *request_of(struct coh_engine *e, page_idx p);
+/* ---- owner.c ---- */
+void owner_asked(struct coh_engine *e, const struct coh_msg *m); // FWD_READ, FWD_WRITE, INV
+void owner_release(struct coh_engine *e, page_idx page);	 // the hold of a deferred page ends
+void owner_defer_due(struct coh_engine *e, uint32_t i);
 
-/* owner.c */
-void owner_demand(struct coh_engine *e,
-                  const struct coh_msg *m); // FWD_* and INV
-void owner_tick(struct coh_engine *e);
-void hold_set(struct coh_engine *e, page_idx p);
-uint64_t hold_until(const struct coh_engine *e, page_idx p);
-void owner_ran(struct coh_engine *e, page_idx p);
-
-/* policy.c */
-bool quota_full(const struct coh_engine *e);
+/* ---- policy.c ---- */
+bool policy_room(const struct coh_engine *e, page_idx page);
+bool policy_has_spare(const struct coh_engine *e, uint64_t pages);
 void policy_evict(struct coh_engine *e);
-void policy_evicted(struct coh_engine *e, page_idx p);
-void policy_prefetch(struct coh_engine *e, page_idx p);
+void policy_evict_due(struct coh_engine *e, uint32_t i);
+void policy_evict_end(struct coh_engine *e, page_idx page);
+void policy_read_miss(struct coh_engine *e, page_idx page);
+void policy_hold_begin(struct coh_engine *e, page_idx page);
+bool policy_held(const struct coh_engine *e, page_idx page);
+uint64_t policy_hold_end(const struct coh_engine *e, page_idx page);
+void policy_lost(struct coh_engine *e, page_idx page);
 
 #endif

@@ -1,245 +1,213 @@
 // SPDX-License-Identifier: Apache-2.0
-// The home's role: the directory, one transaction a page at a time, the queue
-// behind it.
-#include "coherence/base/check.h"
+/*
+ * The home of a page: the directory entry and the queue. One transaction a page at a time, from
+ * here to the requester's DONE, so no host ever sees messages of two transactions of one page mixed
+ * up.
+ */
 #include "coherence/engine_priv.h"
 
-static uint32_t txn_take(struct coh_engine *e) {
-  uint32_t i = e->txns_free;
-
-  if (i != NONE32)
-    e->txns_free = e->txns[i].next;
-  return i;
+static struct coh_msg msg_for(const struct home_req *q, uint8_t kind)
+{
+	return (struct coh_msg){
+	    .kind = kind, .requester = q->requester, .txn = q->txn, .page = q->page};
 }
 
-static void txn_give(struct coh_engine *e, uint32_t i) {
-  e->txns[i].next = e->txns_free;
-  e->txns_free = i;
+/* Sends INV to every host of the set. Returns how many there are: the acknowledgements to collect.
+ */
+static uint16_t invalidate(struct coh_engine *e, const struct home_req *q, host_set set)
+{
+	uint16_t n = 0;
+
+	for (host_id h = 0; set; h++, set >>= 1) {
+		if (!(set & 1))
+			continue;
+		msg_send(e, h, msg_for(q, COH_MSG_INV));
+		e->stats.invalidations_out++;
+		n++;
+	}
+	return n;
 }
 
-/* Sends to a host, or hands over at once when that host is this one. */
-static void tell(struct coh_engine *e, host_id to, const struct coh_msg *m) {
-  if (to != e->cfg.self)
-    fx_send(e, to, m);
-  else if (m->kind == COH_MSG_GRANT)
-    requester_grant(e, m, to);
-  else
-    owner_demand(e, m);
+static void grant(struct coh_engine *e, const struct home_req *q, enum coh_rights rights,
+		  uint8_t flags, uint16_t acks)
+{
+	struct coh_msg m = msg_for(q, COH_MSG_GRANT);
+
+	m.rights = (uint8_t)rights;
+	m.flags = flags;
+	m.acks = acks;
+	if (flags & COH_MSGF_ZERO)
+		e->stats.zero_out++;
+	msg_send(e, q->requester, m);
 }
 
-static struct coh_msg message(const struct coh_engine *e,
-                              const struct home_txn *t, uint8_t kind,
-                              enum coh_rights rights, unsigned acks) {
-  return (struct coh_msg){
-      .kind = kind,
-      .requester = t->requester,
-      .rights = (uint8_t)rights,
-      .acks = (uint16_t)acks,
-      .epoch = e->cfg.epoch,
-      .txn = t->txn,
-      .page = t->page,
-  };
+static void start_read(struct coh_engine *e, struct dir *d, const struct home_req *q)
+{
+	if (d->touched) {
+		msg_send(e, d->owner, msg_for(q, COH_MSG_FWD_READ));
+	} else {
+		grant(e, q, COH_RO, COH_MSGF_ZERO, 0);
+		// The home itself got zeroes: from now on it has data to give, like any owner.
+		if (q->requester == e->cfg.self)
+			d->touched = 1;
+	}
+	if (q->requester != d->owner)
+		d->sharers |= host_bit(q->requester);
 }
 
-static void invalidate(struct coh_engine *e, const struct home_txn *t,
-                       host_set who) {
-  struct coh_msg inv = message(e, t, COH_MSG_INV, COH_NONE, 0);
+static void start_write(struct coh_engine *e, struct dir *d, const struct home_req *q)
+{
+	host_set others = d->sharers & ~host_bit(q->requester);
+	uint16_t acks = invalidate(e, q, others);
 
-  for (unsigned h = 0; who; h++, who >>= 1) {
-    if (who & 1) {
-      e->stats.invalidations_out++;
-      tell(e, (host_id)h, &inv);
-    }
-  }
+	if (d->touched) {
+		struct coh_msg m = msg_for(q, COH_MSG_FWD_WRITE);
+		m.acks = acks;
+		msg_send(e, d->owner, m);
+	} else {
+		grant(e, q, COH_RW, COH_MSGF_ZERO, acks);
+	}
 }
 
-static void start_read(struct coh_engine *e, struct dir_entry *d,
-                       const struct home_txn *t) {
-  host_id owner = d->owner;
-  bool zero = d->untouched;
+/* The requester has a copy: everybody else, the owner too, only has to forget the page. */
+static void start_upgrade(struct coh_engine *e, struct dir *d, const struct home_req *q)
+{
+	host_set others = d->sharers | (d->touched ? host_bit(d->owner) : 0);
 
-  d->sharers |= host_bit(t->requester);
-  if (zero) { // the home stays the owner of a page that has no bytes yet
-    struct coh_msg g = message(e, t, COH_MSG_GRANT, COH_RO, 0);
-    g.flags = COH_MSGF_ZERO;
-    tell(e, t->requester, &g);
-  } else {
-    struct coh_msg f = message(e, t, COH_MSG_FWD_READ, COH_RO, 0);
-    tell(e, owner, &f);
-  }
+	others &= ~host_bit(q->requester);
+	grant(e, q, COH_RW, 0, invalidate(e, q, others));
 }
 
-static void start_write(struct coh_engine *e, struct dir_entry *d,
-                        const struct home_txn *t) {
-  host_set self = host_bit(t->requester), owner = host_bit(d->owner);
-  bool upgrade = t->want == COH_MSG_REQ_UPGRADE &&
-                 (d->owner == t->requester || (d->sharers & self));
-  bool zero = d->untouched;
-  host_id from = d->owner;
-  /* An owner that gives its copy away drops it with that; every other copy must
-   * be acknowledged. */
-  host_set lose = (d->sharers | (upgrade && !zero ? owner : 0)) & ~self;
-  if (!upgrade && !zero)
-    lose &= ~owner;
-  unsigned acks = (unsigned)__builtin_popcountll(lose);
-  struct coh_msg m;
+/* Starts the transaction at the head of the queue. Returns false if it makes no sense. */
+static bool start(struct coh_engine *e, struct dir *d)
+{
+	const struct home_req *q = &e->pool[d->busy - 1];
+	bool owns = d->owner == q->requester && d->touched;
+	bool has_copy = owns || (d->sharers & host_bit(q->requester));
 
-  d->owner = t->requester;
-  d->sharers = 0;
-  d->untouched = 0;
-  if (upgrade || zero) {
-    m = message(e, t, COH_MSG_GRANT, COH_RW, acks);
-    m.flags = upgrade ? 0 : COH_MSGF_ZERO;
-    e->stats.upgrades += upgrade;
-    tell(e, t->requester, &m);
-  } else {
-    m = message(e, t, COH_MSG_FWD_WRITE, COH_RW, acks);
-    tell(e, from, &m);
-  }
-  invalidate(e, t, lose);
+	if (q->kind == COH_MSG_REQ_UPGRADE && has_copy) {
+		start_upgrade(e, d, q);
+	} else if (owns) {
+		peer_fault(e, q->requester, "owner asks for data it has");
+		return false;
+	} else if (q->kind == COH_MSG_REQ_READ) {
+		start_read(e, d, q);
+		return true;
+	} else {
+		start_write(e, d, q); // an upgrade whose copy is gone is a write miss
+	}
+	d->sharers = 0;
+	d->owner = q->requester;
+	d->touched = 1;
+	return true;
 }
 
-static void start(struct coh_engine *e, uint32_t i) {
-  struct home_txn t = e->txns[i]; // a step below may end it and reuse its place
-  struct dir_entry *d = dir_of(e, t.page);
+static void finish(struct coh_engine *e, struct dir *d)
+{
+	uint32_t i = d->busy - 1;
+	struct home_req *q = &e->pool[i];
 
-  if (t.want == COH_MSG_REQ_READ)
-    start_read(e, d, &t);
-  else
-    start_write(e, d, &t);
+	d->busy = q->next;
+	if (q->next)
+		e->pool[q->next - 1].tail = q->tail;
+	e->pool_used[q->requester]--;
+	*q = (struct home_req){.next = e->pool_free};
+	e->pool_free = i + 1;
 }
 
-static void queue(struct coh_engine *e, struct home_txn *running, uint32_t i) {
-  e->txns[i].next = NONE32;
-  if (running->qtail == NONE32)
-    running->qhead = i;
-  else
-    e->txns[running->qtail].next = i;
-  running->qtail = i;
+static void run_queue(struct coh_engine *e, struct dir *d)
+{
+	while (d->busy && !start(e, d))
+		finish(e, d);
 }
 
-static bool asked_already(const struct coh_engine *e,
-                          const struct home_txn *running, host_id who) {
-  if (running->requester == who)
-    return true;
-  for (uint32_t i = running->qhead; i != NONE32; i = e->txns[i].next)
-    if (e->txns[i].requester == who)
-      return true;
-  return false;
+/* Every host has its own share of the queue, so none can crowd the others out for ever. */
+static bool queue_has_room(const struct coh_engine *e, host_id from)
+{
+	return e->pool_free && e->pool_used[from] < e->cfg.queue_max / e->cfg.hosts;
 }
 
-static void refuse(struct coh_engine *e, host_id requester, uint64_t txn,
-                   page_idx p) {
-  struct coh_msg n = {.kind = COH_MSG_NACK,
-                      .requester = requester,
-                      .epoch = e->cfg.epoch,
-                      .txn = txn,
-                      .page = p};
+static void refuse(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct coh_msg nack = {
+	    .kind = COH_MSG_NACK, .requester = from, .txn = m->txn, .page = m->page};
 
-  e->stats.queue_full++;
-  if (requester == e->cfg.self)
-    requester_nack(e, &n);
-  else
-    fx_send(e, requester, &n);
+	e->stats.queue_full++;
+	msg_send(e, from, nack);
 }
 
-void home_request(struct coh_engine *e, host_id requester, uint8_t want,
-                  uint64_t txn, page_idx p) {
-  struct dir_entry *d = dir_of(e, p);
+void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct dir *d = page_dir(e, m->page);
 
-  if (d->busy != NONE32 && asked_already(e, &e->txns[d->busy], requester)) {
-    e->stats.stale_msgs++; // a duplicate
-    return;
-  }
-  if (d->busy == NONE32 && d->owner == requester &&
-      want != COH_MSG_REQ_UPGRADE && !d->untouched) {
-    if (requester != e->cfg.self)
-      fx_peer_fault(e, requester, "asked for a page that it owns");
-    return;
-  }
-  uint32_t i = txn_take(e);
-  if (i == NONE32) {
-    refuse(e, requester, txn, p);
-    return;
-  }
-  e->txns[i] = (struct home_txn){.page = p,
-                                 .txn = txn,
-                                 .requester = requester,
-                                 .want = want,
-                                 .next = NONE32,
-                                 .qhead = NONE32,
-                                 .qtail = NONE32};
-  if (d->busy != NONE32) {
-    queue(e, &e->txns[d->busy], i);
-    return;
-  }
-  d->busy = i;
-  start(e, i);
+	if (m->txn <= e->seen_txn[from]) { // numbers of one host only rise on its link: a duplicate
+		e->stats.stale_msgs++;
+		return;
+	}
+	e->seen_txn[from] = m->txn;
+	if (!queue_has_room(e, from)) {
+		refuse(e, from, m);
+		return;
+	}
+	uint32_t i = e->pool_free - 1;
+	struct home_req *q = &e->pool[i];
+	e->pool_free = q->next;
+	e->pool_used[from]++;
+	*q = (struct home_req){
+	    .page = m->page, .txn = m->txn, .tail = i + 1, .requester = from, .kind = m->kind};
+	if (!d->busy) {
+		d->busy = i + 1;
+		run_queue(e, d);
+		return;
+	}
+	struct home_req *head = &e->pool[d->busy - 1];
+	e->pool[head->tail - 1].next = i + 1;
+	head->tail = i + 1;
 }
 
-void home_done(struct coh_engine *e, host_id requester, uint64_t txn,
-               page_idx p) {
-  struct dir_entry *d = dir_of(e, p);
+void home_done(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct dir *d = page_dir(e, m->page);
+	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
 
-  if (d->busy == NONE32 || e->txns[d->busy].requester != requester ||
-      e->txns[d->busy].txn != txn) {
-    e->stats.stale_msgs++;
-    return;
-  }
-  uint32_t old = d->busy, next = e->txns[old].qhead;
-  if (next == NONE32) {
-    d->busy = NONE32;
-    txn_give(e, old);
-    return;
-  }
-  e->txns[next].qhead = e->txns[next].next;
-  e->txns[next].qtail =
-      e->txns[next].next == NONE32 ? NONE32 : e->txns[old].qtail;
-  d->busy = next;
-  txn_give(e, old);
-  start(e, next);
+	if (!q || q->requester != from || q->txn != m->txn) {
+		e->stats.stale_msgs++;
+		return;
+	}
+	finish(e, d);
+	run_queue(e, d);
 }
 
-/* The owner wants to be rid of the page: the home takes it as any writer would.
- * A hint: it may be ignored. */
-void home_evict(struct coh_engine *e, host_id from, page_idx p) {
-  struct dir_entry *d = dir_of(e, p);
+/* A hint: whatever is under way for the page makes it pointless, and it may be refused. */
+void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct dir *d = page_dir(e, m->page);
 
-  if (d->busy == NONE32 && d->owner == from && !d->untouched &&
-      !request_of(e, p))
-    requester_start(e, p, COH_MSG_REQ_WRITE, false);
+	if (d->busy || d->owner != from || !req_recall(e, m->page))
+		e->stats.stale_msgs++;
 }
 
-static bool fresh(struct coh_engine *e, page_idx p) {
-  if (p >= e->cfg.pages || home_of(e, p) != e->cfg.self)
-    return false;
-  const struct dir_entry *d = dir_of(e, p);
-  return d->untouched && d->busy == NONE32 && !d->sharers;
+static bool untouched(const struct coh_engine *e, page_idx page)
+{
+	const struct dir *d = page_dir(e, page);
+
+	return d && !d->touched && !d->busy && !d->sharers &&
+	       !(e->page[page] & (PG_RIGHTS | PG_PENDING));
 }
 
-/* A local fault on a page that nobody ever had: its neighbours are granted with
- * it, without a message. */
-bool home_local_zero(struct coh_engine *e, page_idx p, enum coh_access access) {
-  page_idx first = p, end = p + 1, low = p - p % e->cfg.zero_run;
+uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first)
+{
+	page_idx lo = page - page % e->cfg.zero_run, hi = lo + e->cfg.zero_run;
 
-  (void)access; // nobody else has it: writable at once
-  if (!fresh(e, p))
-    return false;
-  if (!e->cfg.quota_pages ||
-      e->stats.resident + e->cfg.zero_run < e->cfg.quota_pages) {
-    while (first > low && fresh(e, first - 1))
-      first--;
-    while (end < low + e->cfg.zero_run && fresh(e, end))
-      end++;
-  }
-  for (page_idx q = first; q < end; q++) {
-    struct dir_entry *d = dir_of(e, q);
-    d->untouched = 0;
-    d->owner = e->cfg.self;
-    page_set(e, q, COH_RW, true);
-  }
-  struct coh_fx *fx = fx_add(e, COH_FX_INSTALL_ZERO, first);
-  fx->pages = (uint32_t)(end - first);
-  fx->rights = COH_RW;
-  return true;
+	if (!untouched(e, page))
+		return 0;
+	*first = page;
+	if (!policy_has_spare(e, e->cfg.zero_run))
+		return 1;
+	while (*first > lo && untouched(e, *first - 1))
+		--*first;
+	page_idx end = page + 1;
+	while (end < hi && end < e->cfg.pages && untouched(e, end))
+		end++;
+	return (uint32_t)(end - *first);
 }

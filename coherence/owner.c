@@ -1,148 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
-// The owner's and the sharers' role: giving pages up, but not before they were
-// of use.
-#include "coherence/base/check.h"
+// What a host with a copy is asked by the home: give a read copy, give the page, forget it.
 #include "coherence/engine_priv.h"
 
-static struct held *held_slot(struct coh_engine *e, page_idx p) {
-  return &e->held[(p * 0x9e3779b97f4a7c15ull >> 40) % HELD_SLOTS];
+static void give(struct coh_engine *e, const struct coh_msg *asked, enum coh_rights rights)
+{
+	struct coh_msg m = {.kind = COH_MSG_GRANT,
+			    .flags = COH_MSGF_DATA,
+			    .requester = asked->requester,
+			    .rights = (uint8_t)rights,
+			    .acks = asked->acks,
+			    .txn = asked->txn,
+			    .page = asked->page};
+
+	e->stats.pages_out++;
+	msg_send(e, asked->requester, m);
 }
 
-void hold_set(struct coh_engine *e, page_idx p) {
-  if (e->cfg.hold_ns)
-    *held_slot(e, p) =
-        (struct held){.page = p, .until_ns = e->now + e->cfg.hold_ns};
+static void protect(struct coh_engine *e, page_idx page)
+{
+	if (page_rights(e, page) != COH_RW)
+		return;
+	fx_add(e, COH_FX_PROTECT, page);
+	page_set(e, page, COH_RO, true);
+	e->stats.downgrades++;
 }
 
-uint64_t hold_until(const struct coh_engine *e, page_idx p) {
-  const struct held *h = held_slot((struct coh_engine *)e, p);
-
-  return h->page == p ? h->until_ns : 0;
+static void drop(struct coh_engine *e, page_idx page)
+{
+	fx_add(e, COH_FX_DROP, page);
+	page_set(e, page, COH_NONE, false);
+	policy_lost(e, page);
 }
 
-/* ---- deferred demands: a binary heap by time ---- */
+static void serve(struct coh_engine *e, const struct coh_msg *m)
+{
+	uint32_t w = e->page[m->page];
 
-static void sift_up(struct deferred *v, uint32_t i) {
-  while (i && v[(i - 1) / 2].due_ns > v[i].due_ns) {
-    struct deferred t = v[i];
-    v[i] = v[(i - 1) / 2];
-    v[(i - 1) / 2] = t;
-    i = (i - 1) / 2;
-  }
+	if (m->kind == COH_MSG_INV) {
+		struct coh_msg ack = {
+		    .kind = COH_MSG_ACK, .requester = m->requester, .txn = m->txn, .page = m->page};
+		e->stats.invalidations_in++;
+		if (w & PG_RIGHTS) // else dropped silently before
+			drop(e, m->page);
+		msg_send(e, m->requester, ack);
+		return;
+	}
+	if (!(w & PG_OWNER)) { // a late duplicate; the home would not ask
+		e->stats.stale_msgs++;
+		return;
+	}
+	protect(e, m->page);
+	if (m->kind == COH_MSG_FWD_READ) {
+		give(e, m, COH_RO);
+	} else {
+		give(e, m, COH_RW);
+		drop(e, m->page);
+	}
 }
 
-static void sift_down(struct deferred *v, uint32_t n, uint32_t i) {
-  for (;;) {
-    uint32_t least = i, l = 2 * i + 1, r = l + 1;
+/*
+ * Whether serving m has to wait. Not while an own request is under way: then the local access can't
+ * go on with what is here anyway, and waiting would only delay its turn in the home's queue.
+ */
+static bool must_wait(const struct coh_engine *e, const struct coh_msg *m)
+{
+	bool takes = m->kind != COH_MSG_FWD_READ || page_rights(e, m->page) == COH_RW;
 
-    if (l < n && v[l].due_ns < v[least].due_ns)
-      least = l;
-    if (r < n && v[r].due_ns < v[least].due_ns)
-      least = r;
-    if (least == i)
-      return;
-    struct deferred t = v[i];
-    v[i] = v[least];
-    v[least] = t;
-    i = least;
-  }
+	return takes && !(e->page[m->page] & PG_PENDING) && policy_held(e, m->page);
 }
 
-static bool defer(struct coh_engine *e, const struct coh_msg *m, uint64_t due) {
-  if (e->deferred_n == e->cfg.queue_max)
-    return false; // served at once: early, but right
-  e->deferred[e->deferred_n] = (struct deferred){.due_ns = due, .msg = *m};
-  sift_up(e->deferred, e->deferred_n++);
-  e->stats.holds++;
-  return true;
+void owner_asked(struct coh_engine *e, const struct coh_msg *m)
+{
+	if (e->page[m->page] & PG_DEFERRED) { // the home has one transaction a page: a duplicate
+		e->stats.stale_msgs++;
+		return;
+	}
+	if (!must_wait(e, m) || !e->defer_free) {
+		serve(e, m);
+		return;
+	}
+	uint32_t i = e->defer_free - 1;
+	struct deferred *d = &e->defer[i];
+	e->defer_free = d->next_free;
+	d->msg = *m;
+	e->page[m->page] |= PG_DEFERRED;
+	pmap_put(&e->defer_map, m->page, i);
+	timers_set(&e->timers, timer_defer(e, i), policy_hold_end(e, m->page));
+	e->stats.holds++;
 }
 
-/* ---- giving up ---- */
+static void undefer(struct coh_engine *e, uint32_t i)
+{
+	struct deferred *d = &e->defer[i];
+	struct coh_msg m = d->msg;
 
-static void grant(struct coh_engine *e, const struct coh_msg *m,
-                  enum coh_rights rights) {
-  struct coh_msg g = *m;
-
-  g.kind = COH_MSG_GRANT;
-  g.flags = COH_MSGF_DATA;
-  g.rights = (uint8_t)rights;
-  e->stats.pages_out++;
-  fx_send(e, m->requester, &g);
+	timers_clear(&e->timers, timer_defer(e, i));
+	pmap_del(&e->defer_map, m.page);
+	*d = (struct deferred){.next_free = e->defer_free};
+	e->defer_free = i + 1;
+	e->page[m.page] &= ~(PG_DEFERRED | PG_HELD);
+	serve(e, &m);
 }
 
-static void give_copy(struct coh_engine *e, const struct coh_msg *m) {
-  if (page_rights(e, m->page) == COH_RW) {
-    fx_add(e, COH_FX_PROTECT, m->page);
-    page_set(e, m->page, COH_RO, true);
-    e->stats.downgrades++;
-  }
-  grant(e, m, COH_RO);
+void owner_release(struct coh_engine *e, page_idx page)
+{
+	e->page[page] &= ~PG_HELD;
+	if (e->page[page] & PG_DEFERRED)
+		undefer(e, pmap_get(&e->defer_map, page));
 }
 
-static void give_page(struct coh_engine *e, const struct coh_msg *m) {
-  if (page_rights(e, m->page) == COH_RW)
-    fx_add(e, COH_FX_PROTECT, m->page);
-  grant(e, m, COH_RW);
-  fx_add(e, COH_FX_DROP, m->page);
-  page_set(e, m->page, COH_NONE, false);
-  policy_evicted(e, m->page);
-}
-
-static void drop_copy(struct coh_engine *e, const struct coh_msg *m) {
-  struct coh_msg ack = *m;
-
-  e->stats.invalidations_in++;
-  if (page_rights(e, m->page) != COH_NONE) {
-    fx_add(e, COH_FX_DROP, m->page);
-    page_set(e, m->page, COH_NONE, false);
-    policy_evicted(e, m->page);
-  }
-  ack.kind = COH_MSG_ACK;
-  if (m->requester == e->cfg.self)
-    requester_ack(e, &ack);
-  else
-    fx_send(e, m->requester, &ack);
-}
-
-static void serve(struct coh_engine *e, const struct coh_msg *m) {
-  if (m->kind == COH_MSG_INV)
-    drop_copy(e, m);
-  else if (!page_owned(e, m->page))
-    e->stats.stale_msgs++; // a duplicate: it was served before
-  else if (m->kind == COH_MSG_FWD_READ)
-    give_copy(e, m);
-  else
-    give_page(e, m);
-}
-
-void owner_demand(struct coh_engine *e, const struct coh_msg *m) {
-  uint64_t until =
-      page_rights(e, m->page) == COH_NONE ? 0 : hold_until(e, m->page);
-
-  if (until <= e->now || !defer(e, m, until))
-    serve(e, m);
-}
-
-void owner_tick(struct coh_engine *e) {
-  while (e->deferred_n && e->deferred[0].due_ns <= e->now &&
-         e->fx->n < COH_FX_MAX / 2) {
-    struct coh_msg m = e->deferred[0].msg;
-
-    e->deferred[0] = e->deferred[--e->deferred_n];
-    sift_down(e->deferred, e->deferred_n, 0);
-    serve(e, &m);
-  }
-}
-
-void owner_ran(struct coh_engine *e, page_idx p) {
-  if (hold_until(e, p) > e->now)
-    held_slot(e, p)->until_ns = e->now;
-  for (uint32_t i = 0; i < e->deferred_n; i++) {
-    if (e->deferred[i].msg.page == p) {
-      e->deferred[i].due_ns = e->now;
-      sift_up(e->deferred, i);
-      break;
-    }
-  }
-  owner_tick(e);
+/* The hold ended by time: if the page comes back soon, the next hold will be longer. */
+void owner_defer_due(struct coh_engine *e, uint32_t i)
+{
+	e->page[e->defer[i].msg.page] |= PG_CONTESTED;
+	undefer(e, i);
 }

@@ -1,106 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to fetch early and what to let go: sequential streams, the quota, the
-// eviction hand.
+// What is wise rather than what is correct: how long to hold, what to evict, what to fetch ahead.
 #include "coherence/engine_priv.h"
 
-bool quota_full(const struct coh_engine *e) {
-  return e->cfg.quota_pages && e->stats.resident + e->requests_used >=
-                                   e->cfg.quota_pages + COH_QUOTA_SLACK;
+/* ---- hold ---- */
+
+static uint64_t hold_ns(const struct coh_engine *e, page_idx page)
+{
+	uint64_t ns = e->cfg.hold_ns << ((e->page[page] & PG_LEVEL) >> PG_LEVEL_SHIFT);
+
+	return ns < e->cfg.hold_max_ns ? ns : e->cfg.hold_max_ns;
 }
 
-void policy_evicted(struct coh_engine *e, page_idx p) {
-  for (uint32_t i = 0; i < e->evicts_n; i++)
-    if (e->evicts[i].page == p)
-      e->evicts[i--] = e->evicts[--e->evicts_n];
+/* A page that was taken when its hold ran out, and is back soon, is being fought over: hold longer.
+ */
+void policy_hold_begin(struct coh_engine *e, page_idx page)
+{
+	uint32_t level = (e->page[page] & PG_LEVEL) >> PG_LEVEL_SHIFT;
+
+	if (!e->cfg.hold_ns)
+		return;
+	if ((e->page[page] & PG_CONTESTED) && page_age_ns(e, page) < 4 * e->cfg.hold_max_ns)
+		level += level < HOLD_LEVEL_MAX;
+	else
+		level -= level > 0;
+	e->page[page] &= ~(PG_CONTESTED | PG_LEVEL);
+	e->page[page] |= level << PG_LEVEL_SHIFT | PG_HELD;
+	page_stamp(e, page);
 }
 
-static void expire(struct coh_engine *e) {
-  for (uint32_t i = 0; i < e->evicts_n; i++)
-    if (e->evicts[i].expires_ns <=
-        e->now) // the hint was ignored: it may be given again
-      e->evicts[i--] = e->evicts[--e->evicts_n];
+bool policy_held(const struct coh_engine *e, page_idx page)
+{
+	return (e->page[page] & PG_HELD) && page_age_ns(e, page) < hold_ns(e, page);
 }
 
-static bool evicting(const struct coh_engine *e, page_idx p) {
-  for (uint32_t i = 0; i < e->evicts_n; i++)
-    if (e->evicts[i].page == p)
-      return true;
-  return false;
+uint64_t policy_hold_end(const struct coh_engine *e, page_idx page)
+{
+	return e->now + (hold_ns(e, page) - page_age_ns(e, page));
 }
 
-/* Lets go of one page; returns whether it did something. */
-static bool let_go(struct coh_engine *e, page_idx p) {
-  enum coh_rights have = page_rights(e, p);
-
-  if (have == COH_NONE || request_of(e, p) || home_of(e, p) == e->cfg.self ||
-      hold_until(e, p) > e->now)
-    return false;
-  if (!page_owned(e, p)) {
-    fx_add(e, COH_FX_DROP, p);
-    page_set(e, p, COH_NONE, false);
-    e->stats.drops_silent++;
-    return true;
-  }
-  if (e->evicts_n == EVICTS_MAX || evicting(e, p))
-    return false;
-  e->evicts[e->evicts_n++] =
-      (struct evict){.page = p, .expires_ns = e->now + EVICT_RETRY_NS};
-  struct coh_msg m = {.kind = COH_MSG_EVICT,
-                      .requester = e->cfg.self,
-                      .epoch = e->cfg.epoch,
-                      .page = p};
-  e->stats.evict_hints++;
-  fx_send(e, home_of(e, p), &m);
-  return true;
+void policy_lost(struct coh_engine *e, page_idx page)
+{
+	page_stamp(e, page);
 }
 
-void policy_evict(struct coh_engine *e) {
-  uint64_t quota = e->cfg.quota_pages;
+/* ---- quota ---- */
 
-  if (!quota)
-    return;
-  expire(e);
-  for (unsigned scanned = 0; scanned < SCAN_MAX && e->fx->n < COH_FX_MAX / 2;
-       scanned++) {
-    if (e->stats.resident + e->requests_used <= quota + e->evicts_n)
-      return;
-    e->hand = e->hand + 1 < e->cfg.pages ? e->hand + 1 : 0;
-    let_go(e, e->hand);
-  }
+static uint64_t expected(const struct coh_engine *e)
+{
+	return e->stats.resident + e->incoming;
 }
 
-static void fetch(struct coh_engine *e, page_idx p) {
-  if (page_rights(e, p) != COH_NONE || request_of(e, p) ||
-      home_of(e, p) == e->cfg.self)
-    return;
-  e->stats.prefetches++;
-  requester_start(e, p, COH_MSG_REQ_READ, false);
+/* Pages homed here may use a deeper reserve, so that pages can always go home (docs/PROTOCOL.md).
+ */
+bool policy_room(const struct coh_engine *e, page_idx page)
+{
+	bool home = page_home(e, page) == e->cfg.self;
+
+	return !e->cfg.quota_pages ||
+	       expected(e) < e->cfg.quota_pages + (home ? COH_RESERVE_HOME : COH_RESERVE);
 }
 
-/* A read fault at p: a stream that expected it fetches ahead, twice as far as
- * last time. */
-void policy_prefetch(struct coh_engine *e, page_idx p) {
-  struct stream *s = NULL;
+bool policy_has_spare(const struct coh_engine *e, uint64_t pages)
+{
+	return !e->cfg.quota_pages || expected(e) + pages <= e->cfg.quota_pages;
+}
 
-  if (!e->cfg.prefetch_max)
-    return;
-  for (unsigned i = 0; i < STREAMS; i++)
-    if (e->streams[i].next == p)
-      s = &e->streams[i];
-  if (!s) {
-    e->streams[e->stream_next++ % STREAMS] = (struct stream){.next = p + 1};
-    return;
-  }
-  s->window = s->window ? s->window * 2 : 2;
-  if (s->window > e->cfg.prefetch_max)
-    s->window = e->cfg.prefetch_max;
-  if (e->cfg.quota_pages &&
-      e->stats.resident + e->requests_used + s->window >= e->cfg.quota_pages)
-    s->window = 0;
-  page_idx last = p + s->window;
-  if (last >= e->cfg.pages)
-    last = e->cfg.pages - 1;
-  for (page_idx q = p + 1; q <= last; q++)
-    fetch(e, q);
-  s->next = last + 1;
+static bool asks_home(struct coh_engine *e, page_idx page)
+{
+	struct coh_msg m = {.kind = COH_MSG_EVICT, .requester = e->cfg.self, .page = page};
+
+	if (e->evicts == COH_EVICT_INFLIGHT)
+		return false;
+	for (uint32_t i = 0; i < COH_EVICT_INFLIGHT; i++) {
+		if (e->evict[i].used)
+			continue;
+		e->evict[i] = (struct evict_slot){.page = page, .used = true};
+		timers_set(&e->timers, timer_evict(e, i), e->now + COH_EVICT_NS);
+		break;
+	}
+	e->evicts++;
+	e->page[page] |= PG_EVICTING;
+	e->stats.evict_hints++;
+	msg_send(e, page_home(e, page), m);
+	return true;
+}
+
+void policy_evict_end(struct coh_engine *e, page_idx page)
+{
+	for (uint32_t i = 0; i < COH_EVICT_INFLIGHT; i++)
+		if (e->evict[i].used && e->evict[i].page == page) {
+			e->evict[i].used = false;
+			timers_clear(&e->timers, timer_evict(e, i));
+			e->evicts--;
+		}
+	e->page[page] &= ~PG_EVICTING;
+}
+
+/* The home did not take it: forget the hint, so that the hand may try other pages. */
+void policy_evict_due(struct coh_engine *e, uint32_t i)
+{
+	policy_evict_end(e, e->evict[i].page);
+}
+
+/* Gives page up if that is possible now. Returns false if it is not. */
+static bool give_up(struct coh_engine *e, page_idx page)
+{
+	uint32_t w = e->page[page];
+
+	if (w & (PG_PENDING | PG_DEFERRED | PG_EVICTING))
+		return false;
+	if (policy_held(e, page))
+		return false;
+	if (w & PG_REF) { // second chance
+		e->page[page] &= ~PG_REF;
+		return false;
+	}
+	if (w & PG_OWNER)
+		return asks_home(e, page);
+	fx_add(e, COH_FX_DROP, page);
+	page_set(e, page, COH_NONE, false);
+	e->stats.drops_silent++;
+	return true;
+}
+
+/* Moves the hand to the next resident page homed elsewhere, at most round the clock once. */
+static bool hand_next(struct coh_engine *e, unsigned *budget)
+{
+	uint64_t words = (e->cfg.pages + 63) / 64, tops = (words + 63) / 64;
+
+	for (; *budget; --*budget) {
+		if (e->hand >= e->cfg.pages)
+			e->hand = 0;
+		uint64_t w = e->hand / 64;
+		uint64_t bits = e->remote[w] & (~(uint64_t)0 << (e->hand % 64));
+		if (bits) {
+			e->hand = w * 64 + (uint64_t)__builtin_ctzll(bits);
+			--*budget;
+			return true;
+		}
+		if (++w >= words) {
+			e->hand = 0;
+			continue;
+		}
+		uint64_t t = w / 64;
+		bits = e->remote_top[t] & (~(uint64_t)0 << (w % 64));
+		while (!bits && ++t<tops && * budget> 1) {
+			bits = e->remote_top[t];
+			--*budget;
+		}
+		if (bits)
+			e->hand = (t * 64 + (uint64_t)__builtin_ctzll(bits)) * 64;
+		else
+			e->hand = t < tops ? t * 4096 : 0;
+	}
+	return false;
+}
+
+/* Brings this host back to its quota, as far as one step may: O(HAND_WORDS). */
+void policy_evict(struct coh_engine *e)
+{
+	unsigned budget = HAND_WORDS;
+
+	if (!e->cfg.quota_pages)
+		return;
+	while (expected(e) > e->cfg.quota_pages + e->evicts && fx_room(e)) {
+		if (!hand_next(e, &budget)) {
+			if (!timers_armed(&e->timers, timer_policy(e)))
+				timers_set(&e->timers, timer_policy(e), e->now + COH_RETRY_NS);
+			return;
+		}
+		if (give_up(e, e->hand))
+			self_drain(e);
+		e->hand++;
+	}
+}
+
+/* ---- sequential read streams ---- */
+
+static struct stream *stream_of(struct coh_engine *e, page_idx page)
+{
+	for (unsigned i = 0; i < STREAMS; i++) {
+		struct stream *s = &e->streams[i];
+		if (s->used && page > s->last && page <= s->ahead + 1)
+			return s;
+	}
+	struct stream *s = &e->streams[e->stream_next++ % STREAMS];
+	*s = (struct stream){.last = page, .ahead = page, .window = 1, .used = true};
+	return NULL;
+}
+
+void policy_read_miss(struct coh_engine *e, page_idx page)
+{
+	if (!e->cfg.prefetch_max)
+		return;
+	struct stream *s = stream_of(e, page);
+	if (!s)
+		return;
+	e->stats.prefetch_hits += (page <= s->ahead ? page : s->ahead) - s->last;
+	s->last = page;
+	s->window = s->window * 2 < e->cfg.prefetch_max ? s->window * 2 : e->cfg.prefetch_max;
+	if (s->ahead < page)
+		s->ahead = page;
+	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages &&
+	       policy_has_spare(e, s->window + 1) && req_prefetch(e, s->ahead + 1))
+		s->ahead++;
 }

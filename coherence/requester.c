@@ -1,262 +1,360 @@
 // SPDX-License-Identifier: Apache-2.0
-// The requester's role: one request a page, collecting the grant and the
-// acknowledgements.
-#include "coherence/base/check.h"
+/*
+ * Own requests: from a local fault to the grant, the acknowledgements and the DONE. A page has at
+ * most one own request; faults that come meanwhile are absorbed.
+ */
 #include "coherence/engine_priv.h"
 
-struct request *request_of(struct coh_engine *e, page_idx p) {
-  uint32_t slot = e->pages[p] >> PAGE_SLOT_SHIFT;
+static struct request *find(struct coh_engine *e, page_idx page)
+{
+	uint32_t i = pmap_get(&e->req_map, page);
 
-  return slot ? &e->requests[slot - 1] : NULL;
+	return i == PMAP_NONE ? NULL : &e->reqs[i];
 }
 
-static struct request *take(struct coh_engine *e, page_idx p) {
-  uint32_t i = e->requests_free;
-
-  if (i == NONE32)
-    return NULL;
-  struct request *r = &e->requests[i];
-  e->requests_free = r->next_free;
-  e->requests_used++;
-  *r = (struct request){.page = p, .used = 1};
-  e->pages[p] |= (i + 1) << PAGE_SLOT_SHIFT;
-  return r;
+static uint32_t index_of(const struct coh_engine *e, const struct request *r)
+{
+	return (uint32_t)(r - e->reqs);
 }
 
-static void give(struct coh_engine *e, struct request *r) {
-  e->pages[r->page] &= (1u << PAGE_SLOT_SHIFT) - 1;
-  r->used = 0;
-  r->next_free = e->requests_free;
-  e->requests_free = (uint32_t)(r - e->requests);
-  e->requests_used--;
+static void ask_home(struct coh_engine *e, struct request *r)
+{
+	struct coh_msg m = {.kind = r->kind, .requester = e->cfg.self, .page = r->page};
+
+	m.rights = r->kind == COH_MSG_REQ_READ ? COH_RO : COH_RW;
+	m.txn = r->txn = ++e->txn;
+	msg_send(e, page_home(e, r->page), m);
 }
 
-static void send_request(struct coh_engine *e, struct request *r) {
-  host_id home = home_of(e, r->page);
-  struct coh_msg m = {.kind = r->want,
-                      .requester = e->cfg.self,
-                      .rights = r->want == COH_MSG_REQ_READ ? COH_RO : COH_RW,
-                      .epoch = e->cfg.epoch,
-                      .txn = r->txn,
-                      .page = r->page};
+/* Takes a table entry for page and asks. Returns false if the table is full. */
+static bool begin(struct coh_engine *e, page_idx page, enum coh_access access, bool waiter)
+{
+	bool resident = page_rights(e, page) != COH_NONE;
 
-  if (home == e->cfg.self)
-    home_request(e, home, r->want, r->txn, r->page);
-  else
-    fx_send(e, home, &m);
+	if (!e->req_free)
+		return false;
+	uint32_t i = e->req_free - 1;
+	struct request *r = &e->reqs[i];
+	e->req_free = r->next_free;
+	e->reqs_used++;
+	*r = (struct request){.page = page, .used = true, .waiter = waiter};
+	r->kind = access == COH_READ ? COH_MSG_REQ_READ
+		  : resident	     ? COH_MSG_REQ_UPGRADE
+				     : COH_MSG_REQ_WRITE;
+	pmap_put(&e->req_map, page, i);
+	e->page[page] |= PG_PENDING;
+	e->incoming += !resident;
+	ask_home(e, r);
+	return true;
 }
 
-void requester_start(struct coh_engine *e, page_idx p, uint8_t want,
-                     bool demand) {
-  struct request *r = take(e, p);
+static void end(struct coh_engine *e, struct request *r)
+{
+	uint32_t i = index_of(e, r);
 
-  if (!r)
-    return; // a hint or a prefetch: it may be forgotten
-  r->want = want;
-  r->demand = demand;
-  r->txn = ++e->next_txn;
-  send_request(e, r);
+	timers_clear(&e->timers, timer_req(i));
+	pmap_del(&e->req_map, r->page);
+	e->page[r->page] &= ~PG_PENDING;
+	e->incoming -= page_rights(e, r->page) == COH_NONE;
+	*r = (struct request){.next_free = e->req_free};
+	e->req_free = i + 1;
+	e->reqs_used--;
 }
 
-static void wait_for_room(struct coh_engine *e, page_idx p,
-                          enum coh_access access) {
-  if (e->waiting_tail - e->waiting_head == WAITING_MAX) {
-    fx_add(e, COH_FX_WAKE, p); // it faults again: later, and in vain if need be
-    return;
-  }
-  e->waiting[e->waiting_tail++ % WAITING_MAX] =
-      (struct waiting){.page = p, .access = (uint8_t)access};
+/* An untouched page homed here, and neighbours of the same kind, become ours without any message.
+ */
+static bool take_zeroes(struct coh_engine *e, page_idx page)
+{
+	page_idx first;
+	uint32_t n = home_zero_run(e, page, &first);
+
+	if (!n)
+		return false;
+	struct coh_fx *fx = fx_add(e, COH_FX_INSTALL_ZERO, first);
+	fx->pages = n;
+	fx->rights = COH_RW;
+	for (page_idx p = first; p < first + n; p++) {
+		page_dir(e, p)->touched = 1;
+		page_set(e, p, COH_RW, true);
+	}
+	policy_hold_begin(e, page);
+	e->stats.faults_local++;
+	return true;
 }
 
-static void count_fault(struct coh_engine *e, enum coh_access access,
-                        enum coh_rights have) {
-  if (access == COH_READ)
-    e->stats.faults_read++;
-  else if (have == COH_RO)
-    e->stats.faults_upgrade++;
-  else
-    e->stats.faults_write++;
+/* Returns false if the access has to wait for room in memory or in the table. */
+static bool try_start(struct coh_engine *e, page_idx page, enum coh_access access)
+{
+	bool resident = page_rights(e, page) != COH_NONE;
+	unsigned before = e->fx->n;
+
+	if (!resident && !policy_room(e, page))
+		return false;
+	if (!resident && take_zeroes(e, page)) {
+		e->stats.faults_read += access == COH_READ;
+		e->stats.faults_write += access == COH_WRITE;
+		return true;
+	}
+	if (!begin(e, page, access, true))
+		return false;
+	if (resident)
+		e->stats.faults_upgrade++;
+	else if (access == COH_WRITE)
+		e->stats.faults_write++;
+	else
+		e->stats.faults_read++;
+	self_drain(e);
+	bool sent = false;
+	for (unsigned i = before; i < e->fx->n; i++)
+		sent |= e->fx->v[i].kind == COH_FX_SEND;
+	e->stats.faults_local += !sent && !(e->page[page] & PG_PENDING);
+	if (access == COH_READ)
+		policy_read_miss(e, page);
+	return true;
 }
 
-void requester_fault(struct coh_engine *e, page_idx p, enum coh_access access) {
-  enum coh_rights have = page_rights(e, p);
-  struct request *r = request_of(e, p);
-  bool own_home = home_of(e, p) == e->cfg.self;
-
-  if (have == COH_RW || (have == COH_RO && access == COH_READ)) {
-    e->stats.faults_spurious++;
-    fx_add(e, COH_FX_WAKE, p);
-    return;
-  }
-  if (r) { // its grant wakes everybody; a writer that finds read rights faults
-           // again
-    if (!r->demand)
-      e->stats.prefetch_hits++;
-    r->demand = 1;
-    return;
-  }
-  if (own_home && home_local_zero(e, p, access)) {
-    count_fault(e, access, have);
-    e->stats.faults_local++;
-    return;
-  }
-  if (e->requests_free == NONE32 ||
-      (!own_home && have == COH_NONE && quota_full(e))) {
-    wait_for_room(e, p, access);
-    return;
-  }
-  count_fault(e, access, have);
-  requester_start(e, p,
-                  access == COH_READ ? COH_MSG_REQ_READ
-                  : have == COH_RO   ? COH_MSG_REQ_UPGRADE
-                                     : COH_MSG_REQ_WRITE,
-                  true);
-  if (access == COH_READ)
-    policy_prefetch(e, p);
+static void wait_for_room(struct coh_engine *e, page_idx page, enum coh_access access)
+{
+	if (e->wait_n == COH_WAIT_MAX) { // more threads than expected: let them fault again
+		fx_add(e, COH_FX_WAKE, page);
+		return;
+	}
+	e->wait[(e->wait_head + e->wait_n++) % COH_WAIT_MAX] = page;
+	e->page[page] |= PG_WAITING | (access == COH_WRITE ? PG_WAIT_WR : 0);
 }
 
-static void complete(struct coh_engine *e, struct request *r) {
-  struct request done = *r;
-  host_id home = home_of(e, done.page);
-  struct coh_msg m = {.kind = COH_MSG_DONE,
-                      .requester = e->cfg.self,
-                      .epoch = e->cfg.epoch,
-                      .txn = done.txn,
-                      .page = done.page};
-
-  if (done.demand)
-    hold_set(e, done.page);
-  give(e, r);
-  if (home == e->cfg.self)
-    home_done(e, home, done.txn, done.page);
-  else
-    fx_send(e, home, &m);
+static bool satisfied(const struct coh_engine *e, page_idx page, enum coh_access access)
+{
+	return page_rights(e, page) >= (access == COH_WRITE ? COH_RW : COH_RO);
 }
 
-static void complete_write(struct coh_engine *e, struct request *r) {
-  page_set(e, r->page, COH_RW, true);
-  fx_add(e, COH_FX_UNPROTECT, r->page);
-  complete(e, r);
+/* A fault on a page that is already asked for. */
+static void absorb(struct coh_engine *e, page_idx page, enum coh_access access)
+{
+	struct request *r = find(e, page);
+
+	r->waiter = true;
+	if (access == COH_WRITE && r->kind == COH_MSG_REQ_READ)
+		r->want_write = true;
+	if (e->page[page] & PG_AHEAD) {
+		e->page[page] &= ~PG_AHEAD;
+		policy_read_miss(e, page);
+	}
 }
 
-static void install(struct coh_engine *e, const struct coh_msg *m,
-                    enum coh_rights rights) {
-  struct coh_fx *fx =
-      fx_add(e, m->flags & COH_MSGF_DATA ? COH_FX_INSTALL : COH_FX_INSTALL_ZERO,
-             m->page);
-
-  fx->rights = rights;
-  fx->pages = 1;
-  if (m->flags & COH_MSGF_DATA)
-    e->stats.pages_in++;
-  else
-    e->stats.zero_in++;
+void req_fault(struct coh_engine *e, page_idx page, enum coh_access access)
+{
+	if (satisfied(e, page, access)) {
+		e->stats.faults_spurious++;
+		e->page[page] &= ~PG_AHEAD;
+		fx_add(e, COH_FX_WAKE, page);
+	} else if (e->page[page] & PG_PENDING) {
+		absorb(e, page, access);
+	} else if (e->page[page] & PG_WAITING) {
+		e->page[page] |= access == COH_WRITE ? PG_WAIT_WR : 0;
+	} else {
+		// The local access can't go on with what a hold protects: give it up, ask again.
+		if (e->page[page] & PG_DEFERRED)
+			owner_release(e, page);
+		if (e->wait_n || !try_start(e, page, access))
+			wait_for_room(e, page, access);
+	}
 }
 
-static const char *grant_error(const struct coh_engine *e,
-                               const struct request *r,
-                               const struct coh_msg *m) {
-  bool brings = m->flags & (COH_MSGF_DATA | COH_MSGF_ZERO);
+void req_service_waiting(struct coh_engine *e)
+{
+	while (e->wait_n && fx_room(e)) {
+		page_idx page = e->wait[e->wait_head];
+		enum coh_access access = e->page[page] & PG_WAIT_WR ? COH_WRITE : COH_READ;
 
-  if (m->acks >= e->cfg.hosts)
-    return "a grant wants more acknowledgements than there are hosts";
-  if (r->granted)
-    return "a page was granted twice";
-  if (m->rights != (r->want == COH_MSG_REQ_READ ? COH_RO : COH_RW))
-    return "a grant has other rights than were asked for";
-  if (brings != (page_rights(e, m->page) == COH_NONE))
-    return brings ? "a grant brings a page that is here"
-                  : "a grant brings no page";
-  return NULL;
+		if (satisfied(e, page, access)) {
+			fx_add(e, COH_FX_WAKE, page);
+		} else if (e->page[page] & PG_PENDING) {
+			absorb(e, page, access);
+		} else if (!try_start(e, page, access)) {
+			// Something under way will make room; this is for when nothing is.
+			if (!timers_armed(&e->timers, timer_policy(e)))
+				timers_set(&e->timers, timer_policy(e), e->now + COH_RETRY_NS);
+			return;
+		}
+		e->page[page] &= ~(PG_WAITING | PG_WAIT_WR);
+		e->wait_head = (e->wait_head + 1) % COH_WAIT_MAX;
+		e->wait_n--;
+	}
+	if (e->wait_n)
+		timers_set(&e->timers, timer_policy(e), e->now);
 }
 
-void requester_grant(struct coh_engine *e, const struct coh_msg *m,
-                     host_id from) {
-  struct request *r = request_of(e, m->page);
-
-  if (!r || r->txn != m->txn) {
-    e->stats.stale_msgs++;
-    return;
-  }
-  const char *error = grant_error(e, r, m);
-  if (error) {
-    fx_peer_fault(e, from, error);
-    return;
-  }
-  r->granted = 1;
-  r->acks_need = m->acks;
-  if (r->want == COH_MSG_REQ_READ) {
-    install(e, m, COH_RO);
-    page_set(e, m->page, COH_RO, false);
-    complete(e, r);
-    return;
-  }
-  bool all = r->acks_got == r->acks_need;
-  if (m->flags) { // copies of the same bytes may still be read elsewhere:
-                  // read-only until the last is gone
-    install(e, m, all ? COH_RW : COH_RO);
-    page_set(e, m->page, all ? COH_RW : COH_RO, true);
-    if (all)
-      complete(e, r);
-  } else if (all) {
-    complete_write(e, r);
-  }
+/* Takes back a page homed here that another host owns. Returns false if it can't be done now. */
+bool req_recall(struct coh_engine *e, page_idx page)
+{
+	if ((e->page[page] & PG_PENDING) || !policy_room(e, page))
+		return false;
+	return begin(e, page, COH_WRITE, false);
 }
 
-void requester_ack(struct coh_engine *e, const struct coh_msg *m) {
-  struct request *r = request_of(e, m->page);
+/* Asks for a page nobody waits for yet. Returns false if the stream should stop here. */
+bool req_prefetch(struct coh_engine *e, page_idx page)
+{
+	const struct dir *d = page_dir(e, page);
 
-  if (!r || r->txn != m->txn) {
-    e->stats.stale_msgs++;
-    return;
-  }
-  r->acks_got++;
-  if (r->granted && r->acks_got == r->acks_need)
-    complete_write(e, r);
+	if ((e->page[page] & (PG_RIGHTS | PG_PENDING | PG_WAITING)) || (d && !d->touched))
+		return true; // nothing to do for this one
+	if (e->wait_n || e->reqs_used >= e->cfg.requests_max / 2 || !fx_room(e))
+		return false;
+	begin(e, page, COH_READ, false);
+	e->page[page] |= PG_AHEAD;
+	e->stats.prefetches++;
+	self_drain(e);
+	return true;
 }
 
-void requester_nack(struct coh_engine *e, const struct coh_msg *m) {
-  struct request *r = request_of(e, m->page);
+static void complete(struct coh_engine *e, struct request *r)
+{
+	page_idx page = r->page;
+	bool again = r->want_write && r->kind == COH_MSG_REQ_READ;
+	struct coh_msg done = {
+	    .kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
 
-  if (!r || r->txn != m->txn || r->granted) {
-    e->stats.stale_msgs++;
-    return;
-  }
-  r->nacked = 1;
-  r->retry_ns = e->now + RETRY_NS;
-  if (r->retry_ns < e->retry_at)
-    e->retry_at = r->retry_ns;
+	if (r->waiter)
+		policy_hold_begin(e, page);
+	end(e, r);
+	msg_send(e, page_home(e, page), done);
+	if (again && !(e->page[page] & PG_WAITING)) {
+		if (begin(e, page, COH_WRITE, true))
+			e->stats.faults_upgrade++;
+		else
+			wait_for_room(e, page, COH_WRITE);
+	}
 }
 
-void requester_retry(struct coh_engine *e) {
-  if (e->now < e->retry_at)
-    return;
-  e->retry_at = UINT64_MAX;
-  for (uint32_t i = 0; i < e->cfg.requests_max; i++) {
-    struct request *r = &e->requests[i];
-
-    if (!r->used || !r->nacked)
-      continue;
-    if (r->retry_ns > e->now) {
-      if (r->retry_ns < e->retry_at)
-        e->retry_at = r->retry_ns;
-      continue;
-    }
-    r->nacked = 0;
-    /* The copy may have been taken away meanwhile. */
-    if (r->want == COH_MSG_REQ_UPGRADE && page_rights(e, r->page) == COH_NONE)
-      r->want = COH_MSG_REQ_WRITE;
-    send_request(e, r);
-  }
+static bool all_acked(const struct request *r)
+{
+	return __builtin_popcountll(r->acked) >= r->acks;
 }
 
-/* Faults that found no room: as many as have it now. */
-void requester_waiting(struct coh_engine *e) {
-  uint32_t n = e->waiting_tail - e->waiting_head;
+static void install(struct coh_engine *e, const struct coh_msg *m, enum coh_rights rights)
+{
+	bool zero = m->flags & COH_MSGF_ZERO;
+	struct coh_fx *fx = fx_add(e, zero ? COH_FX_INSTALL_ZERO : COH_FX_INSTALL, m->page);
+	const struct dir *d = page_dir(e, m->page);
 
-  while (n-- && e->requests_free != NONE32 && e->fx->n < COH_FX_MAX / 2) {
-    struct waiting w = e->waiting[e->waiting_head++ % WAITING_MAX];
+	fx->pages = 1;
+	fx->rights = rights;
+	if (zero)
+		e->stats.zero_in++;
+	else
+		e->stats.pages_in++;
+	// A reader is the owner only if it is the home and the page had no data anywhere.
+	page_set(e, m->page, rights, rights == COH_RW || (d && d->owner == e->cfg.self));
+}
 
-    requester_fault(e, w.page, (enum coh_access)w.access);
-  }
+/* The page is in the hands of this host alone once everybody has acknowledged. */
+static void write_progress(struct coh_engine *e, struct request *r)
+{
+	if (!r->granted || !all_acked(r))
+		return;
+	if (page_rights(e, r->page) != COH_RW) {
+		fx_add(e, COH_FX_UNPROTECT, r->page);
+		page_set(e, r->page, COH_RW, true);
+	}
+	complete(e, r);
+}
+
+/* What is wrong with a grant for r, or NULL. */
+static const char *grant_error(const struct coh_engine *e, host_id from, const struct request *r,
+			       const struct coh_msg *m)
+{
+	bool data = m->flags, copy = page_rights(e, r->page) != COH_NONE;
+
+	if (m->rights != (r->kind == COH_MSG_REQ_READ ? COH_RO : COH_RW))
+		return "grant of other rights than asked";
+	if (data == copy)
+		return data ? "grant of data that is here" : "grant without data";
+	if (!data && from != page_home(e, r->page))
+		return "grant without data from a host that is not the home";
+	if (r->kind == COH_MSG_REQ_READ && m->acks)
+		return "read grant with acknowledgements";
+	return NULL;
+}
+
+void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct request *r = find(e, m->page);
+
+	if (!r || r->txn != m->txn || r->granted) {
+		e->stats.stale_msgs++;
+		return;
+	}
+	const char *error = grant_error(e, from, r, m);
+	if (error) {
+		peer_fault(e, from, error);
+		return;
+	}
+	r->granted = true;
+	r->acks = m->acks;
+	timers_clear(&e->timers, timer_req(index_of(e, r)));
+	if (r->kind == COH_MSG_REQ_READ) {
+		install(e, m, COH_RO);
+		complete(e, r);
+		return;
+	}
+	// Until the last reader acknowledged this is one more copy of the same content.
+	if (m->flags)
+		install(e, m, all_acked(r) ? COH_RW : COH_RO);
+	else
+		e->stats.upgrades++;
+	write_progress(e, r);
+}
+
+void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	struct request *r = find(e, m->page);
+
+	if (!r || r->txn != m->txn || (r->acked & host_bit(from))) {
+		e->stats.stale_msgs++;
+		return;
+	}
+	if (r->kind == COH_MSG_REQ_READ) {
+		peer_fault(e, from, "acknowledgement of a read");
+		return;
+	}
+	r->acked |= host_bit(from);
+	write_progress(e, r);
+}
+
+void req_nack(struct coh_engine *e, const struct coh_msg *m)
+{
+	struct request *r = find(e, m->page);
+
+	if (!r || r->txn != m->txn || r->granted ||
+	    timers_armed(&e->timers, timer_req(index_of(e, r)))) {
+		e->stats.stale_msgs++;
+		return;
+	}
+	if (!r->waiter) { // nobody needs it
+		e->page[r->page] &= ~PG_AHEAD;
+		end(e, r);
+		return;
+	}
+	timers_set(&e->timers, timer_req(index_of(e, r)),
+		   e->now + ((uint64_t)COH_RETRY_NS << r->nacks));
+	if (r->nacks < 4)
+		r->nacks++;
+}
+
+/* Asks again, for what is needed by now; under a new number, so that numbers only rise. */
+void req_retry(struct coh_engine *e, uint32_t i)
+{
+	struct request *r = &e->reqs[i];
+	bool write = r->want_write || r->kind != COH_MSG_REQ_READ;
+
+	r->want_write = false;
+	if (!write)
+		r->kind = COH_MSG_REQ_READ;
+	else if (page_rights(e, r->page) != COH_NONE)
+		r->kind = COH_MSG_REQ_UPGRADE;
+	else
+		r->kind = COH_MSG_REQ_WRITE;
+	ask_home(e, r);
 }

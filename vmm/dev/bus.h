@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who answers a port or an address. One callback shape for both; a device sees offsets in its range
+ * and never its own address. A device on another host is an ordinary entry. The table is built once
+ * and then only read, so lookups need no lock; a device brings its own.
+ */
+#ifndef VMM_DEV_BUS_H
+#define VMM_DEV_BUS_H
+
+#include <stdatomic.h>
+
+#include "coherence/base/types.h"
+
+#define BUS_RANGES_MAX 32u
+
+struct bus_access {
+	bool write;
+	uint8_t size;	 // 1, 2, 4 or 8
+	uint32_t vcpu;	 // index of the accessing vCPU
+	uint64_t offset; // in the range
+	uint64_t value;	 // in for a write; out for a read, which starts as all ones
+};
+
+/* Returns 0, or -ECANCELED if the machine is being stopped. Only a remote device may block. */
+typedef int (*bus_fn)(void *owner, struct bus_access *a);
+
+struct bus_range {
+	uint64_t first, bytes;
+	const char *name;
+	bus_fn fn;
+	void *owner;
+	_Atomic uint64_t accesses;
+};
+
+struct bus {
+	unsigned n;
+	struct bus_range range[BUS_RANGES_MAX];
+	_Atomic uint64_t unclaimed;
+	_Atomic uint64_t last_unclaimed; // address, for a person
+};
+
+/* 0, -EEXIST (overlaps another range), -EINVAL (empty or wraps), -ENOSPC. name must outlive the
+ * bus. */
+int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn,
+	    void *owner);
+
+/*
+ * Does an access of a->size bytes at addr; a->offset is filled in. What nobody claims, and what
+ * goes beyond its range's end, reads as ones and drops writes. Returns what the device returned.
+ */
+int bus_do(struct bus *b, uint64_t addr, struct bus_access *a);
+
+#endif

@@ -31,6 +31,8 @@ static int parse(const char *text, size_t n, struct session_key *out)
 {
 	struct session_key k;
 
+	if (n > KEY_FILE_MAX)
+		return -EINVAL;
 	if (n == SESSION_KEY_BYTES) {
 		memcpy(out->bytes, text, n);
 		return 0;

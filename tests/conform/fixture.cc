@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/conform/fixture.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace conform
+{
+
+const std::vector<Transport> &transports()
+{
+	static const std::vector<Transport> all = {
+	    {"loop", "loop", 0, false},
+	    {"loop", "loop_spinning", 50, false},
+	    {"uring", "uring", 0, true},
+	    {"uring", "uring_spinning", 50, true},
+	    {"uring-plain", "uring_plain", 0, true},
+	};
+	return all;
+}
+
+uint64_t now_ns()
+{
+	timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int descriptors()
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+bool tcp_pair(int fd[2])
+{
+	sockaddr_in a = {};
+	socklen_t len = sizeof(a);
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	a.sin_family = AF_INET;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd[0] = fd[1] = -1;
+	ok = l >= 0 && bind(l, (sockaddr *)&a, len) == 0 && listen(l, 1) == 0 &&
+	     getsockname(l, (sockaddr *)&a, &len) == 0;
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ok = ok && ::connect(fd[0], (sockaddr *)&a, len) == 0;
+	if (ok)
+		fd[1] = accept4(l, nullptr, nullptr, SOCK_CLOEXEC);
+	close(l);
+	return fd[1] >= 0;
+}
+
+Node::Node(const Transport &t, uint32_t epoch)
+{
+	link_options o = {t.name, t.spin_us, epoch};
+	link_handler h = {};
+
+	h.ctx = this;
+	h.on_msg = [](void *ctx, unsigned peer, const struct msg *m) {
+		auto n = (Node *)ctx;
+		n->msgs++;
+		n->on_msg(peer, *m);
+	};
+	h.on_down = [](void *ctx, unsigned peer, const char *why) {
+		auto n = (Node *)ctx;
+		n->downs.emplace_back(peer, why);
+		n->on_down(peer, why);
+	};
+	h.on_kick = [](void *ctx) { ((Node *)ctx)->kicks++; };
+	EXPECT_EQ(link_create(&l, &o, &h), 0);
+}
+
+Node::~Node()
+{
+	link_destroy(l);
+}
+
+int Node::run(unsigned ms)
+{
+	return link_run(l, now_ns() + ms * 1000000ull);
+}
+
+struct msg bulk(uint64_t n, const std::vector<uint8_t> &blob)
+{
+	struct msg m = {};
+
+	m.kind = MSG_CTL_IMAGE;
+	m.u.ctl_image.offset = n;
+	m.blob = blob.data();
+	m.blob_bytes = (uint32_t)blob.size();
+	return m;
+}
+
+struct msg control(uint64_t n)
+{
+	struct msg m = {};
+
+	m.kind = MSG_PING;
+	m.u.ping.t_sent = n;
+	return m;
+}
+
+struct msg page(uint64_t n, const std::vector<uint8_t> &bytes)
+{
+	struct msg m = {};
+
+	m.kind = MSG_COH;
+	m.u.coh.flags = COH_MSGF_DATA;
+	m.u.coh.page = n;
+	m.blob = bytes.data();
+	m.blob_bytes = (uint32_t)bytes.size();
+	return m;
+}
+
+std::vector<uint8_t> pattern(uint64_t seed, size_t bytes)
+{
+	std::vector<uint8_t> b(bytes);
+	uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
+
+	for (auto &v : b) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		v = (uint8_t)(x >> 56);
+	}
+	return b;
+}
+
+uint64_t sum(const uint8_t *p, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	while (n--)
+		h = (h ^ *p++) * 0x100000001b3u;
+	return h;
+}
+
+void Conform::SetUp()
+{
+	fds_before = descriptors();
+}
+
+void Conform::TearDown()
+{
+	nodes.clear();
+	EXPECT_EQ(descriptors(), fds_before) << "descriptors leaked";
+}
+
+Node &Conform::add(uint32_t epoch)
+{
+	nodes.push_back(std::make_unique<Node>(GetParam(), epoch));
+	return *nodes.back();
+}
+
+void Conform::connect(Node &a, unsigned pa, Node &b, unsigned pb)
+{
+	int fd[2];
+
+	if (!GetParam().sockets) {
+		ASSERT_EQ(link_join_loop(a.l, pa, b.l, pb), 0);
+		return;
+	}
+	ASSERT_TRUE(tcp_pair(fd));
+	ASSERT_EQ(link_add_fd(a.l, pa, fd[0]), 0);
+	ASSERT_EQ(link_add_fd(b.l, pb, fd[1]), 0);
+}
+
+bool Conform::pump(unsigned ms, const std::function<bool()> &done)
+{
+	uint64_t end = now_ns() + ms * 1000000ull;
+
+	while (!done()) {
+		if (now_ns() > end)
+			return false;
+		for (auto &n : nodes) {
+			int r = link_run(n->l, now_ns() + 50000);
+			EXPECT_GE(r, 0);
+			if (r < 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+} // namespace conform

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Two or more links joined by the transport under test. A test that leaks a descriptor fails. A new
+ * transport adds a line to transports() and a way to connect() two links.
+ */
+#ifndef TESTS_CONFORM_FIXTURE_H
+#define TESTS_CONFORM_FIXTURE_H
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "net/link.h"
+#include "net/log.h"
+}
+
+namespace conform
+{
+
+struct Transport {
+	const char *name;  // for link_options
+	const char *shown; // in the tests' names
+	uint32_t spin_us;
+	bool sockets; // peers are stream sockets: a test may speak raw bytes to one
+};
+
+inline std::ostream &operator<<(std::ostream &o, const Transport &t)
+{
+	return o << t.shown;
+}
+
+const std::vector<Transport> &transports();
+uint64_t now_ns();
+int descriptors(); // open in this process
+bool tcp_pair(int fd[2]);
+
+// One link and what came out of it.
+struct Node {
+	struct link *l = nullptr;
+	std::function<void(unsigned, const struct msg &)> on_msg = [](unsigned,
+								      const struct msg &) {};
+	std::function<void(unsigned, const char *)> on_down = [](unsigned, const char *) {};
+	std::vector<std::pair<unsigned, std::string>> downs;
+	uint64_t msgs = 0, kicks = 0;
+
+	Node(const Transport &t, uint32_t epoch = 1);
+	~Node();
+	Node(const Node &) = delete;
+	int run(unsigned ms); // one link_run()
+	int send(unsigned peer, const struct msg &m)
+	{
+		return link_send(l, peer, &m);
+	}
+};
+
+struct msg bulk(uint64_t n, const std::vector<uint8_t> &blob);	// CTL_IMAGE, priority 1
+struct msg control(uint64_t n);					// PING, priority 0
+struct msg page(uint64_t n, const std::vector<uint8_t> &bytes); // COH with data, priority 0
+std::vector<uint8_t> pattern(uint64_t seed, size_t bytes);
+uint64_t sum(const uint8_t *p, size_t n);
+
+class Conform : public testing::TestWithParam<Transport>
+{
+      protected:
+	std::vector<std::unique_ptr<Node>> nodes;
+	int fds_before = 0;
+
+	void SetUp() override;
+	void TearDown() override;
+	Node &add(uint32_t epoch = 1);
+	// a's peer pa is b, b's peer pb is a
+	void connect(Node &a, unsigned pa, Node &b, unsigned pb);
+	// Runs every node by turns until done() or ms passed; returns done().
+	bool pump(unsigned ms, const std::function<bool()> &done);
+};
+
+} // namespace conform
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is particular to one transport or to frame assembly; tests/conform has what every transport
+// must do.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <thread>
+#include <time.h>
+#include <unistd.h>
+
+extern "C" {
+#include "net/link.h"
+}
+#include "tests/unit/net/msg_fill.h"
+
+namespace
+{
+
+using Bytes = std::vector<uint8_t>;
+
+struct Link : testing::TestWithParam<const char *> {
+	struct link *l = nullptr;
+	int raw = -1; // the other end of peer 3
+	std::vector<unsigned> kinds;
+	std::vector<std::string> downs;
+	uint64_t sum = 0;
+
+	void SetUp() override
+	{
+		int fd[2];
+		link_options o = {};
+		link_handler h = {};
+
+		o.transport = GetParam();
+		o.epoch = 0x01020304;
+		h.ctx = this;
+		h.on_msg = [](void *ctx, unsigned, const msg *m) {
+			auto t = (Link *)ctx;
+			t->kinds.push_back(m->kind);
+			for (uint32_t i = 0; i < m->blob_bytes; i++)
+				t->sum += m->blob[i];
+		};
+		h.on_down = [](void *ctx, unsigned, const char *why) {
+			((Link *)ctx)->downs.push_back(why);
+		};
+		ASSERT_EQ(link_create(&l, &o, &h), 0);
+		ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+		ASSERT_EQ(link_add_fd(l, 3, fd[0]), 0);
+		raw = fd[1];
+	}
+	void TearDown() override
+	{
+		link_destroy(l);
+		if (raw >= 0)
+			close(raw);
+	}
+	// Handles what is there; in_ms: how long to wait for the first of it.
+	void run(unsigned in_ms = 0)
+	{
+		timespec t;
+
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+		while (link_run(l, now + in_ms * 1000000ull) > 0)
+			in_ms = 0;
+	}
+	void put(const Bytes &b)
+	{
+		ASSERT_EQ(write(raw, b.data(), b.size()), (ssize_t)b.size());
+	}
+};
+
+Bytes frame(unsigned kind, const Bytes &blob = {})
+{
+	Bytes b(MSG_HEADER_BYTES + MSG_FIELDS_MAX);
+	struct msg m = filled(kind, (uint32_t)blob.size());
+
+	m.blob = blob.data();
+	b.resize((size_t)msg_encode(&m, b.data(), b.size()));
+	b.insert(b.end(), blob.begin(), blob.end());
+	return b;
+}
+
+} // namespace
+
+TEST_P(Link, FramesSplitAnywhereAreAssembled)
+{
+	Bytes two = frame(MSG_CTL_STATE, Bytes(50, 1)), second = frame(MSG_IRQ);
+
+	two.insert(two.end(), second.begin(), second.end());
+	for (size_t cut = 1; cut < two.size(); cut++) {
+		put(Bytes(two.begin(), two.begin() + (long)cut));
+		run(20);
+		put(Bytes(two.begin() + (long)cut, two.end()));
+		run(1000);
+		ASSERT_EQ(kinds, (std::vector<unsigned>{MSG_CTL_STATE, MSG_IRQ})) << cut;
+		ASSERT_EQ(sum, 50u);
+		kinds.clear();
+		sum = 0;
+	}
+	EXPECT_TRUE(downs.empty());
+	EXPECT_EQ(link_stats(l, 3)->msgs_in, 2 * (two.size() - 1));
+	EXPECT_EQ(link_stats(l, 3)->bytes_in, two.size() * (two.size() - 1));
+}
+
+TEST_P(Link, FramesByteByByte)
+{
+	Bytes f = frame(MSG_COH, Bytes(PAGE_BYTES, 2));
+
+	for (size_t i = 0; i < 200; i++) {
+		put({f[i]});
+		run(5);
+	}
+	put(Bytes(f.begin() + 200, f.end()));
+	run(1000);
+	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_COH});
+	EXPECT_EQ(sum, 2u * PAGE_BYTES);
+}
+
+TEST_P(Link, GoodFramesBeforeABadOneCount)
+{
+	Bytes b = frame(MSG_IRQ), bad = frame(MSG_IRQ);
+
+	bad[2] = 99;
+	b.insert(b.end(), bad.begin(), bad.end());
+	b.insert(b.end(), bad.begin(), bad.end());
+	testing::internal::CaptureStderr();
+	put(b);
+	run(1000);
+	EXPECT_NE(testing::internal::GetCapturedStderr().find(
+		      "warn: link: peer 3 sent a bad frame header"),
+		  std::string::npos);
+	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
+	EXPECT_EQ(downs, std::vector<std::string>{"broke the protocol"});
+	EXPECT_EQ(link_stats(l, 3)->bad_frames, 1u);
+	EXPECT_EQ(link_stats(l, 3)->kinds_in[MSG_IRQ], 1u);
+}
+
+TEST_P(Link, EndInTheMiddleOfAFrame)
+{
+	Bytes b = frame(MSG_IRQ);
+
+	b.pop_back();
+	put(b);
+	close(raw);
+	raw = -1;
+	run(1000);
+	run(100);
+	EXPECT_TRUE(kinds.empty());
+	EXPECT_EQ(downs, std::vector<std::string>{"closed the connection"});
+}
+
+TEST_P(Link, ArgumentsAreChecked)
+{
+	struct msg m = filled(MSG_IRQ);
+	int fd[2];
+
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	EXPECT_EQ(link_add_fd(l, 3, fd[0]), -EEXIST);
+	EXPECT_EQ(fcntl(fd[0], F_GETFD), -1) << "the link owns it, also on error";
+	EXPECT_EQ(link_add_fd(l, LINK_PEERS_MAX, fd[1]), -EINVAL);
+	EXPECT_EQ(link_add_fd(l, 4, -1), -EINVAL);
+	EXPECT_EQ(link_send(l, 4, &m), -ENOTCONN);
+	EXPECT_EQ(link_send(l, 4000, &m), -ENOTCONN);
+	m.kind = 63;
+	EXPECT_EQ(link_send(l, 3, &m), -EINVAL);
+	m = filled(MSG_IRQ);
+	m.blob_bytes = UINT32_MAX;
+	EXPECT_EQ(link_send(l, 3, &m), -EINVAL);
+	EXPECT_EQ(link_stats(l, LINK_PEERS_MAX), nullptr);
+	EXPECT_TRUE(link_drained(l, 3));
+	link_remove(l, 9);
+	link_remove(l, 4000);
+	EXPECT_EQ(link_join_loop(l, 1, l, 2), -EINVAL);
+}
+
+TEST_P(Link, SentFramesAreTheGoldenOnes)
+{
+	Bytes want = frame(MSG_CTL_STATE, Bytes(3, 9)), got(want.size());
+	struct msg m = filled(MSG_CTL_STATE, 3);
+	Bytes blob(3, 9);
+
+	m.blob = blob.data();
+	m.epoch = 77; // the link's epoch goes out, whatever the message says
+	ASSERT_EQ(link_send(l, 3, &m), 0);
+	EXPECT_FALSE(link_drained(l, 3));
+	link_flush(l);
+	EXPECT_TRUE(link_drained(l, 3));
+	ASSERT_EQ(recv(raw, got.data(), got.size(), MSG_WAITALL), (ssize_t)got.size());
+	EXPECT_EQ(got, want);
+	EXPECT_EQ(link_stats(l, 3)->bytes_out, want.size());
+}
+
+TEST_P(Link, SetUpOnOneThreadRunOnAnotherTakenDownOnTheFirst)
+{
+	put(frame(MSG_IRQ));
+	std::thread([this] { run(1000); }).join();
+	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, Link, testing::Values("uring", "uring-plain"), [](auto &i) {
+	return std::string(i.param) == "uring" ? "uring" : "uring_plain";
+});
+
+TEST(LinkCreate, UnknownTransport)
+{
+	link_handler h = {};
+	struct link *l = nullptr;
+
+	h.on_msg = [](void *, unsigned, const msg *) {};
+	h.on_down = [](void *, unsigned, const char *) {};
+	for (const char *name : {"", "dpdk2", (const char *)nullptr}) {
+		link_options o = {name, 0, 0};
+		EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
+	}
+	link_options o = {"loop", 0, 0};
+	h.on_down = nullptr;
+	EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
+}
+
+// In a child, since a seccomp filter cannot be taken off again.
+TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
+{
+	testing::internal::CaptureStderr();
+	pid_t child = fork();
+	if (child == 0) {
+		sock_filter code[] = {
+		    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		};
+		sock_fprog prog = {4, code};
+		link_options o = {"uring", 0, 0};
+		link_handler h = {};
+		struct link *l = nullptr;
+
+		h.on_msg = [](void *, unsigned, const msg *) {};
+		h.on_down = [](void *, unsigned, const char *) {};
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+			_exit(2);
+		_exit(link_create(&l, &o, &h) == -EPERM ? 0 : 1);
+	}
+	int status = -1;
+	waitpid(child, &status, 0);
+	EXPECT_EQ(status, 0);
+	EXPECT_NE(
+	    testing::internal::GetCapturedStderr().find("error: link: io_uring is not available"),
+	    std::string::npos);
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sodium.h>
+#include <string>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+extern "C" {
+#include "net/session.h"
+#include "net/session_rec.h"
+}
+
+namespace
+{
+
+using Clock = std::chrono::steady_clock;
+constexpr unsigned SHORT_MS = 150;
+
+long since_ms(Clock::time_point t)
+{
+	return (long)std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - t)
+	    .count();
+}
+
+struct Session : testing::Test {
+	session_key key, other_key;
+	const char *why = nullptr;
+	int lfd = -1;
+	std::string address;
+
+	void SetUp() override
+	{
+		ASSERT_GE(sodium_init(), 0);
+		session_key_random(&key);
+		session_key_random(&other_key);
+	}
+	void TearDown() override
+	{
+		if (lfd >= 0)
+			close(lfd);
+	}
+	bool listen_at(const std::string &host)
+	{
+		sockaddr_storage a;
+		socklen_t len = sizeof(a);
+
+		lfd = session_listen((host + ":0").c_str(), &why);
+		if (lfd < 0)
+			return false;
+		EXPECT_EQ(fcntl(lfd, F_GETFD), FD_CLOEXEC);
+		EXPECT_EQ(getsockname(lfd, (sockaddr *)&a, &len), 0);
+		unsigned port = ntohs(a.ss_family == AF_INET6 ? ((sockaddr_in6 *)&a)->sin6_port
+							      : ((sockaddr_in *)&a)->sin_port);
+		address = (host.empty() ? "127.0.0.1" : host) + ":" + std::to_string(port);
+		return true;
+	}
+	// Accepts one connection on a thread of its own, as a listener does.
+	struct Accepted {
+		std::atomic<int> fd{-1};
+		int r = 1;
+		session_hello hello = {};
+		long took_ms = 0;
+		std::thread t;
+		void wait()
+		{
+			t.join();
+		}
+	};
+	void accept_one(Accepted &a, const session_key &k, unsigned timeout = 1000)
+	{
+		a.t = std::thread([this, &a, k, timeout] {
+			a.fd = accept(lfd, nullptr, nullptr);
+			auto begin = Clock::now();
+			a.r = session_accept(a.fd, &k, &a.hello, timeout);
+			a.took_ms = since_ms(begin);
+		});
+	}
+	// A stranger on the acceptor's port.
+	int dial()
+	{
+		sockaddr_in to = {};
+		char host[64], port[8];
+
+		session_parse_address(address.c_str(), host, sizeof(host), port, sizeof(port));
+		to.sin_family = AF_INET;
+		to.sin_port = htons((uint16_t)atoi(port));
+		inet_pton(AF_INET, host, &to.sin_addr);
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		EXPECT_EQ(connect(fd, (sockaddr *)&to, sizeof(to)), 0);
+		return fd;
+	}
+};
+
+bool closed_by_peer(int fd)
+{
+	char buf[256];
+	pollfd p = {fd, POLLIN, 0};
+
+	for (;;) {
+		if (poll(&p, 1, 2000) <= 0)
+			return false;
+		ssize_t n = recv(fd, buf, sizeof(buf), 0);
+		if (n <= 0)
+			return true;
+	}
+}
+
+void shake_well(Session &s, Session::Accepted &a, int *fd)
+{
+	session_hello me = {SESSION_PEER, 7, 0xabcd};
+
+	s.accept_one(a, s.key);
+	*fd = session_connect(s.address.c_str(), &s.key, &me, 1000, &s.why);
+	a.wait();
+}
+
+} // namespace
+
+TEST_F(Session, BothSidesKnowTheKey)
+{
+	for (const char *host : {"127.0.0.1", "[::1]", ""}) {
+		Accepted a;
+		int fd, one = 0;
+		socklen_t len = sizeof(one);
+		char byte = 'x';
+
+		if (!listen_at(host)) {
+			printf("SKIP Session.BothSidesKnowTheKey: no %s here: %s\n", host, why);
+			continue;
+		}
+		shake_well(*this, a, &fd);
+		ASSERT_GE(fd, 0) << why;
+		ASSERT_EQ(a.r, 0);
+		EXPECT_EQ(a.hello.role, SESSION_PEER);
+		EXPECT_EQ(a.hello.arg, 7u);
+		EXPECT_EQ(a.hello.epoch, 0xabcdu);
+		for (int f : {fd, a.fd.load()}) {
+			EXPECT_EQ(fcntl(f, F_GETFD), FD_CLOEXEC);
+			EXPECT_EQ(getsockopt(f, IPPROTO_TCP, TCP_NODELAY, &one, &len), 0);
+			EXPECT_TRUE(one);
+		}
+		EXPECT_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+		EXPECT_EQ(write(fd, &byte, 1), 1); // what follows is the link's
+		EXPECT_EQ(read(a.fd, &byte, 1), 1);
+		close(fd);
+		close(a.fd);
+		close(lfd);
+		lfd = -1;
+	}
+}
+
+TEST_F(Session, WrongKeyIsRefusedOnBothSides)
+{
+	Accepted a;
+	session_hello me = {SESSION_CONTROL, 0, 1};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	accept_one(a, key);
+	EXPECT_EQ(session_connect(address.c_str(), &other_key, &me, 1000, &why), -EACCES);
+	EXPECT_STREQ(why, "the other side does not have the same cluster key");
+	a.wait();
+	EXPECT_EQ(a.r, -EACCES);
+	EXPECT_EQ(fcntl(a.fd, F_GETFD), -1) << "closed";
+}
+
+TEST_F(Session, GarbageIsRefusedAtOnce)
+{
+	std::vector<std::string> garbage = {std::string(4096, 'A'),
+					    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+						std::string(64, ' '),
+					    std::string(64, '\0'), std::string(1 << 20, '\xff')};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	for (auto &g : garbage) {
+		Accepted a;
+
+		accept_one(a, key, 1000);
+		int fd = dial();
+		(void)!send(fd, g.data(), g.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		a.wait();
+		EXPECT_EQ(a.r, -EPROTO);
+		EXPECT_LT(a.took_ms, 900) << "before its time-out";
+		EXPECT_TRUE(closed_by_peer(fd));
+		close(fd);
+	}
+}
+
+TEST_F(Session, SilenceEndsWithTheTimeout)
+{
+	Accepted a;
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	accept_one(a, key, SHORT_MS);
+	int fd = dial();
+	a.wait();
+	EXPECT_EQ(a.r, -ETIMEDOUT);
+	EXPECT_GE(a.took_ms, (long)SHORT_MS - 5);
+	EXPECT_LT(a.took_ms, (long)SHORT_MS + 500);
+	EXPECT_TRUE(closed_by_peer(fd));
+	close(fd);
+}
+
+// One byte now and then must not prolong the deadline: it is for the whole handshake.
+TEST_F(Session, TricklingDoesNotProlongTheTimeout)
+{
+	Accepted a;
+	uint8_t rec[SESSION_HELLO_BYTES];
+	session_hello me = {SESSION_PEER, 1, 1};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	accept_one(a, key, SHORT_MS);
+	int fd = dial();
+	for (size_t i = 0; i < sizeof(rec) && send(fd, rec + i, 1, MSG_NOSIGNAL) == 1; i++)
+		usleep(20000);
+	a.wait();
+	EXPECT_EQ(a.r, -ETIMEDOUT);
+	EXPECT_LT(a.took_ms, (long)SHORT_MS + 500);
+	close(fd);
+}
+
+TEST_F(Session, EveryShortRecordIsRefused)
+{
+	uint8_t rec[SESSION_HELLO_BYTES];
+	session_hello me = {SESSION_PEER, 1, 1};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	for (size_t n = 0; n <= sizeof(rec); n += 8) {
+		Accepted a;
+
+		accept_one(a, key);
+		int fd = dial();
+		EXPECT_EQ(send(fd, rec, n, MSG_NOSIGNAL), (ssize_t)n);
+		shutdown(fd, SHUT_WR);
+		a.wait();
+		EXPECT_EQ(a.r, -EPROTO) << n;
+		EXPECT_LT(a.took_ms, 900);
+		close(fd);
+	}
+}
+
+// A stranger without the key sends back what it is sent: HELLO for HELLO, proof for proof.
+TEST_F(Session, ReflectionProvesNothing)
+{
+	session_hello me = {SESSION_PEER, 1, 1};
+	Accepted a;
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	std::thread mirror([this] { // as the acceptor
+		int fd = accept(lfd, nullptr, nullptr);
+		char buf[256];
+		for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0;)
+			(void)!send(fd, buf, (size_t)n, MSG_NOSIGNAL);
+		close(fd);
+	});
+	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EPROTO);
+	mirror.join();
+
+	accept_one(a, key); // as the connector: the acceptor's own HELLO cannot be its partner's
+	int fd = dial();
+	uint8_t hello[SESSION_HELLO_BYTES], theirs[SESSION_HELLO_BYTES];
+	session_hello_make(SESSION_CONNECTOR, &me, hello);
+	EXPECT_EQ(send(fd, hello, sizeof(hello), MSG_NOSIGNAL), (ssize_t)sizeof(hello));
+	EXPECT_EQ(recv(fd, theirs, sizeof(theirs), MSG_WAITALL), (ssize_t)sizeof(theirs));
+	EXPECT_EQ(send(fd, theirs, SESSION_PROOF_BYTES, MSG_NOSIGNAL),
+		  (ssize_t)SESSION_PROOF_BYTES);
+	a.wait();
+	EXPECT_EQ(a.r, -EACCES);
+	EXPECT_TRUE(closed_by_peer(fd)) << "and without a proof of its own";
+	close(fd);
+}
+
+// The connector's own proof, returned as the acceptor's, is for the other direction.
+TEST_F(Session, ReflectedProofIsRefused)
+{
+	session_hello me = {SESSION_PEER, 1, 1}, none = {};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	std::thread stranger([&] {
+		int fd = accept(lfd, nullptr, nullptr);
+		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES],
+		    proof[SESSION_PROOF_BYTES];
+		session_hello_make(SESSION_ACCEPTOR, &none, out);
+		EXPECT_EQ(recv(fd, in, sizeof(in), MSG_WAITALL), (ssize_t)sizeof(in));
+		EXPECT_EQ(send(fd, out, sizeof(out), MSG_NOSIGNAL), (ssize_t)sizeof(out));
+		EXPECT_EQ(recv(fd, proof, sizeof(proof), MSG_WAITALL), (ssize_t)sizeof(proof));
+		EXPECT_EQ(send(fd, proof, sizeof(proof), MSG_NOSIGNAL), (ssize_t)sizeof(proof));
+		EXPECT_TRUE(closed_by_peer(fd));
+		close(fd);
+	});
+	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EACCES);
+	stranger.join();
+}
+
+TEST_F(Session, ConnectorTimesOutOnASilentListener)
+{
+	session_hello me = {SESSION_PEER, 1, 1};
+
+	ASSERT_TRUE(listen_at(
+	    "127.0.0.1")); // nobody accepts: the kernel completes the connection all the same
+	auto begin = Clock::now();
+	EXPECT_EQ(session_connect(address.c_str(), &key, &me, SHORT_MS, &why), -ETIMEDOUT);
+	EXPECT_LT(since_ms(begin), (long)SHORT_MS + 500);
+}
+
+TEST_F(Session, NobodyListens)
+{
+	session_hello me = {SESSION_PEER, 1, 1};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	close(lfd);
+	lfd = -1;
+	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 500, &why), -ECONNREFUSED);
+	EXPECT_NE(why, nullptr);
+	EXPECT_LT(session_connect("nonsense", &key, &me, 500, &why), 0);
+}
+
+TEST_F(Session, ManyAtOnceDoNotWaitForEachOther)
+{
+	Accepted silent, good;
+	session_hello me = {SESSION_PEER, 1, 1};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	accept_one(silent, key, 400);
+	int idle = dial();
+	while (silent.fd < 0)
+		usleep(1000);
+	accept_one(good, key);
+	auto begin = Clock::now();
+	int fd = session_connect(address.c_str(), &key, &me, 1000, &why);
+	EXPECT_GE(fd, 0);
+	EXPECT_LT(since_ms(begin), 300);
+	good.wait();
+	silent.wait();
+	EXPECT_EQ(good.r, 0);
+	EXPECT_EQ(silent.r, -ETIMEDOUT);
+	close(idle);
+	close(fd);
+	close(good.fd);
+}
+
+TEST(SessionAddress, Parses)
+{
+	char host[32], port[8];
+	auto parse = [&](const char *s) {
+		return session_parse_address(s, host, sizeof(host), port, sizeof(port));
+	};
+
+	ASSERT_EQ(parse("example:80"), 0);
+	EXPECT_STREQ(host, "example");
+	EXPECT_STREQ(port, "80");
+	ASSERT_EQ(parse("[fe80::1]:7000"), 0);
+	EXPECT_STREQ(host, "fe80::1");
+	EXPECT_STREQ(port, "7000");
+	ASSERT_EQ(parse(":0"), 0);
+	EXPECT_STREQ(host, "");
+	for (const char *bad :
+	     {"", "host", "host:", "host:x", "host:-1", "host:65536", "host:123456", "::1:80",
+	      "[::1]", "[::1]80", "[]:80", "]:80", "[a:80", "a]:80", "host: 80",
+	      "a-host-name-that-is-longer-than-the-buffer:80"})
+		EXPECT_EQ(parse(bad), -EINVAL) << bad;
+}

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots Debian's kernel on one machine made of several hosts' CPUs and memory, runs the guest's tools
+# in it, and checks what it said. Each host is a monitor process of its own on this machine.
+#
+# HOSTS=2              how many             GUEST_KERNEL=6.1|6.12    which of Debian's kernels
+# MEMORY=256 (MiB)     of each host         PANDO_EMULATOR           stock, or reading-walks
+# DEMO_TIMEOUT=900 (s) for the guest        PANDO_DILATE             guest time at 1/K of real time
+# DEMO_TOOLS, DEMO_APPEND                   which tools run; more words for the guest's kernel
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cd "$top"
+hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-900}
+build=${O:-build} emulator=${PANDO_EMULATOR:-reading-walks}
+tools=${DEMO_TOOLS:-topology,litmus,pattern,sharing,clock,compute}
+cpus=$hosts memory=$((hosts * each))
+[[ $hosts =~ ^[1-9][0-9]?$ ]] || { echo "demo: HOSTS=$hosts is not a number of hosts" >&2; exit 2; }
+
+step() { echo "[$1/6] $2 ($(($(date +%s) - started)) s)"; }
+started=$(date +%s)
+log=$build/demo.log
+
+step 1 "packages"
+groups="build testbed"
+tests/support/install-deps.sh $groups
+
+step 2 "building pando and the guest's tools"
+make -s -j"$(nproc)" O="$build" all
+make -s O="$build" guest-tools "$build/tests/detect"
+
+step 3 "Debian's kernel $series and the guest's initramfs"
+kernel=$(images/get-kernel.sh "$series")
+initrd=$(images/make-initramfs.sh "$build")
+echo "      $(cat "$kernel/version"), $(stat -c %s "$initrd") bytes of initramfs"
+
+read -r mode why < <("$build/tests/detect")
+step 4 "where whole guests run here: $mode ($why)"
+dilate=1
+if [ "$mode" = nested ]; then
+	dilate=${PANDO_DILATE:-20}
+	if [ "$emulator" = reading-walks ]; then
+		"$here/build-emulator.sh" >/dev/null
+	fi
+	echo "      a nested machine: emulator $emulator, guest time at 1/$dilate of real time"
+fi
+
+# Few rounds where everything is emulated: a transfer of a page takes milliseconds there.
+args="pando.topology=--cpus=$cpus,--nodes=$hosts"
+if [ "$mode" = nested ]; then
+	args="$args pando.litmus=--rounds=1024,--seconds=1 pando.sharing=--rounds=2000,--seconds=0.05"
+	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=20"
+fi
+append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
+run() { # KERNEL INITRD
+	echo "pando run --local $hosts --cpus $cpus --memory ${memory}M --dilate $dilate" \
+		"${PANDO_RUN_ARGS:-} --kernel $1 --initrd $2 --append '$append'"
+}
+[ "$mode" = nested ] && PANDO_RUN_ARGS="--peer-timeout 60000 --start-timeout 300 ${PANDO_RUN_ARGS:-}"
+
+step 5 "a guest of $cpus CPUs and $memory MiB on $hosts hosts, $each MiB each"
+rc=0
+if [ "$mode" = direct ]; then
+	PATH=$(realpath "$build"):$PATH timeout -k 10 "$limit" \
+		sh -c "$(run "$kernel/vmlinuz" "$initrd")" 2>&1 </dev/null | tee "$log" || rc=$?
+else
+	"$here/run.sh" --emulator "$emulator" --build "$build" --timeout "$limit" \
+		-- "$(run "/pando/kernels/$series" /pando/guest.cpio)" 2>&1 </dev/null | tee "$log" || rc=$?
+fi
+
+step 6 "checking what the guest said"
+bad=0
+ok() { echo "PASS demo_$1"; }
+no() { echo "FAIL demo_$1: $2"; bad=$((bad + 1)); }
+value() { sed -n "s/\r\$//; s/^RESULT $1 \([^ ]*\) .*/\1/p" "$log" | tail -1; }
+equal() { # NAME RESULT WANTED
+	local got
+	got=$(value "$2")
+	if [ "$got" = "$3" ]; then ok "$1"; else no "$1" "${got:-nothing} instead of $3"; fi
+}
+has() { case ",$tools," in *",$1,"*) true ;; *) false ;; esac; }
+
+[ "$rc" = 0 ] && ok exit_status || no exit_status "$rc"
+grep -q '^pando guest: done' "$log" && ok power_off || no power_off "the guest did not reach its end"
+equal no_tool_failed guest_failed 0
+if has topology; then
+	equal cpus cpus_online "$cpus"
+	equal nodes numa_nodes "$hosts"
+	nodes=$(sed -n 's/^RESULT cpu[0-9]*_node \([0-9]*\) .*/\1/p' "$log" | sort -u | wc -l)
+	[ "$nodes" = "$hosts" ] && ok a_cpu_of_each_host || no a_cpu_of_each_host "CPUs on $nodes nodes"
+	all=$(value memory)
+	# The kernel keeps some for itself; what the first host alone gave would be too little.
+	if [ "${all:-0}" -gt $((memory * 1024 * 3 / 4)) ]; then
+		ok memory
+	else
+		no memory "${all:-0} KiB of $memory MiB"
+	fi
+fi
+if has pattern && [ "$hosts" -gt 1 ]; then
+	bytes=$(value pattern_bytes)
+	[ "${bytes:-0}" -gt $((each * 1024 * 1024)) ] && ok more_memory_than_one_host ||
+		no more_memory_than_one_host "${bytes:-0} bytes were checked"
+fi
+passed=$(grep -c '^PASS ' "$log" || true)
+failed=$(grep -c '^FAIL ' "$log" || true)
+echo "the guest's own tests: $passed passed, $failed failed; all in $log"
+if [ $bad != 0 ]; then
+	echo "demo: $bad checks failed after $(($(date +%s) - started)) s"
+	exit 1
+fi
+echo "demo: one machine out of $hosts hosts, everything checked, in $(($(date +%s) - started)) s"

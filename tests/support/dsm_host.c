@@ -48,7 +48,7 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 	g->desc.peer_timeout_ms = 10000;
 	g->desc.hold_ns = 20000;
 	g->desc.reserve_pages = 1024;
-	g->desc.prefetch_max = 16;
+	g->desc.prefetch_max = 32;
 	for (unsigned h = 0; h < hosts; h++) {
 		g->desc.hosts[h].vcpus = 1;
 		g->desc.hosts[h].memory_bytes = pages[h] * PAGE_BYTES;

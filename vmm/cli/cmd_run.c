@@ -172,7 +172,7 @@ int cli_run(int argc, char **argv)
 			 .peer_timeout_ms = 5000,
 			 .hold_us = 50,
 			 .reserve = 1024,
-			 .prefetch = 16,
+			 .prefetch = 32,
 			 .start_timeout_s = 60};
 	const struct cli_option table[] = {
 		{"kernel", "FILE", "kernel to boot: bzImage or ELF64", CLI_TEXT, &a.kernel, 0, 0},
@@ -196,7 +196,7 @@ int cli_run(int argc, char **argv)
 		 0, 1000000},
 		{"reserve", "PAGES", "pages a host may hold beyond its gift (default 1024)", CLI_COUNT,
 		 &a.reserve, 64, 1u << 30},
-		{"prefetch", "PAGES", "pages fetched ahead of a stream (default 16)", CLI_COUNT, &a.prefetch,
+		{"prefetch", "PAGES", "pages fetched ahead of a stream (default 32)", CLI_COUNT, &a.prefetch,
 		 0, 64},
 		{"spin", "US", "local hosts busy-poll so long before sleeping", CLI_COUNT, &a.spin, 0,
 		 1000000},

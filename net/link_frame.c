@@ -244,18 +244,17 @@ static size_t part_append(struct link_peer *p, const uint8_t *buf, size_t n, siz
 	size_t take = want - p->part_bytes < n ? want - p->part_bytes : n;
 
 	*frame = 0;
-	if (whole < 0) {
-		broke(p, "a bad frame header");
-		return n;
-	}
 	if (!part_reserve(p, want)) {
 		link_down(p, "out of memory");
 		return n;
 	}
 	memcpy(p->part + p->part_bytes, buf, take);
 	p->part_bytes += take;
-	if (whole > 0 && p->part_bytes == want)
-		*frame = want;
+	whole = msg_frame_bytes(p->part, p->part_bytes); // at once: nothing may follow a bad header
+	if (whole < 0)
+		broke(p, "a bad frame header");
+	else if (whole > 0 && p->part_bytes == (size_t)whole)
+		*frame = p->part_bytes;
 	return take;
 }
 

@@ -144,15 +144,17 @@ TEST_P(Loop, WatchEndsASleepAndMayBeChangedInside)
 			x);
 	    },
 	    &c);
-	std::thread t([&] {
+	int writer = dup(c.fd[0]); // the callback closes its own
+	std::thread t([writer] {
 		uint64_t one = 1;
 		usleep(20000);
-		EXPECT_EQ(write(c.fd[0], &one, sizeof(one)), (ssize_t)sizeof(one));
+		EXPECT_EQ(write(writer, &one, sizeof(one)), (ssize_t)sizeof(one));
 	});
 	uint64_t begin = now_ns();
 	while (!c.calls[1] && ms_since(begin) < 5000)
 		link_run(a.l, begin + 5000000000ull);
 	t.join();
+	close(writer);
 	pump(10, [] { return false; });
 	EXPECT_EQ(c.calls[0], 1);
 	EXPECT_EQ(c.calls[1], 1);

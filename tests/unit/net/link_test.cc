@@ -146,6 +146,19 @@ TEST_P(Link, GoodFramesBeforeABadOneCount)
 	EXPECT_EQ(link_stats(l, 3)->kinds_in[MSG_IRQ], 1u);
 }
 
+// Found by fuzz-frames: a bad header was noticed only with the next byte when it came in two
+// pieces.
+TEST_P(Link, BadHeaderInTwoPiecesIsNoticedAtOnce)
+{
+	testing::internal::CaptureStderr();
+	put(Bytes(7, 0));
+	run(20);
+	put(Bytes(9, 0));
+	run(500);
+	testing::internal::GetCapturedStderr();
+	EXPECT_EQ(downs, std::vector<std::string>{"broke the protocol"});
+}
+
 TEST_P(Link, EndInTheMiddleOfAFrame)
 {
 	Bytes b = frame(MSG_IRQ);

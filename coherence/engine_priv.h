@@ -196,6 +196,8 @@ void owner_defer_due(struct coh_engine *e, uint32_t i);
 bool policy_room(const struct coh_engine *e, page_idx page);
 bool policy_has_spare(const struct coh_engine *e, uint64_t pages);
 void policy_evict(struct coh_engine *e);
+/* Drops page, or asks its home to take it, if that is possible now. Returns false if it is not. */
+bool policy_give_up(struct coh_engine *e, page_idx page);
 void policy_evict_due(struct coh_engine *e, uint32_t i);
 void policy_evict_end(struct coh_engine *e, page_idx page);
 void policy_read_miss(struct coh_engine *e, page_idx page);

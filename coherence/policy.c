@@ -102,19 +102,14 @@ void policy_evict_due(struct coh_engine *e, uint32_t i)
 	policy_evict_end(e, e->evict[i].page);
 }
 
-/* Gives page up if that is possible now. Returns false if it is not. */
-static bool give_up(struct coh_engine *e, page_idx page)
+bool policy_give_up(struct coh_engine *e, page_idx page)
 {
 	uint32_t w = e->page[page];
 
-	if (w & (PG_PENDING | PG_DEFERRED | PG_EVICTING))
+	if (!(w & PG_RIGHTS) || (w & (PG_PENDING | PG_DEFERRED | PG_EVICTING)))
 		return false;
-	if (policy_held(e, page))
+	if (policy_held(e, page) || page_home(e, page) == e->cfg.self)
 		return false;
-	if (w & PG_REF) { // second chance
-		e->page[page] &= ~PG_REF;
-		return false;
-	}
 	if (w & PG_OWNER)
 		return asks_home(e, page);
 	fx_add(e, COH_FX_DROP, page);
@@ -169,9 +164,11 @@ void policy_evict(struct coh_engine *e)
 				timers_set(&e->timers, timer_policy(e), e->now + COH_RETRY_NS);
 			return;
 		}
-		if (give_up(e, e->hand))
-			self_drain(e);
-		e->hand++;
+		page_idx page = e->hand++;
+		if (e->page[page] & PG_REF) // second chance
+			e->page[page] &= ~PG_REF;
+		else
+			policy_give_up(e, page);
 	}
 }
 

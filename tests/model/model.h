@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Model check: the global state is the canonical state of every engine, the messages on the way
+ * (one first-in-first-out channel for each ordered pair), and what the oracle needs: which copies
+ * are up to date, which pages were ever written, which vCPU waits. Every step runs the engine's own
+ * code.
+ */
+#ifndef TESTS_MODEL_H
+#define TESTS_MODEL_H
+
+#include "coherence/canon.h"
+
+#define HOSTS	   3u
+#define PAGES	   COH_CANON_PAGES
+#define CHANNEL	   8u
+#define PACKED_MAX 1024u
+
+struct wire {
+	uint8_t kind, flags, requester, rights, acks, page, fresh;
+	uint64_t txn;
+};
+
+struct channel {
+	uint8_t n;
+	struct wire m[CHANNEL];
+};
+
+struct state {
+	struct coh_canon host[HOSTS];
+	struct channel ch[HOSTS][HOSTS]; // [from][to]
+	uint8_t fresh[HOSTS][PAGES];	 // the copy is the newest content
+	uint8_t blocked[HOSTS][PAGES];	 // bit 0: a read waits, bit 1: a write waits
+	uint8_t written[PAGES];		 // zeroes are no longer the content
+};
+
+enum action_kind {
+	A_READ,
+	A_WRITE,
+	A_DELIVER,
+	A_RAN,
+	A_GIVE_UP,
+	A_RETRY,
+	A_HOLD,
+	A_EVICT,
+	A_POLICY,
+	ACTIONS
+};
+
+struct action {
+	uint8_t kind, host, arg; // arg: page, or the sender of the message delivered
+};
+
+struct model_config {
+	const char *name;
+	unsigned hosts, pages, queue_max, requests_max, zero_run;
+	bool one_home, hold, evict, skip_inv;
+};
+
+/* world.c: runs engines on states */
+void world_init(const struct model_config *c, struct state *s);
+/* All actions possible in s, at most cap. */
+unsigned world_actions(const struct state *s, struct action *out, unsigned cap);
+/* Takes the action. Returns NULL, or what is wrong in the state reached. */
+const char *world_step(struct state *s, const struct action *a);
+bool world_quiescent(const struct state *s);
+/* What is wrong in a quiescent state, or NULL. */
+const char *world_quiescent_wrong(const struct state *s);
+void action_text(const struct action *a, char *buf, size_t cap);
+
+/* pack.c: one byte string for each state, equal exactly for equal states */
+unsigned pack(struct state *s, uint8_t *buf); // renumbers s first
+void unpack(const uint8_t *buf, struct state *s);
+void pack_config(unsigned hosts, unsigned pages, bool one_home);
+
+#endif

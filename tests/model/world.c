@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coherence/base/check.h"
+
+static struct model_config cfg;
+static struct coh_config engine_cfg[HOSTS];
+static void *mem[HOSTS];
+static size_t mem_bytes[HOSTS];
+static struct coh_fx_list fx;
+
+static unsigned home_of(unsigned page)
+{
+	return cfg.one_home ? 0 : page % cfg.hosts;
+}
+
+static struct coh_engine *fresh_engine(unsigned h)
+{
+	memset(mem[h], 0, mem_bytes[h]);
+	return coh_engine_init(mem[h], &engine_cfg[h]);
+}
+
+void world_init(const struct model_config *c, struct state *s)
+{
+	cfg = *c;
+	memset(s, 0, sizeof(*s));
+	pack_config(c->hosts, c->pages, c->one_home);
+	for (unsigned h = 0; h < c->hosts; h++) {
+		struct coh_config *e = &engine_cfg[h];
+		memset(e, 0, sizeof(*e));
+		e->self = (host_id)h;
+		e->hosts = c->hosts;
+		e->pages = c->pages;
+		for (unsigned p = 0; p < c->pages; p++)
+			e->homes[e->homes_n++] = (struct coh_home_range){
+			    .first = p, .pages = 1, .host = (host_id)home_of(p)};
+		e->hold_ns = e->hold_max_ns = c->hold ? 1000 : 0;
+		e->requests_max = c->requests_max;
+		e->queue_max = c->queue_max;
+		e->zero_run = c->zero_run;
+		e->epoch = 1;
+		PD_CHECK(!coh_config_error(e));
+		free(mem[h]);
+		mem_bytes[h] = (coh_engine_bytes(e) + 63) & ~(size_t)63;
+		mem[h] = aligned_alloc(64, mem_bytes[h]);
+		PD_CHECK(mem[h]);
+		PD_CHECK(!coh_canon_save(fresh_engine(h), &s->host[h]));
+	}
+}
+
+/* ---- what is possible ---- */
+
+static bool evict_on_the_way(const struct state *s, unsigned h, unsigned page)
+{
+	const struct channel *c = &s->ch[h][home_of(page)];
+
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->m[i].kind == COH_MSG_EVICT && c->m[i].page == page)
+			return true;
+	return false;
+}
+
+struct list {
+	struct action *out;
+	unsigned n, cap;
+};
+
+static void add(struct list *l, unsigned kind, unsigned host, unsigned arg)
+{
+	PD_CHECK(l->n < l->cap);
+	l->out[l->n++] = (struct action){(uint8_t)kind, (uint8_t)host, (uint8_t)arg};
+}
+
+static void page_actions(const struct state *s, struct list *l, unsigned h, unsigned p)
+{
+	const struct coh_canon_page *g = &s->host[h].page[p];
+
+	if (g->rights == COH_NONE && !(s->blocked[h][p] & 1))
+		add(l, A_READ, h, p);
+	if (g->rights != COH_RW && !(s->blocked[h][p] & 2))
+		add(l, A_WRITE, h, p);
+	if (g->held)
+		add(l, A_RAN, h, p);
+	if (g->req_nacked)
+		add(l, A_RETRY, h, p);
+	if (g->defer_kind != COH_CANON_NONE)
+		add(l, A_HOLD, h, p);
+	if (g->evicting && !evict_on_the_way(s, h, p))
+		add(l, A_EVICT, h, p);
+	if (cfg.evict && g->rights != COH_NONE && home_of(p) != h && !g->evicting && !g->held &&
+	    g->req_kind == COH_CANON_NONE && g->defer_kind == COH_CANON_NONE)
+		add(l, A_GIVE_UP, h, p);
+}
+
+unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
+{
+	struct list l = {.out = out, .cap = cap};
+
+	// Deliveries first: the drain takes the first action that is no new work.
+	for (unsigned from = 0; from < cfg.hosts; from++)
+		for (unsigned to = 0; to < cfg.hosts; to++)
+			if (s->ch[from][to].n)
+				add(&l, A_DELIVER, to, from);
+	for (unsigned h = 0; h < cfg.hosts; h++) {
+		for (unsigned p = 0; p < cfg.pages; p++)
+			page_actions(s, &l, h, p);
+		if (s->host[h].wait_n)
+			add(&l, A_POLICY, h, 0);
+	}
+	return l.n;
+}
+
+/* ---- carrying out effects, with the oracle ---- */
+
+struct memory {
+	uint8_t rights[PAGES]; // of the host's mapping, as the effects made it
+};
+
+/* A host that may write is taken to write at once: every other copy is old from then on. */
+static void writes(struct state *s, unsigned h, unsigned p)
+{
+	for (unsigned o = 0; o < cfg.hosts; o++)
+		s->fresh[o][p] = o == h;
+	for (unsigned i = 0; i < HOSTS * HOSTS; i++) {
+		struct channel *c = &s->ch[i / HOSTS][i % HOSTS];
+		for (unsigned k = 0; k < c->n; k++)
+			if (c->m[k].page == p)
+				c->m[k].fresh = 0;
+	}
+	s->written[p] = 1;
+}
+
+static const char *send(struct state *s, unsigned h, const struct coh_fx *f, const struct memory *m)
+{
+	struct channel *c = &s->ch[h][f->to];
+	const struct coh_msg *msg = &f->msg;
+
+	if (f->to >= cfg.hosts || f->to == h)
+		return "message to nobody";
+	if (c->n == CHANNEL)
+		return "too many messages between two hosts";
+	if ((msg->flags & COH_MSGF_DATA) && m->rights[msg->page] != COH_RO)
+		return "data sent of a page that is absent or writable";
+	c->m[c->n++] = (struct wire){.kind = msg->kind,
+				     .flags = msg->flags,
+				     .requester = msg->requester,
+				     .rights = msg->rights,
+				     .acks = (uint8_t)msg->acks,
+				     .page = (uint8_t)msg->page,
+				     .fresh = msg->flags ? s->fresh[h][msg->page] : 0,
+				     .txn = msg->txn};
+	return NULL;
+}
+
+static const char *place(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m,
+			 bool fresh)
+{
+	for (unsigned i = 0; i < f->pages; i++) {
+		unsigned p = (unsigned)f->page + i;
+		if (m->rights[p] != COH_NONE)
+			return "page placed over a page";
+		m->rights[p] = (uint8_t)f->rights;
+		s->fresh[h][p] = f->kind == COH_FX_INSTALL ? fresh : !s->written[p];
+		s->blocked[h][p] = 0;
+	}
+	return NULL;
+}
+
+static const char *set_rights(struct memory *m, unsigned p, unsigned from, unsigned to)
+{
+	if (m->rights[p] != from)
+		return "rights changed from what they are not";
+	m->rights[p] = (uint8_t)to;
+	return NULL;
+}
+
+static const char *effect(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m,
+			  bool fresh)
+{
+	unsigned p = (unsigned)f->page;
+
+	switch (f->kind) {
+	case COH_FX_SEND:
+		return send(s, h, f, m);
+	case COH_FX_INSTALL:
+	case COH_FX_INSTALL_ZERO:
+		return place(s, h, f, m, fresh);
+	case COH_FX_PROTECT:
+		return set_rights(m, p, COH_RW, COH_RO);
+	case COH_FX_UNPROTECT:
+		s->blocked[h][p] = 0;
+		return set_rights(m, p, COH_RO, COH_RW);
+	case COH_FX_DROP:
+		if (m->rights[p] == COH_NONE)
+			return "absent page dropped";
+		m->rights[p] = COH_NONE;
+		return NULL;
+	case COH_FX_WAKE:
+		s->blocked[h][p] = 0;
+		return NULL;
+	case COH_FX_PEER_FAULT:
+		return f->reason;
+	}
+	return "unknown effect";
+}
+
+static const char *coherent(const struct state *s)
+{
+	for (unsigned p = 0; p < cfg.pages; p++) {
+		unsigned copies = 0, writers = 0;
+		for (unsigned h = 0; h < cfg.hosts; h++) {
+			unsigned r = s->host[h].page[p].rights;
+			copies += r != COH_NONE;
+			writers += r == COH_RW;
+			if (r != COH_NONE && !s->fresh[h][p])
+				return "an old copy can be read";
+		}
+		if (writers && copies > 1)
+			return "a writer is not alone";
+	}
+	return NULL;
+}
+
+/* The step's effects, then the checks of the state reached. */
+static const char *settle(struct state *s, unsigned h, struct coh_engine *e, bool inv, bool fresh)
+{
+	struct memory m = {{0}};
+
+	for (unsigned p = 0; p < cfg.pages; p++)
+		m.rights[p] = s->host[h].page[p].rights;
+	struct memory before = m;
+	for (unsigned i = 0; i < fx.n; i++) {
+		const char *wrong = effect(s, h, &fx.v[i], &m, fresh);
+		if (wrong)
+			return wrong;
+	}
+	const char *wrong = coh_engine_check(e);
+	if (wrong)
+		return wrong;
+	if (coh_canon_save(e, &s->host[h]))
+		return "more queued requests than hosts";
+	for (unsigned p = 0; p < cfg.pages; p++) {
+		if (m.rights[p] != s->host[h].page[p].rights)
+			return "effects and state differ";
+		// The deliberate fault: the mapping of an invalidated page stays.
+		if (inv && cfg.skip_inv && before.rights[p] != COH_NONE && m.rights[p] == COH_NONE)
+			s->host[h].page[p].rights = COH_RO;
+		if (m.rights[p] == COH_RW)
+			writes(s, h, p);
+		else if (m.rights[p] == COH_NONE && !(inv && cfg.skip_inv))
+			s->fresh[h][p] = 0;
+	}
+	return coherent(s);
+}
+
+static bool pull(struct state *s, unsigned from, unsigned to, struct coh_event *ev)
+{
+	struct channel *c = &s->ch[from][to];
+	struct wire w = c->m[0];
+
+	memmove(&c->m[0], &c->m[1], (c->n - 1u) * sizeof(c->m[0]));
+	memset(&c->m[--c->n], 0, sizeof(c->m[0]));
+	ev->kind = COH_EV_MSG;
+	ev->from = (host_id)from;
+	ev->msg = (struct coh_msg){.kind = w.kind,
+				   .flags = w.flags,
+				   .requester = w.requester,
+				   .rights = w.rights,
+				   .acks = w.acks,
+				   .epoch = 1,
+				   .txn = w.txn,
+				   .page = w.page};
+	return w.fresh;
+}
+
+const char *world_step(struct state *s, const struct action *a)
+{
+	static const enum coh_canon_timer timer[ACTIONS] = {[A_RETRY] = COH_CANON_RETRY,
+							    [A_HOLD] = COH_CANON_HOLD,
+							    [A_EVICT] = COH_CANON_EVICT,
+							    [A_POLICY] = COH_CANON_POLICY};
+	struct coh_engine *e = fresh_engine(a->host);
+	struct coh_event ev = {.page = a->arg};
+	bool fresh = false;
+
+	coh_canon_load(e, &s->host[a->host]);
+	switch (a->kind) {
+	case A_READ:
+	case A_WRITE:
+		ev.kind = COH_EV_FAULT;
+		ev.access = a->kind == A_READ ? COH_READ : COH_WRITE;
+		s->blocked[a->host][a->arg] |= a->kind == A_READ ? 1 : 2;
+		break;
+	case A_DELIVER:
+		fresh = pull(s, a->arg, a->host, &ev);
+		break;
+	case A_RAN:
+		ev.kind = COH_EV_RAN;
+		break;
+	case A_GIVE_UP:
+		coh_canon_give_up(e, a->arg, &fx);
+		return settle(s, a->host, e, false, false);
+	default:
+		ev.kind = COH_EV_TICK;
+		coh_canon_timer_expire(e, timer[a->kind], a->arg);
+	}
+	coh_engine_step(e, &ev, &fx);
+	return settle(s, a->host, e, a->kind == A_DELIVER && ev.msg.kind == COH_MSG_INV, fresh);
+}
+
+/* ---- quiescence ---- */
+
+bool world_quiescent(const struct state *s)
+{
+	for (unsigned h = 0; h < cfg.hosts; h++) {
+		if (s->host[h].wait_n)
+			return false;
+		for (unsigned p = 0; p < cfg.pages; p++) {
+			const struct coh_canon_page *g = &s->host[h].page[p];
+			if (g->req_kind != COH_CANON_NONE || g->defer_kind != COH_CANON_NONE ||
+			    g->queue_n)
+				return false;
+		}
+		for (unsigned to = 0; to < cfg.hosts; to++)
+			if (s->ch[h][to].n)
+				return false;
+	}
+	return true;
+}
+
+const char *world_quiescent_wrong(const struct state *s)
+{
+	for (unsigned p = 0; p < cfg.pages; p++) {
+		const struct coh_canon_page *d = &s->host[home_of(p)].page[p];
+		if (!d->dir_touched && s->written[p])
+			return "a written page counts as untouched";
+		for (unsigned h = 0; h < cfg.hosts; h++) {
+			const struct coh_canon_page *g = &s->host[h].page[p];
+			bool owner = d->dir_touched && d->dir_owner == h;
+			if (s->blocked[h][p])
+				return "a vCPU waits and nothing will wake it";
+			if (g->owner != owner)
+				return "directory and owner disagree";
+			if (g->rights != COH_NONE && !owner && !(d->dir_sharers >> h & 1))
+				return "a copy that the directory does not know";
+		}
+	}
+	return NULL;
+}
+
+void action_text(const struct action *a, char *buf, size_t cap)
+{
+	static const char *const names[ACTIONS] = {"read fault", "write fault",	  "deliver",
+						   "ran",	 "give up",	  "retry",
+						   "hold over",	 "evict expires", "policy tick"};
+
+	if (a->kind == A_DELIVER)
+		snprintf(buf, cap, "deliver h%u -> h%u", a->arg, a->host);
+	else
+		snprintf(buf, cap, "h%u %s page %u", a->host, names[a->kind], a->arg);
+}

@@ -85,8 +85,6 @@ static void page_actions(const struct state *s, struct list *l, unsigned h, unsi
 		add(l, A_WRITE, h, p);
 	if (g->held)
 		add(l, A_RAN, h, p);
-	if (g->req_nacked)
-		add(l, A_RETRY, h, p);
 	if (g->defer_kind != COH_CANON_NONE)
 		add(l, A_HOLD, h, p);
 	if (g->evicting && !evict_on_the_way(s, h, p))
@@ -108,6 +106,12 @@ unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		for (unsigned p = 0; p < cfg.pages; p++)
 			page_actions(s, &l, h, p);
+	}
+	// What only tries again comes last: the drain is fair to what it waits for.
+	for (unsigned h = 0; h < cfg.hosts; h++) {
+		for (unsigned p = 0; p < cfg.pages; p++)
+			if (s->host[h].page[p].req_nacked)
+				add(&l, A_RETRY, h, p);
 		if (s->host[h].wait_n)
 			add(&l, A_POLICY, h, 0);
 	}

@@ -15,8 +15,9 @@
 
 struct bus_access {
 	bool write;
-	uint8_t size;	 // 1, 2, 4 or 8
-	uint32_t vcpu;	 // index of the accessing vCPU
+	bool remote;   // it came from another host: this is the dist thread, which must never wait
+	uint8_t size;  // 1, 2, 4 or 8
+	uint32_t vcpu; // index of the accessing vCPU
 	uint64_t offset; // in the range
 	uint64_t value;	 // in for a write; out for a read, which starts as all ones
 };

@@ -30,15 +30,17 @@ const char *const hv_exit_names[HV_EXIT_KINDS] = {"port",   "mmio",   "rdmsr", "
  */
 enum hv_place { PLACE_OUT, PLACE_GUEST, PLACE_ASLEEP };
 
-static __thread struct kvm_run *volatile running; // what the signal handler must stop
+static __thread struct hv_vcpu *volatile running; // what the signal handler must stop
 
 static void on_kick(int sig)
 {
-	struct kvm_run *r = running;
+	struct hv_vcpu *v = running;
 
 	(void)sig;
-	if (r)
-		__atomic_store_n(&r->immediate_exit, 1, __ATOMIC_RELAXED);
+	if (!v)
+		return;
+	v->signalled = 1;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELAXED);
 }
 
 int hv_kick_setup(void)
@@ -60,7 +62,7 @@ int hv_vcpu_attach(struct hv_vcpu *v)
 	v->has_timer = true;
 	prctl(PR_SET_TIMERSLACK, 1); // halted vCPUs are woken in time
 	atomic_store(&v->thread, pthread_self());
-	running = v->run;
+	running = v;
 	sigemptyset(&set);
 	sigaddset(&set, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -121,11 +123,15 @@ void hv_vcpu_set_timer(struct hv_vcpu *v, uint64_t deadline_ns)
 {
 	struct itimerspec its = {.it_value = to_timespec(deadline_ns)};
 
-	/* One that fires too early costs an exit; setting it costs a system call at every tick. */
-	if (deadline_ns == UINT64_MAX || (v->armed_ns && v->armed_ns == deadline_ns))
-		return;
-	v->armed_ns = deadline_ns;
 	timer_settime(v->timer, TIMER_ABSTIME, &its, NULL);
+}
+
+bool hv_vcpu_signalled(struct hv_vcpu *v)
+{
+	int was = v->signalled;
+
+	v->signalled = 0;
+	return was;
 }
 
 /* ---- injection ---- */

@@ -61,8 +61,8 @@ struct hv_vcpu {
 	_Atomic pthread_t thread;
 	timer_t timer;
 	bool has_timer;
-	uint64_t armed_ns; // CLOCK_MONOTONIC, 0: not armed
-	void *reset_state; // special registers as KVM made them
+	volatile int signalled; // set by the signal handler
+	void *reset_state;	// special registers as KVM made them
 	_Atomic uint64_t exits[HV_EXIT_KINDS];
 	_Atomic uint64_t kicks; // signals sent to it
 	bool crashed;		// hv_vcpu_run() ended because the guest can't go on: why says it
@@ -91,9 +91,10 @@ int hv_vcpu_run(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx);
 void hv_vcpu_kick(struct hv_vcpu *v);
 /* Sleeps until kicked or until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: none). Takes the kick. */
 void hv_vcpu_sleep(struct hv_vcpu *v, uint64_t deadline_ns);
-/* The guest is left at deadline_ns at the latest (UINT64_MAX: no deadline); spurious exits may
- * come. */
+/* The guest is left at deadline_ns (CLOCK_MONOTONIC). Replaces an earlier deadline. */
 void hv_vcpu_set_timer(struct hv_vcpu *v, uint64_t deadline_ns);
+/* Has a kick's or the timer's signal come since this was last asked? */
+bool hv_vcpu_signalled(struct hv_vcpu *v);
 
 /* In enter(): injection. At most one interrupt an entry, and only if it can be taken. */
 bool hv_vcpu_can_inject(const struct hv_vcpu *v);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <inttypes.h>
+
+#include "net/log.h"
+#include "vmm/hv/msr.h"
+#include "vmm/machine/machine_priv.h"
+
+#define MSR_TSC	       0x10u
+#define MSR_TSC_ADJUST 0x3bu
+#define UNKNOWN_LOGGED 8u // a guest could fill the log
+
+static struct lapic_now now_of(const struct cpu *c)
+{
+	uint64_t tsc = machine_tsc(c->m);
+
+	return (struct lapic_now){.ns = guest_clock_ns(&c->m->clock, tsc),
+				  .tsc = tsc + (uint64_t)c->tsc_adjust};
+}
+
+/* What the APIC wants done; its lock is not held, since messages take other APICs' locks. */
+static void carry_out(struct cpu *c, const struct lapic_fx *fx)
+{
+	if (fx->flags & LAPIC_FX_ICR)
+		irqs_send(c->m, &fx->msg, c->apic_id);
+	if (fx->flags & LAPIC_FX_EOI)
+		irqs_eoi(c->m, fx->vector);
+	if (fx->flags & LAPIC_FX_NMI)
+		cpu_deliver(c, APIC_NMI, 0, false);
+}
+
+static int lapic_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)
+{
+	struct lapic_now now = now_of(c);
+	struct lapic_fx fx = {0};
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	r = write ? lapic_write(&c->lapic, msr, *value, now, &fx)
+		  : lapic_read(&c->lapic, msr, now, value);
+	pthread_mutex_unlock(&c->lock);
+	if (r == 0 && write)
+		carry_out(c, &fx);
+	return r;
+}
+
+static int tsc_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)
+{
+	uint64_t tsc = machine_tsc(c->m);
+
+	if (!write)
+		*value = msr == MSR_TSC ? tsc + (uint64_t)c->tsc_adjust : (uint64_t)c->tsc_adjust;
+	else if (msr == MSR_TSC)
+		c->tsc_adjust = (int64_t)(*value - tsc);
+	else
+		c->tsc_adjust = (int64_t)*value;
+	return 0; // enter() sees that the offset differs from what KVM was told
+}
+
+int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value)
+{
+	struct cpu *c = ctx;
+
+	if (lapic_owns_msr(msr))
+		return lapic_msr(c, write, msr, value);
+	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
+		return tsc_msr(c, write, msr, value);
+	int r = hv_msr_unknown(write, msr, value);
+
+	if (machine_count(&c->unknown_msrs) < UNKNOWN_LOGGED)
+		log_debug("vCPU %u: %s of MSR %#x: %s", c->index, write ? "write" : "read", msr,
+			  r ? "#GP" : "ignored");
+	return r;
+}

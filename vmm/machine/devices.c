@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Host 0's chips: their lock, their interrupt lines, their deadlines. */
+#include "vmm/machine/devices.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void queue_remote(struct devices *d, host_set to, const struct msg_irq *irq)
+{
+	if (d->remote_n == REMOTE_MAX) {
+		d->remote_dropped++;
+		return;
+	}
+	d->remote[d->remote_n++] = (struct remote_irq){.to = to, .irq = *irq};
+}
+
+void devices_messages(struct devices *d, const struct ioapic_fx *fx)
+{
+	for (unsigned i = 0; i < fx->n; i++) {
+		struct msg_irq irq;
+		host_set to = irqs_send_local(d->m, &fx->msg[i], APIC_BROADCAST, &irq);
+
+		if (to)
+			queue_remote(d, to, &irq);
+	}
+}
+
+static void set_line(struct devices *d, unsigned pin, bool asserted)
+{
+	struct ioapic_fx fx;
+
+	if (asserted == !!(d->lines & 1u << pin))
+		return;
+	d->lines ^= 1u << pin;
+	ioapic_set_line(&d->ioapic, pin, asserted, &fx);
+	devices_messages(d, &fx);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+void devices_settle(struct devices *d, uint64_t now_ns)
+{
+	if (pit_take_irq(&d->pit, now_ns)) {
+		set_line(d, PIN_PIT, true);
+		set_line(d, PIN_PIT, false);
+	}
+	set_line(d, IRQ_UART, uart_line(&d->uart, now_ns));
+	set_line(d, IRQ_RTC, rtc_line(&d->rtc, now_ns));
+	set_line(d, LAYOUT_IRQ_SCI, pm_sci(&d->pm, now_ns));
+
+	uint64_t due = least(least(pit_deadline(&d->pit), rtc_deadline(&d->rtc)),
+			     least(uart_deadline(&d->uart), pm_deadline(&d->pm)));
+
+	if (due < d->due_ns) // a later one is found when the thread wakes
+		pthread_cond_signal(&d->news);
+	d->due_ns = due;
+}
+
+/* Lock held; releases and takes it again. */
+static void send_remote(struct devices *d)
+{
+	struct remote_irq batch[REMOTE_MAX];
+
+	while (d->remote_n) {
+		unsigned n = d->remote_n;
+
+		for (unsigned i = 0; i < n; i++)
+			batch[i] = d->remote[i];
+		d->remote_n = 0;
+		pthread_mutex_unlock(&d->lock);
+		for (unsigned i = 0; i < n; i++)
+			irqs_send_remote(d->m, batch[i].to, &batch[i].irq);
+		pthread_mutex_lock(&d->lock);
+	}
+}
+
+void devices_unlock(struct devices *d, bool on_dist_thread)
+{
+	if (d->remote_n && on_dist_thread)
+		pthread_cond_signal(&d->news);
+	else if (d->remote_n)
+		send_remote(d);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread)
+{
+	struct ioapic_fx fx;
+
+	pthread_mutex_lock(&d->lock);
+	ioapic_eoi(&d->ioapic, vector, &fx);
+	devices_messages(d, &fx);
+	devices_unlock(d, on_dist_thread);
+}
+
+/* ---- the timer thread ---- */
+
+static void wait_until(struct devices *d, uint64_t mono_ns)
+{
+	struct timespec t = {.tv_sec = (time_t)(mono_ns / CHIP_NS_PER_S),
+			     .tv_nsec = (long)(mono_ns % CHIP_NS_PER_S)};
+
+	if (mono_ns == CLOCK_NEVER)
+		pthread_cond_wait(&d->news, &d->lock);
+	else
+		pthread_cond_timedwait(&d->news, &d->lock, &t);
+}
+
+static void *timer_thread(void *arg)
+{
+	struct devices *d = arg;
+
+	pthread_setname_np(pthread_self(), "devices");
+	pthread_mutex_lock(&d->lock);
+	while (!d->stop) {
+		uint64_t tsc = machine_tsc(d->m), mono = machine_mono_ns();
+
+		devices_settle(d, guest_clock_ns(&d->m->clock, tsc));
+		if (d->out_n && mono - d->out_since >= CONSOLE_WAIT_NS)
+			console_flush(d);
+		if (d->remote_n) {
+			send_remote(d);
+			continue;
+		}
+		uint64_t due = guest_clock_tsc(&d->m->clock, d->due_ns);
+		uint64_t wake = guest_clock_mono(&d->m->clock, due, tsc, mono);
+
+		if (d->out_n)
+			wake = least(wake, d->out_since + CONSOLE_WAIT_NS);
+		wait_until(d, wake);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+int devices_start(struct machine *m)
+{
+	struct devices *d = m->devices;
+
+	if (!d)
+		return 0;
+	d->stop = false;
+	int r = pthread_create(&d->thread, NULL, timer_thread, d);
+
+	d->started = r == 0;
+	return -r;
+}
+
+void devices_stop(struct machine *m)
+{
+	struct devices *d = m->devices;
+
+	if (!d || !d->started)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->stop = true;
+	console_flush(d);
+	pthread_cond_signal(&d->news);
+	pthread_mutex_unlock(&d->lock);
+	pthread_join(d->thread, NULL);
+	d->started = false;
+}
+
+static void reset_chips(struct devices *d)
+{
+	uint64_t now = machine_now_ns(d->m);
+
+	ioapic_reset(&d->ioapic, 0);
+	pic_reset(&d->pic);
+	pit_reset(&d->pit, now);
+	rtc_reset(&d->rtc, (int64_t)time(NULL), now);
+	uart_reset(&d->uart);
+	pm_reset(&d->pm, now);
+	d->due_ns = CHIP_NEVER;
+}
+
+int devices_create(struct machine *m)
+{
+	struct devices *d = calloc(1, sizeof(*d));
+	pthread_condattr_t attr;
+
+	if (!d)
+		return -ENOMEM;
+	d->m = m;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->news, &attr);
+	pthread_condattr_destroy(&attr);
+	reset_chips(d);
+	m->devices = d;
+	return devices_add_ports(d);
+}
+
+void devices_destroy(struct machine *m)
+{
+	struct devices *d = m->devices;
+
+	if (!d)
+		return;
+	pthread_mutex_destroy(&d->lock);
+	pthread_cond_destroy(&d->news);
+	free(d);
+	m->devices = NULL;
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/machine/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/acpi/acpi.h"
+#include "vmm/boot/boot.h"
+#include "vmm/machine/machine_priv.h"
+
+/* ---- composition: each step can be undone; a failure undoes the steps before it ---- */
+
+static int do_clock(struct machine *m, char *why, size_t cap)
+{
+	if (guest_clock_valid(&m->clock))
+		return 0;
+	snprintf(why, cap,
+		 "a TSC of %llu kHz, dilated %u times, is no clock a guest can be told of: at most "
+		 "4 THz",
+		 (unsigned long long)m->clock.tsc_khz, m->clock.dilate);
+	return -EINVAL;
+}
+
+static int do_kvm(struct machine *m, char *why, size_t cap)
+{
+	int r = hv_open(&m->hv, why, cap);
+
+	if (r)
+		return r;
+	if (!m->hv.tsc_offset && atomic_load(&m->tsc_offset)) {
+		log_warn(
+		    "this KVM does not apply a TSC offset: the guest sees this host's own TSC");
+		atomic_store(&m->tsc_offset, 0);
+	}
+	return 0;
+}
+
+static void undo_kvm(struct machine *m)
+{
+	hv_close(&m->hv);
+}
+
+static int do_ram(struct machine *m, char *why, size_t cap)
+{
+	return hv_map_ram(&m->hv, m->ram, why, cap);
+}
+
+static void undo_cpus(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		cpu_close(&m->cpus[i]);
+	free(m->cpus);
+	m->cpus = NULL;
+	m->cpus_n = 0;
+}
+
+static int do_cpus(struct machine *m, char *why, size_t cap)
+{
+	uint32_t n = m->desc->hosts[m->self].vcpus;
+	int r = hv_kick_setup();
+
+	m->cpus = calloc(n ? n : 1, sizeof(*m->cpus));
+	if (!m->cpus || r) {
+		snprintf(why, cap, "no memory or no signal for the vCPUs");
+		return r ? r : -ENOMEM;
+	}
+	for (uint32_t i = 0; i < n && !r; i++) {
+		cpu_init(&m->cpus[i], m, m->first_vcpu + i);
+		m->cpus_n++;
+		r = cpu_open(&m->cpus[i], i, why, cap);
+	}
+	if (r)
+		undo_cpus(m);
+	return r;
+}
+
+static int do_devices(struct machine *m, char *why, size_t cap)
+{
+	int r = m->self == 0 ? devices_create(m) : remote_add_devices(m);
+
+	if (!r)
+		r = remote_add_pm_timer(m);
+	if (r) {
+		devices_destroy(m);
+		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));
+	}
+	return r;
+}
+
+static const struct step {
+	const char *name;
+	int (*run)(struct machine *m, char *why, size_t cap);
+	void (*undo)(struct machine *m);
+} steps[] = {
+    {"clock", do_clock, NULL},
+    {"kvm", do_kvm, undo_kvm},
+    {"memory slots", do_ram, NULL},
+    {"vCPUs", do_cpus, undo_cpus},
+    {"devices", do_devices, devices_destroy},
+};
+#define STEPS (sizeof(steps) / sizeof(*steps))
+
+static void undo_steps(struct machine *m)
+{
+	while (m->steps_done) {
+		const struct step *s = &steps[--m->steps_done];
+
+		if (s->undo)
+			s->undo(m);
+	}
+}
+
+int machine_create(struct machine **out, const struct machine_config *cfg, char *why,
+		   size_t why_cap)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		snprintf(why, why_cap, "no memory for the machine");
+		return -ENOMEM;
+	}
+	m->desc = cfg->desc;
+	m->self = cfg->self;
+	m->ram = cfg->ram;
+	m->hooks = cfg->hooks;
+	m->clock = (struct guest_clock){.tsc_khz = cfg->clock.tsc_khz, .dilate = cfg->clock.dilate};
+	atomic_store(&m->tsc_offset, cfg->clock.tsc_offset);
+	m->first_vcpu = desc_first_vcpu(m->desc, m->self);
+	m->hv.kvm_fd = m->hv.vm_fd = -1;
+	for (; m->steps_done < STEPS; m->steps_done++) {
+		int r = steps[m->steps_done].run(m, why, why_cap);
+
+		if (r) {
+			log_error("machine: step '%s' failed: %s", steps[m->steps_done].name, why);
+			undo_steps(m);
+			free(m);
+			return r;
+		}
+	}
+	*out = m;
+	return 0;
+}
+
+/* ---- loading ---- */
+
+static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap)
+{
+	struct acpi_tables t;
+	uint8_t *buf = calloc(1, ACPI_BYTES_MAX), *to;
+	int r = buf ? acpi_build(m->desc, buf, ACPI_BYTES_MAX, ACPI_GPA, &t) : -ENOMEM;
+
+	if (r) {
+		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));
+	} else {
+		to = ram_at(m->ram, ACPI_GPA, t.bytes);
+		if (to)
+			memcpy(to, buf, t.bytes);
+		*rsdp = t.rsdp;
+	}
+	free(buf);
+	return r;
+}
+
+int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd,
+		 size_t initrd_bytes, char *why, size_t why_cap)
+{
+	struct boot_images in = {
+	    .kernel = kernel,
+	    .kernel_bytes = kernel_bytes,
+	    .initrd = initrd,
+	    .initrd_bytes = initrd ? initrd_bytes : 0,
+	    .cmdline = m->desc->cmdline,
+	};
+	struct boot_entry e;
+
+	if (m->self != 0 || m->running || !m->cpus_n) {
+		snprintf(why, why_cap, "only host 0 loads the kernel, and before it runs");
+		return -EINVAL;
+	}
+	int r = place_tables(m, &in.rsdp, why, why_cap);
+
+	if (!r)
+		r = boot_load(m->ram, &in, &e, why, why_cap);
+	if (r)
+		return r;
+	struct hv_linux64 start = {
+	    .entry = e.entry,
+	    .boot_params = e.boot_params,
+	    .cr3 = e.cr3,
+	    .gdt_base = e.gdt_base,
+	    .gdt_limit = e.gdt_limit,
+	};
+
+	r = hv_vcpu_set_linux64(&m->cpus[0].vcpu, &start);
+	if (r)
+		snprintf(why, why_cap, "KVM takes no 64-bit start state: %s", strerror(-r));
+	else
+		m->loaded = true;
+	return r;
+}
+
+/* ---- running ---- */
+
+static void kick_all(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		hv_vcpu_kick(&m->cpus[i].vcpu);
+}
+
+int machine_start(struct machine *m)
+{
+	if (m->running || (m->self == 0 && !m->loaded))
+		return -EINVAL;
+	m->running = true;
+	int r = devices_start(m);
+
+	for (uint32_t i = 0; i < m->cpus_n && !r; i++)
+		r = cpu_start(&m->cpus[i]);
+	if (r)
+		machine_stop(m);
+	return r;
+}
+
+void machine_stop(struct machine *m)
+{
+	atomic_store(&m->stopping, true);
+	kick_all(m); // all at once, before waiting for the first
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		cpu_join(&m->cpus[i]);
+	devices_stop(m);
+	m->running = false;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	if (m->running)
+		machine_stop(m);
+	undo_steps(m);
+	free(m);
+}
+
+void machine_end(struct machine *m, enum machine_end how, const char *text)
+{
+	if (atomic_exchange(&m->ended, true))
+		return;
+	atomic_store(&m->stopping, true);
+	kick_all(m);
+	if (m->hooks.ended)
+		m->hooks.ended(m->hooks.ctx, how, text);
+}
+
+/* ---- from other hosts ---- */
+
+void machine_io_in(struct machine *m, struct msg_io_req *req)
+{
+	struct bus_access a = {
+	    .write = req->write,
+	    .remote = true,
+	    .size = req->size,
+	    .vcpu = req->vcpu,
+	    .value = req->value,
+	};
+
+	machine_count(&m->io_served);
+	req->value = UINT64_MAX;
+	/* A host without devices would pass it on, and wait: nobody may make the dist thread do
+	 * that. */
+	if (!m->devices || (a.size != 1 && a.size != 2 && a.size != 4 && a.size != 8) ||
+	    (req->space == 0 && req->addr > UINT16_MAX))
+		return;
+	bus_do(req->space ? &m->mmio : &m->ports, req->addr, &a);
+	if (!a.write)
+		req->value = a.value;
+}
+
+void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n)
+{
+	if (m->devices && port == 0)
+		devices_console_in(m->devices, bytes, n);
+}
+
+void machine_clock_adjust(struct machine *m, int64_t delta)
+{
+	if (!m->hv.tsc_offset)
+		return;
+	atomic_fetch_add(&m->tsc_offset, delta);
+	kick_all(m);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Between the files of vmm/machine only.
+ *
+ * Lock order: devices.lock, then cpu.lock; never two cpu.locks. No lock is held while guest memory
+ * is touched or a hook that may wait is called (irq(), eoi(), io()): the dist thread takes these
+ * locks and must never wait for itself.
+ */
+#ifndef VMM_MACHINE_MACHINE_PRIV_H
+#define VMM_MACHINE_MACHINE_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#include "vmm/chip/lapic.h"
+#include "vmm/dev/bus.h"
+#include "vmm/hv/vcpu.h"
+#include "vmm/machine/guest_clock.h"
+#include "vmm/machine/machine.h"
+
+struct devices;
+
+enum cpu_state { CPU_NEW, CPU_WAIT_SIPI, CPU_RUNNING, CPU_HALTED, CPU_ENDED };
+
+/* One local vCPU. */
+struct cpu {
+	struct machine *m;
+	uint32_t index; // in the whole machine
+	uint32_t apic_id;
+	struct hv_vcpu vcpu;
+	bool opened, started;
+	pthread_t thread;
+
+	pthread_mutex_t lock; // the next five
+	struct lapic lapic;
+	unsigned nmi;	// NMIs to inject, at most 2 as on hardware
+	bool init;	// an INIT has to be carried out
+	bool wait_sipi; // nothing runs until a SIPI comes
+	int sipi;	// start page, -1: none came
+
+	int64_t tsc_adjust;	// own thread: IA32_TSC_ADJUST
+	int64_t applied_offset; // own thread: what KVM was told
+	bool offset_set;
+	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
+	uint64_t left_tsc; // own thread: host TSC at the last exit
+	_Atomic uint32_t state; // enum cpu_state, for people
+	_Atomic uint64_t injected, nmis, unknown_msrs, sleeps;
+};
+
+/* A range whose device is on host 0. */
+struct far_range {
+	struct machine *m;
+	uint64_t first, bytes;
+	const char *name;
+	bool mmio;
+};
+
+#define FAR_RANGES 10u
+
+struct machine {
+	const struct machine_desc *desc;
+	host_id self;
+	struct ram *ram;
+	struct machine_hooks hooks;
+	struct guest_clock clock;
+	_Atomic int64_t tsc_offset;
+	struct hv hv;
+	struct bus ports, mmio;
+	struct devices *devices;	  // host 0 only
+	struct far_range far[FAR_RANGES]; // the others
+	uint32_t cpus_n, first_vcpu;
+	struct cpu *cpus;
+	unsigned steps_done;
+	bool loaded, running;
+	_Atomic bool stopping; // vCPU threads leave
+	_Atomic bool ended;    // hooks.ended() was called
+	_Atomic uint64_t irqs_local, irqs_remote, irqs_in, irqs_nobody, io_forwarded, io_served;
+};
+
+static inline uint64_t machine_mono_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t machine_tsc(const struct machine *m)
+{
+	return __rdtsc() + (uint64_t)atomic_load_explicit(&m->tsc_offset, memory_order_relaxed);
+}
+
+static inline uint64_t machine_now_ns(const struct machine *m)
+{
+	return guest_clock_ns(&m->clock, machine_tsc(m));
+}
+
+#define machine_count(counter) atomic_fetch_add_explicit((counter), 1, memory_order_relaxed)
+
+/* The guest is over: tells the owner once and lets this host's vCPUs end. No lock held. */
+void machine_end(struct machine *m, enum machine_end how, const char *text);
+
+/* cpu.c */
+void cpu_init(struct cpu *c, struct machine *m, uint32_t index);
+int cpu_open(struct cpu *c, uint32_t local_index, char *why, size_t why_cap);
+void cpu_close(struct cpu *c);
+int cpu_start(struct cpu *c);
+void cpu_join(struct cpu *c);
+/* Delivers a message that is for this vCPU. delivery: enum apic_delivery. Any thread. */
+void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level);
+
+/* cpu_msr.c: the MSR handler of the run loop. */
+int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value);
+
+/* irqs.c */
+/* Sends to whoever is addressed, here or elsewhere. No lock held; not on the dist thread. */
+void irqs_send(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic);
+/* The two halves of it: to local vCPUs at once; the hosts that still have to be told. */
+host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic,
+			 struct msg_irq *out);
+void irqs_send_remote(struct machine *m, host_set to, const struct msg_irq *irq);
+void irqs_eoi(struct machine *m, uint8_t vector); // on a vCPU thread
+
+/* devices.c: host 0's devices, or what stands for them on other hosts. */
+int devices_create(struct machine *m);
+void devices_destroy(struct machine *m);
+int devices_start(struct machine *m); // the timer thread
+void devices_stop(struct machine *m);
+void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread);
+void devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
+uint64_t devices_console_bytes(struct devices *d);
+
+/* remote.c: bus entries. */
+int remote_add_devices(struct machine *m);
+int remote_add_pm_timer(struct machine *m);
+
+#endif

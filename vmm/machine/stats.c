@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <jansson.h>
+
+#include "vmm/machine/machine_priv.h"
+
+static json_int_t get(_Atomic uint64_t *counter)
+{
+	return (json_int_t)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static json_t *exits(struct cpu *c)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < HV_EXIT_KINDS; i++)
+		json_object_set_new(o, hv_exit_names[i], json_integer(get(&c->vcpu.exits[i])));
+	return o;
+}
+
+static json_t *cpu(struct cpu *c)
+{
+	static const char *const states[] = {"new", "wait-sipi", "running", "halted", "ended"};
+
+	return json_pack(
+	    "{s:i, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "apic_id",
+	    (int)c->apic_id, "state", states[atomic_load_explicit(&c->state, memory_order_relaxed)],
+	    "exits", exits(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
+	    get(&c->nmis), "sleeps", get(&c->sleeps), "unknown_msrs", get(&c->unknown_msrs));
+}
+
+static json_t *bus(struct bus *b)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct bus_range *r = &b->range[i];
+		json_int_t before =
+		    json_integer_value(json_object_get(o, r->name)); // names may repeat
+
+		json_object_set_new(o, r->name, json_integer(before + get(&r->accesses)));
+	}
+	json_object_set_new(o, "unclaimed", json_integer(get(&b->unclaimed)));
+	json_object_set_new(o, "last_unclaimed", json_integer(get(&b->last_unclaimed)));
+	return o;
+}
+
+char *machine_stats_json(struct machine *m)
+{
+	json_t *cpus = json_array();
+
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		json_array_append_new(cpus, cpu(&m->cpus[i]));
+	json_t *o = json_pack(
+	    "{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b}}", "vcpus",
+	    cpus, "interrupts", "local", get(&m->irqs_local), "to_other_hosts",
+	    get(&m->irqs_remote), "from_other_hosts", get(&m->irqs_in), "for_nobody",
+	    get(&m->irqs_nobody), "io", "forwarded", get(&m->io_forwarded), "served",
+	    get(&m->io_served), "ports", bus(&m->ports), "mmio", bus(&m->mmio), "console_bytes",
+	    (json_int_t)(m->devices ? devices_console_bytes(m->devices) : 0), "kvm",
+	    "emulates_kernel_mode", (int)m->hv.emulated, "tsc_offset", (int)m->hv.tsc_offset);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	return text;
+}

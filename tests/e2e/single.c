@@ -7,6 +7,7 @@
  * The console goes to standard output, counters and times to standard error. Exit status: 0
  * power-off, 3 reset, 4 crash.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,8 +32,14 @@ static void on_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
 {
 	(void)ctx;
 	(void)port;
-	if (write(1, bytes, n) < 0)
-		abort();
+	for (size_t at = 0; at < n;) {
+		ssize_t r = write(1, bytes + at, n - at);
+
+		if (r < 0 && errno != EINTR &&
+		    errno != EAGAIN) // signals interrupt vCPU threads all the time
+			return;
+		at += r > 0 ? (size_t)r : 0;
+	}
 }
 
 static void on_ended(void *ctx, enum machine_end how, const char *text)

@@ -31,11 +31,23 @@
 #define E1_ECX_TOPOEXT	  BIT(22)
 #define E7_EDX_INVARIANT  BIT(8)
 
-#define LEAF_EXT_MAX		0x80000021u
-#define LEAF_BASIC_MAX		0x1fu
-#define KVM_LEAF		0x40000000u
-#define KVM_FEATURE_NO_IO_DELAY BIT(1)	// no writes to port 0x80 as a delay
-#define KVM_FEATURE_EXT_DEST_ID BIT(15) // 15 bits of destination in an MSI
+/* What needs XSAVE: AVX and all that came after it. */
+#define L1_ECX_XSAVE (BIT(12) | BIT(26) | BIT(28) | BIT(29))
+#define L7_EBX_XSAVE                                                                               \
+	(BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31))
+#define L7_ECX_XSAVE  (BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
+#define L7_EDX_XSAVE  (BIT(2) | BIT(3) | BIT(8) | BIT(23))
+#define L71_EAX_XSAVE (BIT(4) | BIT(5) | BIT(23))
+#define L71_EDX_XSAVE (BIT(4) | BIT(5) | BIT(10) | BIT(19))
+#define E1_ECX_XSAVE  (BIT(11) | BIT(16))
+
+#define LEAF_EXT_MAX		 0x80000021u
+#define LEAF_BASIC_MAX		 0x1fu
+#define KVM_LEAF		 0x40000000u
+#define KVM_FEATURE_NO_IO_DELAY	 BIT(1)	 // no writes to port 0x80 as a delay
+#define KVM_FEATURE_CLOCK	 BIT(3)	 // kvmclock, answered in user space: machine/pvclock.h
+#define KVM_FEATURE_EXT_DEST_ID	 BIT(15) // 15 bits of destination in an MSI
+#define KVM_FEATURE_CLOCK_STABLE BIT(24)
 
 /*
  * Old families bring workarounds for hardware that is not there (the C1E probing of family 0xf, for
@@ -109,6 +121,8 @@ static void do_leaf1(struct cpuid_entry *e, const struct cpuid_topology *t, enum
 	e->ecx |= L1_ECX_X2APIC | L1_ECX_DEADLINE | L1_ECX_HYPERVISOR;
 	if (t->emulated)
 		e->ecx &= ~L1_ECX_CX16;
+	if (t->no_xsave)
+		e->ecx &= ~L1_ECX_XSAVE;
 	e->edx &= ~(L1_EDX_HIDE | L1_EDX_HTT);
 	e->edx |= L1_EDX_APIC | (t->package_vcpus > 1 ? L1_EDX_HTT : 0);
 }
@@ -134,8 +148,16 @@ static void do_leaf4(struct cpuid_entry *e, const struct cpuid_topology *t)
 		e->eax |= (cores > 63 ? 63 : cores) << 26;
 }
 
-static void do_leaf7(struct cpuid_entry *e)
+static void do_leaf7(struct cpuid_entry *e, const struct cpuid_topology *t)
 {
+	if (t->no_xsave && e->index == 0) {
+		e->ebx &= ~L7_EBX_XSAVE;
+		e->ecx &= ~L7_ECX_XSAVE;
+		e->edx &= ~L7_EDX_XSAVE;
+	} else if (t->no_xsave) {
+		e->eax &= ~L71_EAX_XSAVE;
+		e->edx &= ~L71_EDX_XSAVE;
+	}
 	if (e->index == 0) {
 		e->ebx &= ~L7_EBX_HIDE;
 		e->ebx |= L7_EBX_TSC_ADJUST; // machine/cpu_msr.c keeps it
@@ -220,6 +242,8 @@ static void do_extended(struct cpuid_entry *e, const struct cpuid_topology *t, e
 		if (v == VENDOR_AMD)
 			e->eax = signature;
 		e->ecx &= ~(E1_ECX_HIDE | E1_ECX_CMP_LEGACY | E1_ECX_TOPOEXT);
+		if (t->no_xsave)
+			e->ecx &= ~E1_ECX_XSAVE;
 		if (v == VENDOR_AMD)
 			e->ecx |= E1_ECX_TOPOEXT | (cores > 1 ? E1_ECX_CMP_LEGACY : 0);
 		break;
@@ -250,7 +274,8 @@ static void add_hypervisor(struct cpuid_table *out, const struct cpuid_topology 
 	memcpy(&e.edx, "M\0\0\0", 4);
 	add(out, &e);
 	e = (struct cpuid_entry){.function = KVM_LEAF + 1,
-				 .eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_EXT_DEST_ID};
+				 .eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_EXT_DEST_ID |
+					KVM_FEATURE_CLOCK | KVM_FEATURE_CLOCK_STABLE};
 	add(out, &e);
 	e = (struct cpuid_entry){.function = KVM_LEAF + 0x10,
 				 .eax = t->guest_tsc_khz,
@@ -298,10 +323,10 @@ static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum 
 		e->ebx = e->ecx = e->edx = 0;
 		return true;
 	case 7:
-		do_leaf7(e);
+		do_leaf7(e, t);
 		return true;
 	case 0xd:
-		return do_xsave(e);
+		return !t->no_xsave && do_xsave(e);
 	case 0x80000007: // built anew
 		return false;
 	default:

@@ -28,6 +28,7 @@ struct cpuid_topology {
 	unsigned apic_bits;	// APIC id bits within a package (desc_apic_bits())
 	uint32_t package_vcpus; // vCPUs of this package
 	uint32_t guest_tsc_khz; // what the guest is to believe
+	bool no_xsave;		// leave out XSAVE and what needs it
 	bool emulated; // KVM emulates the guest's kernel mode: leave out what its emulator lacks
 };
 

@@ -19,6 +19,9 @@ int hv_new_vm(const struct hv *hv);
 __attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int err, const char *fmt,
 						    ...);
 
+/* regs.c. 0 or negative errno. */
+int hv_set_cpuid(int vcpu_fd, const struct cpuid_table *t);
+
 /* msr.c: sends the MSRs that are ours to user space. 0 or negative errno. */
 int hv_msr_setup(int vm_fd);
 

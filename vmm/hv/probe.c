@@ -13,8 +13,11 @@
 
 #include "vmm/hv/kvm_priv.h"
 
-#define PAGE_GPA 0x1000u
-#define NEAR_TSC (1ull << 36) // far less than any TSC we pretend, far more than the test takes
+#define PAGE_GPA    0x1000u
+#define XSETBV_AT   10u // offset of the last program
+#define XCR0_SSE    3u	// x87 and SSE
+#define CR4_OSXSAVE (1u << 18)
+#define NEAR_TSC    (1ull << 36) // far less than any TSC we pretend, far more than the test takes
 
 struct probe {
 	int vm, vcpu;
@@ -22,8 +25,20 @@ struct probe {
 	struct kvm_run *run;
 };
 
-/* rdtsc; hlt; crc32 eax, eax; hlt: in 16-bit real mode. The emulator has no crc32. */
-static const uint8_t code[] = {0x0f, 0x31, 0xf4, 0x66, 0xf2, 0x0f, 0x38, 0xf1, 0xc0, 0xf4};
+/* 16-bit real mode: three programs that end in HLT. The emulator has no crc32. */
+static const uint8_t code[] = {
+    0x0f, 0x31, 0xf4,					      // rdtsc
+    0x66, 0xf2, 0x0f,	  0x38, 0xf1, 0xc0, 0xf4,	      // crc32 eax, eax
+    0x66, 0xb8, XCR0_SSE, 0,	0,    0,    0x66, 0x31, 0xc9, // mov eax, 3; xor ecx, ecx
+    0x66, 0x31, 0xd2,	  0x0f, 0x01, 0xd1, 0xf4,	      // xor edx, edx; xsetbv
+};
+
+static bool has_xsave(const struct hv *hv)
+{
+	const struct cpuid_entry *e = cpuid_find(&hv->supported, 1, 0);
+
+	return e && e->ecx & 1u << 26;
+}
 
 static int set_up(struct hv *hv, struct probe *p)
 {
@@ -48,6 +63,8 @@ static int set_up(struct hv *hv, struct probe *p)
 	if (p->run == MAP_FAILED || ioctl(p->vcpu, KVM_GET_SREGS, &s))
 		return -errno;
 	s.cs.base = s.cs.selector = 0;
+	if (hv_set_cpuid(p->vcpu, &hv->supported) == 0 && has_xsave(hv))
+		s.cr4 |= CR4_OSXSAVE;
 	if (ioctl(p->vcpu, KVM_SET_SREGS, &s) || ioctl(p->vcpu, KVM_SET_REGS, &g))
 		return -errno;
 	return 0;
@@ -76,6 +93,15 @@ static int run_on(struct probe *p)
 	return r < 0 ? -errno : (int)p->run->exit_reason;
 }
 
+static bool xsetbv_is_seen(struct probe *p)
+{
+	struct kvm_regs g = {.rip = PAGE_GPA + XSETBV_AT, .rflags = 2};
+	struct kvm_xcrs x = {0};
+
+	return !ioctl(p->vcpu, KVM_SET_REGS, &g) && run_on(p) == KVM_EXIT_HLT &&
+	       !ioctl(p->vcpu, KVM_GET_XCRS, &x) && x.nr_xcrs && x.xcrs[0].value == XCR0_SSE;
+}
+
 static int measure(struct hv *hv, struct probe *p)
 {
 	const int64_t offset = (int64_t)(0 - __rdtsc()) + (1ll << 50);
@@ -90,6 +116,7 @@ static int measure(struct hv *hv, struct probe *p)
 	uint64_t seen = (g.rdx & 0xffffffff) << 32 | (g.rax & 0xffffffff);
 
 	hv->emulated = run_on(p) != KVM_EXIT_HLT;
+	hv->xsave = has_xsave(hv) && xsetbv_is_seen(p);
 	/* Such a KVM applies the offset to what it emulates and not to what runs natively. */
 	hv->tsc_offset = !set && !hv->emulated && seen - (1ull << 50) < NEAR_TSC;
 	return 0;

@@ -26,7 +26,7 @@
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MSR_MISC_ENABLE	  0x1a0u
 
-static int set_cpuid(int fd, const struct cpuid_table *t)
+int hv_set_cpuid(int fd, const struct cpuid_table *t)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + t->n * sizeof(struct kvm_cpuid_entry2));
 
@@ -89,7 +89,7 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
 	else if (ioctl(v->fd, KVM_GET_SREGS, v->reset_state))
 		r = -errno;
 	else
-		r = set_cpuid(v->fd, cpuid);
+		r = hv_set_cpuid(v->fd, cpuid);
 	if (r) {
 		hv_refuse(why, why_cap, r, "KVM does not set up vCPU %u: %s", index, strerror(-r));
 		hv_vcpu_close(v, v->run_bytes);

@@ -41,6 +41,7 @@ struct cpu {
 	int sipi;	// start page, -1: none came
 
 	int64_t tsc_adjust;	// own thread: IA32_TSC_ADJUST
+	uint64_t clock_msr;	// own thread: where the guest wants its clock page
 	int64_t applied_offset; // own thread: what KVM was told
 	bool offset_set;
 	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown

@@ -51,13 +51,14 @@ char *machine_stats_json(struct machine *m)
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		json_array_append_new(cpus, cpu(&m->cpus[i]));
 	json_t *o = json_pack(
-	    "{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b}}", "vcpus",
-	    cpus, "interrupts", "local", get(&m->irqs_local), "to_other_hosts",
+	    "{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b, s:b}}",
+	    "vcpus", cpus, "interrupts", "local", get(&m->irqs_local), "to_other_hosts",
 	    get(&m->irqs_remote), "from_other_hosts", get(&m->irqs_in), "for_nobody",
 	    get(&m->irqs_nobody), "io", "forwarded", get(&m->io_forwarded), "served",
 	    get(&m->io_served), "ports", bus(&m->ports), "mmio", bus(&m->mmio), "console_bytes",
 	    (json_int_t)(m->devices ? devices_console_bytes(m->devices) : 0), "kvm",
-	    "emulates_kernel_mode", (int)m->hv.emulated, "tsc_offset", (int)m->hv.tsc_offset);
+	    "emulates_kernel_mode", (int)m->hv.emulated, "tsc_offset", (int)m->hv.tsc_offset,
+	    "xsave", (int)m->hv.xsave);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

@@ -73,7 +73,7 @@ stop_hosts() {
 }
 
 # A guest that never ends by itself (ENDLESS) or ends at once (QUICK).
-ENDLESS="test=storm rounds=4000000000"
+ENDLESS="test=storm ops=4000000000"
 QUICK="test=smp"
 run_guest() { # LABEL APPEND [option...]: RUN_PID
 	local label=$1 append=$2

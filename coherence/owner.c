@@ -69,11 +69,22 @@ static bool must_wait(const struct coh_engine *e, const struct coh_msg *m)
 	return takes && !(e->page[m->page] & PG_PENDING) && policy_held(e, m->page);
 }
 
+/* A second message while one is put off: the home sent a duplicate, or the first is one. */
+static bool same_as_deferred(const struct coh_engine *e, const struct coh_msg *m)
+{
+	const struct coh_msg *d = &e->defer[pmap_get(&e->defer_map, m->page)].msg;
+
+	return d->kind == m->kind && d->requester == m->requester && d->txn == m->txn;
+}
+
 void owner_asked(struct coh_engine *e, const struct coh_msg *m)
 {
-	if (e->page[m->page] & PG_DEFERRED) { // the home has one transaction a page: a duplicate
-		e->stats.stale_msgs++;
-		return;
+	if (e->page[m->page] & PG_DEFERRED) {
+		if (same_as_deferred(e, m)) {
+			e->stats.stale_msgs++;
+			return;
+		}
+		owner_release(e, m->page);
 	}
 	if (!must_wait(e, m) || !e->defer_free) {
 		serve(e, m);

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random and regular accesses by many hosts: hot and cold pages, quota pressure, streams, fairness,
+// scale.
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+static struct sim *running;
+static uint64_t pages, hot_pages, ops;
+static unsigned write_percent, hot_percent;
+
+static struct op storm(struct cpu *c)
+{
+	if (c->count++ == ops)
+		return (struct op){.kind = OP_END};
+	bool hot = sim_random(running, 100) < hot_percent;
+	struct op o = {.page = sim_random(running, hot ? hot_pages : pages),
+		       .word = (unsigned)sim_random(running, WORDS),
+		       .value = (uint64_t)c->id << 40 | c->count};
+	unsigned dice = (unsigned)sim_random(running, 100);
+	o.kind = dice >= write_percent ? OP_LOAD
+		 : dice % 4 == 0       ? OP_XCHG
+		 : dice % 4 == 1       ? OP_ADD
+				       : OP_STORE;
+	return o;
+}
+
+/* Writes all pages in order, then reads them in order. */
+static struct op sweep(struct cpu *c)
+{
+	uint64_t n = c->count++;
+	uint64_t p = (n + c->id * pages / 4) % pages;
+
+	if (n == 2 * pages)
+		return (struct op){.kind = OP_END};
+	if (n < pages)
+		return (struct op){.kind = OP_STORE, .page = p, .value = n + 1};
+	return (struct op){.kind = OP_LOAD, .page = p};
+}
+
+/* Reads all pages in order: host 0 wrote them. */
+static struct op stream(struct cpu *c)
+{
+	uint64_t n = c->count++;
+
+	if (n == pages)
+		return (struct op){.kind = OP_END};
+	if (c->id == 0)
+		return (struct op){.kind = OP_STORE, .page = n, .value = n + 1};
+	return (struct op){.kind = OP_LOAD, .page = n};
+}
+
+static struct op greedy(struct cpu *c)
+{
+	c->count++;
+	return (struct op){.kind = OP_ADD, .page = 0, .value = 1};
+}
+
+struct storm_test {
+	const char *name;
+	unsigned hosts_min, hosts_max, cpus_a_host, seeds;
+	uint64_t pages, ops, quota_extra;
+	unsigned write_percent, prefetch, queue_a_host;
+	bool (*extra)(struct sim *s, const struct sim_config *c, const char **why);
+	program_fn *program;
+};
+
+static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
+{
+	unsigned hosts = t->hosts_min + (unsigned)(seed % (t->hosts_max - t->hosts_min + 1));
+
+	return (struct sim_config){.seed = seed,
+				   .hosts = hosts,
+				   .cpus = hosts * t->cpus_a_host,
+				   .pages = t->pages,
+				   .quota_extra = t->quota_extra,
+				   .delay_ns = 1000 + 7000 * (seed % 5),
+				   .hold_ns = seed % 3 * 5000,
+				   .prefetch = t->prefetch,
+				   .zero_run = 1 + (unsigned)(seed % 4) * 5,
+				   .queue_max = hosts * t->queue_a_host,
+				   .requests_max = 32,
+				   .dup_percent = seed % 4 ? 0 : 15,
+				   .ran_percent = (unsigned)(seed % 3) * 50,
+				   .fault_limit_ns = 400000000};
+}
+
+static bool quota_kept(struct sim *s, const struct sim_config *c, const char **why)
+{
+	uint64_t hints = 0, over = 0;
+
+	for (unsigned h = 0; h < c->hosts; h++) {
+		const struct coh_stats *st = sim_stats(s, h);
+		uint64_t homed =
+		    c->pages / c->hosts + (h + 1 == c->hosts ? c->pages % c->hosts : 0);
+		if (st->resident_max > homed + c->quota_extra + COH_RESERVE_HOME)
+			over++;
+		hints += st->evict_hints;
+	}
+	*why = over ? "a host held more pages than quota and reserve" : "no eviction happened";
+	return !over && hints;
+}
+
+static bool prefetched(struct sim *s, const struct sim_config *c, const char **why)
+{
+	uint64_t hits = 0;
+
+	for (unsigned h = 0; h < c->hosts; h++)
+		hits += sim_stats(s, h)->prefetch_hits;
+	*why = "a sequential reader got nothing ahead";
+	return hits * 2 > c->pages;
+}
+
+static bool nacked(struct sim *s, const struct sim_config *c, const char **why)
+{
+	uint64_t full = 0;
+
+	for (unsigned h = 0; h < c->hosts; h++)
+		full += sim_stats(s, h)->queue_full;
+	*why = "no queue was ever full";
+	return full > 0;
+}
+
+static bool any(struct sim *s, const struct sim_config *c, const char **why)
+{
+	(void)s, (void)c, (void)why;
+	return true;
+}
+
+static const struct storm_test tests[] = {
+    {"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm},
+    {"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm},
+    {"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm},
+    {"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm},
+    {"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep},
+    {"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream},
+    {"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm},
+    {"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm},
+};
+
+static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
+{
+	struct sim *s = sim_open(c);
+
+	running = s;
+	pages = c->pages;
+	hot_pages = 2 + c->seed % 7;
+	hot_percent = (unsigned)(c->seed % 3) * 40;
+	ops = t->ops;
+	write_percent = t->write_percent;
+	for (unsigned i = 0; i < c->cpus; i++) {
+		sim_cpu(s, i)->program = t->program;
+		sim_start(s, sim_cpu(s, i), 1 + sim_random(s, 1000));
+	}
+	return s;
+}
+
+static const char *run_seed(const struct storm_test *t, const struct sim_config *c, uint64_t *steps,
+			    uint64_t *slowest)
+{
+	struct sim *s = begin(t, c);
+	const char *wrong = sim_run(s, UINT64_MAX), *why = NULL;
+
+	if (!wrong)
+		wrong = sim_settle(s);
+	if (!wrong && !t->extra(s, c, &why))
+		wrong = why;
+	*steps += sim_steps(s);
+	*slowest = sim_fault_max_ns(s) > *slowest ? sim_fault_max_ns(s) : *slowest;
+	sim_close(s);
+	return wrong;
+}
+
+static bool run_test(const struct args *a, const struct storm_test *t)
+{
+	uint64_t steps = 0, slowest = 0;
+
+	if (!wanted(a, t->name))
+		return true;
+	for (uint64_t i = 0; i < (a->seed ? 1 : t->seeds); i++) {
+		uint64_t seed = a->seed ? a->seed : 500 + i;
+		struct sim_config c = config_for(t, seed);
+		const char *wrong = run_seed(t, &c, &steps, &slowest);
+		if (wrong) {
+			failed(t->name, seed, wrong);
+			return false;
+		}
+	}
+	printf("PASS sim.%s (%lu steps, slowest fault %.3f ms)\n", t->name, steps,
+	       (double)slowest / 1e6);
+	fflush(stdout);
+	return true;
+}
+
+/* All hosts want to write one page all the time: nobody may get much less than anybody else. */
+static bool fairness(const struct args *a)
+{
+	struct storm_test t = {.name = "fairness",
+			       .hosts_min = 4,
+			       .hosts_max = 4,
+			       .cpus_a_host = 1,
+			       .pages = 8,
+			       .queue_a_host = 16,
+			       .program = greedy};
+	uint64_t least = UINT64_MAX, most = 0;
+	struct sim_config c = config_for(&t, a->seed ? a->seed : 11);
+
+	if (!wanted(a, t.name))
+		return true;
+	struct sim *s = begin(&t, &c);
+	const char *wrong = sim_run(s, sim_now(s) + 200000000);
+	for (unsigned i = 0; i < c.cpus; i++) {
+		uint64_t times = sim_stats(s, i)->pages_in + sim_stats(s, i)->zero_in;
+		least = times < least ? times : least;
+		most = times > most ? times : most;
+	}
+	sim_close(s);
+	if (!wrong && (least < 100 || least * 10 < most * 9))
+		wrong = "a host got the page much less often than another";
+	if (wrong)
+		failed(t.name, c.seed, wrong);
+	else
+		printf("PASS sim.fairness (a hot page went to each of 4 hosts %lu to %lu times)\n",
+		       least, most);
+	return !wrong;
+}
+
+/* The oracle must notice an invalidation that is not carried out. */
+static bool planted_fault(const struct args *a)
+{
+	static const struct storm_test t = {
+	    "planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm};
+	struct sim_config c = config_for(&t, a->seed ? a->seed : 500);
+	uint64_t steps = 0, slowest = 0;
+
+	if (!wanted(a, t.name))
+		return true;
+	c.skip_inv_ppm = 2000;
+	c.hold_ns = 0;
+	const char *found = run_seed(&t, &c, &steps, &slowest);
+	if (!found)
+		failed(t.name, c.seed, "an invalidation was left out and nobody noticed");
+	else
+		printf("PASS sim.planted_fault (noticed: %s)\n", found);
+	return found != NULL;
+}
+
+bool storm_all(const struct args *a)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		good &= run_test(a, &tests[i]);
+	good &= fairness(a);
+	good &= planted_fault(a);
+	return good;
+}

@@ -25,6 +25,7 @@
 
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MSR_MISC_ENABLE	  0x1a0u
+#define MSR_HWCR	  0xc0010015u
 
 int hv_set_cpuid(int fd, const struct cpuid_table *t)
 {
@@ -58,6 +59,8 @@ static void set_start_msrs(int fd)
 	static const struct kvm_msr_entry values[] = {
 	    {.index = MSR_MTRR_DEF_TYPE, .data = 0x806}, // MTRRs on, memory is write-back
 	    {.index = MSR_MISC_ENABLE, .data = 1},	 // fast strings
+
+	    {.index = MSR_HWCR, .data = 1 << 24}, // AMD: the TSC counts at the P0 frequency
 	};
 	struct {
 		struct kvm_msrs head;

@@ -31,6 +31,7 @@ int cpu_open(struct cpu *c, uint32_t local_index, char *why, size_t why_cap)
 	    .apic_bits = desc_apic_bits(d),
 	    .package_vcpus = d->hosts[c->m->self].vcpus,
 	    .guest_tsc_khz = guest_clock_khz(&c->m->clock),
+	    .no_xsave = !c->m->hv.xsave,
 	    .emulated = c->m->hv.emulated,
 	};
 	struct cpuid_table table;

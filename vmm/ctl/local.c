@@ -96,7 +96,10 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const struct
 	const char *argv[] = {"pando", "host", "--once", "--listen-fd", "3",  "--key-fd", "4",
 			      "--cpus", vcpus,  "--memory", memory, "--spin", spin, "--log-name",
 			      name,    opt->verbose ? "--verbose" : NULL, NULL};
-	execv("/proc/self/exe", (char *const *)argv);
+	char self[4096]; // the file itself, so that the process is called pando
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = 0;
+	execv(self, (char *const *)argv);
 	fprintf(stderr, "pando: cannot start a host process: %s\n", strerror(errno));
 	_exit(127);
 }

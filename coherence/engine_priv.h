@@ -93,8 +93,9 @@ struct coh_engine {
 	uint64_t txn; // last used
 	uint32_t *page;
 	struct dir *dir;
-	uint64_t *remote, *remote_top; // resident pages homed elsewhere: 1 bit a page, 1 bit a word
-	uint64_t homed;		       // pages homed here
+	uint64_t *loose,
+	    *loose_top; // resident pages that may be given up: a bit a page, a bit a word
+	uint64_t homed; // pages homed here
 	uint64_t
 	    range_dir[COH_HOMES_MAX]; // index in dir of a range's first page (ranges of this host)
 

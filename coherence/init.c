@@ -89,8 +89,8 @@ static size_t lay_out(struct coh_engine *e, uint8_t *base, const struct coh_conf
 	take(&p, 1, sizeof(*e));
 	e->page = take(&p, c->pages, sizeof(*e->page));
 	e->dir = take(&p, homed_pages(c), sizeof(*e->dir));
-	e->remote = take(&p, words, sizeof(*e->remote));
-	e->remote_top = take(&p, (words + 63) / 64, sizeof(*e->remote_top));
+	e->loose = take(&p, words, sizeof(*e->loose));
+	e->loose_top = take(&p, (words + 63) / 64, sizeof(*e->loose_top));
 	e->reqs = take(&p, c->requests_max, sizeof(*e->reqs));
 	e->req_map.slots = take(&p, pmap_slots(c->requests_max), sizeof(struct pmap_slot));
 	e->pool = take(&p, c->queue_max, sizeof(*e->pool));

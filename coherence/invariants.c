@@ -11,8 +11,8 @@ static const char *page_wrong(const struct coh_engine *e, page_idx page, struct 
 {
 	uint32_t w = e->page[page];
 	unsigned rights = w & PG_RIGHTS;
-	bool marked = e->remote[page / 64] >> (page % 64) & 1;
-	bool remote = page_home(e, page) != e->cfg.self;
+	bool marked = e->loose[page / 64] >> (page % 64) & 1;
+	bool at_home = page_home(e, page) == e->cfg.self && (w & PG_OWNER);
 
 	s->resident += rights != COH_NONE;
 	s->owned += !!(w & PG_OWNER);
@@ -27,8 +27,8 @@ static const char *page_wrong(const struct coh_engine *e, page_idx page, struct 
 		return "writable and not the owner";
 	if (rights == COH_NONE && (w & (PG_OWNER | PG_HELD | PG_EVICTING | PG_DEFERRED)))
 		return "an absent page is owned, held, evicted or asked for";
-	if (marked != (remote && rights != COH_NONE))
-		return "bitmap of remote pages";
+	if (marked != (rights != COH_NONE && !at_home))
+		return "bitmap of loose pages";
 	if (!(w & PG_PENDING) != (pmap_get(&e->req_map, page) == PMAP_NONE))
 		return "pending and the request table";
 	if (!(w & PG_DEFERRED) != (pmap_get(&e->defer_map, page) == PMAP_NONE))

@@ -30,19 +30,20 @@ struct dir *page_dir(const struct coh_engine *e, page_idx page)
 	return &e->dir[e->range_dir[r] + (page - e->cfg.homes[r].first)];
 }
 
-static void remote_mark(struct coh_engine *e, page_idx page, bool resident)
+/* Loose pages may be given up: all but those that are at home and owned here. */
+static void mark_loose(struct coh_engine *e, page_idx page, bool loose)
 {
 	uint64_t word = page / 64, bit = (uint64_t)1 << (page % 64);
 
-	if (resident)
-		e->remote[word] |= bit;
+	if (loose)
+		e->loose[word] |= bit;
 	else
-		e->remote[word] &= ~bit;
+		e->loose[word] &= ~bit;
 	bit = (uint64_t)1 << (word % 64);
-	if (e->remote[word])
-		e->remote_top[word / 64] |= bit;
+	if (e->loose[word])
+		e->loose_top[word / 64] |= bit;
 	else
-		e->remote_top[word / 64] &= ~bit;
+		e->loose_top[word / 64] &= ~bit;
 }
 
 static void residence_changed(struct coh_engine *e, page_idx page, bool resident)
@@ -58,8 +59,6 @@ static void residence_changed(struct coh_engine *e, page_idx page, bool resident
 	}
 	if (e->page[page] & PG_PENDING)
 		e->incoming += resident ? (uint64_t)-1 : 1;
-	if (page_home(e, page) != e->cfg.self)
-		remote_mark(e, page, resident);
 }
 
 void page_set(struct coh_engine *e, page_idx page, enum coh_rights rights, bool owner)
@@ -74,6 +73,8 @@ void page_set(struct coh_engine *e, page_idx page, enum coh_rights rights, bool 
 	if (!is)
 		w &= ~(PG_HELD | PG_AHEAD | PG_REF);
 	e->page[page] = w;
+	if (was != is || is)
+		mark_loose(e, page, is && (!owner || page_home(e, page) != e->cfg.self));
 	if ((w & PG_EVICTING) && (!is || !owner))
 		policy_evict_end(e, page);
 }

@@ -108,17 +108,17 @@ bool policy_give_up(struct coh_engine *e, page_idx page)
 
 	if (!(w & PG_RIGHTS) || (w & (PG_PENDING | PG_DEFERRED | PG_EVICTING)))
 		return false;
-	if (policy_held(e, page) || page_home(e, page) == e->cfg.self)
+	if (policy_held(e, page))
 		return false;
 	if (w & PG_OWNER)
-		return asks_home(e, page);
+		return page_home(e, page) != e->cfg.self && asks_home(e, page);
 	fx_add(e, COH_FX_DROP, page);
 	page_set(e, page, COH_NONE, false);
 	e->stats.drops_silent++;
 	return true;
 }
 
-/* Moves the hand to the next resident page homed elsewhere, at most round the clock once. */
+/* Moves the hand to the next loose page. */
 static bool hand_next(struct coh_engine *e, unsigned *budget)
 {
 	uint64_t words = (e->cfg.pages + 63) / 64, tops = (words + 63) / 64;
@@ -127,7 +127,7 @@ static bool hand_next(struct coh_engine *e, unsigned *budget)
 		if (e->hand >= e->cfg.pages)
 			e->hand = 0;
 		uint64_t w = e->hand / 64;
-		uint64_t bits = e->remote[w] & (~(uint64_t)0 << (e->hand % 64));
+		uint64_t bits = e->loose[w] & (~(uint64_t)0 << (e->hand % 64));
 		if (bits) {
 			e->hand = w * 64 + (uint64_t)__builtin_ctzll(bits);
 			--*budget;
@@ -138,9 +138,9 @@ static bool hand_next(struct coh_engine *e, unsigned *budget)
 			continue;
 		}
 		uint64_t t = w / 64;
-		bits = e->remote_top[t] & (~(uint64_t)0 << (w % 64));
+		bits = e->loose_top[t] & (~(uint64_t)0 << (w % 64));
 		while (!bits && ++t<tops && * budget> 1) {
-			bits = e->remote_top[t];
+			bits = e->loose_top[t];
 			--*budget;
 		}
 		if (bits)

@@ -145,12 +145,15 @@ static int create_plain(struct link *l)
 static int create_best(struct link *l)
 {
 	int r = create_plain(l);
+	struct uring *u = l->tp;
 
-	if (r)
+	/* multishot recv is of 6.0, between provided buffers (5.19) and deferred completion (6.1):
+	 * the latter says both are there */
+	if (r || !u->deferred)
 		return r;
-	r = buffers_open(l->tp);
+	r = buffers_open(u);
 	if (r)
-		uring_free(l->tp);
+		uring_free(u);
 	return r;
 }
 
@@ -311,10 +314,8 @@ static void unwatch(struct link *l, unsigned w)
 
 /* ---- completion ---- */
 
-static int recv_failed(struct link *l, struct link_peer *p, int res)
+static int recv_failed(struct link_peer *p, int res)
 {
-	struct uring *u = l->tp;
-
 	switch (res) {
 	case -ENOBUFS: // every buffer is in use: they are free again by the time this is armed
 		       // again
@@ -324,17 +325,6 @@ static int recv_failed(struct link *l, struct link_peer *p, int res)
 	case 0:
 		link_down(p, "closed the connection");
 		return 1;
-	case -EINVAL:
-		if (u->multishot &&
-		    p->stats->bytes_in == 0) { // provided buffers, but no multishot recv (5.19)
-			struct uring_peer *bigger = realloc(p->tp, sizeof(*bigger) + BUFFER_BYTES);
-
-			p->tp = bigger ? bigger : p->tp;
-			u->multishot = !bigger;
-			if (bigger)
-				return 0;
-		}
-		/* fallthrough */
 	default:
 		link_down(p, "connection lost");
 		return 1;
@@ -361,7 +351,7 @@ static int on_recv(struct link *l, struct link_peer *p, int res, unsigned flags)
 		up->recv_armed = false;
 		l->arm = true;
 	}
-	return res > 0 ? n : recv_failed(l, p, res);
+	return res > 0 ? n : recv_failed(p, res);
 }
 
 static int on_sent(struct link *l, struct link_peer *p, int res)

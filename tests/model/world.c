@@ -89,8 +89,8 @@ static void page_actions(const struct state *s, struct list *l, unsigned h, unsi
 		add(l, A_HOLD, h, p);
 	if (g->evicting && !evict_on_the_way(s, h, p))
 		add(l, A_EVICT, h, p);
-	if (cfg.evict && g->rights != COH_NONE && home_of(p) != h && !g->evicting && !g->held &&
-	    g->req_kind == COH_CANON_NONE && g->defer_kind == COH_CANON_NONE)
+	if (cfg.evict && g->rights != COH_NONE && (home_of(p) != h || !g->owner) && !g->evicting &&
+	    !g->held && g->req_kind == COH_CANON_NONE && g->defer_kind == COH_CANON_NONE)
 		add(l, A_GIVE_UP, h, p);
 }
 

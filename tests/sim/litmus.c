@@ -121,7 +121,7 @@ static struct sim *cluster(uint64_t seed, const struct litmus *t)
 			       .cpus = t->cpus,
 			       .pages = 4 * hosts,
 			       .delay_ns = delays[seed % 3],
-			       .hold_ns = seed % 4 ? (seed % 4) * 3000 : 0,
+			       .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
 			       .zero_run = 1 + (unsigned)seed % 3,
 			       .queue_max = 64,
 			       .requests_max = 16,

@@ -42,8 +42,9 @@ static struct op sweep(struct cpu *c)
 /* Reads all pages in order: host 0 wrote them. */
 static struct op stream(struct cpu *c)
 {
+	if (c->id && !sim_peek(running, pages - 1, 0)) // not before all is written
+		return (struct op){.kind = OP_PAUSE};
 	uint64_t n = c->count++;
-
 	if (n == pages)
 		return (struct op){.kind = OP_END};
 	if (c->id == 0)
@@ -215,7 +216,10 @@ static bool fairness(const struct args *a)
 		least = times < least ? times : least;
 		most = times > most ? times : most;
 	}
+	uint64_t steps = sim_steps(s);
 	sim_close(s);
+	if (sim_trace)
+		printf("least %lu most %lu steps %lu\n", least, most, steps);
 	if (!wrong && (least < 100 || least * 10 < most * 9))
 		wrong = "a host got the page much less often than another";
 	if (wrong)

@@ -21,6 +21,7 @@
 #define CHILD_LISTEN_FD 3
 #define CHILD_KEY_FD 4
 #define POLL_MS 5u
+#define ASK_MS 500u // a host that has not left by itself then is asked to
 
 static int listen_on_loopback(char *address, size_t cap)
 {
@@ -64,7 +65,6 @@ static void join_network(int talk, unsigned number)
 		fprintf(stderr, "pando: host %u cannot set its network up\n", number);
 		_exit(1);
 	}
-	close(talk);
 }
 
 static int join_host(int talk, unsigned number, pid_t pid)
@@ -74,7 +74,10 @@ static int join_host(int talk, unsigned number, pid_t pid)
 	if (read(talk, &word, 1) != 1)
 		return -EPIPE;
 	int r = netns_attach(number, pid);
-	return r ? r : write(talk, &word, 1) == 1 ? 0 : -EPIPE;
+	if (r)
+		return r;
+	/* a word from here: the network is there; one from the host: it listens */
+	return write(talk, &word, 1) == 1 && read(talk, &word, 1) == 1 ? 0 : -EPIPE;
 }
 
 static void become_host(int listen_fd, int key_fd, unsigned number, const struct local_options *opt)
@@ -122,11 +125,16 @@ static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct
 			const char *why = "";
 			join_network(talk[1], h);
 			fd = session_listen(address, &why);
+			if (fd < 0 || write(talk[1], "", 1) != 1)
+				_exit(1);
 		}
 		become_host(fd, key_fd, h, opt);
 	}
 	if (pid > 0) {
 		l->pids[l->n++] = pid;
+		if (talk[1] >= 0)
+			close(talk[1]); // so that a host that dies is noticed
+		talk[1] = -1;
 		r = opt->netns ? join_host(talk[0], h, pid) : 0;
 	} else if (!r) {
 		r = -errno;
@@ -172,8 +180,13 @@ void local_end(struct local_hosts *l, unsigned grace_ms)
 {
 	struct timespec gap = {.tv_nsec = POLL_MS * 1000000L};
 
-	for (unsigned waited = 0; reap(l) && waited < grace_ms; waited += POLL_MS)
+	for (unsigned waited = 0; reap(l) && waited < grace_ms; waited += POLL_MS) {
+		if (waited == ASK_MS)
+			for (unsigned h = 0; h < l->n; h++)
+				if (l->pids[h])
+					kill(l->pids[h], SIGTERM);
 		nanosleep(&gap, NULL);
+	}
 	for (unsigned h = 0; h < l->n; h++) {
 		if (l->pids[h]) {
 			log_warn("host %u did not leave by itself: killed", h);

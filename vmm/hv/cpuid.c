@@ -58,6 +58,9 @@
 #define INTEL_SANE_SIGNATURE 0x00050654u // family 6 model 0x55
 #define INTEL_SANE_MODEL     0x3cu
 
+/* Linux computes the deadline timer's frequency as kHz * 125 in 32 bits. Only a dilated clock is beyond. */
+#define DEADLINE_KHZ_MAX (UINT32_MAX / 125)
+
 enum vendor { VENDOR_OTHER, VENDOR_AMD, VENDOR_INTEL };
 
 const struct cpuid_entry *cpuid_find(const struct cpuid_table *t, uint32_t function, uint32_t index)
@@ -118,7 +121,10 @@ static void do_leaf1(struct cpuid_entry *e, const struct cpuid_topology *t, enum
 	e->eax = signature_of(e->eax, v);
 	e->ebx = (t->apic_id & 255) << 24 | (ids > 255 ? 255 : ids) << 16 | 8 << 8;
 	e->ecx &= ~(L1_ECX_HIDE | L1_ECX_OSXSAVE);
-	e->ecx |= L1_ECX_X2APIC | L1_ECX_DEADLINE | L1_ECX_HYPERVISOR;
+	e->ecx |= L1_ECX_X2APIC | L1_ECX_HYPERVISOR;
+	e->ecx &= ~L1_ECX_DEADLINE;
+	if (t->guest_tsc_khz <= DEADLINE_KHZ_MAX)
+		e->ecx |= L1_ECX_DEADLINE;
 	if (t->emulated)
 		e->ecx &= ~L1_ECX_CX16;
 	if (t->no_xsave)

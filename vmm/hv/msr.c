@@ -13,7 +13,7 @@
  */
 int hv_msr_setup(int vm_fd)
 {
-	static uint8_t denied[1]; // a clear bit denies
+	static uint8_t denied[8]; // a clear bit denies; KVM reads whole longs
 	struct kvm_enable_cap cap = {
 	    .cap = KVM_CAP_X86_USER_SPACE_MSR,
 	    .args[0] = KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
@@ -28,6 +28,7 @@ int hv_msr_setup(int vm_fd)
 		    {.flags = both, .nmsrs = 1, .base = 0x1b, .bitmap = denied},
 		    {.flags = both, .nmsrs = 1, .base = 0x3b, .bitmap = denied},
 		    {.flags = both, .nmsrs = 1, .base = 0x6e0, .bitmap = denied},
+		    {.flags = both, .nmsrs = 2, .base = 0x4b564d00, .bitmap = denied}, // kvmclock
 		},
 	};
 

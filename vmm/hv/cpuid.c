@@ -58,7 +58,8 @@
 #define INTEL_SANE_SIGNATURE 0x00050654u // family 6 model 0x55
 #define INTEL_SANE_MODEL     0x3cu
 
-/* Linux computes the deadline timer's frequency as kHz * 125 in 32 bits. Only a dilated clock is beyond. */
+/* Linux computes the deadline timer's frequency as kHz * 125 in 32 bits. Only a dilated clock is
+ * beyond. */
 #define DEADLINE_KHZ_MAX (UINT32_MAX / 125)
 
 enum vendor { VENDOR_OTHER, VENDOR_AMD, VENDOR_INTEL };

@@ -116,24 +116,49 @@ static struct sim *cluster(uint64_t seed, const struct litmus *t)
 {
 	static const uint64_t delays[] = {2000, 10000, 40000};
 	unsigned hosts = t->cpus < 3 ? 2 + (unsigned)seed % 3 : t->cpus + (unsigned)seed % 2;
-	struct sim_config c = {.seed = seed,
-			       .hosts = hosts,
-			       .cpus = t->cpus,
-			       .pages = 4 * hosts,
-			       .delay_ns = delays[seed % 3],
-			       .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
-			       .zero_run = 1 + (unsigned)seed % 3,
-			       .queue_max = 64,
-			       .requests_max = 16,
-			       .dup_percent = seed % 5 ? 0 : 10,
-			       .ran_percent = (unsigned)seed % 2 * 100,
-			       .fault_limit_ns = 20000000};
+	struct sim_config c = {
+	    .seed = seed,
+	    .hosts = hosts,
+	    .cpus = t->cpus,
+	    .pages = 4 * hosts,
+	    .delay_ns = delays[seed % 3],
+	    .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
+	    .zero_run = 1 + (unsigned)seed % 3,
+	    .queue_max = 64,
+	    .requests_max = 16,
+	    .dup_percent = seed % 5 ? 0 : 10,
+	    .ran_percent = (unsigned)seed % 2 * 100,
+	    .fault_limit_ns = 20000000};
 	struct sim *s = sim_open(&c);
 	X = sim_random(s, c.pages);
 	do
 		Y = sim_random(s, c.pages);
 	while (Y == X);
 	return s;
+}
+
+struct seen {
+	uint64_t hits;	   // of the outcome in question
+	uint64_t steps;	   // of engines
+	bool outcome[256]; // which combinations of new and old values were read at all
+};
+
+static void note_outcome(struct sim *s, unsigned cpus, struct seen *seen)
+{
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < cpus; i++)
+		mask |= (unsigned)(saw(s, i, 0) | saw(s, i, 1) << 1) << (2 * i);
+	seen->outcome[mask] = true;
+}
+
+static unsigned outcomes(const struct seen *seen)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		n += seen->outcome[i];
+	return n;
 }
 
 /* Counts what must add up: every increment, every pass through the lock. */
@@ -146,7 +171,8 @@ static const char *counted(struct sim *s, const struct litmus *t, uint64_t round
 	return NULL;
 }
 
-static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t rounds, uint64_t *hits)
+static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t rounds,
+			    struct seen *seen)
 {
 	struct sim *s = cluster(seed, t);
 	const char *wrong = NULL;
@@ -161,9 +187,11 @@ static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t roun
 			sim_start(s, c, 1 + sim_random(s, n % 2 ? 200 : 30000));
 		}
 		wrong = sim_run(s, UINT64_MAX);
+		if (t->forbidden)
+			note_outcome(s, t->cpus, seen);
 		if (wrong || !t->forbidden || !t->forbidden(s))
 			continue;
-		++*hits;
+		seen->hits++;
 		if (!t->allowed)
 			wrong = "forbidden outcome";
 	}
@@ -171,6 +199,7 @@ static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t roun
 		wrong = counted(s, t, rounds);
 	if (!wrong)
 		wrong = sim_settle(s);
+	seen->steps += sim_steps(s);
 	sim_close(s);
 	return wrong;
 }
@@ -178,26 +207,34 @@ static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t roun
 static bool run_test(const struct args *a, const struct litmus *t)
 {
 	char name[64];
-	uint64_t rounds = (uint64_t)((double)t->rounds * a->scale / SEEDS) + 1, hits = 0;
+	uint64_t rounds = (uint64_t)((double)t->rounds * a->scale / SEEDS) + 1;
+	struct seen seen = {0};
 
 	snprintf(name, sizeof(name), "litmus.%s", t->name);
 	if (!wanted(a, name))
 		return true;
 	for (uint64_t i = 0; i < (a->seed ? 1 : SEEDS); i++) {
 		uint64_t seed = a->seed ? a->seed : 100 + i;
-		const char *wrong = run_seed(t, seed, rounds, &hits);
+		const char *wrong = run_seed(t, seed, rounds, &seen);
 		if (wrong) {
 			failed(name, seed, wrong);
 			return false;
 		}
 	}
-	if (t->allowed && !hits) {
+	if (t->allowed && !seen.hits) {
 		failed(name, a->seed ? a->seed : 100,
 		       "the store buffer never showed: the test sees nothing");
 		return false;
 	}
-	printf("PASS sim.%s (%lu rounds, 0 forbidden, %lu relaxed)\n", name,
-	       rounds * (a->seed ? 1 : SEEDS) * (t->forbidden ? 1 : t->cpus * t->per_round), hits);
+	if (t->forbidden && outcomes(&seen) < 3) {
+		failed(name, a->seed ? a->seed : 100,
+		       "the rounds hardly overlap: the test sees nothing");
+		return false;
+	}
+	printf("PASS sim.%s (%lu rounds, %lu forbidden, %lu relaxed, %u different outcomes, %lu "
+	       "steps)\n",
+	       name, rounds * (a->seed ? 1 : SEEDS) * (t->forbidden ? 1 : t->cpus * t->per_round),
+	       t->allowed ? 0 : seen.hits, t->allowed ? seen.hits : 0, outcomes(&seen), seen.steps);
 	fflush(stdout);
 	return true;
 }

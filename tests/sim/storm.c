@@ -194,7 +194,8 @@ static bool run_test(const struct args *a, const struct storm_test *t)
 	return true;
 }
 
-/* All hosts want to write one page all the time: nobody may get much less than anybody else. */
+/* All hosts want to write one page all the time; the home saves a message, so it may get a little
+ * more. */
 static bool fairness(const struct args *a)
 {
 	struct storm_test t = {.name = "fairness",
@@ -220,7 +221,7 @@ static bool fairness(const struct args *a)
 	sim_close(s);
 	if (sim_trace)
 		printf("least %lu most %lu steps %lu\n", least, most, steps);
-	if (!wrong && (least < 100 || least * 10 < most * 9))
+	if (!wrong && (least < 100 || least * 10 < most * 8))
 		wrong = "a host got the page much less often than another";
 	if (wrong)
 		failed(t.name, c.seed, wrong);

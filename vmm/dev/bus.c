@@ -41,7 +41,7 @@ int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
 		a->offset = addr - r->first;
 		if (a->size > r->bytes - a->offset)
 			break;
-		atomic_fetch_add_explicit(&r->accesses, 1, memory_order_relaxed);
+		__atomic_fetch_add(&r->accesses, 1, __ATOMIC_RELAXED);
 		if (!a->write)
 			a->value = ones(a->size);
 		int res = r->fn(r->owner, a);
@@ -49,8 +49,8 @@ int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
 		a->value &= ones(a->size);
 		return res;
 	}
-	atomic_fetch_add_explicit(&b->unclaimed, 1, memory_order_relaxed);
-	atomic_store_explicit(&b->last_unclaimed, addr, memory_order_relaxed);
+	__atomic_fetch_add(&b->unclaimed, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->last_unclaimed, addr, __ATOMIC_RELAXED);
 	if (!a->write)
 		a->value = ones(a->size);
 	return 0;

@@ -2,12 +2,11 @@
 /*
  * Who answers a port or an address. One callback shape for both; a device sees offsets in its range
  * and never its own address. A device on another host is an ordinary entry. The table is built once
- * and then only read, so lookups need no lock; a device brings its own.
+ * and then only read, so lookups need no lock; a device brings its own. The counters are changed
+ * atomically.
  */
 #ifndef VMM_DEV_BUS_H
 #define VMM_DEV_BUS_H
-
-#include <stdatomic.h>
 
 #include "coherence/base/types.h"
 
@@ -30,14 +29,14 @@ struct bus_range {
 	const char *name;
 	bus_fn fn;
 	void *owner;
-	_Atomic uint64_t accesses;
+	uint64_t accesses;
 };
 
 struct bus {
 	unsigned n;
 	struct bus_range range[BUS_RANGES_MAX];
-	_Atomic uint64_t unclaimed;
-	_Atomic uint64_t last_unclaimed; // address, for a person
+	uint64_t unclaimed;
+	uint64_t last_unclaimed; // address, for a person
 };
 
 /* 0, -EEXIST (overlaps another range), -EINVAL (empty or wraps), -ENOSPC. name must outlive the

@@ -61,7 +61,7 @@ int hv_vcpu_attach(struct hv_vcpu *v)
 		return -errno;
 	v->has_timer = true;
 	prctl(PR_SET_TIMERSLACK, 1); // halted vCPUs are woken in time
-	atomic_store(&v->thread, pthread_self());
+	__atomic_store_n(&v->thread, pthread_self(), __ATOMIC_SEQ_CST);
 	running = v;
 	sigemptyset(&set);
 	sigaddset(&set, KICK_SIGNAL);
@@ -77,19 +77,19 @@ void hv_vcpu_detach(struct hv_vcpu *v)
 	running = NULL;
 }
 
-static void futex_wake(_Atomic uint32_t *word)
+static void futex_wake(uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 void hv_vcpu_kick(struct hv_vcpu *v)
 {
-	if (atomic_exchange(&v->attention, 1))
+	if (__atomic_exchange_n(&v->attention, 1, __ATOMIC_SEQ_CST))
 		return; // a kick is on its way already
-	switch (atomic_load(&v->place)) {
+	switch (__atomic_load_n(&v->place, __ATOMIC_SEQ_CST)) {
 	case PLACE_GUEST:
-		atomic_fetch_add_explicit(&v->kicks, 1, memory_order_relaxed);
-		pthread_kill(atomic_load(&v->thread), KICK_SIGNAL);
+		__atomic_fetch_add(&v->kicks, 1, __ATOMIC_RELAXED);
+		pthread_kill(__atomic_load_n(&v->thread, __ATOMIC_SEQ_CST), KICK_SIGNAL);
 		break;
 	case PLACE_ASLEEP:
 		futex_wake(&v->attention);
@@ -109,14 +109,14 @@ void hv_vcpu_sleep(struct hv_vcpu *v, uint64_t deadline_ns)
 {
 	struct timespec ts = to_timespec(deadline_ns);
 
-	atomic_store(&v->place, PLACE_ASLEEP);
+	__atomic_store_n(&v->place, PLACE_ASLEEP, __ATOMIC_SEQ_CST);
 	/* FUTEX_WAIT_BITSET takes an absolute time. A signal ends it too: the caller looks around
 	 * again. */
-	if (!atomic_load(&v->attention))
+	if (!__atomic_load_n(&v->attention, __ATOMIC_SEQ_CST))
 		syscall(SYS_futex, &v->attention, FUTEX_WAIT_BITSET_PRIVATE, 0,
 			deadline_ns == UINT64_MAX ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
-	atomic_store(&v->place, PLACE_OUT);
-	atomic_store(&v->attention, 0);
+	__atomic_store_n(&v->place, PLACE_OUT, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->attention, 0, __ATOMIC_SEQ_CST);
 }
 
 void hv_vcpu_set_timer(struct hv_vcpu *v, uint64_t deadline_ns)
@@ -174,9 +174,9 @@ bool hv_vcpu_interrupts_on(const struct hv_vcpu *v)
 static void count(struct hv_vcpu *v, enum hv_exit_kind k)
 {
 	/* One writer: no locked instruction needed. */
-	uint64_t n = atomic_load_explicit(&v->exits[k], memory_order_relaxed);
+	uint64_t n = __atomic_load_n(&v->exits[k], __ATOMIC_RELAXED);
 
-	atomic_store_explicit(&v->exits[k], n + 1, memory_order_relaxed);
+	__atomic_store_n(&v->exits[k], n + 1, __ATOMIC_RELAXED);
 }
 
 static int on_port(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
@@ -324,24 +324,24 @@ static int failed_run(struct hv_vcpu *v, int err)
 int hv_vcpu_run(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
 {
 	for (;;) {
-		atomic_store(&v->attention, 0);
+		__atomic_store_n(&v->attention, 0, __ATOMIC_SEQ_CST);
 		/* Before enter(): a timer that fires from here on either is seen there or stops the
 		 * entry. */
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELAXED);
-		atomic_signal_fence(memory_order_seq_cst);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		int r = h->enter(ctx);
 
 		if (r)
 			return r == HV_STOP ? 0 : r;
-		atomic_store(&v->place, PLACE_GUEST);
-		if (atomic_load(&v->attention)) {
-			atomic_store(&v->place, PLACE_OUT);
+		__atomic_store_n(&v->place, PLACE_GUEST, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&v->attention, __ATOMIC_SEQ_CST)) {
+			__atomic_store_n(&v->place, PLACE_OUT, __ATOMIC_SEQ_CST);
 			continue;
 		}
 		r = ioctl(v->fd, KVM_RUN, 0);
 		int err = errno;
 
-		atomic_store(&v->place, PLACE_OUT);
+		__atomic_store_n(&v->place, PLACE_OUT, __ATOMIC_SEQ_CST);
 		h->tpr(ctx, (uint8_t)v->run->cr8);
 		if (r < 0) {
 			count(v, HV_EXIT_SIGNAL);

@@ -10,7 +10,6 @@
 #define VMM_HV_VCPU_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
 
 #include "vmm/hv/kvm.h"
@@ -52,20 +51,21 @@ struct hv_handlers {
 
 struct kvm_run;
 
+/* attention, place, thread and the counters are read and written atomically. */
 struct hv_vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_bytes;
-	_Atomic uint32_t attention; // futex: somebody wants the thread to look around
-	_Atomic uint32_t place;	    // enum hv_place: where a kick must go
-	_Atomic pthread_t thread;
+	uint32_t attention; // futex: somebody wants the thread to look around
+	uint32_t place;	    // enum hv_place: where a kick must go
+	pthread_t thread;
 	timer_t timer;
 	bool has_timer;
 	volatile int signalled; // set by the signal handler
 	void *reset_state;	// special registers as KVM made them
-	_Atomic uint64_t exits[HV_EXIT_KINDS];
-	_Atomic uint64_t kicks; // signals sent to it
-	bool crashed;		// hv_vcpu_run() ended because the guest can't go on: why says it
+	uint64_t exits[HV_EXIT_KINDS];
+	uint64_t kicks; // signals sent to it
+	bool crashed;	// hv_vcpu_run() ended because the guest can't go on: why says it
 	char why[HV_WHY_MAX];
 };
 

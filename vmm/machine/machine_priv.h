@@ -47,7 +47,7 @@ struct cpu {
 	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
 	uint64_t left_tsc; // own thread: host TSC at the last exit
 	_Atomic uint32_t state; // enum cpu_state, for people
-	_Atomic uint64_t injected, nmis, unknown_msrs, sleeps;
+	uint64_t injected, nmis, unknown_msrs, sleeps;
 };
 
 /* A range whose device is on host 0. */
@@ -77,7 +77,7 @@ struct machine {
 	bool loaded, running;
 	_Atomic bool stopping; // vCPU threads leave
 	_Atomic bool ended;    // hooks.ended() was called
-	_Atomic uint64_t irqs_local, irqs_remote, irqs_in, irqs_nobody, io_forwarded, io_served;
+	uint64_t irqs_local, irqs_remote, irqs_in, irqs_nobody, io_forwarded, io_served;
 };
 
 static inline uint64_t machine_mono_ns(void)
@@ -98,7 +98,7 @@ static inline uint64_t machine_now_ns(const struct machine *m)
 	return guest_clock_ns(&m->clock, machine_tsc(m));
 }
 
-#define machine_count(counter) atomic_fetch_add_explicit((counter), 1, memory_order_relaxed)
+#define machine_count(counter) __atomic_fetch_add((counter), 1, __ATOMIC_RELAXED)
 
 /* The guest is over: tells the owner once and lets this host's vCPUs end. No lock held. */
 void machine_end(struct machine *m, enum machine_end how, const char *text);

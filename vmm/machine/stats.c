@@ -3,9 +3,9 @@
 
 #include "vmm/machine/machine_priv.h"
 
-static json_int_t get(_Atomic uint64_t *counter)
+static json_int_t get(const uint64_t *counter)
 {
-	return (json_int_t)atomic_load_explicit(counter, memory_order_relaxed);
+	return (json_int_t)__atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
 static json_t *exits(struct cpu *c)

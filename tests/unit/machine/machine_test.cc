@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole machine on the real /dev/kvm with fake surroundings: its ends, its devices, what other
+// hosts may send it.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <elf.h>
+#include <mutex>
+#include <string>
+#include <unistd.h>
+#include <vector>
+#include <x86intrin.h>
+
+#include "tests/unit/conf/sample.h"
+
+extern "C" {
+#include "vmm/chip/icr.h"
+#include "vmm/machine/machine.h"
+}
+
+extern "C" const uint8_t mt_hello[], mt_hello_end[], mt_halt[], mt_halt_end[], mt_reset[],
+    mt_reset_end[], mt_crash[], mt_crash_end[], mt_poke[], mt_poke_end[], mt_wait[], mt_wait_end[];
+asm(R"(
+	.pushsection .rodata
+	.globl mt_hello, mt_hello_end, mt_halt, mt_halt_end, mt_reset, mt_reset_end, mt_crash, mt_crash_end
+	.globl mt_poke, mt_poke_end, mt_wait, mt_wait_end
+mt_hello:
+	mov $0x3f8, %dx
+	mov $'h', %al
+	out %al, %dx
+	mov $'i', %al
+	out %al, %dx
+	mov $0x604, %dx
+	mov $0x3400, %ax
+	out %ax, %dx
+mt_hello_end:
+mt_halt:
+	hlt
+	jmp mt_halt
+mt_halt_end:
+mt_reset:
+	mov $0xcf9, %dx
+	mov $6, %al
+	out %al, %dx
+	hlt
+mt_reset_end:
+mt_crash:
+	ud2
+mt_crash_end:
+mt_poke:
+	mov $0x830, %ecx
+	mov $0x1, %edx
+	mov $0x4031, %eax
+	wrmsr
+	mov $0x830, %ecx
+	mov $0, %edx
+	mov $0xc0400, %eax
+	wrmsr
+	hlt
+mt_poke_end:
+mt_wait:
+	mov $0x608, %dx
+	in %dx, %eax
+	mov %eax, %ebx
+	mov $0x3f8, %dx
+	in %dx, %al
+	hlt
+mt_wait_end:
+	.popsection
+)");
+
+namespace
+{
+std::vector<uint8_t> elf(const uint8_t *code, const uint8_t *end)
+{
+	Elf64_Ehdr e = {};
+	Elf64_Phdr p = {};
+	size_t n = (size_t)(end - code), at = sizeof(e) + sizeof(p);
+	std::vector<uint8_t> b(at + n);
+	memcpy(e.e_ident, "\177ELF\2\1\1", 7);
+	e.e_type = ET_EXEC, e.e_machine = EM_X86_64, e.e_entry = 0x100000, e.e_phoff = sizeof(e);
+	e.e_phentsize = sizeof(p), e.e_phnum = 1;
+	p.p_type = PT_LOAD, p.p_offset = at, p.p_paddr = 0x100000, p.p_filesz = p.p_memsz = n;
+	memcpy(b.data(), &e, sizeof(e));
+	memcpy(b.data() + sizeof(e), &p, sizeof(p));
+	memcpy(b.data() + at, code, n);
+	return b;
+}
+
+struct Machine : testing::Test {
+	machine_desc desc;
+	::ram ram = {};
+	machine *m = nullptr;
+	char why[512] = "";
+	std::mutex lock;
+	std::condition_variable news;
+	std::string console, end_text;
+	int how = 0, ends = 0;
+	std::vector<std::pair<host_id, msg_irq>> irqs;
+	std::vector<msg_io_req> ios;
+	int io_result = 0;
+
+	void create(unsigned hosts, uint32_t vcpus, host_id self)
+	{
+		desc = sample_desc(hosts, vcpus, 4);
+		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
+		machine_config c = {};
+		c.desc = &desc;
+		c.self = self;
+		c.ram = &ram;
+		c.clock.tsc_khz = 2600000;
+		c.clock.dilate = 1;
+		c.hooks.ctx = this;
+		c.hooks.irq = [](void *x, host_id to, const msg_irq *irq) {
+			auto *t = (Machine *)x;
+			std::lock_guard<std::mutex> g(t->lock);
+			t->irqs.push_back({to, *irq});
+			t->news.notify_all();
+		};
+		c.hooks.eoi = [](void *, host_id, uint8_t) {};
+		c.hooks.io = [](void *x, host_id, msg_io_req *req) {
+			auto *t = (Machine *)x;
+			std::lock_guard<std::mutex> g(t->lock);
+			t->ios.push_back(*req);
+			t->news.notify_all();
+			return t->io_result;
+		};
+		c.hooks.console = [](void *x, unsigned, const uint8_t *b, size_t n) {
+			auto *t = (Machine *)x;
+			std::lock_guard<std::mutex> g(t->lock);
+			t->console.append((const char *)b, n);
+			t->news.notify_all();
+		};
+		c.hooks.ended = [](void *x, machine_end h, const char *text) {
+			auto *t = (Machine *)x;
+			std::lock_guard<std::mutex> g(t->lock);
+			t->how = h;
+			t->ends++;
+			t->end_text = text;
+			t->news.notify_all();
+		};
+		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
+	}
+
+	void run(const uint8_t *code, const uint8_t *end)
+	{
+		auto k = elf(code, end);
+		ASSERT_EQ(0, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why)))
+		    << why;
+		ASSERT_EQ(0, machine_start(m));
+	}
+
+	template <typename F> bool wait(F f)
+	{
+		std::unique_lock<std::mutex> g(lock);
+		return news.wait_for(g, std::chrono::seconds(4), f);
+	}
+
+	void SetUp() override
+	{
+		if (access("/dev/kvm", R_OK | W_OK))
+			GTEST_SKIP() << "SKIP: /dev/kvm cannot be opened";
+	}
+
+	void TearDown() override
+	{
+		if (m)
+			machine_stop(m);
+		machine_destroy(m);
+		ram_unmap(&ram);
+	}
+
+	std::string stats()
+	{
+		char *s = machine_stats_json(m);
+		std::string r = s ? s : "";
+		free(s);
+		return r;
+	}
+
+	uint64_t io(unsigned space, uint64_t addr, bool write, uint64_t value = 0,
+		    unsigned size = 1)
+	{
+		msg_io_req r = {};
+		r.space = (uint8_t)space, r.addr = addr, r.write = write, r.value = value;
+		r.size = (uint8_t)size, r.vcpu = 1;
+		machine_io_in(m, &r);
+		return r.value;
+	}
+};
+} // namespace
+
+TEST_F(Machine, PrintsAndPowersOff)
+{
+	create(1, 1, 0);
+	run(mt_hello, mt_hello_end);
+	ASSERT_TRUE(wait([&] { return how; }));
+	EXPECT_EQ(MACHINE_POWEROFF, how) << end_text;
+	EXPECT_EQ("hi", console); // without a newline, and before the end is told
+	EXPECT_NE(std::string::npos, stats().find("\"uart\":2")) << stats();
+}
+
+TEST_F(Machine, ResetPort)
+{
+	create(1, 2, 0);
+	run(mt_reset, mt_reset_end);
+	ASSERT_TRUE(wait([&] { return how; }));
+	EXPECT_EQ(MACHINE_RESET, how) << end_text;
+}
+
+TEST_F(Machine, TripleFaultTellsWhoAndWhere)
+{
+	create(1, 1, 0);
+	run(mt_crash, mt_crash_end);
+	ASSERT_TRUE(wait([&] { return how; }));
+	EXPECT_EQ(MACHINE_CRASH, how);
+	EXPECT_NE(std::string::npos, end_text.find("vCPU 0")) << end_text;
+	EXPECT_NE(std::string::npos, end_text.find("RIP 0x100000")) << end_text;
+}
+
+TEST_F(Machine, StopsWhileHaltedAndWaitingForSipi)
+{
+	create(1, 4, 0);
+	run(mt_halt, mt_halt_end);
+	usleep(5000);
+	machine_stop(m);
+	EXPECT_EQ(0, ends);
+}
+
+TEST_F(Machine, IpisToOtherHostsAreOneMessageEach)
+{
+	create(3, 1, 0); // APIC ids 0, 1, 2
+	run(mt_poke, mt_poke_end);
+	ASSERT_TRUE(wait([&] { return irqs.size() >= 3; }));
+	EXPECT_EQ(1, irqs[0].first);
+	EXPECT_EQ(0x31, irqs[0].second.vector);
+	EXPECT_EQ(APIC_FIXED, irqs[0].second.delivery);
+	EXPECT_EQ(1, irqs[1].first); // NMI to all others
+	EXPECT_EQ(2, irqs[2].first);
+	EXPECT_EQ(APIC_NMI, irqs[2].second.delivery);
+	EXPECT_EQ(3u, irqs.size());
+}
+
+TEST_F(Machine, ServesOtherHosts)
+{
+	create(2, 1, 0);
+	for (char c : std::string("far\n"))
+		io(0, 0x3f8, true, (uint8_t)c);
+	EXPECT_EQ("far\n", console);
+	EXPECT_EQ(0x60u, io(0, 0x3fd, false)); // transmitter empty
+	EXPECT_EQ(0xffu, io(0, 0x1234, false));
+	io(1, 0xfec00000, true, 1, 4);
+	EXPECT_EQ(0x170020u, io(1, 0xfec00010, false, 0, 4)); // version register
+	io(0, 0x604, true, 0x3400, 2);
+	EXPECT_EQ(MACHINE_POWEROFF, how);
+	io(0, 0x604, true, 0x3400, 2);
+	EXPECT_EQ(1, ends);
+}
+
+TEST_F(Machine, TypedBytesReachTheUart)
+{
+	create(2, 1, 0);
+	std::string text(10000, 'k'); // more than is kept
+	machine_console_in(m, 0, (const uint8_t *)text.data(), text.size());
+	machine_console_in(m, 7, (const uint8_t *)"x", 1); // no such port
+	int n = 0;
+	while (io(0, 0x3fd, false) & 1) {
+		EXPECT_EQ((uint64_t)'k', io(0, 0x3f8, false));
+		n++;
+	}
+	EXPECT_EQ(4096, n);
+}
+
+TEST_F(Machine, DeviceInterruptForAnotherHostIsSentByATimerThread)
+{
+	create(2, 1, 0);
+	run(mt_halt, mt_halt_end);
+	/* pin 4: vector 0x55 to APIC id 1, edge, unmasked; written by a peer, so on the dist thread
+	 */
+	io(1, 0xfec00000, true, 0x10 + 2 * 4 + 1, 4);
+	io(1, 0xfec00010, true, 1u << 24, 4);
+	io(1, 0xfec00000, true, 0x10 + 2 * 4, 4);
+	io(1, 0xfec00010, true, 0x55, 4);
+	io(0, 0x3fc, true, 0x08); // OUT2
+	io(0, 0x3f9, true, 0x02); // transmitter-empty interrupt
+	ASSERT_TRUE(wait([&] { return !irqs.empty(); }));
+	EXPECT_EQ(1, irqs[0].first);
+	EXPECT_EQ(0x55, irqs[0].second.vector);
+}
+
+TEST_F(Machine, HostileMessagesChangeNothing)
+{
+	create(2, 1, 0);
+	run(mt_halt, mt_halt_end);
+	msg_irq irq;
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned x = i * 2654435761u;
+		irq.delivery = (uint8_t)(x >> 24);
+		irq.vector = (uint8_t)(x >> 16);
+		irq.level = (uint8_t)(x >> 8);
+		irq.dest_mode = (uint8_t)(x % 7);
+		irq.dest = i % 3 ? x : 0xffffffff;
+		if (irq.delivery == APIC_INIT || irq.delivery == APIC_NMI ||
+		    (irq.delivery <= APIC_LOWEST && irq.vector >= 16))
+			continue; // legal ones, which a guest without an IDT would not survive
+		machine_irq_in(m, 1, &irq);
+		machine_eoi_in(m, irq.vector);
+		io(x & 3, x, x & 4, x, x % 11);
+	}
+	EXPECT_EQ(0, how) << end_text;
+}
+
+TEST_F(Machine, AHostWithoutDevicesForwardsAndKeepsThePmTimer)
+{
+	create(2, 1, 1);
+	auto k = elf(mt_wait, mt_wait_end);
+	EXPECT_EQ(-EINVAL, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why)));
+	/* a vCPU of this host starts at a SIPI, in real mode, which the program is written to stand
+	 */
+	const uint8_t code[] = {0xba, 0x08, 0x06, 0x66, 0xed, // mov dx, 0x608; in eax, dx
+				0xba, 0xf8, 0x03, 0xb0, 0x41,
+				0xee, // mov dx, 0x3f8; mov al, 'A'; out dx, al
+				0xf4};
+	memcpy(ram.base + 0x9000, code, sizeof(code));
+	ASSERT_EQ(0, machine_start(m));
+	msg_irq sipi = {};
+	sipi.delivery = APIC_SIPI, sipi.vector = 9, sipi.dest_mode = 0, sipi.dest = 1;
+	machine_irq_in(m, 0, &sipi);
+	ASSERT_TRUE(wait([&] { return !ios.empty(); }));
+	EXPECT_EQ(0x3f8u, ios[0].addr);
+	EXPECT_EQ(0x41u, ios[0].value);
+	EXPECT_EQ(1u, ios[0].vcpu);
+	EXPECT_EQ(1u, ios.size()); // the PM timer was answered here
+	/* nobody may bounce an access back through it */
+	EXPECT_EQ(UINT64_MAX, io(0, 0x3f8, false));
+	EXPECT_EQ(1u, ios.size());
+}
+
+TEST_F(Machine, ACancelledAccessEndsTheVcpuThread)
+{
+	create(2, 1, 1);
+	io_result = -ECANCELED;
+	const uint8_t code[] = {0xba, 0xf8, 0x03,
+				0xec, 0xeb, 0xfe}; // mov dx, 0x3f8; in al, dx; jmp .
+	memcpy(ram.base + 0x9000, code, sizeof(code));
+	ASSERT_EQ(0, machine_start(m));
+	msg_irq sipi = {};
+	sipi.delivery = APIC_SIPI, sipi.vector = 9, sipi.dest_mode = 4, sipi.dest = 1;
+	machine_irq_in(m, 0, &sipi);
+	ASSERT_TRUE(wait([&] { return !ios.empty(); }));
+	for (int i = 0; i < 400 && stats().find("\"ended\"") == std::string::npos; i++)
+		usleep(10000);
+	EXPECT_NE(std::string::npos, stats().find("\"ended\"")) << stats();
+	EXPECT_EQ(0, ends); // not the guest's end
+}
+
+TEST_F(Machine, BadClocksAreRefused)
+{
+	desc = sample_desc(1, 1, 4);
+	machine_config c = {};
+	c.desc = &desc;
+	c.clock.tsc_khz = 5000000000ull;
+	c.clock.dilate = 1;
+	EXPECT_EQ(-EINVAL, machine_create(&m, &c, why, sizeof(why)));
+	EXPECT_NE(nullptr, strstr(why, "clock")) << why;
+	m = nullptr;
+}

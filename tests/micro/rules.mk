@@ -14,7 +14,8 @@ $(O)/micro/%.o: %.S $(wildcard guest-tools/micro/*.h) tests/micro/rules.mk
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(MICRO_CC) $(MICRO_FLAGS) -c $< -o $@
-$(O)/guest-tools/micro.elf: $(MICRO_OBJS) guest-tools/micro/micro.ld
+# Order only: whoever builds the image to test it also gets the runner that run.sh compares with.
+$(O)/guest-tools/micro.elf: $(MICRO_OBJS) guest-tools/micro/micro.ld | $(O)/tests/micro-runner
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T guest-tools/micro/micro.ld -o $@ $(MICRO_OBJS)

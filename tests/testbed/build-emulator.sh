@@ -30,10 +30,19 @@ EOF
 opts=(-o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
 	-o Dir::State::lists="$cache/apt/lists" -o Dir::Cache="$cache/apt" -o APT::Sandbox::User=root)
 
-exec 9>"$cache/lock"
-flock 9
 configure=(--target-list=x86_64-softmmu --without-default-features --enable-system --enable-tcg
 	--disable-werror --disable-docs --disable-install-blobs --disable-pie --extra-ldflags=-no-pie)
+
+name() { # VERSION
+	{ echo "$1 ${configure[*]}"; [ ${#patches[@]} = 0 ] || cat "${patches[@]}"; } | sha256sum | cut -c1-16
+}
+# Before the lock: whoever has what it needs does not wait for another's build.
+if [ $rebuild = 0 ] && [ -s "$cache/version" ]; then
+	out=$cache/qemu-$(name "$(cat "$cache/version")")/qemu-system-x86_64
+	[ -x "$out" ] && { echo "$out"; exit 0; }
+fi
+exec 9>"$cache/lock"
+flock 9
 
 # The version is fixed by the first build (file "version"); --rebuild takes the newest.
 if [ $rebuild = 1 ] || [ ! -s "$cache/version" ]; then
@@ -44,8 +53,7 @@ if [ $rebuild = 1 ] || [ ! -s "$cache/version" ]; then
 	echo "$version" >"$cache/version"
 fi
 version=$(cat "$cache/version")
-hash=$({ echo "$version ${configure[*]}"; [ ${#patches[@]} = 0 ] || cat "${patches[@]}"; } | sha256sum | cut -c1-16)
-out=$cache/qemu-$hash/qemu-system-x86_64
+out=$cache/qemu-$(name "$version")/qemu-system-x86_64
 if [ $rebuild = 0 ] && [ -x "$out" ]; then
 	echo "$out"
 	exit 0

@@ -54,7 +54,7 @@ boot() {
 # The tests themselves can fail: on memory that goes stale they must.
 stale() {
 	[ "$only" = "  " ] || [[ $only == *" stale "* ]] || return 0
-	MICRO_STALE_US=300 timeout -k 5 60 "$O/tests/micro-runner" "$image" 2 64 test=sb_fence,mp >"$logs/stale.log" 2>&1
+	MICRO_STALE_US=300 timeout -k 5 60 "$O/tests/micro-runner" "$image" 2 64 test=sb_fence,mp rounds=1000000 ms=20000 >"$logs/stale.log" 2>&1
 	if grep -q '^FAIL sb_fence: .*forbidden' "$logs/stale.log" && grep -q '^FAIL mp: .*forbidden' "$logs/stale.log"; then
 		echo "PASS micro-stale-memory-is-noticed"
 	else

@@ -12,6 +12,12 @@
 #define TSS_ADDR      0xfffbd000ul
 #define IDENTITY_ADDR 0xfffbc000ull
 
+/* Room for one register behind its head. */
+union hv_one_msr {
+	struct kvm_msrs head;
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
 /* A descriptor, or a negative errno. */
 int hv_new_vm(const struct hv *hv);
 

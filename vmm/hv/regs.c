@@ -59,16 +59,12 @@ static void set_start_msrs(int fd)
 	static const struct kvm_msr_entry values[] = {
 	    {.index = MSR_MTRR_DEF_TYPE, .data = 0x806}, // MTRRs on, memory is write-back
 	    {.index = MSR_MISC_ENABLE, .data = 1},	 // fast strings
-
-	    {.index = MSR_HWCR, .data = 1 << 24}, // AMD: the TSC counts at the P0 frequency
+	    {.index = MSR_HWCR, .data = 1 << 24},	 // AMD: the TSC counts at the P0 frequency
 	};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e;
-	} m = {.head.nmsrs = 1};
+	union hv_one_msr m = {.head.nmsrs = 1};
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++) {
-		m.e = values[i];
+		m.head.entries[0] = values[i];
 		ioctl(fd, KVM_SET_MSRS, &m);
 	}
 }

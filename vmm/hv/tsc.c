@@ -11,12 +11,10 @@
  * takes. */
 static int write_tsc(int vcpu_fd, int64_t offset)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e;
-	} m = {.head.nmsrs = 1, .e.index = MSR_TSC};
+	union hv_one_msr m = {.head.nmsrs = 1};
 
-	m.e.data = __rdtsc() + (uint64_t)offset;
+	m.head.entries[0].index = MSR_TSC;
+	m.head.entries[0].data = __rdtsc() + (uint64_t)offset;
 	int r = ioctl(vcpu_fd, KVM_SET_MSRS, &m);
 
 	return r == 1 ? 0 : r < 0 ? -errno : -EINVAL;

@@ -94,7 +94,7 @@ define UNIT_RULE
 $(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $$(call unit_libs,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$$(CXX) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(call unit_libs,$(1)) -Wl,--end-group -lgtest -lgtest_main $$(PKG_LIBS)
+	$(Q)$$(CXX) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(call unit_libs,$(1)) -Wl,--end-group -lgtest_main -lgtest $$(PKG_LIBS)
 endef
 $(foreach m,$(UNIT_MODS),$(eval $(call UNIT_RULE,$(m))))
 

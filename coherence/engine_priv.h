@@ -174,7 +174,7 @@ uint64_t page_age_ns(const struct coh_engine *e, page_idx page);
 /* ---- requester.c ---- */
 void req_fault(struct coh_engine *e, page_idx page, enum coh_access access);
 bool req_recall(struct coh_engine *e, page_idx page);
-bool req_prefetch(struct coh_engine *e, page_idx page);
+bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access);
 void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_nack(struct coh_engine *e, const struct coh_msg *m);
@@ -201,7 +201,7 @@ void policy_evict(struct coh_engine *e);
 bool policy_give_up(struct coh_engine *e, page_idx page);
 void policy_evict_due(struct coh_engine *e, uint32_t i);
 void policy_evict_end(struct coh_engine *e, page_idx page);
-void policy_read_miss(struct coh_engine *e, page_idx page);
+void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access);
 void policy_hold_begin(struct coh_engine *e, page_idx page);
 bool policy_held(const struct coh_engine *e, page_idx page);
 uint64_t policy_hold_end(const struct coh_engine *e, page_idx page);

@@ -172,7 +172,7 @@ void policy_evict(struct coh_engine *e)
 	}
 }
 
-/* ---- sequential read streams ---- */
+/* ---- sequential streams ---- */
 
 static struct stream *stream_of(struct coh_engine *e, page_idx page)
 {
@@ -186,7 +186,11 @@ static struct stream *stream_of(struct coh_engine *e, page_idx page)
 	return NULL;
 }
 
-void policy_read_miss(struct coh_engine *e, page_idx page)
+/*
+ * A stream of misses fetches ahead with the access it misses with: a reader copies, a writer (memory that is being cleared or
+ * filled for the first time) the pages themselves.
+ */
+void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access)
 {
 	if (!e->cfg.prefetch_max)
 		return;
@@ -199,6 +203,6 @@ void policy_read_miss(struct coh_engine *e, page_idx page)
 	if (s->ahead < page)
 		s->ahead = page;
 	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages &&
-	       policy_has_spare(e, s->window + 1) && req_prefetch(e, s->ahead + 1))
+	       policy_has_spare(e, s->window + 1) && req_prefetch(e, s->ahead + 1, access))
 		s->ahead++;
 }

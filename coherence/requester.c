@@ -108,8 +108,8 @@ static bool try_start(struct coh_engine *e, page_idx page, enum coh_access acces
 	for (unsigned i = before; i < e->fx->n; i++)
 		sent |= e->fx->v[i].kind == COH_FX_SEND;
 	e->stats.faults_local += !sent && !(e->page[page] & PG_PENDING);
-	if (access == COH_READ)
-		policy_read_miss(e, page);
+	if (!resident)
+		policy_miss(e, page, access);
 	return true;
 }
 
@@ -138,7 +138,7 @@ static void absorb(struct coh_engine *e, page_idx page, enum coh_access access)
 		r->want_write = true;
 	if (e->page[page] & PG_AHEAD) {
 		e->page[page] &= ~PG_AHEAD;
-		policy_read_miss(e, page);
+		policy_miss(e, page, r->kind == COH_MSG_REQ_READ ? COH_READ : COH_WRITE);
 	}
 }
 
@@ -194,7 +194,7 @@ bool req_recall(struct coh_engine *e, page_idx page)
 }
 
 /* Asks for a page nobody waits for yet. Returns false if the stream should stop here. */
-bool req_prefetch(struct coh_engine *e, page_idx page)
+bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access)
 {
 	const struct dir *d = page_dir(e, page);
 
@@ -202,7 +202,7 @@ bool req_prefetch(struct coh_engine *e, page_idx page)
 		return true; // nothing to do for this one
 	if (e->wait_n || e->reqs_used >= e->cfg.requests_max / 2 || !fx_room(e))
 		return false;
-	begin(e, page, COH_READ, false);
+	begin(e, page, access, false);
 	e->page[page] |= PG_AHEAD;
 	e->stats.prefetches++;
 	self_drain(e);

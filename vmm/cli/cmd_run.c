@@ -195,7 +195,7 @@ int cli_run(int argc, char **argv)
 		{"hold", "US", "a page stays so long where it was taken (default 50)", CLI_COUNT, &a.hold_us,
 		 0, 1000000},
 		{"reserve", "PAGES", "pages a host may hold beyond its gift (default 1024)", CLI_COUNT,
-		 &a.reserve, 64, 1u << 30},
+		 &a.reserve, DESC_RESERVE_MIN, 1u << 30},
 		{"prefetch", "PAGES", "pages fetched ahead of a stream (default 32)", CLI_COUNT, &a.prefetch,
 		 0, 64},
 		{"spin", "US", "local hosts busy-poll so long before sleeping", CLI_COUNT, &a.spin, 0,

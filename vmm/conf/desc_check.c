@@ -118,9 +118,9 @@ int desc_check(const struct machine_desc *d, char *why, size_t cap)
 	if (d->hold_ns > HOLD_NS_MAX)
 		return refuse(why, cap, "hold_ns is %" PRIu64 ", at most %llu is possible",
 			      d->hold_ns, HOLD_NS_MAX);
-	if (d->reserve_pages > MEMORY_BYTES_MAX / PAGE_BYTES)
-		return refuse(why, cap, "reserve_pages is %" PRIu64 ", at most %llu is possible",
-			      d->reserve_pages, MEMORY_BYTES_MAX / PAGE_BYTES);
+	if (d->reserve_pages < DESC_RESERVE_MIN || d->reserve_pages > MEMORY_BYTES_MAX / PAGE_BYTES)
+		return refuse(why, cap, "reserve_pages is %" PRIu64 ", %u to %llu are possible",
+			      d->reserve_pages, DESC_RESERVE_MIN, MEMORY_BYTES_MAX / PAGE_BYTES);
 	if (d->prefetch_max > PREFETCH_MAX)
 		return refuse(why, cap, "prefetch_max is %u, at most %u is possible",
 			      d->prefetch_max, PREFETCH_MAX);

@@ -12,6 +12,7 @@
 #define DESC_ADDRESS_MAX 128u
 #define DESC_NAME_MAX 64u
 #define DESC_REPORT_MAX 512u
+#define DESC_RESERVE_MIN 256u // pages: one instruction may need several, and pages on their way home need room
 
 struct desc_host {
 	char address[DESC_ADDRESS_MAX]; // where its monitor listens for peers

@@ -2,6 +2,7 @@
 #include "vmm/ctl/guest.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +302,19 @@ static int open_link(struct guest *g, int signal_fd)
 	return r;
 }
 
+/*
+ * A page request that waits for the processor behind a busy vCPU thread delays another host's vCPU by a scheduler slice.
+ * The dist thread works for microseconds at a time and then sleeps, so it goes first where that is allowed. The threads
+ * that it starts do not inherit this.
+ */
+static void go_first(void)
+{
+	struct sched_param param = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
+		log_debug("no real-time priority for the dist thread: %s", strerror(errno));
+}
+
 int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 	      const struct listener_session *control)
 {
@@ -310,6 +324,8 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 		close(control->fd);
 		return -ENOMEM;
 	}
+	if (!opt->spin_us) // a thread that polls would starve the others
+		go_first();
 	g->opt = opt;
 	g->listener = l;
 	g->epoch = control->hello.epoch;

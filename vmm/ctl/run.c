@@ -22,13 +22,20 @@
 #include "vmm/dist/now.h"
 
 #define RUN_TICK_NS 100000000u
+#define RUN_PUMP_NS 2000000u // while boot images are sent
 #define RUN_STOP_NS 3000000000u // for all hosts to stop their vCPUs
 #define RUN_CONNECT_MS 5000u
 #define STEPS "5"
 
+struct image {
+	uint8_t *bytes; // mapped
+	uint64_t total, at;
+};
+
 enum phase {
 	WAIT_OFFERS, // then SETUP and images go out
 	WAIT_READY,
+	WAIT_IMAGES, // hosts are ready: until the images have left
 	WAIT_CONNECTED,
 	WAIT_CREATED,
 	WAIT_RUNNING,
@@ -44,6 +51,7 @@ struct run {
 	enum phase phase;
 	host_set up, reached; // sessions alive; hosts that reached the phase's state
 	struct place_offer offers[HOSTS_MAX];
+	struct image images[2];
 	uint64_t deadline_ns; // of the phase
 	int exit_status;
 	struct statusd status;
@@ -97,11 +105,10 @@ static void fail(struct run *r, int status, const char *text)
 	end(r, status);
 }
 
-static int send_image(struct run *r, unsigned which, const char *path)
+static int open_image(struct image *i, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	int e = 0;
 
 	if (fd < 0 || fstat(fd, &st)) {
 		fprintf(stderr, "pando: cannot open '%s': %s\n", path, strerror(errno));
@@ -109,27 +116,41 @@ static int send_image(struct run *r, unsigned which, const char *path)
 			close(fd);
 		return -EINVAL;
 	}
-	uint8_t *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	i->total = (uint64_t)st.st_size;
+	i->bytes = mmap(NULL, i->total ? i->total : 1, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
-	if (bytes == MAP_FAILED)
-		return -errno;
-	for (uint64_t at = 0; at < (uint64_t)st.st_size && !e;) {
-		uint64_t left = (uint64_t)st.st_size - at;
-		struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = r->desc.epoch};
+	return i->bytes == MAP_FAILED ? -errno : 0;
+}
 
-		m.u.ctl_image.which = (uint8_t)which;
-		m.u.ctl_image.offset = at;
-		m.u.ctl_image.total = (uint64_t)st.st_size;
-		m.blob = bytes + at;
-		m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
-		e = link_send(r->link, 0, &m);
-		if (e == -ENOBUFS) // let the queue drain
-			e = link_run(r->link, now_ns() + RUN_TICK_NS) < 0 ? -EIO : 0;
-		else
-			at += m.blob_bytes;
+/* Sends as much of the boot images as the link takes now. */
+static void pump_images(struct run *r)
+{
+	for (unsigned which = 0; which < 2; which++) {
+		struct image *i = &r->images[which];
+
+		while (i->bytes && i->at < i->total) {
+			uint64_t left = i->total - i->at;
+			struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = r->desc.epoch};
+
+			m.u.ctl_image.which = (uint8_t)which;
+			m.u.ctl_image.offset = i->at;
+			m.u.ctl_image.total = i->total;
+			m.blob = i->bytes + i->at;
+			m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
+			if (link_send(r->link, 0, &m))
+				return; // its queue is full: after the next wait
+			i->at += m.blob_bytes;
+		}
 	}
-	munmap(bytes, (size_t)st.st_size);
-	return e;
+}
+
+/* Control overtakes bulk, so nothing that needs the images is asked before they have left. */
+static bool images_sent(const struct run *r)
+{
+	for (unsigned which = 0; which < 2; which++)
+		if (r->images[which].at < r->images[which].total)
+			return false;
+	return link_drained(r->link, 0);
 }
 
 static void send_setup(struct run *r)
@@ -163,7 +184,8 @@ static void place_and_set_up(struct run *r)
 	}
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
 	send_setup(r);
-	if (send_image(r, CTL_KERNEL, o->kernel) || (o->initrd && send_image(r, CTL_INITRD, o->initrd)))
+	if (open_image(&r->images[CTL_KERNEL], o->kernel) ||
+	    (o->initrd && open_image(&r->images[CTL_INITRD], o->initrd)))
 		fail(r, RUN_FAILED, "cannot send the boot images");
 }
 
@@ -202,6 +224,9 @@ static void advance(struct run *r)
 		place_and_set_up(r);
 		break;
 	case WAIT_READY:
+		enter(r, WAIT_IMAGES, limit);
+		break;
+	case WAIT_IMAGES:
 		progress(r, 3, "hosts are set up; connecting them to each other");
 		enter(r, WAIT_CONNECTED, limit);
 		send_go(r, CTL_STEP_CONNECT);
@@ -345,6 +370,7 @@ static void check_time(struct run *r)
 {
 	static const char *const waits[] = {[WAIT_OFFERS] = "make its offer",
 					    [WAIT_READY] = "set itself up",
+					    [WAIT_IMAGES] = "take the boot images",
 					    [WAIT_CONNECTED] = "connect to the others",
 					    [WAIT_CREATED] = "create its machine",
 					    [WAIT_RUNNING] = "start"};
@@ -352,6 +378,10 @@ static void check_time(struct run *r)
 
 	if (r->status_on)
 		statusd_tick(&r->status);
+	if (r->phase < RUNNING)
+		pump_images(r);
+	if (r->phase == WAIT_IMAGES && images_sent(r))
+		advance(r);
 	if (now_ns() < r->deadline_ns)
 		return;
 	if (r->phase == STOPPING) {
@@ -447,7 +477,7 @@ int run_guest(const struct run_options *opt)
 	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
 	int e = open_all(r);
 	while (!e && r->phase != DONE) {
-		uint64_t tick = now_ns() + RUN_TICK_NS;
+		uint64_t tick = now_ns() + (r->phase == WAIT_IMAGES ? RUN_PUMP_NS : RUN_TICK_NS);
 		e = link_run(r->link, tick < r->deadline_ns ? tick : r->deadline_ns);
 		e = e < 0 && e != -EINTR ? e : 0;
 		check_time(r);
@@ -458,6 +488,9 @@ int run_guest(const struct run_options *opt)
 		statusd_stop(&r->status);
 	if (r->link)
 		link_destroy(r->link);
+	for (unsigned i = 0; i < 2; i++)
+		if (r->images[i].bytes && r->images[i].bytes != MAP_FAILED)
+			munmap(r->images[i].bytes, r->images[i].total);
 	close(r->signal_fd);
 	int status = r->exit_status;
 	free(r);

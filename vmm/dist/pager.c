@@ -32,7 +32,9 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->pages = at;
 	c->hold_ns = d->hold_ns;
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
-	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages;
+	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
+	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages -
+			 COH_RESERVE_HOME;
 	c->requests_max = REQUESTS_MAX;
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;

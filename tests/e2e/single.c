@@ -92,6 +92,7 @@ static void fill(struct machine_desc *d, char **argv, int argc)
 	d->hosts[0].memory_bytes = (uint64_t)atoi(argv[4]) << 20;
 	d->dilate = (uint32_t)atoi(argv[5]);
 	d->peer_timeout_ms = 3000;
+	d->reserve_pages = 1024;
 	for (int i = 6; i < argc; i++) {
 		size_t n = strlen(d->cmdline);
 

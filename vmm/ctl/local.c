@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,25 @@ static int join_host(int talk, unsigned number, pid_t pid)
 	return write(talk, &word, 1) == 1 && read(talk, &word, 1) == 1 ? 0 : -EPIPE;
 }
 
+/*
+ * Hosts have processors of their own: so do local ones, as far as there are enough. Otherwise two busy vCPUs may share one
+ * processor while another idles, and a page waits for a scheduler tick.
+ */
+static void take_processors(unsigned number, unsigned hosts)
+{
+	cpu_set_t all, own;
+	unsigned seen = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all) || (unsigned)CPU_COUNT(&all) < hosts)
+		return;
+	CPU_ZERO(&own);
+	for (int c = 0; c < CPU_SETSIZE; c++)
+		if (CPU_ISSET(c, &all) && seen++ % hosts == number)
+			CPU_SET(c, &own);
+	if (sched_setaffinity(0, sizeof(own), &own))
+		log_warn("host %u has no processors of its own: %s", number, strerror(errno));
+}
+
 static void become_host(int listen_fd, int key_fd, unsigned number, const struct local_options *opt)
 {
 	char vcpus[16], memory[32], spin[16], name[16];
@@ -90,6 +110,7 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const struct
 		_exit(1);
 	close(a);
 	close(b);
+	take_processors(number, opt->hosts);
 	setpgid(0, 0); // the terminal's Ctrl-C goes to `pando run`, which ends the hosts in order
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	snprintf(vcpus, sizeof(vcpus), "%u", opt->vcpus);

@@ -42,6 +42,7 @@ void world_init(const struct model_config *c, struct state *s)
 		e->requests_max = c->requests_max;
 		e->queue_max = c->queue_max;
 		e->zero_run = c->zero_run;
+		e->migratory = c->migratory;
 		e->epoch = 1;
 		PD_CHECK(!coh_config_error(e));
 		free(mem[h]);
@@ -89,8 +90,7 @@ static void page_actions(const struct state *s, struct list *l, unsigned h, unsi
 		add(l, A_HOLD, h, p);
 	if (g->evicting && !evict_on_the_way(s, h, p))
 		add(l, A_EVICT, h, p);
-	if (cfg.evict && g->rights != COH_NONE && (home_of(p) != h || !g->owner) && !g->evicting &&
-	    !g->held && g->req_kind == COH_CANON_NONE && g->defer_kind == COH_CANON_NONE)
+	if (cfg.evict && g->rights != COH_NONE) // whether that is possible, the engine decides
 		add(l, A_GIVE_UP, h, p);
 }
 

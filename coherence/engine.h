@@ -27,6 +27,8 @@
 #define COH_HOMES_MAX 256u      // home ranges in one configuration
 #define COH_FX_MAX 1024u        // effects of one step (an engine that needs more defers work to a tick)
 #define COH_ZERO_RUN_MAX 512u   // pages of one INSTALL_ZERO effect
+#define COH_MIGRATORY_ALL 255u  // .migratory: every read that may take ownership does
+#define COH_MIGRATORY_ODD 254u  // .migratory: those of hosts with odd numbers do
 #define COH_PREFETCH_MAX 64u    // largest prefetch_max
 #define COH_EVICT_INFLIGHT 32u  // EVICT hints under way from one host
 #define COH_RESERVE 64u         // pages above quota_pages that own faults may take
@@ -57,6 +59,7 @@ struct coh_config {
 	unsigned requests_max; // own requests in flight at most (power of two)
 	unsigned queue_max;    // requests queued at this home, all pages together
 	unsigned prefetch_max; // pages requested ahead of a sequential read stream (0: off)
+	unsigned migratory;    // hand-overs by read-then-write until a read takes ownership at once (0: never)
 	unsigned zero_run;     // untouched local pages granted at once, 1 .. COH_ZERO_RUN_MAX
 	uint32_t epoch;        // messages of another epoch are counted and ignored
 };

@@ -41,8 +41,12 @@ struct dir {
 	uint32_t busy;	  // pool index + 1 of the running transaction, head of the queue; 0: idle
 	host_id owner;
 	uint8_t touched; // 0: nobody ever wrote it, no host has data, all zeroes
-	uint16_t spare;
+	uint8_t reader;	 // host + 1 of the last reader that has not written since; 0: none
+	uint8_t score : 4, turn : 4; // read-then-write hand-overs in a row; migratory grants since a check
 };
+
+#define MIGRATORY_SCORE_MAX 15u
+#define MIGRATORY_CHECK 8u // every so many migratory grants one is an ordinary read, to see whether it is written
 
 /* A request accepted by this home: running (head) or queued behind the head. */
 struct home_req {
@@ -201,6 +205,9 @@ void policy_evict(struct coh_engine *e);
 bool policy_give_up(struct coh_engine *e, page_idx page);
 void policy_evict_due(struct coh_engine *e, uint32_t i);
 void policy_evict_end(struct coh_engine *e, page_idx page);
+bool policy_migrates(const struct coh_engine *e, struct dir *d, host_id requester);
+void policy_reads(struct dir *d, host_id requester);
+void policy_upgrades(struct dir *d, host_id requester);
 void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access);
 void policy_hold_begin(struct coh_engine *e, page_idx page);
 bool policy_held(const struct coh_engine *e, page_idx page);

@@ -86,15 +86,18 @@ static bool start(struct coh_engine *e, struct dir *d)
 	bool has_copy = owns || (d->sharers & host_bit(q->requester));
 
 	if (q->kind == COH_MSG_REQ_UPGRADE && has_copy) {
+		policy_upgrades(d, q->requester);
 		start_upgrade(e, d, q);
 	} else if (owns) {
 		peer_fault(e, q->requester, "owner asks for data it has");
 		return false;
-	} else if (q->kind == COH_MSG_REQ_READ) {
+	} else if (q->kind == COH_MSG_REQ_READ && !policy_migrates(e, d, q->requester)) {
+		policy_reads(d, q->requester);
 		start_read(e, d, q);
 		return true;
 	} else {
 		start_write(e, d, q); // an upgrade whose copy is gone is a write miss
+		d->reader = 0;
 	}
 	d->sharers = 0;
 	d->owner = q->requester;

@@ -172,6 +172,44 @@ void policy_evict(struct coh_engine *e)
 	}
 }
 
+/* ---- migratory pages ---- */
+
+/*
+ * A page that each host reads and then writes (a lock and what it protects) moves with two transactions, a read and an upgrade.
+ * Where that happened several times in a row, a read takes ownership at once. Every MIGRATORY_CHECK-th time it does not: if no
+ * upgrade follows, the page has become one that is read, and goes back to the ordinary way. (Cox and Fowler, Adaptive cache
+ * coherency for detecting migratory shared data, ISCA 1993; the check is ours.)
+ */
+bool policy_migrates(const struct coh_engine *e, struct dir *d, host_id requester)
+{
+	if (!d->touched || d->sharers || d->owner == requester)
+		return false;
+	if (e->cfg.migratory >= COH_MIGRATORY_ODD)
+		return e->cfg.migratory == COH_MIGRATORY_ALL || (requester & 1);
+	if (d->reader) // the last reader did not write
+		d->score = d->turn = 0;
+	if (!e->cfg.migratory || d->score < e->cfg.migratory)
+		return false;
+	d->turn = (d->turn + 1) % MIGRATORY_CHECK;
+	return d->turn != 0;
+}
+
+void policy_reads(struct dir *d, host_id requester)
+{
+	d->reader = requester + 1;
+}
+
+void policy_upgrades(struct dir *d, host_id requester)
+{
+	bool alone = !(d->sharers & ~host_bit(requester));
+
+	if (d->reader == requester + 1 && alone)
+		d->score += d->score < MIGRATORY_SCORE_MAX;
+	else if (!alone)
+		d->score = 0;
+	d->reader = 0;
+}
+
 /* ---- sequential streams ---- */
 
 static struct stream *stream_of(struct coh_engine *e, page_idx page)

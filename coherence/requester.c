@@ -212,7 +212,7 @@ bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access)
 static void complete(struct coh_engine *e, struct request *r)
 {
 	page_idx page = r->page;
-	bool again = r->want_write && r->kind == COH_MSG_REQ_READ;
+	bool again = r->want_write && page_rights(e, page) != COH_RW;
 	struct coh_msg done = {
 	    .kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
 
@@ -267,7 +267,8 @@ static const char *grant_error(const struct coh_engine *e, host_id from, const s
 {
 	bool data = m->flags, copy = page_rights(e, r->page) != COH_NONE;
 
-	if (m->rights != (r->kind == COH_MSG_REQ_READ ? COH_RO : COH_RW))
+	/* A reader may be given more than it asked for. */
+	if (m->rights != COH_RW && (r->kind != COH_MSG_REQ_READ || m->rights != COH_RO))
 		return "grant of other rights than asked";
 	if (data == copy)
 		return data ? "grant of data that is here" : "grant without data";
@@ -295,7 +296,7 @@ void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	r->acks = m->acks;
 	timers_clear(&e->timers, timer_req(index_of(e, r)));
 	if (r->kind == COH_MSG_REQ_READ) {
-		install(e, m, COH_RO);
+		install(e, m, (enum coh_rights)m->rights);
 		complete(e, r);
 		return;
 	}

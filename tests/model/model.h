@@ -52,7 +52,7 @@ struct action {
 
 struct model_config {
 	const char *name;
-	unsigned hosts, pages, queue_max, requests_max, zero_run;
+	unsigned hosts, pages, queue_max, requests_max, zero_run, migratory;
 	bool one_home, hold, evict, skip_inv;
 };
 

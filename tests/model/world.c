@@ -42,6 +42,7 @@ void world_init(const struct model_config *c, struct state *s)
 		e->requests_max = c->requests_max;
 		e->queue_max = c->queue_max;
 		e->zero_run = c->zero_run;
+		e->migratory = c->migratory;
 		e->epoch = 1;
 		PD_CHECK(!coh_config_error(e));
 		free(mem[h]);

@@ -57,6 +57,7 @@ static void engine_open(struct sim *s, unsigned h)
 			       .queue_max = c->queue_max,
 			       .prefetch_max = c->prefetch,
 			       .zero_run = c->zero_run,
+			       .migratory = c->migratory,
 			       .epoch = 7};
 	uint64_t share = c->pages / c->hosts, at = 0, mine = 0;
 

@@ -124,6 +124,7 @@ static struct sim *cluster(uint64_t seed, const struct litmus *t)
 	    .delay_ns = delays[seed % 3],
 	    .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
 	    .zero_run = 1 + (unsigned)seed % 3,
+	    .migratory = (unsigned)(seed % 4 == 3 ? COH_MIGRATORY_ALL : seed % 4),
 	    .queue_max = 64,
 	    .requests_max = 16,
 	    .dup_percent = seed % 5 ? 0 : 10,

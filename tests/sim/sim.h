@@ -21,7 +21,7 @@ struct sim_config {
 	uint64_t quota_extra; // quota above the pages homed at a host; 0: no quota
 	uint64_t delay_ns;    // links: delay_ns/4 .. delay_ns
 	uint64_t hold_ns;
-	unsigned prefetch, zero_run, queue_max, requests_max;
+	unsigned prefetch, zero_run, queue_max, requests_max, migratory;
 	unsigned dup_percent;	 // of messages that are safe to duplicate
 	unsigned ran_percent;	 // of accesses after a fault that report RAN
 	unsigned skip_inv_ppm;	 // planted fault: invalidations whose DROP is not carried out

@@ -80,6 +80,7 @@ static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
 				   .hold_ns = seed % 3 * 5000,
 				   .prefetch = t->prefetch,
 				   .zero_run = 1 + (unsigned)(seed % 4) * 5,
+				   .migratory = (unsigned)(seed % 3),
 				   .queue_max = hosts * t->queue_a_host,
 				   .requests_max = 32,
 				   .dup_percent = seed % 4 ? 0 : 15,

@@ -14,6 +14,7 @@
 #define REQUESTS_MAX 256u
 #define QUEUE_MAX 4096u
 #define HOLD_MAX_FACTOR 8u
+#define MIGRATORY_AFTER 2u // read-then-write hand-overs before a read takes ownership
 #define ZERO_RUN 32u // untouched local pages placed at one fault
 
 static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
@@ -39,6 +40,7 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;
 	c->zero_run = ZERO_RUN;
+	c->migratory = MIGRATORY_AFTER;
 	c->epoch = d->epoch;
 }
 

@@ -234,6 +234,7 @@ void pager_on_faults(struct pager *p)
 				.page = faults[i].page,
 				.access = faults[i].write ? COH_WRITE : COH_READ,
 			};
+			hot_count(&p->hot, faults[i].page, faults[i].write);
 			step(p, &ev, NULL);
 		}
 		p->faults_read += n > 0 ? (unsigned)n : 0;

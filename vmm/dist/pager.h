@@ -10,6 +10,7 @@
 #include "coherence/engine.h"
 #include "net/link.h"
 #include "vmm/conf/machine_desc.h"
+#include "vmm/dist/hot.h"
 #include "vmm/mem/uffd.h"
 
 struct pager {
@@ -21,6 +22,7 @@ struct pager {
 	const struct ram *ram;
 	struct link *link;
 	host_id self;
+	struct hot hot;         // pages that fault most
 	uint64_t faults_read;   // events from userfaultfd
 	uint64_t reinstalls;    // a page was there where the engine knew none
 	uint64_t zero_detected; // full pages that turned out to be zeroes when sent

@@ -29,7 +29,7 @@ run() {
 	timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null
 	rc=$?
 	read -r p f s < <(count "$log")
-	grep -E '^(FAIL |SKIP |\[  FAILED  \] [^ ]+ \(|\[  SKIPPED \] [^ ]+ \()' "$log"
+	grep -E '^(FAIL |SKIP |RETRY |\[  FAILED  \] [^ ]+ \(|\[  SKIPPED \] [^ ]+ \()' "$log"
 	if [ $rc -ne 0 ] && [ "$f" -eq 0 ]; then
 		f=1
 		echo "FAIL $name: exit status $rc$([ $rc -eq 124 ] && echo " (not finished in $limit s)"); the end of its output:"
@@ -66,7 +66,7 @@ stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 900 bash tests/micro/run.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
-stage_guest() { run guest 1500 bash tests/e2e/guest.sh "$O"; }
+stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 stage_asan() {
 	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||
 		{ tail -n 20 "$LOGS/asan-build.log"; echo "FAIL asan: it does not build"; failed=$((failed + 1)); return; }

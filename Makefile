@@ -114,7 +114,7 @@ unit: deps-test
 	$(Q)bash tests/check.sh $(O) unit
 
 check_bins := $(addprefix $(O)/tests/,conform sim model dsm) $(O)/pando $(O)/guest-tools/micro.elf
-check-programs: unit-programs $(check_bins)
+check-programs: unit-programs $(check_bins) fuzz-build
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check-programs
 	$(Q)bash tests/check.sh $(O) all
@@ -122,7 +122,7 @@ check: deps-test
 bench: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) bench-programs
 	$(Q)bash tests/bench/run.sh $(O)
-bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/guest-tools/micro.elf
+bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/tests/link_bench $(O)/guest-tools/micro.elf
 
 demo: deps-test
 	$(Q)HOSTS=$(HOSTS) bash tests/testbed/demo.sh

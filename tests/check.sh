@@ -64,7 +64,7 @@ stage_sim() { run sim 600 "$O/tests/sim"; }
 stage_model() { run model 600 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
-stage_micro() { run micro 900 bash tests/micro/run.sh "$O"; }
+stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 stage_asan() {

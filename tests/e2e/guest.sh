@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
-[ $# -gt 0 ] || set -- "1 6.1 topology,litmus,clock,compute 300 2" "2 6.1 topology 150 5"
+[ $# -gt 0 ] || set -- "1 6.1 topology,compute 300 2" "2 6.1 topology 150 5"
 bad=0
 
 # one HOSTS KERNEL TOOLS SECONDS: a guest to its power-off, judged by the demo's own checks

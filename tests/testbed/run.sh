@@ -128,7 +128,7 @@ env="PANDO_TTY=$tty"
 
 # setpriv: the emulator ends even if this script is killed outright.
 setpriv --pdeathsig KILL "$qemu" -L /usr/share/seabios -L /usr/share/qemu \
-	-machine pc,hpet=off -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mem" \
+	-machine pc,hpet=off -accel "tcg,thread=${PANDO_TCG_THREAD:-multi}" -cpu max -smp "$cpus" -m "$mem" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-device virtio-serial "${qargs[@]}" -device virtconsole,chardev=con \
 	-serial "file:$run/kernel" -serial "file:$run/status" \

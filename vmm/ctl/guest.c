@@ -170,7 +170,6 @@ static void send_status(struct guest *g, uint64_t id)
 
 static void on_control(struct guest *g, const struct msg *m)
 {
-	g->control_heard_ns = now_ns();
 	switch (m->kind) {
 	case MSG_CTL_SETUP:
 		on_setup(g, m);

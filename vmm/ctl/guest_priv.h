@@ -40,7 +40,7 @@ struct guest {
 	bool stopped;  // vCPUs are stopped
 	bool over;     // leave the loop
 	bool signalled;
-	uint64_t end_deadline_ns, control_heard_ns;
+	uint64_t end_deadline_ns;
 
 	pthread_mutex_t lock; // below: from vCPU threads to the dist thread; innermost lock
 	uint8_t *console;

@@ -94,6 +94,13 @@ static void lose(struct dist *d, host_id h, const char *reason)
 	d->handler.host_lost(d->handler.ctx, h, reason);
 }
 
+/* Cuts a peer off: nothing it sends counts any more. */
+static void fence(struct dist *d, host_id h, const char *reason)
+{
+	link_remove(d->link, h);
+	lose(d, h, reason);
+}
+
 void dist_peer_down(struct dist *d, host_id h, const char *reason)
 {
 	lose(d, h, reason);
@@ -103,10 +110,8 @@ void dist_check_pager(struct dist *d)
 {
 	host_id broken = d->pager.broken_peer;
 
-	if (broken != HOST_NONE && d->peers.v[broken].up) {
-		link_remove(d->link, broken); // fenced: nothing it sends counts any more
-		lose(d, broken, d->pager.broken_why);
-	}
+	if (broken != HOST_NONE && d->peers.v[broken].up)
+		fence(d, broken, d->pager.broken_why);
 	if (d->pager.failed && !d->failure_told) {
 		d->failure_told = true;
 		d->handler.failed(d->handler.ctx, d->pager.failed);
@@ -179,8 +184,7 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 		break;
 	default: // a control message from a peer: not its business
 		d->bad_msgs++;
-		link_remove(d->link, from);
-		lose(d, from, "sent a message that peers must not send");
+		fence(d, from, "sent a message that peers must not send");
 	}
 }
 
@@ -216,12 +220,9 @@ void dist_tick(struct dist *d)
 	}
 	peers_tick(&d->peers, now_ns(), &ping, &lost);
 	send_pings(d, ping);
-	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
-		if (lost & host_bit((host_id)h)) {
-			link_remove(d->link, h);
-			lose(d, (host_id)h, "silent for too long");
-		}
-	}
+	for (unsigned h = 0; h < d->desc->hosts_n; h++)
+		if (lost & host_bit((host_id)h))
+			fence(d, (host_id)h, "silent for too long");
 }
 
 uint64_t dist_deadline(const struct dist *d)

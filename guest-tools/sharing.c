@@ -7,6 +7,7 @@
 #include "guest-tools/tool.h"
 
 #define RING 64u
+#define READ_MOSTLY_NS 50000u // between two writes
 
 struct share {
 	uint64_t limit, deadline;
@@ -90,8 +91,10 @@ static void read_mostly(int me, void *arg)
 
 	if (me == 0) {
 		for (uint64_t n = 0; !over(s, n); n++) {
+			uint64_t next = tool_now_ns() + READ_MOSTLY_NS;
+
 			*s->a = n + 1;
-			for (int i = 0; i < 20000; i++)
+			while (tool_now_ns() < next)
 				tool_pause();
 		}
 		s->count[0] = *s->a;

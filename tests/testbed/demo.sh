@@ -64,8 +64,6 @@ if [ "$mode" = direct ]; then
 	PATH=$(realpath "$build"):$PATH timeout -k 10 "$limit" \
 		sh -c "$(run "$kernel/vmlinuz" "$initrd")" 2>&1 </dev/null | tee "$log" || rc=$?
 else
-	# Several hosts need the emulator to run its processors in turn: with a thread for each, guests crash (docs/SPEC.md).
-	[ "$hosts" = 1 ] || export PANDO_TCG_THREAD=${PANDO_TCG_THREAD:-single}
 	"$here/run.sh" --emulator "$emulator" --build "$build" --timeout "$limit" \
 		-- "$(run "/pando/kernels/$series" /pando/guest.cpio)" 2>&1 </dev/null | tee "$log" || rc=$?
 fi

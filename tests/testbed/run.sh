@@ -126,16 +126,20 @@ fi
 env="PANDO_TTY=$tty"
 [ $tty = 1 ] && env="$env TERM=${TERM:-linux}"
 
+# A halted processor of the emulator takes long to wake: it polls instead, if it has a processor of ours to itself.
+threads=${PANDO_TCG_THREAD:-multi} idle=""
+[ "$threads" = single ] || [ "$(nproc)" -lt "$cpus" ] || idle=idle=poll
+
 # setpriv: the emulator ends even if this script is killed outright.
 setpriv --pdeathsig KILL "$qemu" -L /usr/share/seabios -L /usr/share/qemu \
-	-machine pc,hpet=off -accel "tcg,thread=${PANDO_TCG_THREAD:-multi}" -cpu max -smp "$cpus" -m "$mem" \
+	-machine pc,hpet=off -accel "tcg,thread=$threads" -cpu max -smp "$cpus" -m "$mem" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-device virtio-serial "${qargs[@]}" -device virtconsole,chardev=con \
 	-serial "file:$run/kernel" -serial "file:$run/status" \
 	-drive "file=$disk,if=virtio,format=raw,snapshot=on" \
 	-drive "file=$run/command,if=virtio,format=raw,readonly=on" \
 	-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
-	-append "console=ttyS0 tsc=reliable nokaslr mitigations=off panic=-1 $env $append" <&7 &
+	-append "console=ttyS0 $idle tsc=reliable nokaslr mitigations=off panic=-1 $env $append" <&7 &
 pid=$!
 [ -n "$pidfile" ] && echo $pid >"$pidfile"
 # One waiting process: the end of the emulator or of the time, whichever comes first.

@@ -100,6 +100,17 @@ static int job_create(void *ctx, char *why, unsigned cap)
 			  .console = hook_console,
 			  .ended = hook_ended},
 	};
+
+	uint64_t own_khz;
+
+	if (!dist_same_rate(g->dist, &own_khz)) {
+		snprintf(why, cap,
+			 "the TSC of host %u ticks at %llu kHz, that of host 0 at %llu kHz: hosts of one guest "
+			 "must have the same frequency",
+			 g->self, (unsigned long long)own_khz,
+			 (unsigned long long)cfg.clock.tsc_khz);
+		return -ENOTSUP;
+	}
 	return machine_create(&g->made, &cfg, why, cap);
 }
 

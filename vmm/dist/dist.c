@@ -242,9 +242,15 @@ struct machine_clock dist_clock(const struct dist *d)
 {
 	return (struct machine_clock){
 		.tsc_offset = peers_tsc_offset(&d->peers),
-		.tsc_khz = d->peers.tsc_khz,
+		.tsc_khz = peers_guest_khz(&d->peers),
 		.dilate = d->desc->dilate,
 	};
+}
+
+bool dist_same_rate(const struct dist *d, uint64_t *own_khz)
+{
+	*own_khz = d->peers.tsc_khz;
+	return peers_same_rate(&d->peers);
 }
 
 static bool post(struct dist *d, host_id to, const struct msg *m)

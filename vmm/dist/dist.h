@@ -41,6 +41,8 @@ uint64_t dist_deadline(const struct dist *d);
 
 bool dist_connected(const struct dist *d); // every peer is up and the clock is known
 struct machine_clock dist_clock(const struct dist *d);
+/* The TSC frequency of this host in kHz, and whether it is host 0's (peers_same_rate). */
+bool dist_same_rate(const struct dist *d, uint64_t *own_khz);
 
 /* Ends forwarding: waiting dist_io() calls return -ECANCELED, later ones too. */
 void dist_cancel(struct dist *d);

@@ -37,6 +37,19 @@ uint64_t peers_clock(const struct peers *p, uint64_t own_tsc)
 	return own_tsc + (uint64_t)p->tsc_base;
 }
 
+uint64_t peers_guest_khz(const struct peers *p)
+{
+	return p->self == 0 ? p->tsc_khz : p->v[0].tsc_khz;
+}
+
+bool peers_same_rate(const struct peers *p)
+{
+	uint64_t guest = peers_guest_khz(p);
+	uint64_t off = guest > p->tsc_khz ? guest - p->tsc_khz : p->tsc_khz - guest;
+
+	return off <= p->tsc_khz / PEERS_RATE_PART;
+}
+
 static uint64_t ping_gap(const struct peers *p, host_id h)
 {
 	if (h == 0 && p->v[0].pongs < PEERS_CLOCK_SAMPLES)

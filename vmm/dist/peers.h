@@ -13,6 +13,7 @@
 #include "vmm/conf/machine_desc.h"
 
 #define PEERS_CLOCK_SAMPLES 16u   // exchanges with host 0 before its clock is trusted
+#define PEERS_RATE_PART     100u // frequencies that differ by more than this part of them are different
 #define PEERS_CLOCK_GAP_NS 1000000u // between those exchanges
 
 struct peer {
@@ -41,6 +42,10 @@ void peers_up(struct peers *p, host_id h, uint64_t now);
 void peers_heard(struct peers *p, host_id h, uint64_t now);
 /* The clock other hosts are shown: own TSC plus the base. */
 uint64_t peers_clock(const struct peers *p, uint64_t own_tsc);
+/* TSC frequency of host 0 in kHz, which is the guest's on every host: each measures its own a little differently. */
+uint64_t peers_guest_khz(const struct peers *p);
+/* Whether the own TSC ticks as fast as host 0's, but for what a measurement can be off. */
+bool peers_same_rate(const struct peers *p);
 void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc,
 		   uint64_t now);
 

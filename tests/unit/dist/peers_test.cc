@@ -22,12 +22,12 @@ protected:
 		peers_tick(&p, now, &ping, &lost);
 	}
 	/* An exchange with host 0, whose counter is ahead of ours by lead, with a symmetric round trip. */
-	void Exchange(uint64_t own, int64_t lead, uint64_t rtt, uint64_t now)
+	void Exchange(uint64_t own, int64_t lead, uint64_t rtt, uint64_t now, uint64_t khz = 2000000)
 	{
 		msg_pong m = {};
 		m.t_sent = peers_clock(&p, own);
 		m.t_received = m.t_answered = own + (uint64_t)lead + rtt / 2;
-		m.tsc_khz = 2000000;
+		m.tsc_khz = khz;
 		p.v[0].ping_out = true;
 		peers_on_pong(&p, 0, &m, own + rtt, now);
 	}
@@ -35,6 +35,21 @@ protected:
 	peers p;
 	host_set ping = 0, lost = 0;
 };
+
+TEST_F(Peers, TheGuestsFrequencyIsHostZerosOnEveryHost)
+{
+	Start(0, 5);
+	EXPECT_EQ(peers_guest_khz(&p), 2000000u);
+	EXPECT_TRUE(peers_same_rate(&p));
+	Start(1, 5);
+	Exchange(1000, 0, 10, kMs, 2003000); // the same, measured a little differently
+	EXPECT_EQ(peers_guest_khz(&p), 2003000u);
+	EXPECT_TRUE(peers_same_rate(&p));
+	Exchange(2000, 0, 10, 2 * kMs, 2600000);
+	EXPECT_FALSE(peers_same_rate(&p));
+	Exchange(3000, 0, 10, 3 * kMs, 0); // nonsense from the network
+	EXPECT_FALSE(peers_same_rate(&p));
+}
 
 TEST_F(Peers, SilentPeerIsLostAfterTheTimeout)
 {

@@ -49,7 +49,7 @@ fi
 args="pando.topology=--cpus=$cpus,--nodes=$hosts"
 if [ "$mode" = nested ]; then
 	args="$args pando.litmus=--rounds=1024,--seconds=1 pando.sharing=--rounds=2000,--seconds=0.05"
-	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=20"
+	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
 run() { # KERNEL INITRD

@@ -48,7 +48,7 @@ fi
 # Few rounds where everything is emulated: a transfer of a page takes milliseconds there.
 args="pando.topology=--cpus=$cpus,--nodes=$hosts"
 if [ "$mode" = nested ]; then
-	args="$args pando.litmus=--rounds=1024,--seconds=1 pando.sharing=--rounds=2000,--seconds=0.05"
+	args="$args pando.litmus=--rounds=100000,--seconds=0.2 pando.sharing=--rounds=2000,--seconds=0.05"
 	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"

@@ -45,7 +45,7 @@ if [ "$mode" = nested ]; then
 	echo "      a nested machine: emulator $emulator, guest time at 1/$dilate of real time"
 fi
 
-# Few rounds where everything is emulated: a transfer of a page takes milliseconds there.
+# Little time (in seconds of the guest) where everything is emulated: a transfer of a page takes milliseconds there.
 args="pando.topology=--cpus=$cpus,--nodes=$hosts"
 if [ "$mode" = nested ]; then
 	args="$args pando.litmus=--rounds=100000,--seconds=0.2 pando.sharing=--rounds=2000,--seconds=0.05"

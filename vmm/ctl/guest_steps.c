@@ -100,7 +100,6 @@ static int job_create(void *ctx, char *why, unsigned cap)
 			  .console = hook_console,
 			  .ended = hook_ended},
 	};
-
 	uint64_t own_khz;
 
 	if (!dist_same_rate(g->dist, &own_khz)) {

@@ -13,8 +13,8 @@
 #include "vmm/conf/machine_desc.h"
 
 #define PEERS_CLOCK_SAMPLES 16u   // exchanges with host 0 before its clock is trusted
-#define PEERS_RATE_PART     100u // frequencies that differ by more than this part of them are different
 #define PEERS_CLOCK_GAP_NS 1000000u // between those exchanges
+#define PEERS_RATE_PART 100u // TSC frequencies that differ by more than a hundredth are different
 
 struct peer {
 	bool up;

@@ -13,6 +13,7 @@
 #include "net/log.h"
 #include "vmm/ctl/ctl.h"
 #include "vmm/ctl/guest_priv.h"
+#include "vmm/ctl/verb.h"
 #include "vmm/dist/now.h"
 
 void guest_report(struct guest *g, unsigned state, unsigned host, const char *fmt, ...)
@@ -187,6 +188,9 @@ static void on_control(struct guest *g, const struct msg *m)
 	case MSG_CTL_STATUS_REQ:
 		send_status(g, m->u.ctl_status_req.id);
 		break;
+	case MSG_CTL_CALL:
+		verb_on_call(g, m);
+		break;
 	default:
 		log_warn("ignored a %s message on the control session", msg_name(m->kind));
 	}
@@ -221,6 +225,7 @@ static void on_kick(void *ctx)
 
 	if (g->dist)
 		dist_on_kick(g->dist);
+	guest_works_run(&g->works);
 	guest_on_kick(g);
 }
 
@@ -328,6 +333,7 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 	g->opt = opt;
 	g->listener = l;
 	g->epoch = control->hello.epoch;
+	guest_works_init(&g->works, g);
 	int r = open_link(g, signal_fd);
 	if (!r)
 		r = link_add_fd(g->link, GUEST_CONTROL, control->fd);

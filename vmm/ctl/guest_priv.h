@@ -4,6 +4,7 @@
 #define VMM_CTL_GUEST_PRIV_H
 
 #include "vmm/ctl/guest.h"
+#include "vmm/ctl/guest_work.h"
 #include "vmm/ctl/job.h"
 #include "vmm/dist/dist.h"
 
@@ -41,6 +42,7 @@ struct guest {
 	bool over;     // leave the loop
 	bool signalled;
 	uint64_t end_deadline_ns;
+	struct guest_works works;
 
 	pthread_mutex_t lock; // below: from vCPU threads to the dist thread; innermost lock
 	uint8_t *console;

@@ -286,6 +286,7 @@ void guest_stop(struct guest *g)
 	if (g->stopped || !g->dist)
 		return;
 	g->stopped = true;
+	guest_works_cancel(&g->works);
 	dist_cancel(g->dist);
 	if (g->job.running && g->step != CTL_STEP_CONNECT)
 		dist_release_memory(g->dist); // a loading job must not wait for pages either
@@ -298,12 +299,16 @@ void guest_stop(struct guest *g)
 		dist_release_memory(g->dist);
 		pthread_join(stop.thread, NULL);
 	}
+	else
+		dist_release_memory(g->dist);
+	guest_works_join(&g->works);
 	dist_attach(g->dist, NULL);
 }
 
 void guest_tear_down(struct guest *g)
 {
 	guest_stop(g);
+	guest_works_join(&g->works);
 	if (g->console) {
 		flush_console(g);
 		link_flush(g->link);

@@ -16,9 +16,7 @@
 #include "net/log.h"
 #include "vmm/conf/units.h"
 #include "vmm/ctl/ctl.h"
-#include "vmm/ctl/place.h"
-#include "vmm/ctl/statusd.h"
-#include "vmm/ctl/terminal.h"
+#include "vmm/ctl/run_priv.h"
 #include "vmm/dist/now.h"
 
 #define RUN_TICK_NS 100000000u
@@ -26,40 +24,6 @@
 #define RUN_STOP_NS 3000000000u // for all hosts to stop their vCPUs
 #define RUN_CONNECT_MS 5000u
 #define STEPS "5"
-
-struct image {
-	uint8_t *bytes; // mapped
-	uint64_t total, at;
-};
-
-enum phase {
-	WAIT_OFFERS, // then SETUP and images go out
-	WAIT_READY,
-	WAIT_IMAGES, // hosts are ready: until the images have left
-	WAIT_CONNECTED,
-	WAIT_CREATED,
-	WAIT_RUNNING,
-	RUNNING,
-	STOPPING,
-	DONE
-};
-
-struct run {
-	const struct run_options *opt;
-	struct machine_desc desc;
-	struct link *link;
-	enum phase phase;
-	host_set up, reached; // sessions alive; hosts that reached the phase's state
-	struct place_offer offers[HOSTS_MAX];
-	struct image images[2];
-	uint64_t deadline_ns; // of the phase
-	int exit_status;
-	struct statusd status;
-	bool status_on;
-	uint64_t running_ns; // when the vCPUs started
-	struct terminal terminal;
-	int signal_fd;
-};
 
 static void progress(const struct run *r, int step, const char *text)
 {
@@ -313,6 +277,19 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 	}
 }
 
+static void on_event(struct run *r, host_id from, const struct msg *m)
+{
+	char name[CALL_VERB_MAX];
+	json_t *data;
+
+	if (!call_split(m->blob, m->blob_bytes, name, &data)) {
+		log_warn("host %u sent a malformed event", from);
+		return;
+	}
+	run_on_event(r, from, name, data);
+	json_decref(data);
+}
+
 static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 {
 	struct run *r = ctx;
@@ -335,6 +312,12 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 		if (r->status_on)
 			statusd_on_status(&r->status, (host_id)peer, m);
 		break;
+	case MSG_CTL_RETURN:
+		calls_on_return(&r->calls, (host_id)peer, m);
+		break;
+	case MSG_CTL_EVENT:
+		on_event(r, (host_id)peer, m);
+		break;
 	default:
 		log_warn("host %u sent an unexpected %s message", peer, msg_name(m->kind));
 	}
@@ -346,6 +329,7 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	char text[DESC_REPORT_MAX];
 
 	r->up &= ~host_bit((host_id)peer);
+	calls_on_down(&r->calls, (host_id)peer);
 	snprintf(text, sizeof(text), "lost host %u at %s: %s", peer, r->desc.hosts[peer].address, reason);
 	if (r->phase == STOPPING)
 		reach(r, (host_id)peer);
@@ -378,6 +362,7 @@ static void check_time(struct run *r)
 
 	if (r->status_on)
 		statusd_tick(&r->status);
+	calls_tick(&r->calls);
 	if (r->phase < RUNNING)
 		pump_images(r);
 	if (r->phase == WAIT_IMAGES && images_sent(r))
@@ -440,6 +425,7 @@ static int open_all(struct run *r)
 		fprintf(stderr, "pando: cannot make the link: %s\n", strerror(-e));
 		return e;
 	}
+	calls_init(&r->calls, r->link, &r->desc);
 	link_watch(r->link, r->signal_fd, on_signal, r);
 	progress(r, 1, "connecting to the hosts");
 	e = connect_hosts(r);
@@ -464,6 +450,15 @@ static void write_status(struct run *r)
 		log_warn("no status was written to '%s'", r->opt->status_json);
 }
 
+static uint64_t next_deadline(const struct run *r)
+{
+	uint64_t at = now_ns() + (r->phase == WAIT_IMAGES ? RUN_PUMP_NS : RUN_TICK_NS);
+	uint64_t calls = calls_deadline(&r->calls);
+
+	at = r->deadline_ns < at ? r->deadline_ns : at;
+	return calls < at ? calls : at;
+}
+
 int run_guest(const struct run_options *opt)
 {
 	struct run *r = calloc(1, sizeof(*r));
@@ -477,11 +472,11 @@ int run_guest(const struct run_options *opt)
 	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
 	int e = open_all(r);
 	while (!e && r->phase != DONE) {
-		uint64_t tick = now_ns() + (r->phase == WAIT_IMAGES ? RUN_PUMP_NS : RUN_TICK_NS);
-		e = link_run(r->link, tick < r->deadline_ns ? tick : r->deadline_ns);
+		e = link_run(r->link, next_deadline(r));
 		e = e < 0 && e != -EINTR ? e : 0;
 		check_time(r);
 	}
+	calls_cancel(&r->calls, "the guest is over");
 	write_status(r);
 	terminal_restore(&r->terminal);
 	if (r->status_on)

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of `pando run`, for the files of the control plane that share it. All on its one thread.
+#ifndef VMM_CTL_RUN_PRIV_H
+#define VMM_CTL_RUN_PRIV_H
+
+#include "vmm/ctl/call.h"
+#include "vmm/ctl/place.h"
+#include "vmm/ctl/run.h"
+#include "vmm/ctl/statusd.h"
+#include "vmm/ctl/terminal.h"
+
+struct image {
+	uint8_t *bytes; // mapped
+	uint64_t total, at;
+};
+
+enum phase {
+	WAIT_OFFERS, // then SETUP and images go out
+	WAIT_READY,
+	WAIT_IMAGES, // hosts are ready: until the images have left
+	WAIT_CONNECTED,
+	WAIT_CREATED,
+	WAIT_RUNNING,
+	RUNNING,
+	STOPPING,
+	DONE
+};
+
+struct run {
+	const struct run_options *opt;
+	struct machine_desc desc;
+	struct link *link;
+	enum phase phase;
+	host_set up, reached; // sessions alive; hosts that reached the phase's state
+	struct place_offer offers[HOSTS_MAX];
+	struct image images[2];
+	uint64_t deadline_ns; // of the phase
+	int exit_status;
+	struct calls calls;
+	struct statusd status;
+	bool status_on;
+	uint64_t running_ns; // when the vCPUs started
+	struct terminal terminal;
+	int signal_fd;
+};
+
+/* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says who is told. */
+void run_on_event(struct run *r, host_id from, const char *name, const json_t *data);
+
+#endif

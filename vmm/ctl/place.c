@@ -66,10 +66,54 @@ static int place_memory(struct machine_desc *d, const struct place_offer *offers
 	return 0;
 }
 
-int place_guest(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus,
-		uint64_t memory_bytes, char *why, size_t why_cap)
+static int wrong_parts(unsigned parts, const char *what, unsigned hosts, char *why, size_t why_cap)
 {
-	int r = place_vcpus(d, offers, vcpus, why, why_cap);
+	snprintf(why, why_cap, "the %s are prescribed for %u hosts (NUMA cells or CPU topology), %u hosts are given",
+		 what, parts, hosts);
+	return -EINVAL;
+}
 
-	return r ? r : place_memory(d, offers, memory_bytes, why, why_cap);
+static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *offers,
+			    const struct place_wish *wish, char *why, size_t why_cap)
+{
+	if (wish->vcpu_parts != d->hosts_n)
+		return wrong_parts(wish->vcpu_parts, "vCPUs", d->hosts_n, why, why_cap);
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		if (wish->vcpus_of[h] > offers[h].vcpus) {
+			snprintf(why, why_cap, "host %u at %s is to run %u vCPUs, it offers %u", h,
+				 d->hosts[h].address, wish->vcpus_of[h], offers[h].vcpus);
+			return -ENOSPC;
+		}
+		d->hosts[h].vcpus = wish->vcpus_of[h];
+	}
+	return 0;
+}
+
+static int place_memory_parts(struct machine_desc *d, const struct place_offer *offers,
+			      const struct place_wish *wish, char *why, size_t why_cap)
+{
+	if (wish->memory_parts != d->hosts_n)
+		return wrong_parts(wish->memory_parts, "pieces of memory", d->hosts_n, why, why_cap);
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		if (wish->memory_of[h] > offers[h].memory_bytes) {
+			snprintf(why, why_cap, "host %u at %s is to give %llu MiB, it offers %llu MiB", h,
+				 d->hosts[h].address, (unsigned long long)(wish->memory_of[h] >> 20),
+				 (unsigned long long)(offers[h].memory_bytes >> 20));
+			return -ENOSPC;
+		}
+		d->hosts[h].memory_bytes = wish->memory_of[h];
+	}
+	return 0;
+}
+
+int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
+		char *why, size_t why_cap)
+{
+	int r = wish->vcpu_parts ? place_vcpu_parts(d, offers, wish, why, why_cap)
+				 : place_vcpus(d, offers, wish->vcpus, why, why_cap);
+
+	if (r)
+		return r;
+	return wish->memory_parts ? place_memory_parts(d, offers, wish, why, why_cap)
+				  : place_memory(d, offers, wish->memory_bytes, why, why_cap);
 }

@@ -135,7 +135,7 @@ static void place_and_set_up(struct run *r)
 	char why[DESC_REPORT_MAX], size[32], line[256];
 	const struct run_options *o = r->opt;
 
-	if (place_guest(&r->desc, r->offers, o->vcpus, o->memory_bytes, why, sizeof(why)) ||
+	if (place_guest(&r->desc, r->offers, &o->wish, why, sizeof(why)) ||
 	    desc_check(&r->desc, why, sizeof(why))) {
 		fail(r, RUN_FAILED, why);
 		return;

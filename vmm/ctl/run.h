@@ -7,6 +7,8 @@
 
 #include "net/session.h"
 #include "vmm/conf/machine_desc.h"
+#include "vmm/conf/uuid.h"
+#include "vmm/ctl/place.h"
 
 /* Exit statuses of `pando run`. */
 enum run_exit {
@@ -24,8 +26,8 @@ struct run_options {
 	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX]; // filled for --local too
 	struct session_key key;
 	const char *kernel, *initrd; // paths; initrd may be NULL
-	uint32_t vcpus;
-	uint64_t memory_bytes;
+	char uuid[UUID_TEXT_BYTES];  // stable for this run
+	struct place_wish wish;
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;
 	bool quiet;               // no progress lines

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/cli/run_args.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define STANDARD_NAME "pando"
+#define STANDARD_APPEND "console=ttyS0"
+#define STANDARD_MEMORY (1ull << 30)
+#define STANDARD_START_TIMEOUT_S 60u
+
+static int split_hosts(struct run_options *o, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, ",");
+		char host[DESC_ADDRESS_MAX], port[16];
+
+		if (o->hosts_n == HOSTS_MAX || n >= DESC_ADDRESS_MAX || n == 0) {
+			fprintf(stderr, "pando: --hosts: expected up to %u addresses 'host:port', separated by "
+					"commas\n",
+				HOSTS_MAX);
+			return -1;
+		}
+		snprintf(o->addresses[o->hosts_n], DESC_ADDRESS_MAX, "%.*s", (int)n, text);
+		if (session_parse_address(o->addresses[o->hosts_n], host, sizeof(host), port,
+					  sizeof(port)) || !host[0]) {
+			fprintf(stderr, "pando: --hosts: '%s' is no 'host:port'\n",
+				o->addresses[o->hosts_n]);
+			return -1;
+		}
+		o->hosts_n++;
+		text += n + (text[n] == ',');
+	}
+	return 0;
+}
+
+static int check_readable(const char *option, const char *path)
+{
+	FILE *f = path ? fopen(path, "rb") : NULL;
+
+	if (f) {
+		fclose(f);
+		return 0;
+	}
+	if (path)
+		fprintf(stderr, "pando: --%s '%s': %s\n", option, path, strerror(errno));
+	else
+		fprintf(stderr, "pando: --%s FILE is needed\n", option);
+	return -1;
+}
+
+static int check_name(const char *name)
+{
+	if (*name && strlen(name) < DESC_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+								  "0123456789-_.") == strlen(name) && name[0] != '.')
+		return 0;
+	fprintf(stderr, "pando: --name '%s': expected letters, digits, '-', '_' and '.', fewer than %u\n", name,
+		DESC_NAME_MAX);
+	return -1;
+}
+
+static int set_identity(const struct run_args *a, struct run_options *o)
+{
+	const char *name = a->name ? a->name : STANDARD_NAME;
+
+	if (check_name(name))
+		return -1;
+	snprintf(o->desc.name, sizeof(o->desc.name), "%s", name);
+	if (a->uuid && uuid_parse(a->uuid, o->uuid)) {
+		fprintf(stderr, "pando: --uuid '%s': expected 32 hexadecimal digits, grouped 8-4-4-4-12 or not at all\n",
+			a->uuid);
+		return -1;
+	}
+	return a->uuid ? 0 : uuid_random(o->uuid);
+}
+
+static int set_boot(const struct run_args *a, struct run_options *o)
+{
+	const char *append = a->append ? a->append : STANDARD_APPEND;
+
+	if (check_readable("kernel", a->kernel) || (a->initrd && check_readable("initrd", a->initrd)))
+		return -1;
+	if (strlen(append) >= DESC_CMDLINE_MAX) {
+		fprintf(stderr, "pando: --append: the kernel command line has %zu characters, %u are the limit\n",
+			strlen(append), DESC_CMDLINE_MAX - 1);
+		return -1;
+	}
+	o->kernel = a->kernel;
+	o->initrd = a->initrd;
+	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s", append);
+	return 0;
+}
+
+static void set_size(const struct run_args *a, struct run_options *o)
+{
+	uint64_t memory = a->memory ? a->memory : STANDARD_MEMORY;
+
+	o->wish = a->parts;
+	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : 1);
+	o->wish.memory_bytes = (memory + PLACE_GRANULE - 1) / PLACE_GRANULE * PLACE_GRANULE;
+}
+
+int run_args_fill(const struct run_args *a, struct run_options *o)
+{
+	if (set_boot(a, o) || set_identity(a, o))
+		return -1;
+	if (!a->hosts == !a->local) {
+		fprintf(stderr, "pando: either --hosts or --local is needed\n");
+		return -1;
+	}
+	set_size(a, o);
+	tuning_apply(&a->tuning, &o->desc);
+	o->desc.tsc_skew = (int64_t)a->skew;
+	o->start_timeout_ms = (unsigned)(a->start_timeout_s ? a->start_timeout_s : STANDARD_START_TIMEOUT_S) * 1000;
+	o->quiet = a->quiet;
+	o->status_json = a->status_json;
+	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))
+		return -1;
+	o->desc.epoch |= 1; // 0 is no epoch
+	return a->hosts ? split_hosts(o, a->hosts) : 0;
+}
+
+uint32_t run_args_local_vcpus(const struct run_args *a, const struct run_options *o)
+{
+	uint32_t most = (uint32_t)((o->wish.vcpus + a->local - 1) / a->local);
+
+	for (unsigned h = 0; h < o->wish.vcpu_parts; h++)
+		if (o->wish.vcpus_of[h] > most)
+			most = o->wish.vcpus_of[h];
+	return most;
+}
+
+uint64_t run_args_local_memory(const struct run_args *a, const struct run_options *o)
+{
+	uint64_t most = (o->wish.memory_bytes / PLACE_GRANULE + a->local - 1) / a->local * PLACE_GRANULE;
+
+	if (a->local_memory)
+		return a->local_memory;
+	for (unsigned h = 0; h < o->wish.memory_parts; h++)
+		if (o->wish.memory_of[h] > most)
+			most = o->wish.memory_of[h];
+	return most;
+}

@@ -10,7 +10,7 @@ kernel=$1
 cache=${PANDO_CACHE:-$HOME/.cache/pando}/testbed
 version=$(cat "$kernel/version")
 busybox=$(command -v busybox) || { echo "testbed: busybox is missing (install-deps.sh testbed)" >&2; exit 1; }
-modules="virtio_blk kvm-amd tun veth bridge virtio_net"
+modules="virtio_blk kvm-amd tun veth bridge virtio_net uio_pci_generic"
 
 hash=$({ echo "$version $modules"; cat "$0" "$here/host-init" "$busybox" "$kernel/vmlinuz"; } | sha256sum | cut -c1-16)
 out=$cache/host-$hash.cpio

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots Debian's kernel on one machine made of two hosts that really are two machines: two nested ones, each with a kernel
+# and a time-stamp counter of its own, joined by a virtio network card each. What the guest says is checked as in demo.sh.
+#
+#   two-machines.sh          LINK=uring|dpdk (how pages travel), and demo.sh's GUEST_KERNEL, MEMORY, DEMO_TIMEOUT,
+#                            DEMO_TOOLS, DEMO_APPEND, PANDO_EMULATOR, PANDO_DILATE; O is the build folder
+#
+# With LINK=dpdk the card leaves the kernel (uio_pci_generic) and is driven by DPDK's virtio driver; a second card keeps
+# the kernel's network for the sessions.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cd "$top"
+build=${O:-build} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-300}
+emulator=${PANDO_EMULATOR:-reading-walks} dilate=${PANDO_DILATE:-20} link=${LINK:-uring}
+tools=${DEMO_TOOLS:-topology}
+case $link in uring | dpdk) ;; *) echo "two-machines: LINK=$link: expected uring or dpdk" >&2; exit 2 ;; esac
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pando-two.XXXXXX")
+log=$build/two-machines.log
+away=""
+finish() {
+	trap - EXIT INT TERM
+	if [ -n "$away" ] && kill "$away" 2>/dev/null; then wait "$away" 2>/dev/null || true; fi
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+"$build/pando" keygen "$work/key" >/dev/null
+spec="" card="" files="$work/key=key"
+# Frames between the two emulators travel over Unix sockets: nothing leaves this machine.
+net() { # MACHINE NUMBER: the arguments for one card
+	local other=$((3 - $1))
+	echo "--qemu-arg -netdev --qemu-arg dgram,id=n$2,local.type=unix,local.path=$work/$1-$2,remote.type=unix,remote.path=$work/$other-$2" \
+		"--qemu-arg -device --qemu-arg virtio-net-pci,netdev=n$2,mac=52:54:00:00:0$2:0$1,romfile="
+}
+cards() { echo "$(net "$1" 0)" "$([ "$link" = dpdk ] && net "$1" 1)"; }
+if [ "$link" = dpdk ]; then
+	files="$files,$here/dpdk-card.sh=dpdk-card.sh"
+	for d in "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*; do files="$files,$d=$(echo "$d" | sed 's|^/||')"; done
+	card='sh /pando/dpdk-card.sh 52:54:00:00:01:0$n || exit 1;'
+	spec='--link dpdk:pci=$(cat /run/dpdk-card)'
+fi
+up='modprobe virtio_net; for d in /sys/class/net/*; do grep -q 52:54:00:00:00: $d/address && e=${d##*/}; done;
+ip addr add 10.9.0.$n/24 dev $e && ip link set $e up || exit 1;'
+host="pando host --key /pando/key --listen 10.9.0.\$n:7411 --cpus 1 --memory ${each}M $spec"
+
+echo "two-machines: link $link, emulator $emulator, guest time at 1/$dilate of real time"
+# The second machine serves until it is ended with this script.
+# shellcheck disable=SC2046
+"$here/run.sh" --emulator "$emulator" --build "$build" --cpus "${MACHINE_CPUS:-1}" --mem 2G --timeout "$limit" --files "$files" $(cards 2) \
+	-- "n=2; $up $card $host" >"$work/second.log" 2>&1 </dev/null &
+away=$!
+
+append="console=ttyS0 pando.run=$tools pando.topology=--cpus=2,--nodes=2 pando.clock=--rounds=100,--seconds=0.5"
+append="$append pando.litmus=--rounds=20000,--seconds=0.2 pando.compute=--msteps=400 ${DEMO_APPEND:-}"
+run="pando run --hosts 10.9.0.1:7411,10.9.0.2:7411 --key /pando/key --cpus 2 --memory $((2 * each))M --dilate $dilate \
+--peer-timeout 60000 --start-timeout 300 --kernel /pando/kernels/$series --initrd /pando/guest.cpio --append '$append'"
+# The sessions are tried until the second machine is up.
+wait_for='for i in $(seq 120); do bash -c ": >/dev/tcp/10.9.0.2/7411" 2>/dev/null && break; sleep 1; done;'
+rc=0
+# shellcheck disable=SC2046
+"$here/run.sh" --emulator "$emulator" --build "$build" --cpus "${MACHINE_CPUS:-1}" --mem 2G --timeout "$limit" --files "$files" $(cards 1) \
+	-- "n=1; $up $card $host & $wait_for $run" 2>&1 </dev/null | tee "$log" || rc=$?
+
+bad=0
+check() { # NAME CONDITION...
+	if "${@:2}"; then echo "PASS two_machines_$1"; else echo "FAIL two_machines_$1"; bad=1; fi
+}
+check exit_status [ "$rc" = 0 ]
+check power_off grep -q '^pando guest: done' "$log"
+check no_tool_failed grep -Eq '^RESULT guest_failed 0 ' "$log"
+check clocksource_tsc grep -Eq '^RESULT clocksource tsc ' "$log"
+[ $bad = 0 ] || { echo "two-machines: what the second one said:"; tail -30 "$work/second.log"; }
+exit $bad

@@ -177,6 +177,9 @@ enum coh_rights coh_engine_rights(const struct coh_engine *e, page_idx page);
 /* Whether an own request for the page is under way. */
 bool coh_engine_pending(const struct coh_engine *e, page_idx page);
 
+/* The page is homed here and no host ever had it: all zeroes, nowhere in memory. */
+bool coh_engine_untouched(const struct coh_engine *e, page_idx page);
+
 host_id coh_engine_home(const struct coh_engine *e, page_idx page);
 const struct coh_stats *coh_engine_stats(const struct coh_engine *e);
 

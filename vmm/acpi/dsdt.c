@@ -55,6 +55,21 @@ static void write_rtc(struct aml *a)
 	end_pnp(a);
 }
 
+/* The panic device; its _STA says that it is there, shown or not: drivers look for that. */
+static void write_pvpanic(struct aml *a)
+{
+	aml_begin_device(a, "PEVT");
+	aml_name(a, "_HID");
+	aml_string(a, "QEMU0001");
+	aml_name(a, "_STA");
+	aml_integer(a, 0xf);
+	aml_name(a, "_CRS");
+	aml_begin_resources(a);
+	aml_io(a, LAYOUT_PORT_PVPANIC, 1);
+	aml_end_resources(a);
+	aml_end(a);
+}
+
 /* What nobody may claim: the fixed hardware and the interrupt controllers. */
 static void write_system(struct aml *a)
 {
@@ -94,6 +109,7 @@ void dsdt_write(struct aml *a, const struct machine_desc *d)
 	write_system(a);
 	write_com1(a);
 	write_rtc(a);
+	write_pvpanic(a);
 	for (uint32_t v = 0; v < desc_vcpus(d); v++)
 		write_processor(a, d, v);
 	aml_end(a);

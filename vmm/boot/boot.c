@@ -111,6 +111,7 @@ static int write_tables(const struct ram *ram)
 
 	if (!t)
 		return -EINVAL;
+	memset(t, 0, 6 * PAGE_BYTES); // after a reset it is not empty
 	put_le(t, (BOOT_TABLES + PAGE_BYTES) | TABLE_FLAGS, 8);
 	for (unsigned i = 0; i < 4; i++)
 		put_le(t + PAGE_BYTES + 8 * i, (BOOT_TABLES + (2 + i) * PAGE_BYTES) | TABLE_FLAGS,

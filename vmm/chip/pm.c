@@ -14,7 +14,6 @@
 #define CNT_SLP_EN     0x2000u
 #define CNT_SLP_TYP(v) ((v) >> 10 & 7)
 
-#define RESET_CPU      0x04u // port 0xcf9: setting it resets
 #define RESET_WRITABLE 0x0au
 
 #define CARRY_TICKS (1ull << 31) // the timer's status bit is set when its bit 31 changes
@@ -107,7 +106,7 @@ uint8_t pm_reset_read(const struct pm *p)
 enum pm_effect pm_reset_write(struct pm *p, uint8_t value)
 {
 	p->reset_reg = value & RESET_WRITABLE;
-	return value & RESET_CPU ? PM_FX_RESET : PM_FX_NONE;
+	return value & PM_RESET_CPU ? PM_FX_RESET : PM_FX_NONE;
 }
 
 void pm_press_power(struct pm *p)

@@ -15,6 +15,7 @@
 #define PM_STS_GLOBAL 0x0020u
 #define PM_STS_PWRBTN 0x0100u
 #define PM_STS_WAKE   0x8000u
+#define PM_RESET_CPU  0x04u   // in the reset register: writing it resets
 
 enum pm_effect { PM_FX_NONE, PM_FX_POWEROFF, PM_FX_RESET };
 

@@ -58,7 +58,7 @@ static int usage(const struct cli_option *table)
 	       "Ctrl-C ends the guest on every host.\n\n");
 	cli_print_options(table);
 	printf("\nExit status: 0 the guest powered off, 1 it could not be run, 2 bad usage, 3 it asked for a\n"
-	       "reset, 4 it crashed, 5 a host was lost, 130 interrupted.\n");
+	       "reset and --no-reboot was given, 4 it crashed, 5 a host was lost, 130 interrupted.\n");
 	return 0;
 }
 
@@ -97,6 +97,8 @@ int cli_run(int argc, char **argv)
 		TUNING_OPTION(TUNING_DILATE, "guest time runs at 1/K of real time (slow testbeds)"),
 		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0,
 		 1ull << 62},
+		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG,
+		 &o.no_reboot, 0, 0},
 		{"quiet", NULL, "no progress lines", CLI_FLAG, &a.quiet, 0, 0},
 		{"verbose", NULL, "log more", CLI_FLAG, &a.verbose, 0, 0},
 		{0},

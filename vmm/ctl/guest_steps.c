@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/chip/pvpanic.h"
 #include "vmm/ctl/ctl.h"
 #include "vmm/ctl/guest_priv.h"
+#include "vmm/ctl/verb.h"
 #include "vmm/dist/now.h"
 
 #define STOP_GRACE_NS 20000000 // for kicked vCPUs to leave the guest before their pages are let go
@@ -64,6 +66,28 @@ static void hook_ended(void *ctx, enum machine_end how, const char *text)
 	kick_link(g);
 }
 
+struct panic {
+	uint8_t event;
+};
+static void tell_panic(struct guest *g, void *arg)
+{
+	uint8_t *event = arg;
+
+	verb_event(g, *event == PVPANIC_PANICKED ? "GUEST_PANICKED" : "GUEST_CRASHLOADED", NULL);
+	free(event);
+}
+
+static void hook_panicked(void *ctx, uint8_t event)
+{
+	uint8_t *p = malloc(1);
+
+	if (!p)
+		return;
+	*p = event;
+	if (!guest_post(ctx, tell_panic, p))
+		free(p);
+}
+
 /* ---- jobs: they run beside the dist thread ---- */
 
 static int job_connect(void *ctx, char *why, unsigned cap)
@@ -98,7 +122,8 @@ static int job_create(void *ctx, char *why, unsigned cap)
 			  .eoi = hook_eoi,
 			  .io = hook_io,
 			  .console = hook_console,
-			  .ended = hook_ended},
+			  .ended = hook_ended,
+			  .panicked = hook_panicked},
 	};
 	uint64_t own_khz;
 
@@ -206,8 +231,7 @@ static void job_done(struct guest *g)
 		dist_attach(g->dist, g->machine);
 		guest_report(g, CTL_CREATED, g->self, "machine created");
 	} else {
-		free_images(g);
-		guest_report(g, CTL_RUNNING, g->self, "running");
+		guest_report(g, CTL_RUNNING, g->self, "running"); // the images stay here for a reset
 	}
 }
 
@@ -245,9 +269,15 @@ static void check_end(struct guest *g)
 
 	pthread_mutex_lock(&g->lock);
 	enum machine_end how = g->how;
+	if (how == MACHINE_RESET)
+		g->how = 0; // its vCPUs wait: `pando run` resets the machine on all hosts, or ends it
 	pthread_mutex_unlock(&g->lock);
 	if (!how || g->ended)
 		return;
+	if (how == MACHINE_RESET) {
+		guest_report(g, CTL_RESET, g->self, "%s", g->how_text);
+		return;
+	}
 	g->ended = true;
 	/* The other hosts' vCPUs may still need pages from here: keep serving until told to quit. */
 	g->end_deadline_ns = UINT64_MAX;

@@ -48,11 +48,31 @@ static void enter(struct run *r, enum phase p, uint64_t timeout_ns)
 	r->deadline_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns() + timeout_ns;
 }
 
+static enum verbs_reason reason_of(int status)
+{
+	switch (status) {
+	case RUN_POWEROFF:
+		return VERBS_POWEROFF;
+	case RUN_RESET:
+		return VERBS_RESET;
+	case RUN_CRASHED:
+		return VERBS_CRASHED;
+	case RUN_HOST_LOST:
+		return VERBS_LOST_HOST;
+	case RUN_INTERRUPTED:
+		return VERBS_DESTROYED;
+	default:
+		return VERBS_HOST_ERROR;
+	}
+}
+
 static void end(struct run *r, int status)
 {
 	if (r->phase >= STOPPING)
 		return;
 	r->exit_status = status;
+	if (r->verbs)
+		verbs_over(r->verbs, reason_of(status));
 	if (r->status_on && r->opt->status_json && r->phase == RUNNING)
 		statusd_ask(&r->status); // answered before the hosts stop: same session, in order
 	enter(r, STOPPING, RUN_STOP_NS);
@@ -208,7 +228,10 @@ static void advance(struct run *r)
 	case WAIT_RUNNING:
 		enter(r, RUNNING, UINT64_MAX);
 		r->running_ns = now_ns();
+		verbs_started(r->verbs);
 		start_console(r);
+		if (r->opt->running)
+			r->opt->running(r->opt->running_ctx, r->verbs, r->link);
 		break;
 	case STOPPING:
 		r->phase = DONE;
@@ -228,6 +251,25 @@ static void reach(struct run *r, host_id h)
 		all = r->up;
 	if ((r->reached & all) == all)
 		advance(r);
+}
+
+static void on_restarted(void *ctx, const char *error)
+{
+	char text[DESC_REPORT_MAX];
+
+	if (!error)
+		return;
+	snprintf(text, sizeof(text), "the guest could not be reset: %s", error);
+	fail(ctx, RUN_FAILED, text);
+}
+
+static void restart(struct run *r, const char *why)
+{
+	if (r->phase >= STOPPING)
+		return;
+	if (!r->opt->quiet)
+		fprintf(stderr, "\rpando: %s; it restarts\n", why);
+	verbs_guest_reset(r->verbs, on_restarted, r);
 }
 
 static void on_state(struct run *r, host_id from, const struct msg *m)
@@ -261,7 +303,10 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 		break;
 	case CTL_RESET:
 		snprintf(text, sizeof(text), "the guest asked for a reset: %.*s", n, said);
-		fail(r, RUN_RESET, text);
+		if (r->opt->no_reboot)
+			fail(r, RUN_RESET, text);
+		else
+			restart(r, text);
 		break;
 	case CTL_CRASHED:
 		snprintf(text, sizeof(text), "the guest died: %.*s", n, said);
@@ -426,6 +471,9 @@ static int open_all(struct run *r)
 		return e;
 	}
 	calls_init(&r->calls, r->link, &r->desc);
+	r->verbs = verbs_create(&r->calls, &r->desc);
+	if (!r->verbs)
+		return -ENOMEM;
 	link_watch(r->link, r->signal_fd, on_signal, r);
 	progress(r, 1, "connecting to the hosts");
 	e = connect_hosts(r);
@@ -477,6 +525,8 @@ int run_guest(const struct run_options *opt)
 		check_time(r);
 	}
 	calls_cancel(&r->calls, "the guest is over");
+	verbs_destroy(r->verbs);
+	r->verbs = NULL;
 	write_status(r);
 	terminal_restore(&r->terminal);
 	if (r->status_on)

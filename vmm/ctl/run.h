@@ -10,6 +10,9 @@
 #include "vmm/conf/uuid.h"
 #include "vmm/ctl/place.h"
 
+struct verbs;
+struct link;
+
 /* Exit statuses of `pando run`. */
 enum run_exit {
 	RUN_POWEROFF = 0,
@@ -31,6 +34,10 @@ struct run_options {
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;
 	bool quiet;               // no progress lines
+	bool no_reboot;           // a guest that resets itself is over
+	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be NULL. */
+	void (*running)(void *ctx, struct verbs *verbs, struct link *link);
+	void *running_ctx;
 	const char *status_json;  // file the last status is written to at the end, or NULL
 };
 

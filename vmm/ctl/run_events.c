@@ -5,7 +5,7 @@
 
 void run_on_event(struct run *r, host_id from, const char *name, const json_t *data)
 {
-	(void)r;
-	(void)data;
+	if (r->verbs)
+		verbs_on_event(r->verbs, from, name, data);
 	log_debug("host %u: event %s", from, name);
 }

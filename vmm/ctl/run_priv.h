@@ -8,6 +8,7 @@
 #include "vmm/ctl/run.h"
 #include "vmm/ctl/statusd.h"
 #include "vmm/ctl/terminal.h"
+#include "vmm/ctl/verbs.h"
 
 struct image {
 	uint8_t *bytes; // mapped
@@ -37,6 +38,7 @@ struct run {
 	uint64_t deadline_ns; // of the phase
 	int exit_status;
 	struct calls calls;
+	struct verbs *verbs;
 	struct statusd status;
 	bool status_on;
 	uint64_t running_ns; // when the vCPUs started

@@ -44,7 +44,7 @@ typedef void (*verbs_done)(void *ctx, const char *error);
 typedef void (*verbs_registers_done)(void *ctx, const json_t *vcpus, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
- * DUMP_COMPLETED. A command's event comes before its done.
+ * GUEST_CRASHLOADED, DUMP_COMPLETED. A command's event comes before its done.
  */
 typedef void (*verbs_listener)(void *ctx, const char *event, const json_t *data);
 

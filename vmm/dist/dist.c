@@ -253,6 +253,17 @@ bool dist_same_rate(const struct dist *d, uint64_t *own_khz)
 	return peers_same_rate(&d->peers);
 }
 
+void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in)
+{
+	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED);
+	*in = d->irqs_in;
+}
+
+bool dist_untouched(const struct dist *d, page_idx page)
+{
+	return d->paging && coh_engine_untouched(d->pager.engine, page);
+}
+
 static bool post(struct dist *d, host_id to, const struct msg *m)
 {
 	if (!outbox_put(&d->outbox, to, m))

@@ -53,6 +53,11 @@ void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq);
 void dist_eoi(struct dist *d, host_id to, uint8_t vector);
 int dist_io(struct dist *d, host_id to, struct msg_io_req *req);
 
+/* Interrupt messages sent to and got from other hosts so far. Dist thread. */
+void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in);
+/* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
+bool dist_untouched(const struct dist *d, page_idx page);
+
 json_t *dist_stats(const struct dist *d); // new reference
 
 #endif

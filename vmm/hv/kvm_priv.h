@@ -28,6 +28,10 @@ __attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int e
 /* regs.c. 0 or negative errno. */
 int hv_set_cpuid(int vcpu_fd, const struct cpuid_table *t);
 
+/* power_on.c: keeps the state that hv_vcpu_power_on() puts back. */
+struct hv_vcpu;
+int hv_vcpu_keep_power_on(struct hv_vcpu *v, const struct hv *hv);
+
 /* msr.c: sends the MSRs that are ours to user space. 0 or negative errno. */
 int hv_msr_setup(int vm_fd);
 

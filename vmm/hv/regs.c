@@ -95,7 +95,10 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
 		return r;
 	}
 	set_start_msrs(v->fd);
-	return 0;
+	r = hv_vcpu_keep_power_on(v, hv);
+	if (r)
+		hv_vcpu_close(v, v->run_bytes);
+	return r;
 }
 
 void hv_vcpu_close(struct hv_vcpu *v, size_t run_bytes)
@@ -103,10 +106,11 @@ void hv_vcpu_close(struct hv_vcpu *v, size_t run_bytes)
 	if (v->run != MAP_FAILED && v->run)
 		munmap(v->run, run_bytes);
 	free(v->reset_state);
+	free(v->power_on);
 	if (v->fd >= 0)
 		close(v->fd);
 	v->run = NULL;
-	v->reset_state = NULL;
+	v->reset_state = v->power_on = NULL;
 	v->fd = -1;
 }
 

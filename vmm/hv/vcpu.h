@@ -63,6 +63,7 @@ struct hv_vcpu {
 	bool has_timer;
 	volatile int signalled; // set by the signal handler
 	void *reset_state;	// special registers as KVM made them
+	void *power_on;		// and the rest (power_on.c)
 	uint64_t exits[HV_EXIT_KINDS];
 	uint64_t kicks; // signals sent to it
 	bool crashed;	// hv_vcpu_run() ended because the guest can't go on: why says it
@@ -109,6 +110,8 @@ bool hv_vcpu_interrupts_on(const struct hv_vcpu *v); // IF, as of the last exit
 int hv_vcpu_set_tsc_offset(struct hv_vcpu *v, int64_t offset);
 int hv_vcpu_set_init(struct hv_vcpu *v, uint64_t apic_base);
 int hv_vcpu_set_sipi(struct hv_vcpu *v, uint8_t vector);
+/* RESET: hv_vcpu_set_init(), and MSRs, FPU and extended state as they were at first. */
+int hv_vcpu_power_on(struct hv_vcpu *v, uint64_t apic_base);
 
 /* 64-bit Linux boot protocol: flat segments, paging on. */
 struct hv_linux64 {

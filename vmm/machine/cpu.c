@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "net/log.h"
-#include "vmm/machine/machine_priv.h"
+#include "vmm/machine/pause.h"
 
 #define NMIS_MAX     2u		// one running and one pending
 #define STEP_BACK_NS 1000000ull // a clock correction a vCPU waits for
@@ -190,7 +190,7 @@ static int wait_for_sipi(struct cpu *c)
 
 	for (;;) {
 		pthread_mutex_lock(&c->lock);
-		bool init = c->init;
+		bool init = c->init, over = !c->wait_sipi; // over: it was reset meanwhile
 
 		c->init = false;
 		page = init ? -1 : c->sipi;
@@ -204,15 +204,17 @@ static int wait_for_sipi(struct cpu *c)
 		pthread_mutex_unlock(&c->lock);
 		if (stopping(c))
 			return HV_STOP;
+		if (over)
+			return 0;
 		if (init && c->index == 0) {
 			machine_end(c->m, MACHINE_RESET, "INIT was sent to the boot processor");
-			return HV_STOP;
+			continue; // the machine is held until it is reset
 		}
 		if (init)
 			r = hv_vcpu_set_init(&c->vcpu, c->lapic.base);
 		else if (page >= 0)
 			return hv_vcpu_set_sipi(&c->vcpu, (uint8_t)page);
-		else
+		else if (!pause_point(c))
 			hv_vcpu_sleep(&c->vcpu, UINT64_MAX);
 		if (r)
 			return r;
@@ -223,10 +225,14 @@ static int enter(void *ctx)
 {
 	struct cpu *c = ctx;
 
-	if (stopping(c))
-		return HV_STOP;
-	pthread_mutex_lock(&c->lock);
-	if (c->wait_sipi) {
+	for (;;) {
+		pause_point(c);
+		if (stopping(c))
+			return HV_STOP;
+		c->restarted = false;
+		pthread_mutex_lock(&c->lock);
+		if (!c->wait_sipi)
+			break;
 		pthread_mutex_unlock(&c->lock);
 		atomic_store_explicit(&c->state, CPU_WAIT_SIPI, memory_order_relaxed);
 		int r = wait_for_sipi(c);
@@ -234,7 +240,6 @@ static int enter(void *ctx)
 		if (r)
 			return r;
 		atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
-		pthread_mutex_lock(&c->lock);
 	}
 	uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
 
@@ -256,8 +261,10 @@ static int on_halt(void *ctx)
 			    (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
 
 		pthread_mutex_unlock(&c->lock);
-		if (wake || stopping(c))
+		if (wake || stopping(c) || c->restarted)
 			break;
+		if (pause_point(c)) // time has passed
+			continue;
 		machine_count(&c->sleeps);
 		hv_vcpu_sleep(&c->vcpu,
 			      guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
@@ -338,15 +345,23 @@ static void *cpu_thread(void *arg)
 		r = hv_vcpu_run(&c->vcpu, &handlers, c);
 	report(c, r);
 	hv_vcpu_detach(&c->vcpu);
+	pause_thread_ends(c);
 	atomic_store_explicit(&c->state, CPU_ENDED, memory_order_relaxed);
 	return NULL;
 }
 
 int cpu_start(struct cpu *c)
 {
+	pause_thread_begins(c);
+	pthread_mutex_lock(&c->lock);
+	c->started = true;
+	pthread_mutex_unlock(&c->lock);
 	int r = pthread_create(&c->thread, NULL, cpu_thread, c);
 
-	c->started = r == 0;
+	if (r) {
+		c->started = false;
+		pause_thread_ends(c);
+	}
 	return -r;
 }
 

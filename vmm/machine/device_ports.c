@@ -4,6 +4,7 @@
  * byte, as the chipset of a PC does it.
  */
 #include "vmm/chip/pmtimer.h"
+#include "vmm/chip/pvpanic.h"
 #include "vmm/machine/devices.h"
 
 typedef uint8_t (*read_byte)(struct devices *d, uint16_t port, uint64_t now_ns);
@@ -131,6 +132,18 @@ static int reset_access(void *owner, struct bus_access *a)
 	return 0;
 }
 
+static int pvpanic_access(void *owner, struct bus_access *a)
+{
+	struct devices *d = owner;
+	uint8_t event = a->write && a->size == 1 ? pvpanic_write((uint8_t)a->value) : 0;
+
+	if (!a->write)
+		a->value = pvpanic_read();
+	if (event && d->m->hooks.panicked)
+		d->m->hooks.panicked(d->m->hooks.ctx, event);
+	return 0;
+}
+
 static int ioapic_access(void *owner, struct bus_access *a)
 {
 	struct devices *d = owner;
@@ -167,6 +180,7 @@ int devices_add_ports(struct devices *d)
 	    {LAYOUT_PORT_COM1, 8, "uart", uart_0x3f8},
 	    {LAYOUT_PORT_PM1_EVT, LAYOUT_PORT_PM_TMR - LAYOUT_PORT_PM1_EVT, "pm", pm_access},
 	    {LAYOUT_PORT_RESET, 1, "reset", reset_access},
+	    {LAYOUT_PORT_PVPANIC, 1, "pvpanic", pvpanic_access},
 	};
 	int r = 0;
 

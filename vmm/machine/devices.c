@@ -127,7 +127,9 @@ static void *timer_thread(void *arg)
 			continue;
 		}
 		uint64_t due = guest_clock_tsc(&d->m->clock, d->due_ns);
-		uint64_t wake = guest_clock_mono(&d->m->clock, due, tsc, mono);
+		uint64_t wake = atomic_load(&d->m->frozen)
+				    ? CLOCK_NEVER // news come when it goes on
+				    : guest_clock_mono(&d->m->clock, due, tsc, mono);
 
 		if (d->out_n)
 			wake = least(wake, d->out_since + CONSOLE_WAIT_NS);
@@ -176,6 +178,50 @@ static void reset_chips(struct devices *d)
 	uart_reset(&d->uart);
 	pm_reset(&d->pm, now);
 	d->due_ns = CHIP_NEVER;
+}
+
+/* ---- from outside ---- */
+
+void devices_lock(struct devices *d)
+{
+	if (d)
+		pthread_mutex_lock(&d->lock);
+}
+
+void devices_release(struct devices *d)
+{
+	if (!d)
+		return;
+	pthread_cond_signal(&d->news); // the clock may have changed
+	pthread_mutex_unlock(&d->lock);
+}
+
+void devices_reset(struct machine *m)
+{
+	struct devices *d = m->devices;
+
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	console_flush(d);
+	reset_chips(d);
+	d->lines = 0;
+	d->in_n = 0;
+	d->remote_n = 0;
+	devices_settle(d, machine_now_ns(m));
+	pthread_mutex_unlock(&d->lock);
+}
+
+void devices_power_button(struct machine *m)
+{
+	struct devices *d = m->devices;
+
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	pm_press_power(&d->pm);
+	devices_settle(d, machine_now_ns(m));
+	devices_unlock(d, true);
 }
 
 int devices_create(struct machine *m)

@@ -10,6 +10,7 @@
 #include "vmm/acpi/acpi.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/machine_priv.h"
+#include "vmm/machine/pause.h"
 
 /* ---- composition: each step can be undone; a failure undoes the steps before it ---- */
 
@@ -130,6 +131,7 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 	atomic_store(&m->tsc_offset, cfg->clock.tsc_offset);
 	m->first_vcpu = desc_first_vcpu(m->desc, m->self);
 	m->hv.kvm_fd = m->hv.vm_fd = -1;
+	pause_init(m);
 	for (; m->steps_done < STEPS; m->steps_done++) {
 		int r = steps[m->steps_done].run(m, why, why_cap);
 
@@ -164,22 +166,16 @@ static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap
 	return r;
 }
 
-int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd,
-		 size_t initrd_bytes, char *why, size_t why_cap)
+int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
 {
 	struct boot_images in = {
-	    .kernel = kernel,
-	    .kernel_bytes = kernel_bytes,
-	    .initrd = initrd,
-	    .initrd_bytes = initrd ? initrd_bytes : 0,
+	    .kernel = images->kernel,
+	    .kernel_bytes = images->kernel_bytes,
+	    .initrd = images->initrd,
+	    .initrd_bytes = images->initrd ? images->initrd_bytes : 0,
 	    .cmdline = m->desc->cmdline,
 	};
 	struct boot_entry e;
-
-	if (m->self != 0 || m->running || !m->cpus_n) {
-		snprintf(why, why_cap, "only host 0 loads the kernel, and before it runs");
-		return -EINVAL;
-	}
 	int r = place_tables(m, &in.rsdp, why, why_cap);
 
 	if (!r)
@@ -197,14 +193,27 @@ int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, con
 	r = hv_vcpu_set_linux64(&m->cpus[0].vcpu, &start);
 	if (r)
 		snprintf(why, why_cap, "KVM takes no 64-bit start state: %s", strerror(-r));
-	else
-		m->loaded = true;
+	return r;
+}
+
+int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd,
+		 size_t initrd_bytes, char *why, size_t why_cap)
+{
+	struct machine_images images = {kernel, initrd, kernel_bytes, initrd_bytes};
+
+	if (m->self != 0 || m->running || !m->cpus_n) {
+		snprintf(why, why_cap, "only host 0 loads the kernel, and before it runs");
+		return -EINVAL;
+	}
+	int r = machine_place_kernel(m, &images, why, why_cap);
+
+	m->loaded = r == 0;
 	return r;
 }
 
 /* ---- running ---- */
 
-static void kick_all(struct machine *m)
+void machine_kick_all(struct machine *m)
 {
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		hv_vcpu_kick(&m->cpus[i].vcpu);
@@ -227,7 +236,7 @@ int machine_start(struct machine *m)
 void machine_stop(struct machine *m)
 {
 	atomic_store(&m->stopping, true);
-	kick_all(m); // all at once, before waiting for the first
+	machine_kick_all(m); // all at once, before waiting for the first
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		cpu_join(&m->cpus[i]);
 	devices_stop(m);
@@ -246,10 +255,18 @@ void machine_destroy(struct machine *m)
 
 void machine_end(struct machine *m, enum machine_end how, const char *text)
 {
+	if (how == MACHINE_RESET) { // not its end: whoever put it together decides
+		if (atomic_exchange(&m->reset_asked, true))
+			return;
+		pause_hold(m);
+		if (m->hooks.ended)
+			m->hooks.ended(m->hooks.ctx, how, text);
+		return;
+	}
 	if (atomic_exchange(&m->ended, true))
 		return;
 	atomic_store(&m->stopping, true);
-	kick_all(m);
+	machine_kick_all(m);
 	if (m->hooks.ended)
 		m->hooks.ended(m->hooks.ctx, how, text);
 }
@@ -289,5 +306,5 @@ void machine_clock_adjust(struct machine *m, int64_t delta)
 	if (!m->hv.tsc_offset)
 		return;
 	atomic_fetch_add(&m->tsc_offset, delta);
-	kick_all(m);
+	machine_kick_all(m);
 }

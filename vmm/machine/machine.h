@@ -8,6 +8,7 @@
 
 #include "net/msg.h"
 #include "vmm/conf/machine_desc.h"
+#include "vmm/hv/show.h"
 #include "vmm/mem/ram.h"
 
 enum machine_end { MACHINE_POWEROFF = 1, MACHINE_RESET, MACHINE_CRASH };
@@ -29,8 +30,13 @@ struct machine_hooks {
 	int (*io)(void *ctx, host_id to, struct msg_io_req *req);
 	/* Bytes the guest wrote to a serial port (host 0). */
 	void (*console)(void *ctx, unsigned port, const uint8_t *bytes, size_t n);
-	/* The guest ended. text says why (MACHINE_CRASH: triple fault, KVM internal error...). */
+	/*
+	 * The guest ended. text says why (MACHINE_CRASH: triple fault, KVM internal error...). MACHINE_RESET is no end
+	 * yet: this host's vCPUs leave the guest and wait for machine_reset() or machine_stop().
+	 */
 	void (*ended)(void *ctx, enum machine_end how, const char *text);
+	/* The guest's kernel says that it has panicked (host 0); PVPANIC_* of vmm/chip/pvpanic.h. It goes on. */
+	void (*panicked)(void *ctx, uint8_t event);
 };
 
 /* The cluster clock as this host sees it: guest TSC = own TSC + tsc_offset. */
@@ -46,6 +52,12 @@ struct machine_config {
 	struct ram *ram; // mapped; not owned
 	struct machine_clock clock;
 	struct machine_hooks hooks;
+};
+
+/* Boot images of host 0; borrowed during a call. initrd may be NULL. */
+struct machine_images {
+	const void *kernel, *initrd;
+	size_t kernel_bytes, initrd_bytes;
 };
 
 struct machine;
@@ -72,6 +84,36 @@ void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->val
 void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
 /* Steers the clock: adds delta ticks to every local vCPU's offset (never makes a clock go back). */
 void machine_clock_adjust(struct machine *m, int64_t delta);
+
+/*
+ * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes once, on
+ * any thread, maybe before this returns, when they are out (or with paused false: machine_resume() was called before).
+ * Does not block. Returns 0 or -EBUSY: another caller waits for that.
+ */
+int machine_pause(struct machine *m, void (*done)(void *ctx, bool paused), void *ctx);
+uint64_t machine_clock_now(const struct machine *m); // the cluster clock in ticks, whether the guest's stands still or not
+/* Once all vCPUs of all hosts are out: the time of chips and timers stands still. Returns at which tick. */
+uint64_t machine_clock_freeze(struct machine *m);
+bool machine_clock_adjustable(const struct machine *m); // this KVM can move a guest's TSC
+/*
+ * vCPUs and chips go on, not before this host's clock has come to not_before; held ticks are taken out of the guest's
+ * clock (the same on all hosts, so that it goes on where it stood). 0; -ERANGE: the clocks of the hosts are too far apart;
+ * -ENOTSUP: held is not 0 and the clock is not adjustable.
+ */
+int machine_resume(struct machine *m, uint64_t not_before, uint64_t held);
+/*
+ * Power-on state for a machine that is paused on all hosts; vCPU 0 stands before its kernel again. RAM keeps what the
+ * loader does not overwrite. Blocks and touches guest memory: not on the dist thread. 0 or negative errno and why.
+ */
+int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
+void machine_power_button(struct machine *m); // host 0; dist thread, does not block
+void machine_nmi(struct machine *m);	      // a pulse on LINT1 of every local APIC; dist thread, does not block
+/*
+ * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment. done runs there: NULL if
+ * KVM refused; state is static text. Returns 0, -ENOENT (not here), -EBUSY, -ENOMEM.
+ */
+typedef void (*machine_registers_done)(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state);
+int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx);
 
 /* Counters as a JSON object (malloc'd): exits by kind, interrupts, vCPU states. Any thread. */
 char *machine_stats_json(struct machine *m);

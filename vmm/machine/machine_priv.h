@@ -39,6 +39,12 @@ struct cpu {
 	bool init;	// an INIT has to be carried out
 	bool wait_sipi; // nothing runs until a SIPI comes
 	int sipi;	// start page, -1: none came
+	struct cpu_post {
+		void (*fn)(struct cpu *c, void *arg);
+		void *arg;
+	} post;	   // also under the lock: to be run on its thread (pause.c)
+	_Atomic bool posted; // post is not empty
+	bool gone;	     // also under the lock: its thread has ended
 
 	int64_t tsc_adjust;	// own thread: IA32_TSC_ADJUST
 	uint64_t clock_msr;	// own thread: where the guest wants its clock page
@@ -46,6 +52,7 @@ struct cpu {
 	bool offset_set;
 	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
 	uint64_t left_tsc; // own thread: host TSC at the last exit
+	bool restarted;	   // own thread: was reset while halted
 	_Atomic uint32_t state; // enum cpu_state, for people
 	uint64_t injected, nmis, unknown_msrs, sleeps;
 };
@@ -58,7 +65,18 @@ struct far_range {
 	bool mmio;
 };
 
-#define FAR_RANGES 10u
+#define FAR_RANGES 11u
+
+/* pause.c. inside: vCPU threads that may be in the guest. */
+struct pause {
+	pthread_mutex_t lock; // inside, waiter; innermost
+	_Atomic bool asked;
+	unsigned inside;
+	struct pause_waiter {
+		void (*done)(void *ctx, bool paused);
+		void *ctx;
+	} waiter;
+};
 
 struct machine {
 	const struct machine_desc *desc;
@@ -77,6 +95,9 @@ struct machine {
 	bool loaded, running;
 	_Atomic bool stopping; // vCPU threads leave
 	_Atomic bool ended;    // hooks.ended() was called
+	_Atomic bool reset_asked; // by the guest; not carried out yet
+	struct pause pause;
+	_Atomic uint64_t frozen; // the guest's clock stands still at this TSC; 0: it runs
 	uint64_t irqs_local, irqs_remote, irqs_in, irqs_nobody, io_forwarded, io_served;
 };
 
@@ -90,6 +111,10 @@ static inline uint64_t machine_mono_ns(void)
 
 static inline uint64_t machine_tsc(const struct machine *m)
 {
+	uint64_t frozen = atomic_load_explicit(&m->frozen, memory_order_acquire);
+
+	if (frozen)
+		return frozen;
 	return __rdtsc() + (uint64_t)atomic_load_explicit(&m->tsc_offset, memory_order_relaxed);
 }
 
@@ -102,6 +127,9 @@ static inline uint64_t machine_now_ns(const struct machine *m)
 
 /* The guest is over: tells the owner once and lets this host's vCPUs end. No lock held. */
 void machine_end(struct machine *m, enum machine_end how, const char *text);
+void machine_kick_all(struct machine *m);
+/* Host 0: puts tables, kernel and initrd into guest memory, and vCPU 0 at its start. */
+int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
 
 /* cpu.c */
 void cpu_init(struct cpu *c, struct machine *m, uint32_t index);
@@ -109,6 +137,7 @@ int cpu_open(struct cpu *c, uint32_t local_index, char *why, size_t why_cap);
 void cpu_close(struct cpu *c);
 int cpu_start(struct cpu *c);
 void cpu_join(struct cpu *c);
+const char *cpu_state_name(const struct cpu *c);
 /* Delivers a message that is for this vCPU. delivery: enum apic_delivery. Any thread. */
 void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level);
 
@@ -132,6 +161,11 @@ void devices_stop(struct machine *m);
 void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread);
 void devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
 uint64_t devices_console_bytes(struct devices *d);
+/* Their lock from outside; d may be NULL. */
+void devices_lock(struct devices *d);
+void devices_release(struct devices *d);
+void devices_reset(struct machine *m); // no vCPU runs on any host
+void devices_power_button(struct machine *m);
 
 /* remote.c: bus entries. */
 int remote_add_devices(struct machine *m);

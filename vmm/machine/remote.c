@@ -7,8 +7,9 @@
 #include <errno.h>
 
 #include "vmm/chip/ioapic.h"
+#include "vmm/chip/pm.h"
 #include "vmm/chip/pmtimer.h"
-#include "vmm/machine/machine_priv.h"
+#include "vmm/machine/pause.h"
 
 static int pm_timer(void *owner, struct bus_access *a)
 {
@@ -38,6 +39,10 @@ static int far_access(void *owner, struct bus_access *a)
 
 	if (r == 0 && !a->write)
 		a->value = req.value;
+	/* The processor that resets the machine must not go on until it hears of it. */
+	if (r == 0 && a->write && !f->mmio && f->first == LAYOUT_PORT_RESET && a->size == 1 &&
+	    (a->value & PM_RESET_CPU))
+		pause_hold(m);
 	return r ? -ECANCELED : 0;
 }
 
@@ -55,6 +60,7 @@ int remote_add_devices(struct machine *m)
 	    {.first = LAYOUT_PORT_COM1, .bytes = 8, .name = "uart"},
 	    {.first = LAYOUT_PORT_PM1_EVT, .bytes = 8, .name = "pm"},
 	    {.first = LAYOUT_PORT_RESET, .bytes = 1, .name = "reset"},
+	    {.first = LAYOUT_PORT_PVPANIC, .bytes = 1, .name = "pvpanic"},
 	    {.first = LAYOUT_IOAPIC, .bytes = IOAPIC_BYTES, .name = "ioapic", .mmio = true},
 	};
 	int r = 0;

@@ -17,13 +17,18 @@ static json_t *exits(struct cpu *c)
 	return o;
 }
 
-static json_t *cpu(struct cpu *c)
+const char *cpu_state_name(const struct cpu *c)
 {
 	static const char *const states[] = {"new", "wait-sipi", "running", "halted", "ended"};
 
+	return states[atomic_load_explicit(&c->state, memory_order_relaxed)];
+}
+
+static json_t *cpu(struct cpu *c)
+{
 	return json_pack(
 	    "{s:i, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "apic_id",
-	    (int)c->apic_id, "state", states[atomic_load_explicit(&c->state, memory_order_relaxed)],
+	    (int)c->apic_id, "state", cpu_state_name(c),
 	    "exits", exits(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
 	    get(&c->nmis), "sleeps", get(&c->sleeps), "unknown_msrs", get(&c->unknown_msrs));
 }

@@ -19,6 +19,7 @@
 #define LAYOUT_PORT_PM_TMR 0x608u  // ACPI PM timer, 4 bytes
 #define LAYOUT_PORT_RESET 0xcf9u   // reset register: 6 resets
 #define LAYOUT_PORT_COM1 0x3f8u    // 16550, IRQ 4
+#define LAYOUT_PORT_PVPANIC 0x505u // where a guest tells that it has panicked
 #define LAYOUT_IRQ_SCI 9u
 
 /* A run of RAM with consecutive addresses on one NUMA node. */

@@ -78,7 +78,7 @@ TEST_F(Iasl, DsdtCompilesAgain)
 	std::string said = iasl("-p again DSDT.dsl");
 	EXPECT_NE(std::string::npos, said.find("0 Errors, 0 Warnings")) << said;
 	std::string text = read(dir / "DSDT.dsl");
-	for (const char *want : {"PNP0501", "PNP0B00", "PNP0C02", "ACPI0007", "_S5",
+	for (const char *want : {"PNP0501", "PNP0B00", "PNP0C02", "QEMU0001", "ACPI0007", "_S5",
 				 "Device (C005)", "Name (_PXM, 0x02)", "0x03F8,", "IRQNoFlags"})
 		EXPECT_NE(std::string::npos, text.find(want)) << want << "\n" << text;
 	/* Compiled by the reference, the same objects need no more than our longer lengths. */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What somebody outside does to the machine: NMIs, resets, stops. These tests wait for it (option outside=1: without it
+ * they would wait in vain, so they are skipped).
+ */
+#include "guest-tools/micro/micro.h"
+
+#define PAGES	  64u
+#define NMI	  2u
+#define LVT_LINT1 0x836u
+#define MAGIC	  0x0072657365743a29ul // what a page says after the machine has been reset once
+
+
+static bool outside(const char *name)
+{
+	if (option("outside"))
+		return true;
+	test_skip(name, "nobody outside is announced");
+	return false;
+}
+
+/* ---- nmi: LINT1 of every vCPU takes one ---- */
+
+static void nmi_job(uint32_t me, void *arg)
+{
+	const volatile uint32_t *c = &mach.vcpu[me]->counts[NMI];
+	uint64_t *want = arg;
+
+	sys_call(SYS_WRMSR, LVT_LINT1, 4 << 8);
+	for (uint64_t end = tsc() + us_ticks(20000000); *c < *want && tsc() < end; relax())
+		;
+}
+
+static void nmi_run(const char *name)
+{
+	uint64_t want = option_u64("nmis", 1);
+
+	if (!outside(name))
+		return;
+	print("NMIS WANTED\n");
+	run_on(mach.vcpus_n, nmi_job, &want);
+	for (uint32_t v = 0; v < mach.vcpus_n; v++)
+		if (mach.vcpu[v]->counts[NMI] < want) {
+			test_fail(name, "vCPU %u took %u NMIs of %lu", v, mach.vcpu[v]->counts[NMI], want);
+			return;
+		}
+	test_pass(name);
+}
+
+/* ---- reset: RAM keeps its contents, everything begins anew ---- */
+
+static void dirty_job(uint32_t me, void *arg)
+{
+	(void)me;
+	(void)arg;
+	sys_call(SYS_WRMSR, 0x832, 0x62 | 2 << 17); // a timer that must not fire after the reset
+	sys_call(SYS_WRMSR, 0x6e0, tsc() + us_ticks(20000));
+	sys_call(SYS_WRMSR, 0xc0000102, 0x1234567890ul);
+}
+
+static void reset_by_port(uint32_t me, void *arg)
+{
+	(void)me;
+	(void)arg;
+	sys_call(SYS_OUT, 0xcf9, 6 | 1ull << 32);
+	test_fail("reset", "the processor that reset the machine went on");
+}
+
+static void reset_run(const char *name)
+{
+	volatile uint64_t *page = page_alloc(mach.nodes_n - 1, 1);
+	uint32_t by = vcpu_far();
+
+	if (!outside(name))
+		return;
+	for (uint32_t v = 0; v < mach.vcpus_n; v++)
+		if (sys_call(SYS_RDMSR, 0xc0000102, 0) == 0x1234567890ul) {
+			test_fail(name, "an MSR of vCPU %u outlived the reset", v);
+			return;
+		}
+	if (*page == MAGIC + option_u64("resets", 1)) {
+		test_pass(name);
+		return;
+	}
+	if (*page < MAGIC || *page > MAGIC + 1000)
+		*page = MAGIC;
+	*page += 1;
+	print("RESET %lu\n", *page - MAGIC);
+	run_on(mach.vcpus_n, dirty_job, NULL);
+	run_one(*page & 1 ? by : 0, reset_by_port, NULL); // by the first vCPU of another host, then by vCPU 0
+}
+
+/* ---- stops: work whose result tells, and a clock that must neither go back nor jump ---- */
+
+struct work {
+	volatile uint64_t *shared[PAGES];
+	uint64_t sum[VCPUS_MAX], rounds[VCPUS_MAX], worst[VCPUS_MAX], back[VCPUS_MAX];
+	uint64_t until;
+};
+
+static void stops_job(uint32_t me, void *arg)
+{
+	struct work *w = arg;
+	uint64_t seed = me + 1, last = tsc();
+
+	while (last < w->until) {
+		uint64_t now, add = rnd(&seed) & 0xffff;
+
+		__atomic_fetch_add(w->shared[rnd(&seed) % PAGES], add, __ATOMIC_SEQ_CST);
+		w->sum[me] += add;
+		w->rounds[me]++;
+		now = tsc();
+		if (now < last)
+			w->back[me]++;
+		else if (now - last > w->worst[me])
+			w->worst[me] = now - last;
+		last = now;
+	}
+}
+
+static void stops_run(const char *name)
+{
+	struct work *w = page_alloc(0, (sizeof(*w) + PAGE - 1) / PAGE);
+	uint64_t want = 0, got = 0, worst = 0, back = 0, rounds = 0;
+
+	if (!outside(name))
+		return;
+	for (unsigned i = 0; i < PAGES; i++) {
+		w->shared[i] = page_alloc(i % mach.nodes_n, 1);
+		*w->shared[i] = 0;
+	}
+	w->until = tsc() + us_ticks(option_u64("ms", 3000) * 1000);
+	print("STOPS WANTED\n");
+	run_on(mach.vcpus_n, stops_job, w);
+	for (unsigned i = 0; i < PAGES; i++)
+		got += *w->shared[i];
+	for (uint32_t v = 0; v < mach.vcpus_n; v++) {
+		want += w->sum[v];
+		back += w->back[v];
+		rounds += w->rounds[v];
+		worst = w->worst[v] > worst ? w->worst[v] : worst;
+	}
+	print("stops: %lu additions, clock back %lu times, largest step %lu us\n", rounds, back, ticks_ns(worst) / 1000);
+	if (got != want)
+		test_fail(name, "the sum of the shared words is %lx, not %lx", got, want);
+	else if (back)
+		test_fail(name, "the clock went back %lu times", back);
+	else
+		test_pass(name);
+}
+
+/* ---- panic: tells the device that reports it ---- */
+
+static void panic_run(const char *name)
+{
+	uint64_t can = sys_call(SYS_IN, 0x505, 1) & 255;
+
+	if (can == 0xff) {
+		test_skip(name, "no panic device");
+		return;
+	}
+	sys_call(SYS_OUT, 0x505, 1 | 1ull << 32);
+	if (can & 1)
+		test_pass(name);
+	else
+		test_fail(name, "the panic device offers %lx", can);
+}
+
+const struct test drive_tests[] = {
+    {"nmi", nmi_run}, {"reset", reset_run}, {"stops", stops_run}, {"panic", panic_run}, {NULL, NULL}};

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `pando run --local` of a micro-guest in this process, driven by actions on the command line through vmm/ctl/verbs.h.
+ *
+ *   driver IMAGE HOSTS CPUS MIB APPEND ACTION...
+ *
+ * wait=MS   stop   cont   reset   nmi   power   registers   dump=FILE   range=FIRST,BYTES (for the next dump)
+ * stops=N,RUN_MS,STOP_MS (stop and cont N times)   no-reboot (an option)
+ * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the guest's
+ * console as it comes. Exit status: run_guest()'s, or 1 if an action failed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net/link.h"
+#include "net/log.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/run_args.h"
+#include "vmm/ctl/local.h"
+#include "vmm/ctl/run.h"
+#include "vmm/ctl/verbs.h"
+
+struct driver {
+	struct verbs *v;
+	char **action, **end;
+	int timer;
+	unsigned stops_left, run_ms, stop_ms;
+	uint64_t began_ns, stop_ns_max, cont_ns_max;
+	bool ranged, failed;
+	struct verbs_dump dump;
+};
+
+static void next(struct driver *d);
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void verdict(struct driver *d, const char *error)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(*d->action, "="), *d->action);
+	d->failed |= error != NULL;
+	printf("\n%s drive-%s%s%s\n", error ? "FAIL" : "PASS", name, error ? ": " : "", error ? error : "");
+	fflush(stdout);
+	d->action++;
+	next(d);
+}
+
+static void done(void *ctx, const char *error)
+{
+	verdict(ctx, error);
+}
+
+static void after(struct driver *d, unsigned ms)
+{
+	struct itimerspec t = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L + 1}};
+
+	timerfd_settime(d->timer, 0, &t, NULL);
+}
+
+static uint64_t longer(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- many stops ---- */
+
+static void on_cont(void *ctx, const char *error)
+{
+	struct driver *d = ctx;
+
+	d->cont_ns_max = longer(d->cont_ns_max, now_ns() - d->began_ns);
+	d->stops_left--;
+	if (error || !d->stops_left) {
+		printf("\nRESULT drive_stop_max %.3f ms\nRESULT drive_cont_max %.3f ms\n", (double)d->stop_ns_max / 1e6,
+		       (double)d->cont_ns_max / 1e6);
+		d->stops_left = 0;
+		verdict(d, error);
+	} else {
+		after(d, d->run_ms);
+	}
+}
+
+static void on_stop(void *ctx, const char *error)
+{
+	struct driver *d = ctx;
+
+	d->stop_ns_max = longer(d->stop_ns_max, now_ns() - d->began_ns);
+	if (error || verbs_state(d->v) != VERBS_PAUSED)
+		verdict(d, error ? error : "it is not paused");
+	else
+		after(d, d->stop_ms);
+}
+
+static void stop_or_cont(struct driver *d)
+{
+	bool runs = verbs_state(d->v) == VERBS_RUNNING;
+	int r;
+
+	d->began_ns = now_ns();
+	r = runs ? verbs_stop(d->v, on_stop, d) : verbs_cont(d->v, on_cont, d);
+	if (r)
+		verdict(d, strerror(-r));
+}
+
+static void on_timer(void *ctx, int fd)
+{
+	struct driver *d = ctx;
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	if (d->stops_left)
+		stop_or_cont(d);
+	else
+		verdict(d, NULL);
+}
+
+/* ---- the others ---- */
+
+static void on_registers(void *ctx, const json_t *vcpus, const char *error)
+{
+	struct driver *d = ctx;
+	size_t i;
+	const json_t *o;
+
+	json_array_foreach(vcpus, i, o)
+	{
+		char *text = verbs_registers_text(o);
+
+		printf("\n%s", text ? text : "no text\n");
+		free(text);
+	}
+	verdict(d, error);
+}
+
+static void on_dump(void *ctx, const char *error)
+{
+	struct driver *d = ctx;
+	uint64_t done_bytes, total;
+
+	verbs_dump_status(d->v, &done_bytes, &total);
+	printf("\ndump: %llu of %llu bytes in %.3f s\n", (unsigned long long)done_bytes, (unsigned long long)total,
+	       (double)(now_ns() - d->began_ns) / 1e9);
+	verdict(d, error);
+}
+
+static bool is(const char *action, const char *name, const char **value)
+{
+	size_t n = strlen(name);
+
+	*value = action[n] == '=' ? action + n + 1 : "";
+	return strncmp(action, name, n) == 0 && (action[n] == '=' || !action[n]);
+}
+
+static int begin(struct driver *d)
+{
+	const char *a = *d->action, *value;
+
+	d->began_ns = now_ns();
+	if (is(a, "wait", &value))
+		return after(d, (unsigned)atoi(value)), 0;
+	if (is(a, "stops", &value)) {
+		if (sscanf(value, "%u,%u,%u", &d->stops_left, &d->run_ms, &d->stop_ms) != 3)
+			return -EINVAL;
+		return after(d, d->run_ms), 0;
+	}
+	if (is(a, "stop", &value))
+		return verbs_stop(d->v, done, d);
+	if (is(a, "cont", &value))
+		return verbs_cont(d->v, done, d);
+	if (is(a, "reset", &value))
+		return verbs_reset(d->v, done, d);
+	if (is(a, "nmi", &value))
+		return verbs_nmi(d->v, done, d);
+	if (is(a, "power", &value))
+		return verbs_powerdown(d->v, done, d);
+	if (is(a, "registers", &value))
+		return verbs_registers(d->v, VERBS_ALL_VCPUS, on_registers, d);
+	if (is(a, "dump", &value)) {
+		d->dump.path = value;
+		return verbs_dump(d->v, &d->dump, on_dump, d);
+	}
+	return -ENOSYS;
+}
+
+static void next(struct driver *d)
+{
+	const char *value;
+
+	if (d->action == d->end)
+		return;
+	if (is(*d->action, "range", &value)) {
+		d->dump.ranged = sscanf(value, "%li,%li", (long *)&d->dump.begin, (long *)&d->dump.length) == 2;
+		d->action++;
+		next(d);
+		return;
+	}
+	int r = begin(d);
+
+	if (r)
+		verdict(d, strerror(-r));
+}
+
+static void on_event(void *ctx, const char *event, const json_t *data)
+{
+	char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+
+	(void)ctx;
+	printf("\nEVENT %s %s\n", event, text ? text : "");
+	fflush(stdout);
+	free(text);
+}
+
+static void running(void *ctx, struct verbs *v, struct link *link)
+{
+	struct driver *d = ctx;
+
+	d->v = v;
+	verbs_listen(v, on_event, d);
+	link_watch(link, d->timer, on_timer, d);
+	next(d);
+}
+
+static int drive(char **argv, int argc)
+{
+	static struct run_options o;
+	static struct local_hosts hosts;
+	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
+	struct local_options lo = {.hosts = (unsigned)atoi(argv[2])};
+	char name[32];
+	struct run_args a = {
+		.kernel = argv[1],
+		.local = (uint64_t)atoi(argv[2]),
+		.cpus = (uint64_t)atoi(argv[3]),
+		.memory = (uint64_t)atoi(argv[4]) << 20,
+		.append = argv[5],
+		.name = name,
+		.quiet = true,
+	};
+
+	if (d.action < d.end && !strcmp(*d.action, "no-reboot")) {
+		o.no_reboot = true;
+		d.action++;
+	}
+	snprintf(name, sizeof(name), "drive-%d", (int)getpid());
+	tuning_clear(&a.tuning);
+	if (run_args_fill(&a, &o))
+		return RUN_USAGE;
+	o.running = running;
+	o.running_ctx = &d;
+	lo.vcpus = run_args_local_vcpus(&a, &o);
+	lo.memory_bytes = run_args_local_memory(&a, &o);
+	session_key_random(&o.key);
+	int r = local_start(&hosts, &lo, &o.key);
+
+	if (r) {
+		printf("FAIL drive: no local hosts: %s\n", strerror(-r));
+		return 1;
+	}
+	o.hosts_n = hosts.n;
+	memcpy(o.addresses, hosts.addresses, sizeof(o.addresses));
+	int status = run_guest(&o);
+
+	local_end(&hosts, 5000);
+	if (d.action != d.end)
+		printf("\nFAIL drive: the guest was over before the action '%s'\n", *d.action);
+	return status ? status : d.failed || d.action != d.end;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "host")) // local hosts are this program
+		return cli_main(argc, argv);
+	if (argc < 6)
+		return fprintf(stderr, "usage: %s IMAGE HOSTS CPUS MIB APPEND ACTION...\n", argv[0]), 2;
+	log_set(LOG_WARN, "drive");
+	return drive(argv, argc);
+}

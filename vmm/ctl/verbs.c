@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/ctl/verbs_priv.h"
+
+static void begin_next(struct verbs *v);
+
+const char *verbs_state_name(enum verbs_state s)
+{
+	static const char *const names[VERBS_STATES] = {"prelaunch", "running",	 "paused",
+							"save-vm",   "shutdown", "internal-error"};
+
+	return s < VERBS_STATES ? names[s] : "?";
+}
+
+const char *verbs_reason_name(enum verbs_reason r)
+{
+	static const char *const names[VERBS_REASONS] = {"none",     "booted", "unpaused",  "restarted",
+							 "user",     "dump",   "poweroff",  "reset",
+							 "destroyed", "crashed", "lost-host", "host-error"};
+
+	return r < VERBS_REASONS ? names[r] : "?";
+}
+
+enum verbs_state verbs_state(const struct verbs *v)
+{
+	return v->state;
+}
+
+enum verbs_reason verbs_reason(const struct verbs *v)
+{
+	return v->reason;
+}
+
+struct verbs *verbs_create(struct calls *calls, const struct machine_desc *desc)
+{
+	struct verbs *v = calloc(1, sizeof(*v));
+
+	if (v) {
+		v->calls = calls;
+		v->desc = desc;
+	}
+	return v;
+}
+
+static void fail_all(struct verbs *v, const char *why)
+{
+	while (v->queue_n) {
+		struct verbs_op op = v->queue[--v->queue_n];
+
+		if (op.done)
+			op.done(op.ctx, why);
+		free(op.path);
+	}
+}
+
+void verbs_destroy(struct verbs *v)
+{
+	if (!v)
+		return;
+	fail_all(v, "the guest is over");
+	free(v);
+}
+
+int verbs_listen(struct verbs *v, verbs_listener fn, void *ctx)
+{
+	if (v->listeners_n == VERBS_LISTENERS_MAX)
+		return -ENOSPC;
+	v->listeners[v->listeners_n].fn = fn;
+	v->listeners[v->listeners_n++].ctx = ctx;
+	return 0;
+}
+
+void verbs_tell(struct verbs *v, const char *event, json_t *data)
+{
+	for (unsigned i = 0; i < v->listeners_n; i++)
+		v->listeners[i].fn(v->listeners[i].ctx, event, data);
+	json_decref(data);
+}
+
+void verbs_set(struct verbs *v, enum verbs_state s, enum verbs_reason r)
+{
+	if (v->state >= VERBS_SHUTDOWN)
+		return; // it stays over
+	v->state = s;
+	v->reason = r;
+}
+
+const char *verbs_error(struct verbs *v, const struct call_answer *answers, unsigned n)
+{
+	const struct call_answer *e = call_first_error(answers, n);
+
+	if (!e)
+		return NULL;
+	snprintf(v->error, sizeof(v->error), "host %u: %s", e->host, e->error);
+	return v->error;
+}
+
+void verbs_ask(struct verbs *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
+	       verbs_then then)
+{
+	int r = calls_start(v->calls, to, verb, args, timeout_ms, done, v);
+
+	json_decref(args);
+	if (!r)
+		return;
+	snprintf(v->error, sizeof(v->error), "the hosts cannot be asked to '%s': %s", verb, strerror(-r));
+	then(v, v->error);
+}
+
+/* ---- commands one after the other ---- */
+
+void verbs_finish(struct verbs *v, const char *error)
+{
+	struct verbs_op op = v->queue[0];
+
+	if (!v->busy)
+		return;
+	v->busy = false;
+	memmove(v->queue, v->queue + 1, --v->queue_n * sizeof(v->queue[0]));
+	if (op.done)
+		op.done(op.ctx, error);
+	free(op.path);
+	begin_next(v);
+}
+
+static void stopped(struct verbs *v, const char *error)
+{
+	if (!error) {
+		verbs_set(v, VERBS_PAUSED, VERBS_USER);
+		verbs_tell(v, "STOP", NULL);
+	}
+	verbs_finish(v, error);
+}
+
+static void gone_on(struct verbs *v, const char *error)
+{
+	if (!error) {
+		verbs_set(v, VERBS_RUNNING, VERBS_UNPAUSED);
+		verbs_tell(v, "RESUME", NULL);
+	}
+	verbs_finish(v, error);
+}
+
+/* ---- reset ---- */
+
+static void restarted(struct verbs *v, const char *error)
+{
+	bool guest = v->queue[0].kind == VERBS_OP_GUEST_RESET;
+
+	if (!error) {
+		if (v->again)
+			verbs_set(v, VERBS_RUNNING, VERBS_RESTARTED);
+		verbs_tell(v, "RESET",
+			   json_pack("{s:b,s:s}", "guest", (int)guest, "reason",
+				     guest ? "guest-reset" : "host-qmp-system-reset"));
+	}
+	verbs_finish(v, error);
+}
+
+static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct verbs *v = ctx;
+	const char *error = verbs_error(v, answers, n);
+
+	if (!error && v->again)
+		verbs_go(v, restarted);
+	else
+		restarted(v, error);
+}
+
+static void reset_halted(struct verbs *v, const char *error)
+{
+	if (error)
+		verbs_finish(v, error);
+	else
+		verbs_ask(v, verbs_all(v), "reset", NULL, VERBS_RESET_MS, on_reset, verbs_finish);
+}
+
+/* ---- dump ---- */
+
+static void dump_over(struct verbs *v, const char *error)
+{
+	if (v->again && !error) {
+		verbs_set(v, VERBS_RUNNING, VERBS_UNPAUSED);
+		verbs_tell(v, "RESUME", NULL);
+	} else if (!v->again) {
+		verbs_set(v, VERBS_PAUSED, VERBS_USER);
+	}
+	verbs_finish(v, error ? error : v->dump_state == VERBS_DUMP_FAILED ? v->error : NULL);
+}
+
+static void dumped(struct verbs *v, const char *error)
+{
+	json_t *result = json_pack("{s:I,s:I,s:s}", "total", (json_int_t)v->to_dump, "completed", (json_int_t)v->dumped,
+				   "status", error ? "failed" : "completed");
+	json_t *data = json_pack("{s:o}", "result", result);
+
+	v->dump_state = error ? VERBS_DUMP_FAILED : VERBS_DUMP_COMPLETED;
+	if (error && error != v->error)
+		snprintf(v->error, sizeof(v->error), "%s", error);
+	if (error)
+		json_object_set_new(data, "error", json_string(error));
+	verbs_tell(v, "DUMP_COMPLETED", data);
+	if (v->again)
+		verbs_go(v, dump_over);
+	else
+		dump_over(v, NULL);
+}
+
+static void dump_halted(struct verbs *v, const char *error)
+{
+	if (error) {
+		v->dump_state = VERBS_DUMP_FAILED;
+		verbs_finish(v, error);
+		return;
+	}
+	if (v->again)
+		verbs_tell(v, "STOP", NULL);
+	verbs_set(v, VERBS_SAVING, VERBS_DUMP);
+	verbs_dump_begin(v, &v->queue[0], dumped);
+}
+
+/* ---- the queue ---- */
+
+static void begin(struct verbs *v, const struct verbs_op *op)
+{
+	static const verbs_then halted[] = {[VERBS_OP_RESET] = reset_halted,
+					    [VERBS_OP_GUEST_RESET] = reset_halted,
+					    [VERBS_OP_DUMP] = dump_halted};
+	bool runs = v->state == VERBS_RUNNING;
+
+	v->again = runs;
+	switch (op->kind) {
+	case VERBS_OP_STOP:
+		if (runs)
+			verbs_halt(v, stopped);
+		else
+			verbs_finish(v, NULL);
+		break;
+	case VERBS_OP_CONT:
+		if (runs)
+			verbs_finish(v, NULL);
+		else
+			verbs_go(v, gone_on);
+		break;
+	default:
+		if (runs)
+			verbs_halt(v, halted[op->kind]);
+		else
+			halted[op->kind](v, NULL);
+	}
+}
+
+/* A call that asks nothing: the way to go on from a place where done must not be called yet. */
+static void on_turn(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct verbs *v = ctx;
+
+	(void)answers; // a host that is gone shows in the command's own calls
+	(void)n;
+	if (v->state >= VERBS_SHUTDOWN)
+		verbs_finish(v, "the guest is over");
+	else
+		begin(v, &v->queue[0]);
+}
+
+static int ask_turn(struct verbs *v)
+{
+	int r = calls_start(v->calls, host_bit(0), "echo", NULL, VERBS_CALL_MS, on_turn, v);
+
+	v->busy = r == 0;
+	return r;
+}
+
+static void begin_next(struct verbs *v)
+{
+	if (v->busy || !v->queue_n || !ask_turn(v))
+		return;
+	v->busy = true;
+	verbs_finish(v, "too much is under way");
+}
+
+static int add(struct verbs *v, struct verbs_op op)
+{
+	bool early = v->state == VERBS_PRELAUNCH && op.kind == VERBS_OP_GUEST_RESET;
+
+	if ((v->state == VERBS_PRELAUNCH && !early) || v->state >= VERBS_SHUTDOWN)
+		return -ESHUTDOWN;
+	if (v->queue_n == VERBS_QUEUE_MAX)
+		return -ENOSPC;
+	v->queue[v->queue_n++] = op;
+	int r = v->busy || early ? 0 : ask_turn(v);
+
+	v->queue_n -= r != 0;
+	return r;
+}
+
+int verbs_stop(struct verbs *v, verbs_done done, void *ctx)
+{
+	return add(v, (struct verbs_op){.kind = VERBS_OP_STOP, .done = done, .ctx = ctx});
+}
+
+int verbs_cont(struct verbs *v, verbs_done done, void *ctx)
+{
+	return add(v, (struct verbs_op){.kind = VERBS_OP_CONT, .done = done, .ctx = ctx});
+}
+
+int verbs_reset(struct verbs *v, verbs_done done, void *ctx)
+{
+	return add(v, (struct verbs_op){.kind = VERBS_OP_RESET, .done = done, .ctx = ctx});
+}
+
+void verbs_guest_reset(struct verbs *v, verbs_done done, void *ctx)
+{
+	if (add(v, (struct verbs_op){.kind = VERBS_OP_GUEST_RESET, .done = done, .ctx = ctx}) && done)
+		done(ctx, "too many commands wait");
+}
+
+int verbs_dump(struct verbs *v, const struct verbs_dump *what, verbs_done done, void *ctx)
+{
+	struct verbs_op op = {.kind = VERBS_OP_DUMP, .done = done, .ctx = ctx, .dump = *what};
+
+	if (!what->path || !*what->path || (what->ranged && !what->length))
+		return -EINVAL;
+	op.path = strdup(what->path);
+	if (!op.path)
+		return -ENOMEM;
+	op.dump.path = op.path;
+	int r = add(v, op);
+
+	if (r) {
+		free(op.path);
+		return r;
+	}
+	if (v->dump_state != VERBS_DUMP_ACTIVE) {
+		v->dump_state = VERBS_DUMP_ACTIVE;
+		v->dumped = v->to_dump = 0;
+	}
+	return 0;
+}
+
+enum verbs_dump_state verbs_dump_status(const struct verbs *v, uint64_t *completed, uint64_t *total)
+{
+	*completed = v->dumped;
+	*total = v->to_dump;
+	return v->dump_state;
+}
+
+/* ---- commands that need no turn ---- */
+
+struct now {
+	struct verbs *v;
+	const char *event; // to tell when it is done
+	verbs_done done;
+	verbs_registers_done registers;
+	void *ctx;
+	int vcpu;
+};
+
+static void on_now(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct now *w = ctx;
+	const char *error = verbs_error(w->v, answers, n);
+
+	if (!error && w->event)
+		verbs_tell(w->v, w->event, NULL);
+	if (w->done)
+		w->done(w->ctx, error);
+	free(w);
+}
+
+static void on_looks(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct now *w = ctx;
+	const char *error = verbs_error(w->v, answers, n);
+	json_t *all = json_array();
+
+	for (unsigned i = 0; !error && i < n; i++)
+		json_array_extend(all, answers[i].json);
+	if (!error && w->vcpu != VERBS_ALL_VCPUS && json_array_size(all) != 1)
+		error = "the vCPU is busy with another request";
+	w->registers(w->ctx, error ? NULL : all, error);
+	json_decref(all);
+	free(w);
+}
+
+static int ask_now(struct verbs *v, host_set to, const char *verb, json_t *args, call_done on, struct now what)
+{
+	struct now *w = malloc(sizeof(*w));
+	int r = w ? 0 : -ENOMEM;
+
+	if (!r && (v->state == VERBS_PRELAUNCH || v->state >= VERBS_SHUTDOWN))
+		r = -ESHUTDOWN;
+	if (!r) {
+		*w = what;
+		r = calls_start(v->calls, to, verb, args, VERBS_CALL_MS, on, w);
+	}
+	json_decref(args);
+	if (r)
+		free(w);
+	return r;
+}
+
+int verbs_powerdown(struct verbs *v, verbs_done done, void *ctx)
+{
+	return ask_now(v, host_bit(0), "powerdown", NULL, on_now,
+		       (struct now){.v = v, .event = "POWERDOWN", .done = done, .ctx = ctx});
+}
+
+int verbs_nmi(struct verbs *v, verbs_done done, void *ctx)
+{
+	return ask_now(v, verbs_all(v), "nmi", NULL, on_now, (struct now){.v = v, .done = done, .ctx = ctx});
+}
+
+int verbs_registers(struct verbs *v, int vcpu, verbs_registers_done done, void *ctx)
+{
+	host_set to = verbs_all(v);
+
+	if (vcpu < VERBS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
+		return -EINVAL;
+	return ask_now(v, to, "registers", json_pack("{s:i}", "vcpu", vcpu), on_looks,
+		       (struct now){.v = v, .registers = done, .ctx = ctx, .vcpu = vcpu});
+}
+
+/* ---- what the run process reports ---- */
+
+void verbs_started(struct verbs *v)
+{
+	verbs_set(v, VERBS_RUNNING, VERBS_BOOTED);
+	begin_next(v); // the first host to run may have asked for a reset while the last one started
+}
+
+static const char *shutdown_reason(enum verbs_reason why)
+{
+	return why == VERBS_POWEROFF	? "guest-shutdown"
+	       : why == VERBS_RESET	? "guest-reset"
+	       : why == VERBS_DESTROYED ? "host-qmp-quit"
+	       : why == VERBS_CRASHED	? "guest-panic"
+					: "host-error";
+}
+
+void verbs_over(struct verbs *v, enum verbs_reason why)
+{
+	bool guest = why == VERBS_POWEROFF || why == VERBS_RESET || why == VERBS_CRASHED;
+	bool good = guest ? why != VERBS_CRASHED : why == VERBS_DESTROYED;
+
+	if (v->state >= VERBS_SHUTDOWN)
+		return;
+	verbs_set(v, good ? VERBS_SHUTDOWN : VERBS_FAILED, why);
+	verbs_tell(v, "SHUTDOWN", json_pack("{s:b,s:s}", "guest", (int)guest, "reason", shutdown_reason(why)));
+}
+
+void verbs_on_event(struct verbs *v, host_id from, const char *name, const json_t *data)
+{
+	(void)from;
+	(void)data;
+	if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "GUEST_CRASHLOADED") == 0)
+		verbs_tell(v, name, json_pack("{s:s}", "action", "run"));
+}

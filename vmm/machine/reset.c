@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reset of this host's share of the machine, and what comes from outside to a vCPU: the NMI pin, the power button, a look
+ * at its registers.
+ */
+#include <errno.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/machine/devices.h"
+#include "vmm/machine/pause.h"
+
+struct cpu_reset {
+	sem_t done;
+	_Atomic int result;
+};
+
+/* On the vCPU's thread. RESET, unlike INIT, takes the whole state back to power-on. */
+static void reset_cpu(struct cpu *c, void *arg)
+{
+	struct cpu_reset *all = arg;
+
+	pthread_mutex_lock(&c->lock);
+	lapic_reset(&c->lapic, c->apic_id, c->index == 0);
+	c->nmi = 0;
+	c->init = false;
+	c->sipi = -1;
+	c->wait_sipi = c->index != 0;
+	pthread_mutex_unlock(&c->lock);
+	c->tsc_adjust = 0;
+	c->clock_msr = 0;
+	c->armed = CLOCK_NEVER;
+	c->restarted = true;
+	int r = hv_vcpu_power_on(&c->vcpu, c->lapic.base);
+
+	if (r)
+		atomic_store(&all->result, r);
+	sem_post(&all->done);
+}
+
+static int reset_cpus(struct machine *m)
+{
+	struct cpu_reset all = {0};
+	unsigned posted = 0;
+	int r = 0;
+
+	sem_init(&all.done, 0, 0);
+	for (; posted < m->cpus_n && !r; posted += !r)
+		r = cpu_post(&m->cpus[posted], reset_cpu, &all);
+	for (unsigned i = 0; i < posted; i++)
+		while (sem_wait(&all.done) && errno == EINTR)
+			;
+	sem_destroy(&all.done);
+	return r ? r : atomic_load(&all.result);
+}
+
+int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
+{
+	if (!atomic_load(&m->pause.asked) || (m->self == 0 && !images->kernel)) {
+		snprintf(why, why_cap, "a machine that runs, or has no kernel at hand, is not reset");
+		return -EINVAL;
+	}
+	int r = reset_cpus(m);
+
+	if (r) {
+		snprintf(why, why_cap, "KVM does not take the reset state of a vCPU: %s", strerror(-r));
+		return r;
+	}
+	devices_reset(m);
+	if (m->self == 0)
+		r = machine_place_kernel(m, images, why, why_cap);
+	atomic_store(&m->reset_asked, false);
+	return r;
+}
+
+void machine_power_button(struct machine *m)
+{
+	devices_power_button(m);
+}
+
+void machine_nmi(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->cpus_n; i++) {
+		struct cpu *c = &m->cpus[i];
+		struct lapic_fx fx;
+
+		pthread_mutex_lock(&c->lock);
+		lapic_lvt_fire(&c->lapic, LAPIC_LVT_LINT1, &fx);
+		pthread_mutex_unlock(&c->lock);
+		if (fx.flags & LAPIC_FX_NMI)
+			cpu_deliver(c, APIC_NMI, 0, false);
+		else if (fx.flags & LAPIC_FX_IRQ)
+			hv_vcpu_kick(&c->vcpu);
+	}
+}
+
+/* ---- registers ---- */
+
+struct look {
+	machine_registers_done done;
+	void *ctx;
+};
+
+static void look_at(struct cpu *c, void *arg)
+{
+	struct look *l = arg;
+	struct hv_registers regs;
+	int r = hv_vcpu_registers(&c->vcpu, &regs);
+
+	l->done(l->ctx, c->index, r ? NULL : &regs, cpu_state_name(c));
+	free(l);
+}
+
+int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx)
+{
+	if (vcpu < m->first_vcpu || vcpu - m->first_vcpu >= m->cpus_n)
+		return -ENOENT;
+	struct look *l = malloc(sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	*l = (struct look){.done = done, .ctx = ctx};
+	int r = cpu_post(&m->cpus[vcpu - m->first_vcpu], look_at, l);
+
+	if (r)
+		free(l);
+	return r;
+}

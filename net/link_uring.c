@@ -276,22 +276,32 @@ static void arm_all(struct link *l)
 	l->arm = !ok;
 }
 
+/*
+ * The other side closed: what it sent before is still to be received, and then that side of the connection reports the
+ * peer. Any other failure (no memory for it, say) would leave a peer that hears us no more and is never reported.
+ */
+static void send_failed(struct link_peer *p, int err)
+{
+	link_tx_fail(p);
+	if (err != EPIPE && err != ECONNRESET && err != ENOTCONN && err != ESHUTDOWN)
+		link_down(p, "sending failed");
+}
+
 static void push(struct link *l, struct link_peer *p)
 {
 	struct uring_peer *up = p->tp;
 
 	while (!up->want_send && batch_to_iov(p)) {
 		ssize_t n = sendmsg(p->fd, &up->msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int err = errno;
 
-		if (n >= 0) {
-			link_batch_done(p, (size_t)n);
+		link_batch_done(p, n > 0 ? (size_t)n : 0);
+		if (n >= 0)
 			continue;
-		}
-		link_batch_done(p, 0);
-		if (errno == EAGAIN)
+		if (err == EAGAIN)
 			up->want_send = l->arm = true;
-		else if (errno != EINTR)
-			link_tx_fail(p);
+		else if (err != EINTR)
+			send_failed(p, err);
 		if (p->tx_dead)
 			return;
 	}
@@ -361,7 +371,7 @@ static int on_sent(struct link *l, struct link_peer *p, int res)
 	if (p->removed)
 		return 0;
 	if (res <= 0 && res != -EAGAIN && res != -EINTR)
-		link_tx_fail(p);
+		send_failed(p, res ? -res : EPIPE);
 	else
 		link_mark_dirty(p);
 	(void)l;
@@ -384,6 +394,13 @@ static int on_cqe(struct link *l, const struct io_uring_cqe *c)
 			return 0;
 		l->watch[w].armed = false;
 		l->arm = true;
+		if (c->res < 0 && c->res != -EINTR && c->res != -EAGAIN) {
+			/* Closed while it was watched: arming it again would fail for ever. */
+			log_error("link: descriptor %d can't be watched: %s", l->watch[w].fd,
+				  strerror(-c->res));
+			l->watch[w].used = false;
+			return 0;
+		}
 		return link_ready(l, w, gen);
 	case OP_NONE:
 		break;

@@ -127,6 +127,43 @@ TEST_P(Link, FramesByteByByte)
 	EXPECT_EQ(sum, 2u * PAGE_BYTES);
 }
 
+// A message that the kernel refuses to send (too large for the datagram socket used here) must not leave a peer that
+// silently hears nothing.
+TEST_P(Link, AFailureToSendIsReported)
+{
+	int fd[2];
+	Bytes blob(MSG_BLOB_MAX, 1);
+	struct msg m = filled(MSG_CTL_STATUS, MSG_BLOB_MAX);
+
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), 0);
+	ASSERT_EQ(link_add_fd(l, 4, fd[0]), 0);
+	m.blob = blob.data();
+	ASSERT_EQ(link_send(l, 4, &m), 0);
+	link_flush(l);
+	run(100);
+	EXPECT_EQ(downs, std::vector<std::string>{"sending failed"});
+	EXPECT_EQ(link_send(l, 4, &m), -ENOTCONN);
+	close(fd[1]);
+}
+
+TEST_P(Link, ADescriptorClosedWhileWatchedIsGivenUpAndSaid)
+{
+	int fd[2];
+
+	ASSERT_EQ(pipe2(fd, O_CLOEXEC), 0);
+	int high = fcntl(fd[0], F_DUPFD_CLOEXEC, 500); // nothing else opened meanwhile gets its number
+	ASSERT_EQ(link_watch(l, high, [](void *, int) { ADD_FAILURE() << "nothing is readable"; }, nullptr), 0);
+	close(high);
+	testing::internal::CaptureStderr();
+	EXPECT_EQ(link_run(l, 0), 0);
+	EXPECT_EQ(link_run(l, 0), 0);
+	std::string said = testing::internal::GetCapturedStderr();
+	EXPECT_NE(said.find("can't be watched"), std::string::npos);
+	EXPECT_EQ(said.find("can't be watched"), said.rfind("can't be watched"));
+	close(fd[0]);
+	close(fd[1]);
+}
+
 TEST_P(Link, GoodFramesBeforeABadOneCount)
 {
 	Bytes b = frame(MSG_IRQ), bad = frame(MSG_IRQ);

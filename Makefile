@@ -22,9 +22,9 @@ O        ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT      := -O2 -g -fno-strict-aliasing -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-PKGS     := liburing libsodium jansson
+PKGS     := liburing libsodium jansson ncursesw
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 VERSION  := 0.1.0
 CPPFLAGS_ALL = -I. -I$(O)/gen -D_GNU_SOURCE -DPANDO_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) -pthread $(CFLAGS)
@@ -36,10 +36,10 @@ say = @printf '  %-5s %s\n' $(1) $(2)
 endif
 
 # ---- libraries: name -> folders -----------------------------------------------------------------
-LIBS := cli ctl dist machine acpi boot dev hv mem conf chip net coherence
+LIBS := cli ctl metrics top dist machine acpi boot dev hv mem conf chip net coherence
 dirs_coherence := coherence coherence/base
 dirs_net       := net
-$(foreach m,cli ctl dist machine acpi boot dev hv mem conf chip,$(eval dirs_$(m) := vmm/$(m)))
+$(foreach m,cli ctl metrics top dist machine acpi boot dev hv mem conf chip,$(eval dirs_$(m) := vmm/$(m)))
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
@@ -88,6 +88,7 @@ needs_mem       := mem conf
 needs_acpi      := acpi mem conf
 needs_boot      := boot acpi mem conf
 needs_hv        := hv mem conf net coherence
+needs_top       := top coherence
 needs_dev       := dev chip conf net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE

@@ -18,12 +18,16 @@ build linux-libc-dev headers of KVM and userfaultfd
 build liburing-dev the network link
 build libsodium-dev authentication and encryption between hosts
 build libjansson-dev the control socket and the machine description
+build libncurses-dev pando top
+build libmicrohttpd-dev the metrics page
 test g++ tests are C++
 test libgtest-dev the test framework
 test clang second compiler, and the fuzzers
 test libclang-rt-14-dev run-time of the fuzzers and sanitizers
 test acpica-tools checks the ACPI tables (iasl)
 test iproute2 network namespaces
+test prometheus scrapes the metrics, and checks the alert rules (promtool)
+test tmux a terminal for pando top
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization
 testbed seabios its firmware
 testbed busybox-static user space of the guest and of the nested machine

@@ -101,6 +101,22 @@ static json_t *document(struct statusd *s)
 			 "uptime_ms", (json_int_t)((now_ns() - s->started_ns) / 1000000), "hosts", list);
 }
 
+/* A done may ask again: that is a request of the next round. */
+static void answer_requests(struct statusd *s, const json_t *doc)
+{
+	unsigned n = s->requests_n;
+	statusd_done done[STATUSD_REQUESTS_MAX];
+	void *ctx[STATUSD_REQUESTS_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		done[i] = s->requests[i].done;
+		ctx[i] = s->requests[i].ctx;
+	}
+	s->requests_n = 0;
+	for (unsigned i = 0; i < n; i++)
+		done[i](ctx[i], doc);
+}
+
 static void finish(struct statusd *s)
 {
 	json_decref(s->last);
@@ -116,6 +132,9 @@ static void finish(struct statusd *s)
 	json_decref(s->hosts);
 	s->hosts = NULL;
 	s->request = 0;
+	json_t *doc = json_incref(s->last);
+	answer_requests(s, doc);
+	json_decref(doc);
 }
 
 static void on_client(void *ctx, int fd)
@@ -168,6 +187,8 @@ void statusd_stop(struct statusd *s)
 		close(s->fd);
 		unlink(s->path);
 	}
+	s->link = NULL; // asking again is refused
+	answer_requests(s, NULL);
 	json_decref(s->hosts);
 	json_decref(s->last);
 	s->hosts = s->last = NULL;
@@ -178,6 +199,18 @@ void statusd_stop(struct statusd *s)
 void statusd_ask(struct statusd *s)
 {
 	begin(s);
+}
+
+int statusd_request(struct statusd *s, statusd_done done, void *ctx)
+{
+	if (!s->link)
+		return -ENOTCONN;
+	if (s->requests_n == STATUSD_REQUESTS_MAX)
+		return -ENOSPC;
+	s->requests[s->requests_n].done = done;
+	s->requests[s->requests_n++].ctx = ctx;
+	begin(s);
+	return 0;
 }
 
 void statusd_on_status(struct statusd *s, host_id from, const struct msg *m)

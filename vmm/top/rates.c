@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// What two samples say about the time between them.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/top/sample.h"
+
+double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now_ns)
+{
+	if (before < 0 || now < before || now_ns <= before_ns)
+		return NAN;
+	return (double)(now - before) * 1e9 / (double)(now_ns - before_ns);
+}
+
+int64_t sample_sum(const struct sample *s, enum sample_number n)
+{
+	int64_t sum = SAMPLE_NONE;
+
+	for (unsigned i = 0; s && i < s->hosts_n; i++) {
+		int64_t v = s->hosts[i].v[n];
+
+		if (v >= 0)
+			sum = sum < 0 ? v : v <= INT64_MAX - sum ? sum + v : INT64_MAX;
+	}
+	return sum;
+}
+
+double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum sample_number n)
+{
+	double sum = NAN;
+
+	for (unsigned i = 0; before && i < now->hosts_n; i++) {
+		const struct sample_host *h = &now->hosts[i], *b = sample_host(before, h->host);
+
+		if ((host >= 0 && h->host != (unsigned)host) || !b)
+			continue;
+		double r = sample_rate(b->v[n], h->v[n], before->taken_ns, now->taken_ns);
+		if (!isnan(r))
+			sum = isnan(sum) ? r : sum + r;
+	}
+	return sum;
+}
+
+int64_t sample_faults(const struct sample_host *h)
+{
+	static const enum sample_number kinds[] = {SAMPLE_FAULTS_READ, SAMPLE_FAULTS_WRITE, SAMPLE_FAULTS_UPGRADE};
+	int64_t sum = SAMPLE_NONE;
+
+	for (unsigned k = 0; h && k < 3; k++)
+		if (h->v[kinds[k]] >= 0 && h->v[kinds[k]] < INT64_MAX / 4)
+			sum = (sum < 0 ? 0 : sum) + h->v[kinds[k]];
+	return sum;
+}
+
+static bool same_bounds(const struct sample_histogram *a, const struct sample_histogram *b)
+{
+	return a->buckets_n == b->buckets_n &&
+	       memcmp(a->upper_ns, b->upper_ns, a->buckets_n * sizeof(a->upper_ns[0])) == 0;
+}
+
+void sample_histogram_delta(const struct sample_histogram *before, const struct sample_histogram *now,
+			    struct sample_histogram *out)
+{
+	*out = *now;
+	if (!before || !same_bounds(before, now) || before->total > now->total)
+		return;
+	for (unsigned i = 0; i < now->buckets_n; i++)
+		if (before->count[i] > now->count[i])
+			return; // not the same counters
+	out->total = 0;
+	for (unsigned i = 0; i < now->buckets_n; i++) {
+		out->count[i] -= before->count[i];
+		out->total += out->count[i];
+	}
+	out->sum_ns = before->sum_ns >= 0 && now->sum_ns >= before->sum_ns ? now->sum_ns - before->sum_ns : SAMPLE_NONE;
+}
+
+void sample_histogram_add(struct sample_histogram *a, const struct sample_histogram *b)
+{
+	if (!a->buckets_n) {
+		*a = *b;
+		return;
+	}
+	if (!same_bounds(a, b) || b->total > INT64_MAX - a->total)
+		return;
+	for (unsigned i = 0; i < a->buckets_n; i++)
+		a->count[i] += b->count[i];
+	a->total += b->total;
+	if (a->sum_ns >= 0 && b->sum_ns >= 0 && b->sum_ns <= INT64_MAX - a->sum_ns)
+		a->sum_ns += b->sum_ns;
+}
+
+double sample_histogram_quantile(const struct sample_histogram *h, double q)
+{
+	double want = q * (double)h->total, below = 0;
+
+	for (unsigned i = 0; i < h->buckets_n; i++) {
+		double in = (double)h->count[i], lower = i ? (double)h->upper_ns[i - 1] : 0;
+
+		if (in > 0 && below + in >= want)
+			return lower + ((double)h->upper_ns[i] - lower) * (want - below) / in;
+		below += in;
+	}
+	return NAN;
+}
+
+static double share(int64_t before, int64_t now, const struct sample *b, const struct sample *n)
+{
+	double s = sample_rate(before, now, b->taken_ns, n->taken_ns) / 1e9;
+
+	return s > 1 ? 1 : s; // the host's clock and ours are read at different times
+}
+
+struct sample_shares sample_vcpu_shares(const struct sample *before, const struct sample *now, int64_t vcpu)
+{
+	const struct sample_vcpu *b = sample_vcpu(before, vcpu), *n = sample_vcpu(now, vcpu);
+
+	if (!b || !n)
+		return (struct sample_shares){NAN, NAN, NAN};
+	return (struct sample_shares){
+		.running = share(b->running_ns, n->running_ns, before, now),
+		.halted = share(b->halted_ns, n->halted_ns, before, now),
+		.page_wait = share(b->page_wait_ns, n->page_wait_ns, before, now),
+	};
+}
+
+/* ---- hot pages of all hosts together ---- */
+
+static struct sample_sharing *page_of(struct sample_sharing *list, unsigned *n, unsigned cap, uint64_t address)
+{
+	for (unsigned i = 0; i < *n; i++)
+		if (list[i].address == address)
+			return &list[i];
+	if (*n == cap)
+		return NULL;
+	list[*n] = (struct sample_sharing){.address = address, .rate = NAN};
+	return &list[(*n)++];
+}
+
+static const struct sample_hot *hot_of(const struct sample_host *h, uint64_t address)
+{
+	for (unsigned i = 0; h && i < h->hot_n; i++)
+		if (h->hot[i].address == address)
+			return &h->hot[i];
+	return NULL;
+}
+
+static int hotter(const void *a, const void *b)
+{
+	const struct sample_sharing *x = a, *y = b;
+	double rx = isnan(x->rate) ? 0 : x->rate, ry = isnan(y->rate) ? 0 : y->rate;
+	int64_t cx = x->reads + x->writes, cy = y->reads + y->writes;
+
+	if (rx != ry)
+		return rx < ry ? 1 : -1;
+	if (cx != cy)
+		return cx < cy ? 1 : -1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+unsigned sample_hot_pages(const struct sample *before, const struct sample *now, struct sample_sharing *out, unsigned cap)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < now->hosts_n; i++) {
+		const struct sample_host *h = &now->hosts[i], *b = sample_host(before, h->host);
+
+		for (unsigned k = 0; k < h->hot_n; k++) {
+			const struct sample_hot *v = &h->hot[k], *old = hot_of(b, v->address);
+			struct sample_sharing *p = page_of(out, &n, cap, v->address);
+
+			if (!p || v->reads > INT64_MAX / 128 || v->writes > INT64_MAX / 128 || v->error > INT64_MAX / 128)
+				continue;
+			p->readers |= v->reads ? host_bit((host_id)h->host) : 0;
+			p->writers |= v->writes ? host_bit((host_id)h->host) : 0;
+			p->reads += v->reads;
+			p->writes += v->writes;
+			p->error += v->error;
+			double r = old ? sample_rate(old->reads + old->writes, v->reads + v->writes, before->taken_ns,
+						     now->taken_ns) : NAN;
+			if (!isnan(r))
+				p->rate = isnan(p->rate) ? r : p->rate + r;
+		}
+	}
+	qsort(out, n, sizeof(*out), hotter);
+	return n;
+}
+
+const char *sample_sharing_name(const struct sample_sharing *p)
+{
+	host_set all = p->readers | p->writers;
+
+	if (!(all & (all - 1)))
+		return "one host"; // it lives elsewhere, or its home is another host
+	if (!p->writers)
+		return "read-shared";
+	if (p->writers & (p->writers - 1))
+		return "write-shared";
+	return "one writer";
+}

@@ -36,10 +36,16 @@ say = @printf '  %-5s %s\n' $(1) $(2)
 endif
 
 # ---- libraries: name -> folders -----------------------------------------------------------------
-LIBS := cli ctl metrics top dist machine acpi boot dev hv mem conf chip net coherence
+# The folders of vmm/, upper ones first.
+VMM  := cli
+VMM  += ctl
+VMM  += qmp
+VMM  += metrics top
+VMM  += dist machine acpi boot dev hv mem conf chip
+LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
 dirs_net       := net
-$(foreach m,cli ctl metrics top dist machine acpi boot dev hv mem conf chip,$(eval dirs_$(m) := vmm/$(m)))
+$(foreach m,$(VMM),$(eval dirs_$(m) := vmm/$(m)))
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
@@ -90,6 +96,7 @@ needs_boot      := boot acpi mem conf
 needs_hv        := hv mem conf net coherence
 needs_top       := top coherence
 needs_dev       := dev chip conf net coherence
+needs_qmp       := qmp net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE
 $(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $$(call unit_libs,$(1))

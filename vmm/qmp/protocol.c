@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What QMP says: greeting, negotiation, commands, answers. The wording of errors is QEMU's, which clients show to people.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/qmp/qmp_priv.h"
+
+/* The release of QEMU whose names and shapes the commands have; clients ask for a major number of 5 or more. */
+#define QEMU_MAJOR 7
+#define QEMU_MINOR 2
+#define QEMU_MICRO 0
+
+static json_t *version(void)
+{
+	return json_pack("{s:{s:i,s:i,s:i},s:s}", "qemu", "major", QEMU_MAJOR, "minor", QEMU_MINOR, "micro", QEMU_MICRO,
+			 "package", "pando " PANDO_VERSION);
+}
+
+json_t *protocol_greeting(void)
+{
+	return json_pack("{s:{s:o,s:[]}}", "QMP", "version", version(), "capabilities");
+}
+
+static void send_error(struct qmp_client *c, json_t *id, const char *class, const char *desc)
+{
+	json_t *m = json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", json_stringn_nocheck(desc, strlen(desc)));
+
+	c->q->stats.errors++;
+	if (id)
+		json_object_set(m, "id", id);
+	client_send(c, m);
+}
+
+void protocol_bad_input(struct qmp_client *c, const char *reason)
+{
+	c->q->stats.bad_input++;
+	send_error(c, NULL, "GenericError", reason);
+}
+
+/* ---- the end of a call ---- */
+
+static void end(struct qmp_call *call, json_t *m)
+{
+	struct qmp_client *c = call->client;
+
+	if (c) {
+		if (call->id)
+			json_object_set(m, "id", call->id);
+		c->call = NULL;
+		client_send(c, m);
+	} else {
+		json_decref(m);
+	}
+	json_decref(call->id);
+	free(call);
+	if (c)
+		client_go_on(c);
+}
+
+void qmp_return(struct qmp_call *call, json_t *value)
+{
+	end(call, json_pack("{s:o}", "return", value ? value : json_object()));
+}
+
+void qmp_return_empty(struct qmp_call *call)
+{
+	qmp_return(call, NULL);
+}
+
+static void end_error(struct qmp_call *call, const char *class, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (call->client)
+		call->client->q->stats.errors++;
+	json_t *desc = json_string(text);
+	end(call, json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", desc ? desc : json_string("(not UTF-8)")));
+}
+
+void qmp_error(struct qmp_call *call, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	end_error(call, "GenericError", fmt, ap);
+	va_end(ap);
+}
+
+void qmp_error_class(struct qmp_call *call, const char *class, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	end_error(call, class, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- a command ---- */
+
+static const struct qmp_command *find(const struct qmp *q, const char *name, void **ctx)
+{
+	for (unsigned t = 0; t < q->tables_n; t++) {
+		for (const struct qmp_command *v = q->tables[t].v; v->name; v++) {
+			if (strcmp(v->name, name))
+				continue;
+			*ctx = q->tables[t].ctx;
+			return v;
+		}
+	}
+	return NULL;
+}
+
+/* Its shape. Returns NULL, or QEMU's sentence. */
+static const char *misshapen(const json_t *m, char why[QMP_WHY_MAX])
+{
+	const json_t *value;
+	const char *key;
+
+	if (!json_is_object(m))
+		return "QMP input must be a JSON object";
+	json_object_foreach((json_t *)m, key, value) {
+		if (strcmp(key, "execute") == 0 && !json_is_string(value))
+			return "QMP input member 'execute' must be a string";
+		if (strcmp(key, "arguments") == 0 && !json_is_object(value))
+			return "QMP input member 'arguments' must be an object";
+		if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id")) {
+			snprintf(why, QMP_WHY_MAX, "QMP input member '%.100s' is unexpected", key);
+			return why;
+		}
+	}
+	return json_object_get(m, "execute") ? NULL : "QMP input lacks member 'execute'";
+}
+
+static void execute(struct qmp_client *c, const json_t *m)
+{
+	const char *name = json_string_value(json_object_get(m, "execute"));
+	json_t *args = json_object_get(m, "arguments"), *id = json_object_get(m, "id"), *none = json_object();
+	const struct qmp_command *cmd;
+	char why[QMP_WHY_MAX];
+	void *ctx = NULL;
+	bool negotiates = strcmp(name, "qmp_capabilities") == 0;
+
+	if (!args)
+		args = none;
+	cmd = find(c->q, name, &ctx);
+	if (!c->negotiated && !negotiates) {
+		send_error(c, id, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+	} else if (c->negotiated && negotiates) {
+		send_error(c, id, "CommandNotFound", "Capabilities negotiation is already complete, command ignored");
+	} else if (!cmd) {
+		snprintf(why, sizeof(why), "The command %.100s has not been found", name);
+		send_error(c, id, "CommandNotFound", why);
+	} else if (!qmp_schema_check_args(c->q->schema, name, args, why)) {
+		send_error(c, id, "GenericError", why);
+	} else {
+		struct qmp_call *call = calloc(1, sizeof(*call));
+
+		if (!call) {
+			send_error(c, id, "GenericError", "no memory");
+		} else {
+			call->client = c;
+			call->id = json_incref(id);
+			c->call = call;
+			c->q->stats.commands++;
+			cmd->fn(ctx, call, args);
+		}
+	}
+	json_decref(none);
+}
+
+void protocol_input(struct qmp_client *c, const char *text, size_t len)
+{
+	char why[QMP_WHY_MAX];
+	json_error_t e;
+	json_t *m = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+
+	if (!m) {
+		snprintf(why, sizeof(why), "JSON parse error, %.200s", e.text);
+		protocol_bad_input(c, why);
+		return;
+	}
+	const char *bad = misshapen(m, why);
+	if (bad) {
+		c->q->stats.bad_input++;
+		send_error(c, json_is_object(m) ? json_object_get(m, "id") : NULL, "GenericError", bad);
+	} else {
+		execute(c, m);
+	}
+	json_decref(m);
+}
+
+/* ---- the protocol's own commands ---- */
+
+static void capabilities(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)ctx;
+	if (json_array_size(json_object_get(args, "enable"))) {
+		qmp_error(call, "Capability '%s' not available",
+			  json_string_value(json_array_get(json_object_get(args, "enable"), 0)));
+		return;
+	}
+	if (call->client)
+		call->client->negotiated = true;
+	qmp_return_empty(call);
+}
+
+static void query_version(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)ctx, (void)args;
+	qmp_return(call, version());
+}
+
+static void query_commands(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	qmp_return(call, qmp_schema_names(((struct qmp *)ctx)->schema, "commands"));
+}
+
+static void query_events(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	qmp_return(call, qmp_schema_names(((struct qmp *)ctx)->schema, "events"));
+}
+
+static void query_schema(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	qmp_return(call, qmp_schema_introspect(((struct qmp *)ctx)->schema));
+}
+
+const struct qmp_command protocol_commands[] = {
+    {"qmp_capabilities", capabilities},
+    {"query-version", query_version},
+    {"query-commands", query_commands},
+    {"query-events", query_events},
+    {"query-qmp-schema", query_schema},
+    {0},
+};

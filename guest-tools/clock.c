@@ -15,7 +15,8 @@ struct pair {
 	uint64_t (*read)(void);
 	volatile uint64_t *turn, *stamp; // one page: a message is one transfer
 	uint32_t *stop;
-	uint64_t done[2], back[2], worst[2];
+	uint64_t done[2], back[2], worst[2], step[2], jumps[2];
+	uint64_t jump; // a step of so much is one: the clock went on while nothing else did
 };
 
 static uint64_t read_tsc(void)
@@ -30,8 +31,12 @@ static uint64_t read_tsc(void)
 
 static void check(struct pair *p, int me, uint64_t before, uint64_t after)
 {
-	if (after >= before)
+	if (after >= before) {
+		if (before && after - before > p->step[me])
+			p->step[me] = after - before;
+		p->jumps[me] += before && after - before >= p->jump;
 		return;
+	}
 	p->back[me]++;
 	if (before - after > p->worst[me])
 		p->worst[me] = before - after;
@@ -65,9 +70,9 @@ static void exchange(int me, void *arg)
 }
 
 static void clocks(const char *name, uint64_t (*read)(void), const char *unit, const int cpu[],
-		   int cpus, uint64_t rounds, double seconds)
+		   int cpus, uint64_t rounds, double seconds, uint64_t jump)
 {
-	uint64_t done = 0, back = 0, worst = 0;
+	uint64_t done = 0, back = 0, worst = 0, step = 0, jumps = 0;
 	char rname[64];
 
 	for (int i = 0; i + 1 < cpus; i++) {
@@ -78,6 +83,7 @@ static void clocks(const char *name, uint64_t (*read)(void), const char *unit, c
 		p.rounds = rounds;
 		p.deadline = tool_now_ns() + (uint64_t)(seconds * 1e9);
 		p.read = read;
+		p.jump = jump;
 		p.turn = (volatile uint64_t *)area;
 		p.stamp = p.turn + 1;
 		p.stop = (uint32_t *)(area + TOOL_PAGE);
@@ -86,12 +92,18 @@ static void clocks(const char *name, uint64_t (*read)(void), const char *unit, c
 			done += p.done[j];
 			back += p.back[j];
 			worst = p.worst[j] > worst ? p.worst[j] : worst;
+			step = p.step[j] > step ? p.step[j] : step;
+			jumps += p.jumps[j];
 		}
 	}
 	snprintf(rname, sizeof(rname), "%s_messages", name);
 	tool_result(rname, (double)done, "messages");
 	snprintf(rname, sizeof(rname), "%s_steps_back", name);
 	tool_result(rname, (double)back, "steps");
+	snprintf(rname, sizeof(rname), "%s_largest_step", name);
+	tool_result(rname, (double)step, unit);
+	snprintf(rname, sizeof(rname), "%s_jumps", name);
+	tool_result(rname, (double)jumps, "steps");
 	if (back)
 		tool_fail(name, "%llu steps back, the worst of %llu %s", (unsigned long long)back,
 			  (unsigned long long)worst, unit);
@@ -106,6 +118,7 @@ int clock_main(int argc, char **argv)
 	uint64_t rounds = (uint64_t)tool_arg(argc, argv, "rounds", 1000);
 	double seconds = tool_arg(argc, argv, "seconds", 5); // for each pair
 	int cpu[TOOL_CPUS_MAX];
+	double jump_ms = tool_arg(argc, argv, "jump-ms", 1e6), khz = tool_arg(argc, argv, "tsc-khz", 1e6);
 	struct topo t;
 
 	topo_read(&t);
@@ -113,7 +126,7 @@ int clock_main(int argc, char **argv)
 		tool_skip("clock", "needs 2 CPUs, there are %d", t.cpus);
 		return 0;
 	}
-	clocks("clock_tsc", read_tsc, "ticks", cpu, t.cpus, rounds, seconds);
-	clocks("clock_monotonic", tool_now_ns, "ns", cpu, t.cpus, rounds, seconds);
+	clocks("clock_tsc", read_tsc, "ticks", cpu, t.cpus, rounds, seconds, (uint64_t)(jump_ms * khz));
+	clocks("clock_monotonic", tool_now_ns, "ns", cpu, t.cpus, rounds, seconds, (uint64_t)(jump_ms * 1e6));
 	return 0;
 }

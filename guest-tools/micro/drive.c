@@ -21,12 +21,18 @@ static bool outside(const char *name)
 
 /* ---- nmi: LINT1 of every vCPU takes one ---- */
 
+static void nmi_unmask_job(uint32_t me, void *arg)
+{
+	(void)me;
+	(void)arg;
+	sys_call(SYS_WRMSR, LVT_LINT1, 4 << 8);
+}
+
 static void nmi_job(uint32_t me, void *arg)
 {
 	const volatile uint32_t *c = &mach.vcpu[me]->counts[NMI];
 	uint64_t *want = arg;
 
-	sys_call(SYS_WRMSR, LVT_LINT1, 4 << 8);
 	for (uint64_t end = tsc() + us_ticks(20000000); *c < *want && tsc() < end; relax())
 		;
 }
@@ -37,6 +43,7 @@ static void nmi_run(const char *name)
 
 	if (!outside(name))
 		return;
+	run_on(mach.vcpus_n, nmi_unmask_job, NULL);
 	print("NMIS WANTED\n");
 	run_on(mach.vcpus_n, nmi_job, &want);
 	for (uint32_t v = 0; v < mach.vcpus_n; v++)

@@ -5,11 +5,14 @@
  *   driver IMAGE HOSTS CPUS MIB APPEND ACTION...
  *
  * wait=MS   stop   cont   reset   nmi   power   registers   dump=FILE   range=FIRST,BYTES (for the next dump)
- * stops=N,RUN_MS,STOP_MS (stop and cont N times)   no-reboot (an option)
+ * stops=N,RUN_MS,STOP_MS (stop and cont N times)   until=TEXT (the guest prints it)   quit
+ * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
+ *
  * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the guest's
  * console as it comes. Exit status: run_guest()'s, or 1 if an action failed.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +34,9 @@ struct driver {
 	int timer;
 	unsigned stops_left, run_ms, stop_ms;
 	uint64_t began_ns, stop_ns_max, cont_ns_max;
-	bool ranged, failed;
+	bool failed;
+	const char *until; // what the console has to say
+	char tail[512];	   // of the console
 	struct verbs_dump dump;
 };
 
@@ -156,6 +161,32 @@ static void on_dump(void *ctx, const char *error)
 	verdict(d, error);
 }
 
+static void check_console(struct driver *d)
+{
+	if (!d->until || !strstr(d->tail, d->until))
+		return;
+	d->until = NULL;
+	verdict(d, NULL);
+}
+
+/* What was said before an action is forgotten when it begins to wait for something. */
+static void on_console(void *ctx, const uint8_t *bytes, size_t n)
+{
+	struct driver *d = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t have = strlen(d->tail);
+
+		if (have == sizeof(d->tail) - 1) {
+			memmove(d->tail, d->tail + have / 2, have - have / 2 + 1);
+			have = strlen(d->tail);
+		}
+		if (bytes[i])
+			d->tail[have] = (char)bytes[i], d->tail[have + 1] = 0;
+		check_console(d);
+	}
+}
+
 static bool is(const char *action, const char *name, const char **value)
 {
 	size_t n = strlen(name);
@@ -169,6 +200,8 @@ static int begin(struct driver *d)
 	const char *a = *d->action, *value;
 
 	d->began_ns = now_ns();
+	if (strncmp(a, "until=", 6))
+		d->tail[0] = 0;
 	if (is(a, "wait", &value))
 		return after(d, (unsigned)atoi(value)), 0;
 	if (is(a, "stops", &value)) {
@@ -186,6 +219,13 @@ static int begin(struct driver *d)
 		return verbs_nmi(d->v, done, d);
 	if (is(a, "power", &value))
 		return verbs_powerdown(d->v, done, d);
+	if (is(a, "until", &value)) {
+		d->until = value;
+		check_console(d);
+		return 0;
+	}
+	if (is(a, "quit", &value))
+		return d->action++, kill(getpid(), SIGTERM), 0;
 	if (is(a, "registers", &value))
 		return verbs_registers(d->v, VERBS_ALL_VCPUS, on_registers, d);
 	if (is(a, "dump", &value)) {
@@ -233,6 +273,24 @@ static void running(void *ctx, struct verbs *v, struct link *link)
 	next(d);
 }
 
+static bool take_option(const char *word, struct run_args *a, bool *no_reboot)
+{
+	const char *value;
+
+	if (is(word, "no-reboot", &value))
+		*no_reboot = true;
+	else if (is(word, "initrd", &value))
+		a->initrd = value;
+	else if (is(word, "dilate", &value))
+		a->tuning.value[TUNING_DILATE] = (uint64_t)atoi(value);
+	else if (is(word, "patience", &value)) {
+		a->start_timeout_s = (uint64_t)atoi(value);
+		a->tuning.value[TUNING_PEER_TIMEOUT] = a->start_timeout_s * 1000;
+	} else
+		return false;
+	return true;
+}
+
 static int drive(char **argv, int argc)
 {
 	static struct run_options o;
@@ -240,6 +298,7 @@ static int drive(char **argv, int argc)
 	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
 	struct local_options lo = {.hosts = (unsigned)atoi(argv[2])};
 	char name[32];
+	bool no_reboot = false;
 	struct run_args a = {
 		.kernel = argv[1],
 		.local = (uint64_t)atoi(argv[2]),
@@ -250,15 +309,15 @@ static int drive(char **argv, int argc)
 		.quiet = true,
 	};
 
-	if (d.action < d.end && !strcmp(*d.action, "no-reboot")) {
-		o.no_reboot = true;
-		d.action++;
-	}
 	snprintf(name, sizeof(name), "drive-%d", (int)getpid());
 	tuning_clear(&a.tuning);
+	for (; d.action < d.end && take_option(*d.action, &a, &no_reboot); d.action++)
+		;
 	if (run_args_fill(&a, &o))
 		return RUN_USAGE;
+	o.no_reboot = no_reboot;
 	o.running = running;
+	o.console = on_console;
 	o.running_ctx = &d;
 	lo.vcpus = run_args_local_vcpus(&a, &o);
 	lo.memory_bytes = run_args_local_memory(&a, &o);

@@ -352,6 +352,8 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 	case MSG_CTL_CONSOLE:
 		if (fwrite(m->blob, 1, m->blob_bytes, stdout) == m->blob_bytes)
 			fflush(stdout);
+		if (r->opt->console)
+			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
 		break;
 	case MSG_CTL_STATUS:
 		if (r->status_on)

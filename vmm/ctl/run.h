@@ -37,7 +37,9 @@ struct run_options {
 	bool no_reboot;           // a guest that resets itself is over
 	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be NULL. */
 	void (*running)(void *ctx, struct verbs *verbs, struct link *link);
-	void *running_ctx;
+	/* The guest's console output as it comes. May be NULL. */
+	void (*console)(void *ctx, const uint8_t *bytes, size_t n);
+	void *running_ctx; // of both
 	const char *status_json;  // file the last status is written to at the end, or NULL
 };
 

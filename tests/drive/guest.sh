@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A Debian guest over several hosts, driven from outside, in the nested testbed: an NMI, a hundred stops under load, a
+# dump of its memory, the power button, its own panic and the restart after it.
+# Usage: tests/drive/guest.sh BUILD_FOLDER     HOSTS=2 GUEST_KERNEL=6.1 STOPS=100 DRIVE_TIMEOUT=280 DILATE=20
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} stops=${STOPS:-100} limit=${DRIVE_TIMEOUT:-280} dilate=${DILATE:-20}
+log=$O/drive-guest.log
+bad=0
+ok() { echo "PASS drive_guest.$1"; }
+no() { echo "FAIL drive_guest.$1: $2"; bad=1; }
+check() { if [ "$2" -eq 0 ]; then ok "$1"; else no "$1" "$3"; fi; }
+value() { sed -n "s/.*RESULT $1 \([^ ]*\) .*/\1/p" "$log" | tail -n 1; }
+
+kernel=$(images/get-kernel.sh "$series") && base=$(images/make-initramfs.sh "$O") || exit 1
+tmp=$(mktemp -d "$O/drive.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+# Two archives one after the other are one initramfs.
+mkdir -p "$tmp/root/modules" "$tmp/root/bin"
+for m in evdev button pvpanic pvpanic-mmio; do
+	f=$(find -L "$kernel/modules" -name "$m.ko*" | head -n 1)
+	case $f in
+	*.xz) xz -dc "$f" >"$tmp/root/modules/$m.ko" ;;
+	?*) cp "$f" "$tmp/root/modules/$m.ko" ;;
+	*) echo "FAIL drive_guest: kernel $series has no module $m"; exit 1 ;;
+	esac
+done
+cp tests/drive/outside "$tmp/root/bin/outside"
+(cd "$tmp/root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$tmp/more.cpio"
+cat "$base" "$tmp/more.cpio" >"$tmp/drive.cpio"
+
+# Stops of a second are 1/DILATE of a second to a guest whose clock goes on meanwhile: jumps are counted from 20 ms up.
+seconds=$(awk "BEGIN { print $stops * 0.4 / $dilate + 0.4 }")
+append="console=ttyS0 quiet nokaslr panic=1 pando.run=outside outside.seconds=$seconds"
+cat >"$tmp/go" <<END
+export PANDO_RUN_DIR=/tmp/run
+driver /pando/kernels/$series $hosts $hosts $((hosts * 256)) '$append' initrd=/pando/files/drive.cpio dilate=$dilate \\
+	patience=60 'until=OUTSIDE nmi?' registers nmi 'until=OUTSIDE stops?' stops=$stops,200,700 'until=OUTSIDE dump?' \\
+	dump=/tmp/guest.core 'until=OUTSIDE power?' wait=300 power 'until=OUTSIDE panic' 'until=OUTSIDE nmi?' quit
+echo "driver ended with \$?"
+readelf -lnW /tmp/guest.core
+ls -ls /tmp/guest.core
+grep -aom1 'Linux version [^(]*' /tmp/guest.core
+END
+chmod 755 "$tmp/go"
+tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" --timeout "$limit" --cpus 2 \
+	--files "$O/tests/driver,/usr/bin/readelf=bin/readelf,$tmp/drive.cpio=files/drive.cpio,$tmp/go=bin/go" \
+	-- "sh /pando/bin/go" >"$log" 2>&1 </dev/null
+tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
+
+grep -q 'driver ended with 130' "$log"
+check ended_as_told $? "no 'driver ended with 130' in $log"
+! grep -E '^FAIL ' "$log"
+check nothing_failed $? "see $log"
+[ "$(grep -c '^EVENT STOP' "$log")" -eq $((stops + 1)) ] && [ "$(grep -c '^EVENT RESUME' "$log")" -eq $((stops + 1)) ]
+check stops $? "$(grep -c '^EVENT STOP' "$log") stops, $(grep -c '^EVENT RESUME' "$log") resumes, $((stops + 1)) expected"
+[ "$(value clock_tsc_steps_back)" = 0 ] && [ "$(value clock_monotonic_steps_back)" = 0 ]
+check clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
+[ "$(value clock_tsc_jumps)" = 0 ] && [ "$(value clock_monotonic_jumps)" = 0 ]
+check clock_never_jumps $? "jumps: $(value clock_tsc_jumps) $(value clock_monotonic_jumps)"
+[ "$(value nmis_taken)" -ge 1 ] && grep -qi 'NMI received for unknown reason' "$log"
+check nmi_is_printed $? "no NMI was taken, or the kernel said nothing"
+grep -q 'NT_PRSTATUS' "$log" && grep -q 'Linux version' "$log"
+check dump_opens_and_has_the_banner $? "readelf or the banner"
+grep -q '^EVENT POWERDOWN' "$log" && [ "$(value acpi_interrupts)" -ge 1 ]
+check power_button_arrives $? "ACPI interrupts: $(value acpi_interrupts)"
+grep -q '^EVENT GUEST_PANICKED' "$log"
+check panic_is_reported $? "no GUEST_PANICKED"
+grep -q '^EVENT RESET .*guest-reset' "$log" && [ "$(grep -c 'OUTSIDE nmi?' "$log")" -eq 2 ]
+check restarts_after_a_panic $? "no second boot"
+grep -E 'RESULT (drive|clock|nmis|acpi|linux)' "$log" | sort -u
+exit $bad

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run side of what is done to the whole machine, against two hosts that are only acted.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <functional>
+#include <map>
+#include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include "tests/unit/conf/sample.h"
+
+extern "C" {
+#include "coherence/base/bytes.h"
+#include "vmm/ctl/memory_piece.h"
+#include "vmm/ctl/verbs.h"
+#include "vmm/dist/now.h"
+}
+
+namespace {
+
+constexpr uint64_t kMib = 2; // of each host
+
+struct Verbs : testing::Test {
+	struct HostEnd {
+		Verbs *t;
+		unsigned number;
+		struct link *link = nullptr;
+		std::vector<std::string> verbs; // with their arguments
+		uint64_t clock = 0, out = 0, in = 0;
+		bool adjustable = true;
+		std::string refuse;           // this verb fails
+		unsigned late = 0;            // looks until the interrupts on their way have arrived
+		std::map<page_idx, char> memory; // pages that are not zero
+	};
+	struct link *run = nullptr;
+	struct machine_desc desc = sample_desc(2, 1, kMib);
+	struct calls calls = {};
+	struct verbs *v = nullptr;
+	HostEnd hosts[2];
+	std::vector<std::string> said; // events and ends, in order
+	bool inside = false;           // a function of verbs.h is running
+
+	static void RunMsg(void *ctx, unsigned peer, const struct msg *m)
+	{
+		if (m->kind == MSG_CTL_RETURN)
+			calls_on_return(&static_cast<Verbs *>(ctx)->calls, (host_id)peer, m);
+	}
+	static void HostMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		static_cast<HostEnd *>(ctx)->t->act(*static_cast<HostEnd *>(ctx), m);
+	}
+	static void Down(void *, unsigned, const char *) {}
+
+	void answer(HostEnd &h, uint64_t id, unsigned form, const std::string &body)
+	{
+		struct msg m = {};
+		m.kind = MSG_CTL_RETURN;
+		m.epoch = desc.epoch;
+		m.u.ctl_return.id = id;
+		m.u.ctl_return.form = (uint8_t)form;
+		m.blob = (const uint8_t *)body.data();
+		m.blob_bytes = (uint32_t)body.size();
+		link_send(h.link, 0, &m);
+		link_flush(h.link);
+	}
+
+	std::string piece(HostEnd &h, page_idx first, page_idx end)
+	{
+		unsigned n = (unsigned)std::min<page_idx>(end - first, 100), full = 0;
+		std::string bits((n + 7) / 8, 0), bytes;
+		uint8_t head[8];
+
+		for (unsigned i = 0; i < n; i++) {
+			auto p = h.memory.find(first + i);
+			if (p == h.memory.end())
+				continue;
+			bits[i / 8] |= (char)(1 << i % 8);
+			bytes += std::string(PAGE_BYTES, p->second);
+			full++;
+		}
+		put_le(head, n, 4);
+		put_le(head + 4, full, 4);
+		return std::string((char *)head, 8) + bits + bytes;
+	}
+
+	void act(HostEnd &h, const struct msg *m)
+	{
+		char name[CALL_VERB_MAX];
+		json_t *args = nullptr;
+		uint64_t id = m->u.ctl_call.id;
+
+		ASSERT_TRUE(call_split(m->blob, m->blob_bytes, name, &args));
+		char *text = json_dumps(args, JSON_COMPACT);
+		std::string verb = name;
+		if (verb != "echo")
+			h.verbs.push_back(verb + text);
+		free(text);
+		if (verb == h.refuse) {
+			answer(h, id, CALL_ERROR, "it will not");
+		} else if (verb == "memory") {
+			answer(h, id, CALL_BYTES,
+			       piece(h, (page_idx)json_integer_value(json_object_get(args, "first")),
+				     (page_idx)json_integer_value(json_object_get(args, "end"))));
+		} else if (verb == "registers") {
+			answer(h, id, CALL_JSON, "[{\"vcpu\":" + std::to_string(h.number) + ",\"rip\":66}]");
+		} else {
+			uint64_t in = h.late ? h.in - 1 : h.in;
+			h.late -= h.late && verb == "freeze";
+			answer(h, id, CALL_JSON,
+			       "{\"clock\":" + std::to_string(h.clock) + ",\"irqs_out\":" + std::to_string(h.out) +
+				       ",\"irqs_in\":" + std::to_string(in) +
+				       ",\"adjustable\":" + (h.adjustable ? "true" : "false") + "}");
+		}
+		json_decref(args);
+	}
+
+	static void Event(void *ctx, const char *event, const json_t *)
+	{
+		static_cast<Verbs *>(ctx)->said.push_back(event);
+	}
+	static void Done(void *ctx, const char *error)
+	{
+		auto *t = static_cast<Verbs *>(ctx);
+		EXPECT_FALSE(t->inside);
+		t->said.push_back(error ? std::string("error: ") + error : "done");
+	}
+
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = desc.epoch;
+		struct link_handler h = {this, RunMsg, Down, nullptr};
+		ASSERT_EQ(link_create(&run, &o, &h), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			hosts[i].t = this;
+			hosts[i].number = i;
+			struct link_handler hh = {&hosts[i], HostMsg, Down, nullptr};
+			ASSERT_EQ(link_create(&hosts[i].link, &o, &hh), 0);
+			ASSERT_EQ(link_join_loop(run, i, hosts[i].link, 0), 0);
+		}
+		calls_init(&calls, run, &desc);
+		v = verbs_create(&calls, &desc);
+		ASSERT_TRUE(v);
+		verbs_listen(v, Event, this);
+	}
+	void TearDown() override
+	{
+		calls_cancel(&calls, "end");
+		verbs_destroy(v);
+		link_destroy(run);
+		for (auto &h : hosts)
+			link_destroy(h.link);
+	}
+	void turns(unsigned n = 40)
+	{
+		for (; n; n--) {
+			for (auto &h : hosts)
+				link_run(h.link, now_ns());
+			link_run(run, now_ns());
+			calls_tick(&calls);
+		}
+	}
+	int call(std::function<int()> f)
+	{
+		inside = true;
+		int r = f();
+		inside = false;
+		return r;
+	}
+	int stop() { return call([&] { return verbs_stop(v, Done, this); }); }
+	int cont() { return call([&] { return verbs_cont(v, Done, this); }); }
+	using Said = std::vector<std::string>;
+};
+
+TEST_F(Verbs, NothingBeforeTheStart)
+{
+	EXPECT_EQ(VERBS_PRELAUNCH, verbs_state(v));
+	EXPECT_EQ(-ESHUTDOWN, stop());
+	EXPECT_EQ(-ESHUTDOWN, verbs_nmi(v, Done, this));
+	verbs_started(v);
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+	EXPECT_EQ(VERBS_BOOTED, verbs_reason(v));
+}
+
+TEST_F(Verbs, TheClockGoesOnWhereTheLatestHostStopped)
+{
+	verbs_started(v);
+	hosts[0].clock = 1000, hosts[1].clock = 1200;
+	ASSERT_EQ(0, stop());
+	turns();
+	EXPECT_EQ((Said{"STOP", "done"}), said);
+	EXPECT_EQ(VERBS_PAUSED, verbs_state(v));
+	EXPECT_EQ(VERBS_USER, verbs_reason(v));
+	hosts[0].clock = 9000, hosts[1].clock = 8700;
+	ASSERT_EQ(0, cont());
+	turns();
+	EXPECT_EQ((Said{"STOP", "done", "RESUME", "done"}), said);
+	for (auto &h : hosts)
+		EXPECT_EQ((Said{"pause{}", "freeze{}", "clock{}", "resume{\"not_before\":9000,\"held\":7800}"}), h.verbs);
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+	EXPECT_EQ(VERBS_UNPAUSED, verbs_reason(v));
+}
+
+TEST_F(Verbs, AClockThatOneHostCannotHoldIsHeldByNone)
+{
+	verbs_started(v);
+	hosts[1].adjustable = false;
+	stop();
+	turns();
+	hosts[0].clock = 5000;
+	cont();
+	turns();
+	EXPECT_EQ("resume{\"not_before\":5000,\"held\":0}", hosts[0].verbs.back());
+	EXPECT_EQ("resume{\"not_before\":5000,\"held\":0}", hosts[1].verbs.back());
+}
+
+TEST_F(Verbs, WaitsForInterruptsBetweenTheHosts)
+{
+	verbs_started(v);
+	hosts[0].out = 5, hosts[1].in = 5, hosts[1].late = 3;
+	stop();
+	turns();
+	EXPECT_EQ((Said{"pause{}", "freeze{}", "freeze{}", "freeze{}", "freeze{}"}), hosts[1].verbs);
+	EXPECT_EQ((Said{"STOP", "done"}), said);
+}
+
+TEST_F(Verbs, TwiceIsNoNews)
+{
+	verbs_started(v);
+	EXPECT_EQ(0, cont());
+	EXPECT_EQ(0, stop());
+	EXPECT_EQ(0, stop());
+	turns();
+	EXPECT_EQ((Said{"done", "STOP", "done", "done"}), said);
+}
+
+TEST_F(Verbs, AHostThatCannotStopLetsTheOthersGoOn)
+{
+	verbs_started(v);
+	hosts[1].refuse = "pause";
+	stop();
+	turns();
+	EXPECT_EQ((Said{"error: host 1: it will not"}), said);
+	EXPECT_EQ("resume{\"not_before\":0,\"held\":0}", hosts[0].verbs.back());
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+TEST_F(Verbs, ResetOfARunningAndOfAStoppedMachine)
+{
+	verbs_started(v);
+	EXPECT_EQ(0, call([&] { return verbs_reset(v, Done, this); }));
+	turns();
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+	EXPECT_EQ((Said{"pause{}", "freeze{}", "reset{}", "clock{}", "resume{\"not_before\":0,\"held\":0}"}),
+		  hosts[1].verbs);
+	EXPECT_EQ(VERBS_RESTARTED, verbs_reason(v));
+	said.clear();
+	stop();
+	turns();
+	hosts[0].verbs.clear();
+	verbs_reset(v, Done, this);
+	turns();
+	EXPECT_EQ((Said{"STOP", "done", "RESET", "done"}), said);
+	EXPECT_EQ((Said{"reset{}"}), hosts[0].verbs);
+	EXPECT_EQ(VERBS_PAUSED, verbs_state(v));
+}
+
+TEST_F(Verbs, AGuestThatResetsItselfBeforeAllHostsRun)
+{
+	verbs_guest_reset(v, Done, this);
+	turns();
+	EXPECT_EQ(Said{}, said);
+	verbs_started(v);
+	turns();
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+}
+
+TEST_F(Verbs, CommandsThatNeedNoTurn)
+{
+	verbs_started(v);
+	EXPECT_EQ(0, call([&] { return verbs_nmi(v, Done, this); }));
+	turns();
+	EXPECT_EQ(0, call([&] { return verbs_powerdown(v, Done, this); }));
+	turns();
+	EXPECT_EQ((Said{"done", "POWERDOWN", "done"}), said);
+	EXPECT_EQ((Said{"nmi{}"}), hosts[1].verbs);
+	EXPECT_EQ((Said{"nmi{}", "powerdown{}"}), hosts[0].verbs);
+	EXPECT_EQ(-EINVAL, verbs_registers(v, 2, nullptr, this));
+	static std::string text;
+	ASSERT_EQ(0, verbs_registers(
+			     v, VERBS_ALL_VCPUS,
+			     [](void *, const json_t *all, const char *) {
+				     char *s = json_dumps(all, JSON_COMPACT);
+				     text = s;
+				     free(s);
+				     s = verbs_registers_text(json_array_get(all, 1));
+				     text += s;
+				     free(s);
+			     },
+			     nullptr));
+	turns();
+	EXPECT_NE(std::string::npos, text.find("[{\"vcpu\":0,\"rip\":66},{\"vcpu\":1,\"rip\":66}]")) << text;
+	EXPECT_NE(std::string::npos, text.find("RIP=0000000000000042")) << text;
+}
+
+TEST_F(Verbs, TooManyAreRefusedAndTheEndFailsThoseThatWait)
+{
+	verbs_started(v);
+	unsigned n = 0;
+	while (stop() == 0)
+		n++;
+	EXPECT_EQ(VERBS_QUEUE_MAX, n);
+	verbs_over(v, VERBS_CRASHED);
+	EXPECT_EQ(VERBS_FAILED, verbs_state(v));
+	EXPECT_EQ(-ESHUTDOWN, cont());
+	turns();
+	ASSERT_EQ(n + 1, said.size());
+	EXPECT_EQ("SHUTDOWN", said[0]);
+	EXPECT_EQ("error: the guest is over", said[1]);
+}
+
+/* ---- dump ---- */
+
+struct Dump : Verbs {
+	std::string path = testing::TempDir() + "pando-dump-" + std::to_string(getpid());
+	struct verbs_dump what = {};
+
+	void SetUp() override
+	{
+		Verbs::SetUp();
+		what.path = path.c_str();
+		hosts[0].memory = {{0, 'a'}, {1, 'b'}, {511, 'c'}};
+		hosts[1].memory = {{512, 'd'}, {777, 'e'}, {1023, 'f'}};
+		verbs_started(v);
+	}
+	void TearDown() override
+	{
+		unlink(path.c_str());
+		Verbs::TearDown();
+	}
+	std::string page(uint64_t gpa, uint64_t base = 0)
+	{
+		char buf[PAGE_BYTES] = {};
+		int fd = open(path.c_str(), O_RDONLY);
+		EXPECT_GE(fd, 0);
+		EXPECT_EQ((ssize_t)sizeof(buf), pread(fd, buf, sizeof(buf), (off_t)(4096 + gpa - base)));
+		close(fd);
+		return std::string(buf, sizeof(buf));
+	}
+};
+
+TEST_F(Dump, HoldsTheMemoryOfAllHostsAndGoesOn)
+{
+	uint64_t completed, total;
+	ASSERT_EQ(0, call([&] { return verbs_dump(v, &what, Done, this); }));
+	turns(200);
+	EXPECT_EQ((Said{"STOP", "DUMP_COMPLETED", "RESUME", "done"}), said);
+	EXPECT_EQ(VERBS_DUMP_COMPLETED, verbs_dump_status(v, &completed, &total));
+	EXPECT_EQ(total, completed);
+	EXPECT_EQ(2 * kMib << 20, total);
+	for (auto &h : hosts)
+		for (auto &p : h.memory)
+			EXPECT_EQ(std::string(PAGE_BYTES, p.second), page(p.first * PAGE_BYTES)) << p.first;
+	EXPECT_EQ(std::string(PAGE_BYTES, 0), page(100 * PAGE_BYTES));
+	EXPECT_NE(0, access((path + ".partial").c_str(), F_OK));
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+TEST_F(Dump, ARangeAcrossHostsIsWidenedToPages)
+{
+	what.ranged = true, what.begin = 511 * PAGE_BYTES + 5, what.length = PAGE_BYTES;
+	ASSERT_EQ(0, verbs_dump(v, &what, Done, this));
+	turns(200);
+	ASSERT_EQ("done", said.back());
+	EXPECT_EQ(std::string(PAGE_BYTES, 'c'), page(511 * PAGE_BYTES, 511 * PAGE_BYTES));
+	EXPECT_EQ(std::string(PAGE_BYTES, 'd'), page(512 * PAGE_BYTES, 511 * PAGE_BYTES));
+	struct stat st;
+	ASSERT_EQ(0, stat(path.c_str(), &st));
+	EXPECT_EQ(4096 + 2 * (off_t)PAGE_BYTES, st.st_size);
+	said.clear();
+	what.begin = 1ull << 40;
+	verbs_dump(v, &what, Done, this);
+	turns(200);
+	EXPECT_EQ("error: there is no guest memory in the range to be dumped", said.back());
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+TEST_F(Dump, AFullDiskLeavesNoFileAndTheGuestGoesOn)
+{
+	struct rlimit old, small = {1 << 20, RLIM_INFINITY};
+	signal(SIGXFSZ, SIG_IGN);
+	ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &old));
+	small.rlim_max = old.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &small));
+	verbs_dump(v, &what, Done, this);
+	turns(200);
+	setrlimit(RLIMIT_FSIZE, &old);
+	EXPECT_EQ(0u, said.back().find("error: a file of")) << said.back();
+	EXPECT_EQ((Said{"STOP", "DUMP_COMPLETED", "RESUME", said.back()}), said);
+	EXPECT_NE(0, access(path.c_str(), F_OK));
+	EXPECT_NE(0, access((path + ".partial").c_str(), F_OK));
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+TEST_F(Dump, AHostThatFailsOrLiesEndsIt)
+{
+	hosts[1].refuse = "memory";
+	verbs_dump(v, &what, Done, this);
+	turns(200);
+	EXPECT_EQ("error: host 1: it will not", said.back());
+	EXPECT_NE(0, access(path.c_str(), F_OK));
+	hosts[1].refuse.clear();
+	said.clear();
+	what.path = "/nonexistent/x";
+	verbs_dump(v, &what, Done, this);
+	turns(200);
+	EXPECT_EQ(0u, said.back().find("error: cannot create '/nonexistent/x.partial'")) << said.back();
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+} // namespace

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stopping, going on and resetting one host's machine on the real /dev/kvm, with programs of a few instructions.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <elf.h>
+#include <mutex>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include "tests/unit/conf/sample.h"
+
+extern "C" {
+#include "vmm/chip/icr.h"
+#include "vmm/chip/pvpanic.h"
+#include "vmm/machine/machine.h"
+}
+
+extern "C" const uint8_t pt_count[], pt_count_end[], pt_halt[], pt_halt_end[], pt_reset[], pt_reset_end[], pt_lint[],
+    pt_lint_end[];
+asm(R"(
+	.pushsection .rodata
+	.globl pt_count, pt_count_end, pt_halt, pt_halt_end, pt_reset, pt_reset_end, pt_lint, pt_lint_end
+pt_count:				# a counter at 2 MiB
+	incq 0x200000
+	jmp pt_count
+pt_count_end:
+pt_halt:
+	mov $0x1234, %ebx
+	hlt
+	jmp pt_halt
+pt_halt_end:
+pt_reset:				# counts its starts at 2 MiB, resets at the first two, prints at the third
+	incq 0x200000
+	mov $0xc0000102, %ecx
+	rdmsr
+	test %eax, %eax
+	jnz 2f
+	mov $77, %eax
+	xor %edx, %edx
+	wrmsr
+	cmpq $3, 0x200000
+	je 1f
+	mov $0xcf9, %dx
+	mov $6, %al
+	out %al, %dx
+2:	ud2
+1:	mov $0x3f8, %dx
+	mov $'3', %al
+	out %al, %dx
+	mov $'\n', %al
+	out %al, %dx
+	hlt
+	jmp 1b
+pt_reset_end:
+pt_lint:				# LINT1: NMI
+	mov $0x80f, %ecx
+	mov $0x1ff, %eax
+	xor %edx, %edx
+	wrmsr
+	mov $0x836, %ecx
+	mov $0x400, %eax
+	wrmsr
+	mov $0x505, %dx
+	in %dx, %al
+	out %al, %dx
+1:	jmp 1b
+pt_lint_end:
+	.popsection
+)");
+
+namespace {
+
+std::vector<uint8_t> elf(const uint8_t *code, const uint8_t *end)
+{
+	Elf64_Ehdr e = {};
+	Elf64_Phdr p = {};
+	size_t n = (size_t)(end - code), at = sizeof(e) + sizeof(p);
+	std::vector<uint8_t> b(at + n);
+	memcpy(e.e_ident, "\177ELF\2\1\1", 7);
+	e.e_type = ET_EXEC, e.e_machine = EM_X86_64, e.e_entry = 0x100000, e.e_phoff = sizeof(e);
+	e.e_phentsize = sizeof(p), e.e_phnum = 1;
+	p.p_type = PT_LOAD, p.p_offset = at, p.p_paddr = 0x100000, p.p_filesz = p.p_memsz = n;
+	memcpy(b.data(), &e, sizeof(e));
+	memcpy(b.data() + sizeof(e), &p, sizeof(p));
+	memcpy(b.data() + at, code, n);
+	return b;
+}
+
+struct Pause : testing::Test {
+	machine_desc desc;
+	::ram ram = {};
+	machine *m = nullptr;
+	char why[512] = "";
+	std::mutex lock;
+	std::condition_variable news;
+	std::vector<uint8_t> kernel;
+	std::string console;
+	int how = 0, resets = 0, panics = 0, paused = -1;
+
+	template <typename F> void note(F f)
+	{
+		std::lock_guard<std::mutex> g(lock);
+		f();
+		news.notify_all();
+	}
+	template <typename F> bool wait(F f)
+	{
+		std::unique_lock<std::mutex> g(lock);
+		return news.wait_for(g, std::chrono::seconds(10), f);
+	}
+	void start(uint32_t vcpus, const uint8_t *code, const uint8_t *end)
+	{
+		if (access("/dev/kvm", R_OK | W_OK))
+			GTEST_SKIP() << "SKIP: /dev/kvm cannot be opened";
+		desc = sample_desc(1, vcpus, 4);
+		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
+		machine_config c = {};
+		c.desc = &desc;
+		c.ram = &ram;
+		c.clock.tsc_khz = 2600000;
+		c.clock.dilate = 1;
+		c.hooks.ctx = this;
+		c.hooks.console = [](void *x, unsigned, const uint8_t *b, size_t n) {
+			((Pause *)x)->note([&] { ((Pause *)x)->console.append((const char *)b, n); });
+		};
+		c.hooks.ended = [](void *x, machine_end h, const char *) {
+			auto *t = (Pause *)x;
+			t->note([&] { h == MACHINE_RESET ? (void)t->resets++ : (void)(t->how = h); });
+		};
+		c.hooks.panicked = [](void *x, uint8_t event) {
+			((Pause *)x)->note([&] { ((Pause *)x)->panics += event; });
+		};
+		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
+		kernel = elf(code, end);
+		ASSERT_EQ(0, machine_load(m, kernel.data(), kernel.size(), nullptr, 0, why, sizeof(why))) << why;
+		ASSERT_EQ(0, machine_start(m));
+	}
+	void TearDown() override
+	{
+		if (m)
+			machine_stop(m);
+		machine_destroy(m);
+		ram_unmap(&ram);
+	}
+	uint64_t counter() { return __atomic_load_n((uint64_t *)(ram.base + 0x200000), __ATOMIC_SEQ_CST); }
+	bool pause()
+	{
+		paused = -1;
+		EXPECT_EQ(0, machine_pause(
+				     m, [](void *x, bool p) { ((Pause *)x)->note([&] { ((Pause *)x)->paused = p; }); },
+				     this));
+		return wait([&] { return paused >= 0; }) && paused == 1;
+	}
+	int resume(uint64_t held = 0) { return machine_resume(m, 0, held); }
+	int reset()
+	{
+		machine_images i = {kernel.data(), nullptr, kernel.size(), 0};
+		return machine_reset(m, &i, why, sizeof(why));
+	}
+	bool counts()
+	{
+		uint64_t was = counter();
+		for (int i = 0; i < 2000 && counter() == was; i++)
+			usleep(1000);
+		return counter() != was;
+	}
+};
+
+TEST_F(Pause, HundredTimes)
+{
+	start(2, pt_count, pt_count_end); // the second vCPU waits for its SIPI all the while
+	for (int i = 0; i < 100 && m; i++) {
+		ASSERT_TRUE(counts()) << i;
+		ASSERT_TRUE(pause()) << i;
+		uint64_t at = counter();
+		usleep(1000);
+		ASSERT_EQ(at, counter()) << i;
+		ASSERT_EQ(0, resume());
+	}
+}
+
+TEST_F(Pause, OneWaiterAtATimeAndGoingOnTellsIt)
+{
+	start(1, pt_count, pt_count_end);
+	if (!m)
+		return;
+	ASSERT_TRUE(pause());
+	EXPECT_TRUE(pause()); // out already: told at once
+	EXPECT_EQ(0, resume());
+	ASSERT_TRUE(counts());
+}
+
+TEST_F(Pause, TheClockOfTheChipsStandsStill)
+{
+	start(1, pt_count, pt_count_end);
+	if (!m)
+		return;
+	ASSERT_TRUE(pause());
+	uint64_t before = machine_clock_now(m), at = machine_clock_freeze(m);
+	EXPECT_GE(at, before);
+	usleep(2000);
+	EXPECT_EQ(at, machine_clock_freeze(m));
+	auto pm = [&] {
+		msg_io_req r = {};
+		r.addr = 0x608, r.size = 4;
+		machine_io_in(m, &r);
+		return r.value;
+	};
+	uint64_t first = pm();
+	usleep(2000);
+	EXPECT_EQ(first, pm());
+	EXPECT_GT(machine_clock_now(m), at);
+	EXPECT_EQ(-ERANGE, machine_resume(m, machine_clock_now(m) + 26000000000ull, 0)); // ten seconds ahead
+	EXPECT_EQ(-ERANGE, machine_clock_adjustable(m) ? machine_resume(m, 5, 6) : -ERANGE);
+	EXPECT_EQ(machine_clock_adjustable(m) ? 0 : -ENOTSUP, machine_resume(m, machine_clock_now(m), 1));
+	EXPECT_EQ(0, resume());
+	EXPECT_GE(pm(), first);
+}
+
+TEST_F(Pause, AHaltedVcpuStaysHaltedAndStopsAndEnds)
+{
+	start(2, pt_halt, pt_halt_end);
+	for (int i = 0; i < 20 && m; i++) {
+		ASSERT_TRUE(pause());
+		ASSERT_EQ(0, resume());
+	}
+	EXPECT_EQ(0, how);
+	if (m) {
+		ASSERT_TRUE(pause()); // and TearDown stops a machine that is paused
+	}
+}
+
+TEST_F(Pause, AGuestThatResetsItselfBeginsAnewWithItsMemory)
+{
+	start(2, pt_reset, pt_reset_end);
+	for (int i = 1; i <= 2 && m; i++) {
+		ASSERT_TRUE(wait([&] { return resets == i; }));
+		EXPECT_EQ((uint64_t)i, counter());
+		ASSERT_TRUE(pause());
+		machine_clock_freeze(m);
+		ASSERT_EQ(0, reset()) << why;
+		ASSERT_EQ(0, resume());
+	}
+	if (m) {
+		EXPECT_TRUE(wait([&] { return console == "3\n" || how; })) << console;
+	}
+	EXPECT_EQ(0, how);
+}
+
+TEST_F(Pause, AHaltedMachineIsReset)
+{
+	start(2, pt_halt, pt_halt_end);
+	if (!m)
+		return;
+	EXPECT_EQ(-EINVAL, reset()); // while it runs
+	usleep(5000);
+	ASSERT_TRUE(pause());
+	/* another program, and the halted vCPU runs it */
+	kernel = elf(pt_count, pt_count_end);
+	ASSERT_EQ(0, reset()) << why;
+	ASSERT_EQ(0, resume());
+	EXPECT_TRUE(counts());
+}
+
+TEST_F(Pause, RegistersWhileItRunsAndWhileItStands)
+{
+	static std::atomic<uint64_t> rip, rbx;
+	auto look = [](void *x, uint32_t vcpu, const hv_registers *r, const char *state) {
+		EXPECT_EQ(0u, vcpu);
+		EXPECT_TRUE(r);
+		EXPECT_STREQ("halted", state);
+		rbx = r->gpr[HV_RBX], rip = r->gpr[HV_RIP];
+		EXPECT_EQ(1ull << 10 | 1ull << 8, r->sys[HV_EFER] & 0x500);
+		EXPECT_EQ(0x10u, r->seg[HV_CS].selector);
+		EXPECT_TRUE(r->seg[HV_CS].flags & 1u << 21); // 64-bit code
+		((Pause *)x)->note([&] { ((Pause *)x)->panics++; });
+	};
+	start(2, pt_halt, pt_halt_end);
+	if (!m)
+		return;
+	usleep(20000);
+	ASSERT_EQ(0, machine_registers(m, 0, look, this));
+	ASSERT_TRUE(wait([&] { return panics == 1; }));
+	EXPECT_EQ(0x1234u, rbx);
+	EXPECT_EQ(0x100006u, rip); // behind the HLT
+	ASSERT_TRUE(pause());
+	ASSERT_EQ(0, machine_registers(m, 0, look, this));
+	ASSERT_TRUE(wait([&] { return panics == 2; }));
+	EXPECT_EQ(-ENOENT, machine_registers(m, 2, look, this));
+}
+
+TEST_F(Pause, LintNmiAndPanicDevice)
+{
+	start(2, pt_lint, pt_lint_end);
+	if (!m)
+		return;
+	ASSERT_TRUE(wait([&] { return panics > 0; }));
+	EXPECT_EQ((int)PVPANIC_PANICKED, panics);
+	machine_nmi(m); // without an IDT it kills the guest, which shows that it came; the masked LINT1 of vCPU 1 takes none
+	ASSERT_TRUE(wait([&] { return how; }));
+	char *s = machine_stats_json(m);
+	std::string stats = s;
+	free(s);
+	EXPECT_NE(std::string::npos, stats.find("\"nmis\":1")) << stats;
+	EXPECT_NE(std::string::npos, stats.find("\"nmis\":0")) << stats;
+}
+
+TEST_F(Pause, PowerButtonRaisesTheSci)
+{
+	start(1, pt_halt, pt_halt_end);
+	if (!m)
+		return;
+	auto sts = [&] {
+		msg_io_req r = {};
+		r.addr = 0x600, r.size = 2;
+		machine_io_in(m, &r);
+		return r.value & 0x100;
+	};
+	EXPECT_EQ(0u, sts());
+	machine_power_button(m);
+	EXPECT_EQ(0x100u, sts());
+}
+
+} // namespace

@@ -271,6 +271,108 @@ static void port_run(const char *name)
 		test_pass(name);
 }
 
+/*
+ * A write to a port is over before the processor goes on. The writer is far from the port, the reader near: a flag stored
+ * after the write shows that it is done (message passing), and of a write followed by a load and a store followed by a read
+ * of the port one sees the other (store buffering).
+ */
+struct order {
+	volatile uint64_t *flag, *answer; // on pages of their own
+	uint64_t rounds, passed, buffered;
+};
+
+static void order_writer(uint32_t me, void *arg)
+{
+	struct order *o = arg;
+
+	(void)me;
+	for (uint64_t i = 1; i <= o->rounds; i++) {
+		sys_call(SYS_OUT, 0x3ff, (i & 255) | 1ull << 32);
+		if (i & 1) {
+			*o->flag = i;
+			if (!wait_word(o->answer, i, WAIT_MS))
+				return;
+			continue;
+		}
+		uint64_t saw = *o->answer; // did the reader's store come before?
+
+		fence();
+		*o->flag = i << 1 | (saw == i);
+		for (uint64_t end = tsc() + us_ticks(WAIT_MS * 1000); *o->answer != ~i; relax())
+			if (tsc() > end)
+				return;
+		*o->answer = i;
+	}
+}
+
+static uint8_t port_now(void)
+{
+	return (uint8_t)sys_call(SYS_IN, 0x3ff, 1);
+}
+
+static void order_reader(struct order *o)
+{
+	for (uint64_t i = 1; i <= o->rounds; i++) {
+		if (i & 1) {
+			if (!wait_word(o->flag, i, WAIT_MS)) {
+				wrong++;
+				return;
+			}
+			if (port_now() != (i & 255))
+				o->passed++;
+			*o->answer = i;
+			continue;
+		}
+		*o->answer = i;
+		fence();
+		uint8_t port = port_now();
+
+		if (!wait_word(o->flag, i << 1, WAIT_MS)) {
+			wrong++;
+			return;
+		}
+		if (port != (i & 255) && !(*o->flag & 1))
+			o->buffered++;
+		*o->flag = 0;
+		*o->answer = ~i;
+		for (uint64_t end = tsc() + us_ticks(WAIT_MS * 1000); *o->answer != i; relax())
+			if (tsc() > end) {
+				wrong++;
+				return;
+			}
+	}
+}
+
+static void order_run(const char *name)
+{
+	uint32_t far = vcpu_far();
+
+	wrong = 0;
+	if (mach.vcpus_n < 2) {
+		test_skip(name, "one vCPU");
+		return;
+	}
+	for (unsigned home = 0; home < mach.nodes_n && !wrong; home++) {
+		struct order o = {.flag = page_alloc(home, 1),
+				  .answer = page_alloc(mach.nodes_n - 1 - home, 1),
+				  .rounds = option_u64("rounds", 2000) / 10};
+
+		*o.flag = *o.answer = 0;
+		run_begin(far ? far : 1, order_writer, &o);
+		order_reader(&o);
+		run_end(far ? far : 1);
+		if (o.passed || o.buffered) {
+			test_fail(name, "home %u: %lu writes were seen after a later store, %lu after a later load", home, o.passed,
+				  o.buffered);
+			return;
+		}
+	}
+	if (wrong)
+		test_fail(name, "the other vCPU did not answer");
+	else
+		test_pass(name);
+}
+
 /* Each vCPU in turn sends the time it read to the next, which must not have read an earlier one
  * after that. */
 struct relay {
@@ -321,4 +423,4 @@ static void clock_run(const char *name)
 }
 
 const struct test irq_tests[] = {{"ipi", ipi_run},   {"timer", timer_run}, {"ioapic", ioapic_run},
-				 {"port", port_run}, {"clock", clock_run}, {NULL, NULL}};
+				 {"port", port_run}, {"portorder", order_run}, {"clock", clock_run}, {NULL, NULL}};

@@ -68,7 +68,7 @@ if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 fi
 
 two=sb_fence,sb,mp,lb,corr,s
-irq=ipi,timer,ioapic,port,clock
+irq=ipi,timer,ioapic,port,portorder,clock
 share=pingpong,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory
 
 # Does the runner's plain KVM carry the micro-guest at all? Without that the rest says nothing about the monitor.

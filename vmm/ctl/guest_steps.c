@@ -38,6 +38,11 @@ static int hook_io(void *ctx, host_id to, struct msg_io_req *req)
 	return dist_io(((struct guest *)ctx)->dist, to, req);
 }
 
+static bool hook_post(void *ctx, host_id to, const struct msg_io_req *req)
+{
+	return dist_post_io(((struct guest *)ctx)->dist, to, req);
+}
+
 static void hook_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
 {
 	struct guest *g = ctx;
@@ -121,6 +126,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 			  .irq = hook_irq,
 			  .eoi = hook_eoi,
 			  .io = hook_io,
+			  .post = hook_post,
 			  .console = hook_console,
 			  .ended = hook_ended,
 			  .panicked = hook_panicked},

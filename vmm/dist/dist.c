@@ -41,6 +41,8 @@ int dist_create(struct dist **out, const struct machine_desc *desc, host_id self
 		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
 		if (!r) {
 			d->paging = true;
+			d->pager.before_send = post_flush;
+			d->pager.before_send_ctx = d;
 			r = link_watch(link, d->pager.uffd.fd, on_faults, d);
 		}
 	}
@@ -142,8 +144,10 @@ static void serve_io(struct dist *d, host_id from, const struct msg_io_req *req)
 		machine_io_in(d->machine, &local);
 	else
 		d->bad_msgs++;
-	if (!req->id)
+	if (!req->id) {
+		d->posted_in++;
 		return;
+	}
 	m.u.io_rep.id = req->id;
 	m.u.io_rep.value = req->write ? 0 : local.value;
 	link_send(d->link, from, &m);
@@ -188,12 +192,19 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 	}
 }
 
-void dist_on_kick(struct dist *d)
+void dist_send_outbox(struct dist *d)
 {
 	struct outbox_entry e;
 
-	while (outbox_take(&d->outbox, &e))
+	while (outbox_take(&d->outbox, &e)) {
 		link_send(d->link, e.to, &e.msg);
+		post_sent(d, &e.msg);
+	}
+}
+
+void dist_on_kick(struct dist *d)
+{
+	dist_send_outbox(d);
 	link_flush(d->link);
 }
 
@@ -255,8 +266,9 @@ bool dist_same_rate(const struct dist *d, uint64_t *own_khz)
 
 void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in)
 {
-	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED);
-	*in = d->irqs_in;
+	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
+	*in = d->irqs_in + d->posted_in;
 }
 
 bool dist_untouched(const struct dist *d, page_idx page)
@@ -264,7 +276,7 @@ bool dist_untouched(const struct dist *d, page_idx page)
 	return d->paging && coh_engine_untouched(d->pager.engine, page);
 }
 
-static bool post(struct dist *d, host_id to, const struct msg *m)
+bool dist_put(struct dist *d, host_id to, const struct msg *m)
 {
 	if (!outbox_put(&d->outbox, to, m))
 		return false;
@@ -277,14 +289,14 @@ void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq)
 	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
 
 	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
-	post(d, to, &m);
+	dist_put(d, to, &m);
 }
 
 void dist_eoi(struct dist *d, host_id to, uint8_t vector)
 {
 	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
 
-	post(d, to, &m);
+	dist_put(d, to, &m);
 }
 
 int dist_io(struct dist *d, host_id to, struct msg_io_req *req)
@@ -295,7 +307,7 @@ int dist_io(struct dist *d, host_id to, struct msg_io_req *req)
 	if (!req->id)
 		return -ECANCELED;
 	m.u.io_req = *req;
-	post(d, to, &m); // when closed, the wait is cancelled too
+	dist_put(d, to, &m); // when closed, the wait is cancelled too
 	uint64_t value = 0;
 	int r = iofwd_wait(&d->iofwd, req->id, &value);
 	if (r == 0 && !req->write)

@@ -3,8 +3,8 @@
  * The distribution layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
  * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
  *
- * One thread, the dist thread, owns the link and calls everything but dist_irq(), dist_eoi() and dist_io(), which any
- * thread may call.
+ * One thread, the dist thread, owns the link and calls everything but dist_irq(), dist_eoi(), dist_io() and dist_post_io(),
+ * which any thread may call.
  */
 #ifndef VMM_DIST_DIST_H
 #define VMM_DIST_DIST_H
@@ -52,8 +52,10 @@ void dist_release_memory(struct dist *d);
 void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq);
 void dist_eoi(struct dist *d, host_id to, uint8_t vector);
 int dist_io(struct dist *d, host_id to, struct msg_io_req *req);
+/* A write that nobody waits for. false: it has to be waited for, with dist_io(). */
+bool dist_post_io(struct dist *d, host_id to, const struct msg_io_req *req);
 
-/* Interrupt messages sent to and got from other hosts so far. Dist thread. */
+/* Interrupt messages and posted writes sent to and got from other hosts so far. Dist thread. */
 void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in);
 /* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
 bool dist_untouched(const struct dist *d, page_idx page);

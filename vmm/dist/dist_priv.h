@@ -24,8 +24,17 @@ struct dist {
 	struct outbox outbox;
 	uint64_t irqs_in, io_served, bad_msgs; // dist thread
 	uint64_t irqs_out;                     // atomic
+	uint64_t posted_in;                    // dist thread: writes that others posted to us
+	uint64_t posted_out, posted_waiting;   // atomic: ours; those still in the outbox
+	uint32_t posted_run;                   // atomic: since one was waited for
 };
 
 void dist_check_pager(struct dist *d);
+bool dist_put(struct dist *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
+void dist_send_outbox(struct dist *d);                          // dist thread
+
+/* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
+void post_flush(void *d);
+void post_sent(struct dist *d, const struct msg *m);
 
 #endif

@@ -128,6 +128,8 @@ static void send_coh(struct pager *p, host_id to, const struct coh_msg *c, const
 		.txn = c->txn,
 		.page = c->page,
 	};
+	if (p->before_send)
+		p->before_send(p->before_send_ctx);
 	int r = link_send(p->link, to, &m);
 	if (r && r != -ENOTCONN) // a lost peer is reported by the link, once
 		log_warn("cannot send %s to host %u: %s", coh_msg_name(c->kind), to, strerror(-r));

@@ -21,6 +21,8 @@ struct pager {
 	struct uffd uffd;
 	const struct ram *ram;
 	struct link *link;
+	void (*before_send)(void *ctx); // what has to leave before a coherence message does; NULL: nothing
+	void *before_send_ctx;
 	host_id self;
 	struct hot hot;         // pages that fault most
 	uint64_t faults_read;   // events from userfaultfd

@@ -145,6 +145,7 @@ json_t *dist_stats(const struct dist *d)
 	set(o, "irqs_out", __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED));
 	set(o, "io_served", d->io_served);
 	set(o, "io_forwarded", d->iofwd.sent);
+	set(o, "io_posted", __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED));
 	set(o, "bad_messages", d->bad_msgs);
 	return o;
 }

@@ -28,6 +28,8 @@ struct machine_hooks {
 	 * -ECANCELED when the machine is being stopped.
 	 */
 	int (*io)(void *ctx, host_id to, struct msg_io_req *req);
+	/* A write to a device on host to that nobody waits for. false (or NULL): it has to be waited for. */
+	bool (*post)(void *ctx, host_id to, const struct msg_io_req *req);
 	/* Bytes the guest wrote to a serial port (host 0). */
 	void (*console)(void *ctx, unsigned port, const uint8_t *bytes, size_t n);
 	/*

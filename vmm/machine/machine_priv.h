@@ -63,6 +63,7 @@ struct far_range {
 	uint64_t first, bytes;
 	const char *name;
 	bool mmio;
+	bool posted; // writes need no answer
 };
 
 #define FAR_RANGES 11u

@@ -34,6 +34,8 @@ static int far_access(void *owner, struct bus_access *a)
 
 	if (!m->hooks.io)
 		return 0;
+	if (a->write && f->posted && m->hooks.post && m->hooks.post(m->hooks.ctx, 0, &req))
+		return 0;
 	machine_count(&m->io_forwarded);
 	int r = m->hooks.io(m->hooks.ctx, 0, &req);
 
@@ -57,7 +59,7 @@ int remote_add_devices(struct machine *m)
 	    {.first = 0x40, .bytes = 4, .name = "pit"},
 	    {.first = 0x61, .bytes = 1, .name = "port61"},
 	    {.first = 0x70, .bytes = 2, .name = "rtc"},
-	    {.first = LAYOUT_PORT_COM1, .bytes = 8, .name = "uart"},
+	    {.first = LAYOUT_PORT_COM1, .bytes = 8, .name = "uart", .posted = true},
 	    {.first = LAYOUT_PORT_PM1_EVT, .bytes = 8, .name = "pm"},
 	    {.first = LAYOUT_PORT_RESET, .bytes = 1, .name = "reset"},
 	    {.first = LAYOUT_PORT_PVPANIC, .bytes = 1, .name = "pvpanic"},

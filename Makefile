@@ -23,8 +23,10 @@ WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
 OPT      := -O2 -g -fno-strict-aliasing -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 PKGS     := liburing libsodium jansson ncursesw
+# libmicrohttpd is optional: without it there is no metrics page, and --metrics says so.
+HAVE_MHD := $(shell pkg-config --exists libmicrohttpd && echo yes)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(HAVE_MHD),$(shell pkg-config --libs libmicrohttpd)) -lm
 VERSION  := 0.1.0
 CPPFLAGS_ALL = -I. -I$(O)/gen -D_GNU_SOURCE -DPANDO_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) -pthread $(CFLAGS)
@@ -46,6 +48,7 @@ LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
 dirs_net       := net
 $(foreach m,$(VMM),$(eval dirs_$(m) := vmm/$(m)))
+dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
@@ -94,6 +97,7 @@ needs_mem       := mem conf
 needs_acpi      := acpi mem conf
 needs_boot      := boot acpi mem conf
 needs_hv        := hv mem conf net coherence
+needs_metrics   := metrics top net coherence
 needs_top       := top coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence

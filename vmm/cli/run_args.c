@@ -114,7 +114,7 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	tuning_apply(&a->tuning, &o->desc);
 	o->desc.tsc_skew = (int64_t)a->skew;
 	o->start_timeout_ms = (unsigned)(a->start_timeout_s ? a->start_timeout_s : STANDARD_START_TIMEOUT_S) * 1000;
-	o->quiet = a->quiet;
+	o->quiet = o->metrics.quiet = a->quiet;
 	o->status_json = a->status_json;
 	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))
 		return -1;

@@ -356,8 +356,7 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
 		break;
 	case MSG_CTL_STATUS:
-		if (r->status_on)
-			statusd_on_status(&r->status, (host_id)peer, m);
+		statusd_on_status(&r->status, (host_id)peer, m);
 		break;
 	case MSG_CTL_RETURN:
 		calls_on_return(&r->calls, (host_id)peer, m);
@@ -407,8 +406,8 @@ static void check_time(struct run *r)
 					    [WAIT_RUNNING] = "start"};
 	char text[DESC_REPORT_MAX];
 
-	if (r->status_on)
-		statusd_tick(&r->status);
+	statusd_tick(&r->status);
+	run_metrics_tick(&r->metrics);
 	calls_tick(&r->calls);
 	if (r->phase < RUNNING)
 		pump_images(r);
@@ -485,7 +484,7 @@ static int open_all(struct run *r)
 	r->status_on = e == 0;
 	if (e)
 		log_warn("no status socket '%s': %s", r->status.path, strerror(-e));
-	return 0;
+	return run_metrics_start(&r->metrics, &r->opt->metrics, r->link, &r->status);
 }
 
 static void write_status(struct run *r)
@@ -531,8 +530,8 @@ int run_guest(const struct run_options *opt)
 	r->verbs = NULL;
 	write_status(r);
 	terminal_restore(&r->terminal);
-	if (r->status_on)
-		statusd_stop(&r->status);
+	run_metrics_stop(&r->metrics);
+	statusd_stop(&r->status);
 	if (r->link)
 		link_destroy(r->link);
 	for (unsigned i = 0; i < 2; i++)

@@ -6,6 +6,7 @@
 #define VMM_CTL_RUN_H
 
 #include "net/session.h"
+#include "vmm/ctl/run_metrics.h"
 #include "vmm/conf/machine_desc.h"
 #include "vmm/conf/uuid.h"
 #include "vmm/ctl/place.h"
@@ -40,6 +41,7 @@ struct run_options {
 	/* The guest's console output as it comes. May be NULL. */
 	void (*console)(void *ctx, const uint8_t *bytes, size_t n);
 	void *running_ctx; // of both
+	struct metrics_options metrics;
 	const char *status_json;  // file the last status is written to at the end, or NULL
 };
 

@@ -41,6 +41,7 @@ struct run {
 	struct verbs *verbs;
 	struct statusd status;
 	bool status_on;
+	struct run_metrics metrics;
 	uint64_t running_ns; // when the vCPUs started
 	struct terminal terminal;
 	int signal_fd;

@@ -25,8 +25,11 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-
 PKGS     := liburing libsodium jansson ncursesw
 # libmicrohttpd is optional: without it there is no metrics page, and --metrics says so.
 HAVE_MHD := $(shell pkg-config --exists libmicrohttpd && echo yes)
+# DPDK is optional: without it one link transport is missing, and --link dpdk: says so.
+HAVE_DPDK := $(shell pkg-config --exists libdpdk && echo yes)
+DPDK_LIBS := $(if $(HAVE_DPDK),-Wl$(comma)--as-needed $(shell pkg-config --libs libdpdk))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(HAVE_MHD),$(shell pkg-config --libs libmicrohttpd)) -lm
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(HAVE_MHD),$(shell pkg-config --libs libmicrohttpd)) $(DPDK_LIBS) -lm
 VERSION  := 0.1.0
 CPPFLAGS_ALL = -I. -I$(O)/gen -D_GNU_SOURCE -DPANDO_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) -pthread $(CFLAGS)
@@ -46,7 +49,7 @@ VMM  += metrics top
 VMM  += dist machine acpi boot dev hv mem conf chip
 LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
-dirs_net       := net
+dirs_net       := net net/rel $(if $(HAVE_DPDK),net/dpdk,net/nodpdk)
 $(foreach m,$(VMM),$(eval dirs_$(m) := vmm/$(m)))
 dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
@@ -66,7 +69,7 @@ $(foreach m,$(LIBS),$(eval $(call LIB_RULE,$(m))))
 lib: $(foreach m,$(LIBS),$(call lib_of,$(m)))
 
 # Flags are an input too: objects are rebuilt when they change.
-FLAGS_NOW := $(CC) $(CFLAGS_ALL) $(CPPFLAGS)
+FLAGS_NOW := $(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(HAVE_DPDK)
 $(O)/flags: FORCE
 	@mkdir -p $(O); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
 

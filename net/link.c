@@ -26,7 +26,7 @@ uint64_t link_now_ns(void)
 static const struct link_ops *ops_by_name(const char *name)
 {
 	static const struct link_ops *const all[] = {&link_uring_ops, &link_uring_plain_ops,
-						     &link_loop_ops};
+						     &link_loop_ops, &link_dpdk_ops};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (name && strcmp(all[i]->name, name) == 0)
@@ -48,6 +48,7 @@ int link_create(struct link **out, const struct link_options *opt, const struct 
 	l->h = *h;
 	l->spin_us = opt->spin_us;
 	l->epoch = opt->epoch;
+	l->dpdk = opt->dpdk;
 	l->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->kick_fd < 0) {
 		r = -errno;
@@ -214,9 +215,29 @@ static int deliver_downs(struct link *l)
 
 /* ---- watches and kicks ---- */
 
+static void nothing(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)fd;
+}
+
+int link_wake_by(struct link *l, int fd)
+{
+	for (unsigned w = 1 + LINK_WATCH_MAX; w < LINK_WATCH_SLOTS; w++) {
+		struct link_watch *s = &l->watch[w];
+
+		if (s->used)
+			continue;
+		*s = (struct link_watch){.fn = nothing, .fd = fd, .used = true, .lazy = true, .gen = s->gen + 1};
+		l->lazy = true;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
 int link_watch(struct link *l, int fd, void (*fn)(void *ctx, int fd), void *ctx)
 {
-	for (unsigned w = 1; w < LINK_WATCH_SLOTS; w++) {
+	for (unsigned w = 1; w <= LINK_WATCH_MAX; w++) {
 		struct link_watch *s = &l->watch[w];
 
 		if (s->used)
@@ -231,7 +252,7 @@ int link_watch(struct link *l, int fd, void (*fn)(void *ctx, int fd), void *ctx)
 
 void link_unwatch(struct link *l, int fd)
 {
-	for (unsigned w = 1; w < LINK_WATCH_SLOTS; w++) {
+	for (unsigned w = 1; w <= LINK_WATCH_MAX; w++) {
 		struct link_watch *s = &l->watch[w];
 
 		if (!s->used || s->fd != fd)
@@ -262,7 +283,7 @@ int link_ready(struct link *l, unsigned w, uint32_t gen)
 		return 0;
 	if (w) {
 		s->fn(s->ctx, s->fd);
-		return 1;
+		return !s->lazy;
 	}
 	if (read(l->kick_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_warn("link: cannot read its eventfd: %s", strerror(errno));
@@ -362,6 +383,17 @@ int link_run(struct link *l, uint64_t deadline_ns)
 	link_reap(l);
 	l->running = false;
 	return n < 0 ? n : handled;
+}
+
+bool link_net_stats(const struct link *l, unsigned peer, struct link_net_stats *out)
+{
+	const struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;
+
+	memset(out, 0, sizeof(*out));
+	out->transport = l->ops->name;
+	if (p && l->ops->stats)
+		l->ops->stats(l, p, out);
+	return p && l->ops->stats;
 }
 
 const struct link_peer_stats *link_stats(const struct link *l, unsigned peer)

@@ -23,6 +23,7 @@
 #define LINK_SENDQ_BYTES_MAX (64u << 20)
 
 struct link;
+struct dpdk_spec;
 
 struct link_handler {
 	void *ctx;
@@ -40,14 +41,30 @@ struct link_peer_stats {
 	uint64_t kinds_in[64], kinds_out[64]; // by enum msg_kind
 };
 
-struct link_options {
-	const char *transport; // "uring" or "loop"; "uring-plain": uring without provided buffers
-	uint32_t spin_us;      // busy-poll this long before sleeping (0: sleep at once)
-	uint32_t epoch; // put in every frame sent; frames of another epoch take the peer down
+/* Of a transport with frames of its own: what the network did to them. */
+struct link_net_stats {
+	const char *transport;		// static text
+	uint64_t frames_in, frames_out; // of this peer's connection
+	uint64_t retransmits, duplicates;
+	uint64_t credit_stalls;	 // times that sending waited for the peer to make room
+	uint64_t rtt_ns;	 // smoothed round trip of the link itself
+	uint64_t bad_frames;	 // refused: checksum, length, another session
+	uint64_t drops;		 // by the test knob, of the port
+	uint64_t strangers;	 // frames on the port that belong to no connection
+	uint64_t buffers_free, buffers; // of the port's pool, now and at its start
 };
 
-/* Returns 0, or -ENOSYS/-EPERM (io_uring missing or forbidden), -ENOMEM, -EINVAL (unknown
- * transport). */
+struct link_options {
+	const char *transport; // "uring", "dpdk" or "loop"; "uring-plain": without provided buffers
+	uint32_t spin_us;      // busy-poll this long before sleeping (0: sleep at once)
+	uint32_t epoch; // put in every frame sent; frames of another epoch take the peer down
+	const struct dpdk_spec *dpdk; // of transport "dpdk": its ports; read by link_create() only
+};
+
+/*
+ * Returns 0, or -ENOSYS/-EPERM (io_uring missing or forbidden), -ENOMEM, -EINVAL (unknown
+ * transport); "dpdk": also what dpdk_port_open() returns, its sentence is logged.
+ */
 int link_create(struct link **out, const struct link_options *opt, const struct link_handler *h);
 void link_destroy(struct link *l); // closes every peer's descriptor; flushes nothing
 
@@ -86,6 +103,8 @@ void link_kick(struct link *l);
 
 /* Whether all queued frames to peer have been handed to the transport. */
 bool link_drained(const struct link *l, unsigned peer);
+/* Counters of a connection's own frames. Returns false, with transport set, where there are none. */
+bool link_net_stats(const struct link *l, unsigned peer, struct link_net_stats *out);
 /* Counters of a slot, kept after its peer is gone until the next one takes it; NULL beyond the last
  * slot. */
 const struct link_peer_stats *link_stats(const struct link *l, unsigned peer);

@@ -204,7 +204,8 @@ static void broke(struct link_peer *p, const char *what)
 	link_down(p, "broke the protocol");
 }
 
-static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes)
+/* whole: it came as one message, not as bytes of the stream. */
+static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes, bool whole)
 {
 	struct link *l = p->link;
 	struct msg m;
@@ -217,6 +218,10 @@ static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes)
 		broke(p, "a frame of another epoch");
 		return 0;
 	}
+	if (!whole && l->ops->on_stream && l->ops->on_stream(l, p, &m))
+		return 0;
+	if (p->removed || p->down_reason)
+		return 0; // its stream carried what it must not
 	p->stats->msgs_in++;
 	p->stats->kinds_in[m.kind]++;
 	l->h.on_msg(l->h.ctx, p->number, &m);
@@ -269,13 +274,13 @@ static size_t take_some(struct link_peer *p, const uint8_t *buf, size_t n, int *
 		return n;
 	}
 	if (whole > 0 && (size_t)whole <= n) {
-		*handled += deliver(p, buf, (size_t)whole);
+		*handled += deliver(p, buf, (size_t)whole, false);
 		return (size_t)whole;
 	}
 	size_t taken = part_append(p, buf, n, &frame);
 	if (frame) {
 		p->part_bytes = 0;
-		*handled += deliver(p, p->part, frame);
+		*handled += deliver(p, p->part, frame, false);
 	}
 	return taken;
 }
@@ -294,6 +299,19 @@ int link_rx(struct link_peer *p, const uint8_t *buf, size_t n)
 		buf += taken;
 		n -= taken;
 	}
+	p->holds--;
+	return handled;
+}
+
+int link_rx_message(struct link_peer *p, const uint8_t *frame, size_t bytes)
+{
+	int handled;
+
+	if (p->removed || p->down_reason)
+		return 0;
+	p->holds++; // on_msg may remove p
+	p->stats->bytes_in += bytes;
+	handled = deliver(p, frame, bytes, true);
 	p->holds--;
 	return handled;
 }

@@ -14,7 +14,8 @@
 #define LINK_BATCH_BULK	  (64u << 10) // bulk bytes in one batch: what a fault can wait behind
 #define LINK_FREE_FRAMES  256u	      // page-sized frames kept for reuse
 #define LINK_FRAME_ROOM	  (MSG_HEADER_BYTES + MSG_FIELDS_MAX + PAGE_BYTES)
-#define LINK_WATCH_SLOTS  (LINK_WATCH_MAX + 1u) // slot 0 is the kick eventfd
+#define LINK_WATCH_OWN	  16u // watches of a transport itself
+#define LINK_WATCH_SLOTS  (1u + LINK_WATCH_MAX + LINK_WATCH_OWN) // slot 0 is the kick eventfd
 
 struct link_frame {
 	struct link_frame *next;
@@ -35,6 +36,7 @@ struct link_peer {
 	struct link *link;
 	struct link_peer *next_dead;
 	void *tp;	 // the transport's part
+	void *over;	 // the part of a transport that is built over another one (dpdk)
 	unsigned number; // slot in link->peers
 	int fd;		 // owned; -1: none (loop)
 	unsigned holds;	 // operations in flight plus frames of it being delivered
@@ -59,6 +61,7 @@ struct link_watch {
 	void *ctx;
 	int fd;
 	bool used, armed;
+	bool lazy; // looked at only when the owner is about to sleep
 	uint32_t gen; // of the slot: late readiness of an fd no longer watched is ignored
 };
 
@@ -97,11 +100,23 @@ struct link_ops {
 
 	/* The descriptor of watch slot w is no longer wanted; it may be closed right after. */
 	void (*unwatch)(struct link *l, unsigned w);
+
+	/*
+	 * The next two are of a transport built over uring, and NULL in others. A message came on
+	 * p's stream: true if it was the transport's own, and is dealt with.
+	 */
+	bool (*on_stream)(struct link *l, struct link_peer *p, const struct msg *m);
+	/* p's stream has ended: the last chance to deliver what came another way before that. */
+	void (*on_stream_end)(struct link *l, struct link_peer *p);
+	/* Fills in the counters that only the transport knows. */
+	void (*stats)(const struct link *l, const struct link_peer *p, struct link_net_stats *out);
 };
 
 struct link {
 	const struct link_ops *ops;
 	void *tp;
+	void *over;		       // of a transport built over another one
+	const struct dpdk_spec *dpdk; // during create() only
 	struct link_handler h;
 	uint32_t spin_us, epoch;
 	struct link_peer *peers[LINK_PEERS_MAX];
@@ -113,19 +128,26 @@ struct link {
 	struct link_frame *free_frames;
 	unsigned free_n, watches_n;
 	unsigned downs; // peers with down_reason set
+	bool lazy;	// some watch is lazy
 	bool arm;	// peers or watches the transport has not armed yet
 	bool running;	// inside link_run()
 	int kick_fd;
 	atomic_bool kicked, sleeping; // the only fields other threads touch
 };
 
-extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops;
+extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops, link_dpdk_ops;
+
+/* Makes a sleep end when fd is readable, and only then looks at it. For transports. Returns 0, -ENOSPC. */
+int link_wake_by(struct link *l, int fd);
 
 uint64_t link_now_ns(void);
 
 /* Bytes came from p: assembles frames and calls on_msg. buf is read only during the call. Returns
  * messages handled. */
 int link_rx(struct link_peer *p, const uint8_t *buf, size_t n);
+
+/* One whole message came from p, not through its stream: calls on_msg. Returns messages handled. */
+int link_rx_message(struct link_peer *p, const uint8_t *frame, size_t bytes);
 
 /* p is gone; link_run() reports it. The first reason wins. */
 void link_down(struct link_peer *p, const char *reason);

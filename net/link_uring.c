@@ -254,7 +254,7 @@ static bool arm_watch(struct link *l, unsigned w)
 	return true;
 }
 
-static void arm_all(struct link *l)
+static void arm_all(struct link *l, bool sleep)
 {
 	struct uring *u = l->tp;
 	bool ok = true;
@@ -271,7 +271,7 @@ static void arm_all(struct link *l)
 			ok &= arm_send(u, p);
 	}
 	for (unsigned w = 0; w < LINK_WATCH_SLOTS; w++)
-		if (l->watch[w].used && !l->watch[w].armed)
+		if (l->watch[w].used && !l->watch[w].armed && (sleep || !l->watch[w].lazy))
 			ok &= arm_watch(l, w);
 	l->arm = !ok;
 }
@@ -333,9 +333,13 @@ static int recv_failed(struct link_peer *p, int res)
 	case -EINTR:
 		return 0;
 	case 0:
+		if (p->link->ops->on_stream_end)
+			p->link->ops->on_stream_end(p->link, p);
 		link_down(p, "closed the connection");
 		return 1;
 	default:
+		if (p->link->ops->on_stream_end)
+			p->link->ops->on_stream_end(p->link, p);
 		link_down(p, "connection lost");
 		return 1;
 	}
@@ -393,7 +397,7 @@ static int on_cqe(struct link *l, const struct io_uring_cqe *c)
 		if (l->watch[w].gen != gen)
 			return 0;
 		l->watch[w].armed = false;
-		l->arm = true;
+		l->arm |= !l->watch[w].lazy;
 		if (c->res < 0 && c->res != -EINTR && c->res != -EAGAIN) {
 			/* Closed while it was watched: arming it again would fail for ever. */
 			log_error("link: descriptor %d can't be watched: %s", l->watch[w].fd,
@@ -469,8 +473,8 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 
 	if (r)
 		return r;
-	if (l->arm)
-		arm_all(l);
+	if (l->arm || (sleep && l->lazy))
+		arm_all(l, sleep);
 	r = sleep ? sleep_for(u, deadline_ns) : peek(u);
 	if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
 		return r;

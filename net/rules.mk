@@ -7,3 +7,10 @@ $(O)/tests/gen_wire_doc: $(O)/obj/tests/support/gen_wire_doc.o
 .PHONY: wire-doc
 wire-doc: $(O)/tests/gen_wire_doc
 	$(Q)sed '/^<!-- generated/q' docs/WIRE.md >$(O)/WIRE.md && $< >>$(O)/WIRE.md && cp $(O)/WIRE.md docs/WIRE.md
+
+# DPDK's own flags (a forced header, an instruction set) are for the files that include it.
+ifeq ($(HAVE_DPDK),yes)
+$(O)/obj/net/dpdk/%.o: CFLAGS += $(shell pkg-config --cflags libdpdk) -Wno-pedantic
+else
+$(info libdpdk was not found: pando is built without the dpdk link)
+endif

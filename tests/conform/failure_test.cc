@@ -36,11 +36,14 @@ using Downs = std::vector<std::pair<unsigned, std::string>>;
 TEST_P(Failure, PeerDeathIsReportedOnceAfterItsLastMessages)
 {
 	Node &a = add();
-	auto b = std::make_unique<Node>(GetParam());
+	auto b = std::make_unique<Node>(GetParam(), 1, 1);
 	struct msg m = control(1);
 	uint64_t seen_at_down = 0;
 
+	if (*GetParam().more)
+		GTEST_SKIP() << "what is lost with its sender can't be sent again";
 	connect(a, 3, *b, 0);
+	settle(a, *b);
 	a.on_down = [&](unsigned, const char *) { seen_at_down = a.msgs; };
 	for (int i = 0; i < 50; i++)
 		b->send(0, m);
@@ -56,7 +59,7 @@ TEST_P(Failure, PeerDeathIsReportedOnceAfterItsLastMessages)
 TEST_P(Failure, PeerDeathWhileWeSend)
 {
 	Node &a = add();
-	auto b = std::make_unique<Node>(GetParam());
+	auto b = std::make_unique<Node>(GetParam(), 1, 1);
 	std::vector<uint8_t> blob(MSG_BLOB_MAX);
 
 	connect(a, 3, *b, 0);

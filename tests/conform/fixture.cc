@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/conform/fixture.h"
+#include "tests/conform/dpdk_net.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -18,6 +19,12 @@ const std::vector<Transport> &transports()
 	    {"uring", "uring", 0, true},
 	    {"uring", "uring_spinning", 50, true},
 	    {"uring-plain", "uring_plain", 0, true},
+	    {"dpdk", "dpdk_memif", 0, true, "memif"},
+	    {"dpdk", "dpdk_memif_spinning", 50, true, "memif"},
+	    {"dpdk", "dpdk_memif_loses_1", 0, true, "memif", ",drop=1%"},
+	    {"dpdk", "dpdk_memif_loses_20", 0, true, "memif", ",drop=20%,reorder=5%"},
+	    {"dpdk", "dpdk_af_packet", 0, true, "af_packet"},
+	    {"dpdk", "dpdk_af_xdp", 0, true, "af_xdp"},
 	};
 	return all;
 }
@@ -62,9 +69,10 @@ bool tcp_pair(int fd[2])
 	return fd[1] >= 0;
 }
 
-Node::Node(const Transport &t, uint32_t epoch)
+Node::Node(const Transport &t, uint32_t epoch, unsigned node)
 {
-	link_options o = {t.name, t.spin_us, epoch};
+	dpdk_spec ports = t.dpdk ? dpdk_node(t.dpdk, t.more, node) : dpdk_spec{};
+	link_options o = {t.name, t.spin_us, epoch, t.dpdk ? &ports : nullptr};
 	link_handler h = {};
 
 	h.ctx = this;
@@ -147,18 +155,22 @@ uint64_t sum(const uint8_t *p, size_t n)
 
 void Conform::SetUp()
 {
+	if (GetParam().dpdk && !dpdk_ready(GetParam().dpdk).empty())
+		GTEST_SKIP() << dpdk_ready(GetParam().dpdk);
 	fds_before = descriptors();
 }
 
 void Conform::TearDown()
 {
 	nodes.clear();
+	if (IsSkipped())
+		return;
 	EXPECT_EQ(descriptors(), fds_before) << "descriptors leaked";
 }
 
 Node &Conform::add(uint32_t epoch)
 {
-	nodes.push_back(std::make_unique<Node>(GetParam(), epoch));
+	nodes.push_back(std::make_unique<Node>(GetParam(), epoch, (unsigned)nodes.size()));
 	return *nodes.back();
 }
 
@@ -173,6 +185,14 @@ void Conform::connect(Node &a, unsigned pa, Node &b, unsigned pb)
 	ASSERT_TRUE(tcp_pair(fd));
 	ASSERT_EQ(link_add_fd(a.l, pa, fd[0]), 0);
 	ASSERT_EQ(link_add_fd(b.l, pb, fd[1]), 0);
+}
+
+void Conform::settle(Node &a, Node &b)
+{
+	for (unsigned i = 0; GetParam().dpdk && i < 20; i++) {
+		a.run(0);
+		b.run(0);
+	}
 }
 
 bool Conform::pump(unsigned ms, const std::function<bool()> &done)

@@ -26,6 +26,8 @@ struct Transport {
 	const char *shown; // in the tests' names
 	uint32_t spin_us;
 	bool sockets; // peers are stream sockets: a test may speak raw bytes to one
+	const char *dpdk = nullptr; // the kind of ports of transport "dpdk"
+	const char *more = "";	    // and further words of its option
 };
 
 inline std::ostream &operator<<(std::ostream &o, const Transport &t)
@@ -47,7 +49,7 @@ struct Node {
 	std::vector<std::pair<unsigned, std::string>> downs;
 	uint64_t msgs = 0, kicks = 0;
 
-	Node(const Transport &t, uint32_t epoch = 1);
+	Node(const Transport &t, uint32_t epoch = 1, unsigned node = 0);
 	~Node();
 	Node(const Node &) = delete;
 	int run(unsigned ms); // one link_run()
@@ -74,6 +76,8 @@ class Conform : public testing::TestWithParam<Transport>
 	Node &add(uint32_t epoch = 1);
 	// a's peer pa is b, b's peer pb is a
 	void connect(Node &a, unsigned pa, Node &b, unsigned pb);
+	// Lets the two say hello where a transport does: before that a node that never runs sends nothing.
+	void settle(Node &a, Node &b);
 	// Runs every node by turns until done() or ms passed; returns done().
 	bool pump(unsigned ms, const std::function<bool()> &done);
 };

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/conform/dpdk_net.h"
 #include "tests/conform/fixture.h"
 
 using namespace conform;
@@ -158,7 +159,7 @@ TEST_P(Traffic, BothWaysFromTwoThreadsWithChecksums)
 TEST_P(Traffic, ManyPeersOfOneLink)
 {
 	Node &hub = add();
-	const unsigned n = 16;
+	const unsigned n = GetParam().dpdk ? DPDK_NODES - 1 : 16;
 	std::vector<uint64_t> got(n);
 
 	for (unsigned i = 0; i < n; i++) {

@@ -13,7 +13,7 @@ $(O)/tests/fuzz-$(1): tests/fuzz/fuzz_$(1).c $(wildcard net/*.c net/*.h net/*.de
 	$$(Q)if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 		$$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $$@.try - 2>/dev/null; then \
 		rm -f $$@.try; $$(FUZZ_CC) -std=gnu11 $$(CPPFLAGS_ALL) $$(fuzz_flags) -fsanitize=fuzzer -pthread -o $$@ \
-			tests/fuzz/fuzz_$(1).c $(wildcard net/*.c) $$(PKG_LIBS); \
+			tests/fuzz/fuzz_$(1).c $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c) $$(PKG_LIBS); \
 	else \
 		printf '#!/bin/sh\necho "SKIP fuzz-$(1): no clang with libFuzzer here (libclang-rt-14-dev)"\n' >$$@; \
 		chmod +x $$@; \

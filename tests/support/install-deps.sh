@@ -20,12 +20,14 @@ build libsodium-dev authentication and encryption between hosts
 build libjansson-dev the control socket and the machine description
 build libncurses-dev pando top
 build libmicrohttpd-dev the metrics page
+build libdpdk-dev the link over DPDK ports (left out where it is missing)
 test g++ tests are C++
 test libgtest-dev the test framework
 test clang second compiler, and the fuzzers
 test libclang-rt-14-dev run-time of the fuzzers and sanitizers
 test acpica-tools checks the ACPI tables (iasl)
 test iproute2 network namespaces
+test dpdk testpmd, which the bench compares with
 test prometheus scrapes the metrics, and checks the alert rules (promtool)
 test tmux a terminal for pando top
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization

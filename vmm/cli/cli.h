@@ -28,6 +28,13 @@ struct cli_option {
 int cli_parse(int argc, char **argv, const struct cli_option *table);
 void cli_print_options(const struct cli_option *table);
 
+struct dpdk_spec;
+/*
+ * Reads the value of --link. *out: room if it is "dpdk:...", NULL if it is "uring". Returns 0, or -1 after an error
+ * (already said).
+ */
+int cli_link(const char *text, struct dpdk_spec *room, const struct dpdk_spec **out);
+
 int cli_host(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);

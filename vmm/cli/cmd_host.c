@@ -10,7 +10,7 @@
 #include "vmm/ctl/host.h"
 
 struct args {
-	const char *listen, *key, *log_name;
+	const char *listen, *key, *log_name, *link;
 	uint64_t cpus, memory, spin, listen_fd, key_fd;
 	bool once, verbose;
 };
@@ -57,9 +57,11 @@ int cli_host(int argc, char **argv)
 {
 	struct args a = {.listen = ":7411",
 			 .log_name = "host",
+			 .link = "uring",
 			 .memory = 0,
 			 .listen_fd = NO_FD,
 			 .key_fd = NO_FD};
+	static struct dpdk_spec dpdk; // large, and read as long as the host lives
 	long own_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	const struct cli_option table[] = {
 		{"listen", "ADDRESS:PORT", "where to listen (default :7411)", CLI_TEXT, &a.listen, 0, 0},
@@ -69,6 +71,8 @@ int cli_host(int argc, char **argv)
 		{"memory", "SIZE", "guest memory offered, e.g. 4G", CLI_SIZE, &a.memory, 0, 0},
 		{"spin", "US", "busy-poll so long before sleeping (default 0)", CLI_COUNT, &a.spin, 0,
 		 1000000},
+		{"link", "LINK", "how hosts reach each other: uring (default) or dpdk:...", CLI_TEXT, &a.link,
+		 0, 0},
 		{"once", NULL, "leave after the first guest", CLI_FLAG, &a.once, 0, 0},
 		{"log-name", "NAME", "name in log lines", CLI_TEXT, &a.log_name, 0, 0},
 		{"listen-fd", "FD", "inherited listening socket instead of --listen", CLI_COUNT,
@@ -99,7 +103,7 @@ int cli_host(int argc, char **argv)
 				   .spin_us = (uint32_t)a.spin,
 				   .once = a.once};
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
-	if (read_key(&a, &opt.key))
+	if (cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
 		return 2;
 	opt.listen_fd = listen_fd(&a);
 	return opt.listen_fd < 0 ? 1 : host_serve(&opt);

@@ -21,6 +21,7 @@ static int run_local(struct run_options *o, const struct run_args *a)
 		.spin_us = o->desc.spin_us,
 		.verbose = a->verbose,
 		.netns = a->netns,
+		.link = a->link ? a->link : "uring",
 	};
 
 	session_key_random(&o->key);
@@ -80,6 +81,8 @@ int cli_run(int argc, char **argv)
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
 		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
+		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, dpdk:af_packet", CLI_TEXT,
+		 &a.link, 0, 0},
 		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0,
 		 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},

@@ -291,7 +291,10 @@ static uint64_t next_deadline(const struct guest *g)
 
 static int open_link(struct guest *g, int signal_fd)
 {
-	struct link_options lo = {.transport = "uring", .spin_us = g->opt->spin_us, .epoch = g->epoch};
+	struct link_options lo = {.transport = g->opt->dpdk ? "dpdk" : "uring",
+				  .spin_us = g->opt->spin_us,
+				  .epoch = g->epoch,
+				  .dpdk = g->opt->dpdk};
 	struct link_handler h = {.ctx = g, .on_msg = on_msg, .on_down = on_down, .on_kick = on_kick};
 	int r = link_create(&g->link, &lo, &h);
 

@@ -6,6 +6,7 @@
 #ifndef VMM_CTL_HOST_H
 #define VMM_CTL_HOST_H
 
+#include "net/dpdk_spec.h"
 #include "net/session.h"
 
 struct host_options {
@@ -15,6 +16,7 @@ struct host_options {
 	uint64_t memory_bytes;
 	uint32_t spin_us; // busy-poll this long before sleeping
 	bool once;        // leave after the first guest
+	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
 };
 
 /* Serves until SIGINT or SIGTERM (or one guest). Returns the exit status for the shell. */

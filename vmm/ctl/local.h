@@ -13,6 +13,7 @@ struct local_hosts {
 	unsigned n;
 	pid_t pids[HOSTS_MAX]; // 0: reaped
 	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX];
+	char dir[32]; // of the memif sockets, removed at the end; empty: none
 };
 
 struct local_options {
@@ -22,7 +23,14 @@ struct local_options {
 	uint32_t spin_us;
 	bool verbose;
 	bool netns; // each in a network namespace of its own
+	const char *link; // "uring", or "dpdk:" and a short form or a whole option
 };
+
+/*
+ * Checks a link for local hosts: prints what is wrong with it. data_mtu: of the second interface it wants in every
+ * namespace, or 0. Returns 0 or -EINVAL.
+ */
+int local_link_check(const struct local_options *opt, unsigned *data_mtu);
 
 /* Starts them on loopback. Returns 0 or a negative errno; those already started are ended again. */
 int local_start(struct local_hosts *l, const struct local_options *opt,

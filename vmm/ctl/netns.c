@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define BRIDGE "pando"
+#define DATA_BRIDGE "pandodata"
 
 /* Runs one command of ours: no part of it comes from a user. */
 static int shell(const char *command)
@@ -16,12 +17,15 @@ static int shell(const char *command)
 	return r == 0 ? 0 : -ENODEV;
 }
 
-int netns_enter_hub(void)
+int netns_enter_hub(unsigned data_mtu)
 {
 	if (unshare(CLONE_NEWNET))
 		return -errno;
-	return shell("ip link set lo up && ip link add " BRIDGE " type bridge && "
-		     "ip addr add 10.99.0.254/24 dev " BRIDGE " && ip link set " BRIDGE " up");
+	int r = shell("ip link set lo up && ip link add " BRIDGE " type bridge && "
+		      "ip addr add 10.99.0.254/24 dev " BRIDGE " && ip link set " BRIDGE " up");
+	if (r || !data_mtu)
+		return r;
+	return shell("ip link add " DATA_BRIDGE " type bridge && ip link set " DATA_BRIDGE " up");
 }
 
 int netns_enter_host(void)
@@ -29,24 +33,31 @@ int netns_enter_host(void)
 	return unshare(CLONE_NEWNET) ? -errno : 0;
 }
 
-int netns_attach(unsigned host, pid_t pid)
+int netns_attach(unsigned host, pid_t pid, unsigned data_mtu)
 {
-	char command[160];
+	char command[256];
 
 	snprintf(command, sizeof(command),
 		 "ip link add h%u type veth peer name eth0 netns %d && ip link set h%u master " BRIDGE
 		 " up",
 		 host, (int)pid, host);
+	int r = shell(command);
+	if (r || !data_mtu)
+		return r;
+	snprintf(command, sizeof(command),
+		 "ip link add d%u mtu %u type veth peer name data0 mtu %u netns %d && ip link set d%u master " DATA_BRIDGE
+		 " up",
+		 host, data_mtu, data_mtu, (int)pid, host);
 	return shell(command);
 }
 
-int netns_up(unsigned host)
+int netns_up(unsigned host, unsigned data_mtu)
 {
 	char command[160];
 
 	snprintf(command, sizeof(command),
-		 "ip link set lo up && ip addr add 10.99.0.%u/24 dev eth0 && ip link set eth0 up",
-		 host + 1);
+		 "ip link set lo up && ip addr add 10.99.0.%u/24 dev eth0 && ip link set eth0 up%s",
+		 host + 1, data_mtu ? " && ip link set data0 up" : "");
 	return shell(command);
 }
 

@@ -12,13 +12,17 @@
 
 #define NETNS_PORT 7411u
 
-/* Puts the calling process in a fresh namespace with a bridge. Returns 0 or a negative errno. */
-int netns_enter_hub(void);
+/*
+ * Puts the calling process in a fresh namespace with a bridge. data_mtu: hosts get a second interface, data0, with this
+ * MTU and no address, on a bridge of its own, for a link that wants an interface to itself; 0: none. Returns 0 or a
+ * negative errno.
+ */
+int netns_enter_hub(unsigned data_mtu);
 
 /* In a host process: a fresh namespace. Then its parent calls netns_attach(), then it calls netns_up(). */
 int netns_enter_host(void);
-int netns_attach(unsigned host, pid_t pid);
-int netns_up(unsigned host);
+int netns_attach(unsigned host, pid_t pid, unsigned data_mtu);
+int netns_up(unsigned host, unsigned data_mtu);
 
 void netns_address(unsigned host, char *address, size_t cap); // "10.99.0.1:7411" for host 0
 

@@ -270,10 +270,10 @@ TEST(LinkCreate, UnknownTransport)
 	h.on_msg = [](void *, unsigned, const msg *) {};
 	h.on_down = [](void *, unsigned, const char *) {};
 	for (const char *name : {"", "dpdk2", (const char *)nullptr}) {
-		link_options o = {name, 0, 0};
+		link_options o = {name, 0, 0, nullptr};
 		EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
 	}
-	link_options o = {"loop", 0, 0};
+	link_options o = {"loop", 0, 0, nullptr};
 	h.on_down = nullptr;
 	EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
 }
@@ -291,7 +291,7 @@ TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
 		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		};
 		sock_fprog prog = {4, code};
-		link_options o = {"uring", 0, 0};
+		link_options o = {"uring", 0, 0, nullptr};
 		link_handler h = {};
 		struct link *l = nullptr;
 

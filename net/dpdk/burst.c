@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Frames in and out of a port, a burst at a time. */
+#include <string.h>
+
+#include "net/dpdk/priv.h"
+
+/* ---- the test knobs ---- */
+
+static bool chance(struct dpdk_port *p, uint32_t ppm)
+{
+	p->random ^= p->random << 13;
+	p->random ^= p->random >> 7;
+	p->random ^= p->random << 17;
+	return ppm && (p->random >> 20) % DPDK_PPM < ppm;
+}
+
+/* ---- receiving ---- */
+
+static void deliver(struct dpdk_port *p, struct rte_mbuf *m,
+		    void (*fn)(void *ctx, const uint8_t *frame, uint32_t n), void *ctx)
+{
+	/* copies only what lies in several buffers */
+	const uint8_t *bytes = m->pkt_len <= UINT16_MAX ? rte_pktmbuf_read(m, 0, m->pkt_len, p->flat) : NULL;
+
+	p->stats.rx_frames++;
+	p->stats.rx_bytes += m->pkt_len;
+	if (bytes)
+		fn(ctx, bytes, m->pkt_len);
+	rte_pktmbuf_free(m);
+}
+
+static void release_held(struct dpdk_port *p, void (*fn)(void *, const uint8_t *, uint32_t), void *ctx)
+{
+	struct rte_mbuf *m = p->held;
+
+	p->held = NULL;
+	if (m)
+		deliver(p, m, fn, ctx);
+}
+
+unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),
+			   void *ctx)
+{
+	struct rte_mbuf *m[DPDK_BURST];
+	unsigned n = rte_eth_rx_burst(p->id, 0, m, DPDK_BURST);
+
+	if (!n)
+		release_held(p, fn, ctx);
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 1 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + 1], void *));
+		if (chance(p, p->all.drop_ppm)) {
+			p->stats.dropped++;
+			rte_pktmbuf_free(m[i]);
+		} else if (!p->held && chance(p, p->all.reorder_ppm)) {
+			p->stats.reordered++;
+			p->held = m[i]; // comes after the next one
+		} else {
+			deliver(p, m[i], fn, ctx);
+			release_held(p, fn, ctx);
+		}
+	}
+	return n;
+}
+
+/* ---- sending ---- */
+
+/* Frames on their way keep their order; what the port does not take waits. */
+void dpdk_port_flush(struct dpdk_port *p)
+{
+	unsigned sent = 0;
+
+	while (sent < p->out_n) {
+		unsigned k = rte_eth_tx_burst(p->id, 0, p->out + sent, (uint16_t)(p->out_n - sent));
+
+		if (!k)
+			break;
+		sent += k;
+	}
+	p->stats.tx_frames += sent;
+	p->out_n -= sent;
+	if (sent && p->out_n)
+		memmove(p->out, p->out + sent, p->out_n * sizeof(p->out[0]));
+}
+
+bool dpdk_port_pending(const struct dpdk_port *p)
+{
+	return p->out_n > 0;
+}
+
+uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
+{
+	if (p->out_n >= DPDK_BURST && p->out_n % DPDK_BURST == 0)
+		dpdk_port_flush(p);
+	if (p->out_n == PORT_PENDING) {
+		p->stats.tx_full++;
+		return NULL;
+	}
+	struct rte_mbuf *m = n <= p->room ? rte_pktmbuf_alloc(p->pool) : NULL;
+	if (!m) {
+		p->stats.no_buffer++;
+		return NULL;
+	}
+	m->data_len = (uint16_t)n;
+	m->pkt_len = n;
+	p->out[p->out_n++] = m;
+	p->stats.tx_bytes += n;
+	return rte_pktmbuf_mtod(m, uint8_t *);
+}

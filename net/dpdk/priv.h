@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of net/dpdk/ share.
+#ifndef NET_DPDK_PRIV_H
+#define NET_DPDK_PRIV_H
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "net/dpdk_port.h"
+
+#define PORT_DESCS   1024u
+#define PORT_PENDING 512u // frames that wait for room in the port
+
+struct dpdk_port {
+	const struct dpdk_port_spec *spec;
+	struct dpdk_spec all; // own copy
+	char name[64];	      // DPDK's name of the device
+	uint16_t id;
+	uint8_t mac[6];
+	uint32_t mtu, room; // room: bytes of data in one buffer
+	bool attached, started, interrupts;
+	struct rte_mempool *pool;
+	uint32_t buffers_at_start;
+	int wake[DPDK_WAKE_FDS];
+	unsigned wakes;
+	uint64_t random;
+	struct rte_mbuf *held; // by the reorder knob
+	struct rte_mbuf *out[PORT_PENDING];
+	unsigned out_n;
+	uint8_t *flat; // a frame of several pieces, in one
+	struct dpdk_port_stats stats;
+};
+
+/* eal.c: starts DPDK. Returns 0 or a negative errno with a sentence. */
+int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap);
+/* The last lines that DPDK logged since the previous call, in one line. */
+void dpdk_eal_said(char *text, size_t cap);
+
+/* check.c: what can be seen to be wrong with a port before DPDK is asked. */
+int dpdk_port_check(const struct dpdk_port_spec *p, char *why, size_t cap);
+/* The interface's MTU, or 0. */
+uint32_t dpdk_iface_mtu(const char *iface);
+
+/* Whether a memif had lost its other side, and was started again. */
+bool dpdk_port_revive(struct dpdk_port *p);
+
+/* wake.c: finds what becomes readable when frames arrive. before: the descriptors open earlier. */
+struct dpdk_fds {
+	uint64_t bits[64]; // 4096 descriptors
+};
+void dpdk_fds_now(struct dpdk_fds *f);
+void dpdk_wake_find(struct dpdk_port *p, const struct dpdk_fds *before);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One host over a dpdk port: the hello on its stream, then frames by net/rel. */
+#include "net/link_dpdk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "net/log.h"
+
+#define SILENT_NS 20000000000ull // of frames that nobody acknowledges; liveness of the host is others' business
+
+/* ---- what rel calls ---- */
+
+static void on_deliver(void *ctx, unsigned stream, const uint8_t *bytes, uint32_t n)
+{
+	struct dpdk_peer *dp = ctx;
+
+	(void)stream;
+	dp->d->handled += link_rx_message(dp->p, bytes, n);
+}
+
+static void on_release(void *ctx, void *msg)
+{
+	struct dpdk_peer *dp = ctx;
+
+	link_frame_put(dp->d->link, msg);
+}
+
+static uint8_t *frame_on(struct dpdk_peer *dp, unsigned port, uint32_t n)
+{
+	uint32_t head = dpdk_head_bytes(&dp->to);
+	uint8_t *f = dpdk_port_frame(dp->d->port[port], head + n);
+
+	if (!f)
+		return NULL;
+	dpdk_head_write(f, &dp->d->self[port], &dp->to, n);
+	return f + head;
+}
+
+/* Sends what on_room() had filled into the scratch by every port. The port that answers is the one. */
+static void spread(struct dpdk_peer *dp)
+{
+	for (unsigned i = 0; i < dp->d->spec.ports && dp->copies; i++) {
+		int only = dp->d->spec.port[i].peer;
+		uint8_t *f = only < 0 || only == (int)dp->p->number ? frame_on(dp, i, dp->copies) : NULL;
+
+		if (f)
+			memcpy(f, dp->scratch, dp->copies);
+	}
+	dp->copies = 0;
+}
+
+static uint8_t *on_room(void *ctx, uint32_t n)
+{
+	struct dpdk_peer *dp = ctx;
+
+	if (dp->port >= 0)
+		return frame_on(dp, (unsigned)dp->port, n);
+	/* Not known yet: the frame is made once, and sent by every port that may lead there. */
+	spread(dp);
+	dp->copies = n;
+	return dp->scratch;
+}
+
+/* ---- the hello ---- */
+
+static int say_hello(struct dpdk_peer *dp)
+{
+	const struct dpdk_link *d = dp->d;
+	struct msg m = {.kind = MSG_LINK_HELLO, .epoch = d->link->epoch};
+	uint8_t frame[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
+	uint32_t mtu = UINT32_MAX;
+
+	for (unsigned i = 0; i < d->spec.ports; i++)
+		if (dpdk_port_mtu(d->port[i]) < mtu)
+			mtu = dpdk_port_mtu(d->port[i]);
+	m.u.link_hello.token = dp->token;
+	/* which port leads to this peer shows when frames flow: until then they are for all of them */
+	for (unsigned i = 0; i < 6; i++)
+		m.u.link_hello.mac |= (uint64_t)(d->spec.ports == 1 ? d->self[0].mac[i] : 0xff) << 8 * i;
+	m.u.link_hello.mtu = mtu;
+	m.u.link_hello.ip = d->spec.udp_ip;
+	m.u.link_hello.port = d->spec.udp_port;
+	int n = msg_encode(&m, frame, sizeof(frame));
+	/* the first bytes of ours on a stream that is set up: they fit in its buffer */
+	if (n < 0 || send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
+		return -EPIPE;
+	return 0;
+}
+
+static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
+{
+	struct rel_options o = {
+	    .ctx = dp,
+	    .token_in = dp->token,
+	    .token_out = dp->peer_token,
+	    .message_max = MSG_FRAME_MAX,
+	    .sums = dp->d->sums,
+	    .deliver = on_deliver,
+	    .release = on_release,
+	    .frame = on_room,
+	};
+	uint32_t head = dpdk_head_bytes(&dp->to) - 14; // the MTU counts from after the Ethernet header
+
+	if (mtu > DPDK_MTU_MAX || mtu < DPDK_MTU_MIN)
+		return -EPROTO;
+	o.segment_bytes = mtu - head - REL_HEAD;
+	dp->scratch = malloc(mtu);
+	return dp->scratch ? rel_open(&dp->rel, &o, link_now_ns()) : -ENOMEM;
+}
+
+static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
+{
+	struct dpdk_link *d = dp->d;
+	uint32_t own = UINT32_MAX;
+
+	for (unsigned i = 0; i < d->spec.ports; i++)
+		if (dpdk_port_mtu(d->port[i]) < own)
+			own = dpdk_port_mtu(d->port[i]);
+	if (dp->rel || (h->ip != 0) != (d->spec.udp_ip != 0)) {
+		link_down(dp->p, dp->rel ? "broke the protocol" : "only one of the two hosts has udp= in its --link");
+		return;
+	}
+	dp->p->stats->bytes_in = 0; // messages are counted, and this is none
+	dp->peer_token = h->token;
+	dp->to.ip = h->ip;
+	dp->to.port = h->port;
+	for (unsigned i = 0; i < 6; i++) {
+		bool routed = h->ip && (d->spec.gateway[0] | d->spec.gateway[5] | d->spec.gateway[4]);
+		dp->to.mac[i] = routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
+	}
+	int r = open_rel(dp, h->mtu < own ? h->mtu : own);
+	if (r)
+		link_down(dp->p, r == -ENOMEM ? "out of memory" : "broke the protocol");
+	else if (dp->p->queue[0].head || dp->p->queue[1].head)
+		link_mark_dirty(dp->p);
+}
+
+bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *m)
+{
+	struct dpdk_peer *dp = p->over;
+
+	(void)l;
+	if (!dp)
+		return false;
+	if (m->kind == MSG_LINK_HELLO)
+		on_hello(dp, &m->u.link_hello);
+	else
+		link_down(p, "does not use the dpdk link: every host needs the same --link");
+	return true;
+}
+
+/* ---- life ---- */
+
+int dpdk_peer_new(struct dpdk_link *d, struct link_peer *p)
+{
+	struct dpdk_peer *dp = calloc(1, sizeof(*dp));
+
+	if (!dp)
+		return -ENOMEM;
+	dp->d = d;
+	dp->p = p;
+	dp->port = d->spec.ports == 1 ? 0 : -1;
+	for (unsigned i = 0; i < d->spec.ports; i++)
+		if (d->spec.port[i].peer == (int)p->number)
+			dp->port = (int)i;
+	if (getrandom(&dp->token, sizeof(dp->token), 0) != sizeof(dp->token)) {
+		free(dp);
+		return -EIO;
+	}
+	p->over = dp;
+	dp->next = d->peers;
+	d->peers = dp;
+	if (say_hello(dp))
+		link_down(p, "connection lost");
+	return 0;
+}
+
+void dpdk_peer_leave(struct dpdk_peer *dp)
+{
+	struct dpdk_link *d = dp->d;
+
+	for (struct dpdk_peer **at = &d->peers; *at; at = &(*at)->next)
+		if (*at == dp) {
+			*at = dp->next;
+			break;
+		}
+	if (dp->rel)
+		rel_stop(dp->rel);
+	dp->next = d->gone;
+	d->gone = dp;
+}
+
+void dpdk_peers_bury(struct dpdk_link *d)
+{
+	while (d->gone) {
+		struct dpdk_peer *dp = d->gone;
+
+		d->gone = dp->next;
+		rel_close(dp->rel);
+		free(dp->scratch);
+		free(dp);
+	}
+}
+
+/* ---- traffic ---- */
+
+static void send_frames(struct dpdk_peer *dp)
+{
+	rel_output(dp->rel, dp->d->now_ns);
+	spread(dp);
+}
+
+void dpdk_peer_push(struct dpdk_peer *dp)
+{
+	struct link_peer *p = dp->p;
+	unsigned n, k;
+
+	if (!dp->rel)
+		return; // the hello marks the peer dirty
+	do {
+		n = link_batch_fill(p);
+		for (k = 0; k < n && rel_room(dp->rel, p->batch[k]->prio); k++)
+			rel_send(dp->rel, p->batch[k]->prio, p->batch[k]->data, p->batch[k]->bytes, p->batch[k]);
+		link_batch_moved(p, k);
+	} while (n && k == n);
+	send_frames(dp);
+	for (unsigned i = 0; i < dp->d->spec.ports; i++)
+		dpdk_port_flush(dp->d->port[i]);
+}
+
+void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *bytes, uint32_t n)
+{
+	rel_input(dp->rel, bytes, n, dp->d->now_ns);
+	if (rel_broken(dp->rel) && !dp->p->removed)
+		link_down(dp->p, "broke the protocol");
+}
+
+void dpdk_peer_tick(struct dpdk_peer *dp)
+{
+	struct link_peer *p = dp->p;
+
+	if (!dp->rel || p->down_reason)
+		return;
+	if ((p->queue[0].head && rel_room(dp->rel, 0)) || (p->queue[1].head && rel_room(dp->rel, 1)))
+		dpdk_peer_push(dp);
+	else
+		send_frames(dp);
+	if (rel_silent_ns(dp->rel, dp->d->now_ns) > SILENT_NS)
+		link_down(p, "its frames are not acknowledged: do the ports of the two hosts reach each other?");
+}
+
+uint64_t dpdk_peer_deadline(const struct dpdk_peer *dp)
+{
+	return dp->rel && !dp->p->down_reason ? rel_deadline(dp->rel) : UINT64_MAX;
+}
+
+void dpdk_peer_stats(const struct dpdk_peer *dp, struct link_net_stats *out)
+{
+	if (!dp->rel)
+		return;
+	const struct rel_stats *s = rel_stats(dp->rel);
+
+	out->frames_in = s->frames_in;
+	out->frames_out = s->frames_out;
+	out->retransmits = s->retransmits;
+	out->duplicates = s->duplicates;
+	out->credit_stalls = s->stalls;
+	out->rtt_ns = s->rtt_ns;
+	out->bad_frames = s->bad;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of net/rel/ share.
+#ifndef NET_REL_PRIV_H
+#define NET_REL_PRIV_H
+
+#include "net/rel/wire.h"
+
+struct rel_segment {
+	const uint8_t *data;
+	uint64_t sent_ns, order; // order: counts transmissions of the stream
+	uint32_t bytes, message; // message: number of its message
+	uint8_t flags;
+	bool acked, lost, repeated;
+};
+
+struct rel_message {
+	const uint8_t *bytes;
+	void *msg;
+	uint32_t n, at; // at: first byte that is in no segment yet
+	uint32_t left;	// segments not acknowledged
+};
+
+struct rel_out {
+	uint32_t una, next; // first segment not acknowledged, first not made
+	uint32_t lost;	    // segments to send again
+	uint32_t credit;
+	uint64_t orders, acked_order;	// given out; the newest that arrived
+	uint32_t first, sending, taken; // messages: oldest kept, being cut up, end
+	uint64_t progress_ns;		// when something was last acknowledged or first sent
+	unsigned backoff;
+	bool stalled;
+	struct rel_segment seg[REL_WINDOW];
+	struct rel_message msg[REL_MSGS_MAX];
+};
+
+struct rel_early {
+	uint8_t *data; // NULL: not there
+	uint16_t bytes;
+	uint8_t flags;
+	uint32_t message;
+};
+
+struct rel_in {
+	uint32_t next; // segment wanted
+	uint32_t early_n;
+	struct rel_early early[REL_WINDOW];
+	uint8_t *part; // a message begun
+	uint32_t part_n, part_total, part_cap;
+};
+
+struct rel {
+	struct rel_options opt;
+	struct rel_out out[REL_STREAMS];
+	struct rel_in in[REL_STREAMS];
+	struct rel_stats stats;
+	uint64_t rto_ns, last_data_ns, ack_at_ns, retry_at_ns;
+	unsigned unacked; // data frames since the last acknowledgement left
+	unsigned have_turn;
+	bool ack_now, more, stopped, broken, outputting;
+};
+
+static inline struct rel_segment *rel_seg(struct rel_out *o, uint32_t seq)
+{
+	return &o->seg[seq % REL_WINDOW];
+}
+
+/* send.c */
+void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, uint64_t delay_ns, uint64_t now);
+bool rel_ack_sane(const struct rel *r, unsigned stream, uint32_t ack);
+void rel_release_all(struct rel *r);
+
+/* receive.c */
+void rel_receive(struct rel *r, const struct rel_head *h, const uint8_t *data, uint64_t now);
+void rel_have(const struct rel_in *in, uint8_t have[REL_HAVE_BYTES]);
+
+#endif

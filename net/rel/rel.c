@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A connection as a whole. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "net/rel/priv.h"
+
+#define RTO_START_NS 20000000u
+#define SEGMENT_MIN  256u
+
+int rel_open(struct rel **out, const struct rel_options *opt, uint64_t now)
+{
+	if (opt->segment_bytes < SEGMENT_MIN || opt->segment_bytes > UINT16_MAX - REL_HEAD)
+		return -EINVAL;
+	struct rel *r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->opt = *opt;
+	r->rto_ns = RTO_START_NS;
+	r->ack_at_ns = r->retry_at_ns = UINT64_MAX;
+	for (unsigned s = 0; s < REL_STREAMS; s++) {
+		r->out[s].credit = REL_WINDOW;
+		r->out[s].progress_ns = now;
+	}
+	*out = r;
+	return 0;
+}
+
+void rel_stop(struct rel *r)
+{
+	r->stopped = true;
+}
+
+void rel_close(struct rel *r)
+{
+	if (!r)
+		return;
+	r->stopped = true;
+	rel_release_all(r);
+	for (unsigned s = 0; s < REL_STREAMS; s++) {
+		for (unsigned i = 0; i < REL_WINDOW; i++)
+			free(r->in[s].early[i].data);
+		free(r->in[s].part);
+	}
+	free(r);
+}
+
+bool rel_room(const struct rel *r, unsigned stream)
+{
+	const struct rel_out *o = &r->out[stream];
+
+	/* what waits to be cut up is no more than a window's worth of messages */
+	return !r->stopped && o->taken - o->first < REL_MSGS_MAX && o->taken - o->sending < REL_BURST;
+}
+
+bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, void *msg)
+{
+	struct rel_out *o = &r->out[stream];
+
+	if (!rel_room(r, stream) || !n)
+		return false;
+	o->msg[o->taken++ % REL_MSGS_MAX] = (struct rel_message){.bytes = bytes, .n = n, .msg = msg};
+	return true;
+}
+
+void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
+{
+	struct rel_head h;
+
+	if (r->stopped)
+		return;
+	if (rel_head_read(frame, n, r->opt.sums, &h) || h.token != r->opt.token_in || !rel_ack_sane(r, 0, h.ack[0]) ||
+	    !rel_ack_sane(r, 1, h.ack[1])) {
+		r->stats.bad++;
+		return;
+	}
+	r->stats.frames_in++;
+	for (unsigned s = 0; s < REL_STREAMS; s++) {
+		bool about = ((h.flags & REL_SECOND) != 0) == s;
+
+		r->out[s].credit = h.credit;
+		rel_on_ack(r, s, h.ack[s], about ? h.have : NULL, (uint64_t)h.delay * REL_DELAY_UNIT, now);
+	}
+	if (h.flags & REL_DATA)
+		rel_receive(r, &h, frame + REL_HEAD, now);
+}
+
+bool rel_broken(const struct rel *r)
+{
+	return r->broken;
+}
+
+const struct rel_stats *rel_stats(const struct rel *r)
+{
+	return &r->stats;
+}

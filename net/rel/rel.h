@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reliable messages over frames that a network may lose, repeat, reorder or damage. Pure: no system
+ * call, no clock (time comes with every call), no lock; memory is taken when a connection opens, and
+ * for out-of-order segments and long messages, within bounds.
+ *
+ * Two streams: 0 control and faults, 1 bulk. Messages of a stream arrive whole, once and in order; the
+ * streams know nothing of each other, and 0 goes first. A message is cut into segments of the MTU,
+ * one a frame. Every frame carries what has been received of both streams.
+ *
+ *   send side     at most REL_WINDOW segments of a stream are on the way, and at most as many as the
+ *                 receiver gives credit for. A segment is sent again when three later ones have
+ *                 arrived, or when nothing has for a timeout made from measured round trips.
+ *   receive side  keeps segments that came early, delivers what is in order at once, and answers with
+ *                 the next data frame, after REL_ACK_FRAMES, or after REL_ACK_NS.
+ *
+ * docs/WIRE.md has the frame. One connection belongs to one thread.
+ */
+#ifndef NET_REL_REL_H
+#define NET_REL_REL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REL_STREAMS    2u
+#define REL_WINDOW     256u // power of two: segments of a stream on the way
+#define REL_HEAD       64u
+#define REL_VERSION    1u
+#define REL_ACK_FRAMES 16u
+#define REL_ACK_NS     500000u
+#define REL_RTO_MIN_NS 2000000u
+#define REL_RTO_MAX_NS 500000000u
+#define REL_REORDER    3u   // later segments that must arrive before one counts as lost
+#define REL_MSGS_MAX   512u // messages of a stream taken and not yet acknowledged
+#define REL_BURST      64u  // frames of one rel_output(): pacing, and what a fault may wait behind
+
+struct rel;
+
+struct rel_options {
+	void *ctx;
+	uint64_t token_in, token_out; // in frames received; in frames sent
+	uint32_t segment_bytes;	      // data in one frame, at most: what the path takes, less REL_HEAD
+	uint32_t message_max;	      // bytes of a message received, at most
+	bool sums; // compute checksums, and refuse frames without (a path inside one machine needs none)
+	/* A message arrived. bytes are valid during the call. May call rel_send() and rel_stop(). */
+	void (*deliver)(void *ctx, unsigned stream, const uint8_t *bytes, uint32_t n);
+	/* A message given to rel_send() has arrived over there, or the connection ends: it is the
+	 * caller's again. In order within a stream. */
+	void (*release)(void *ctx, void *msg);
+	/* Room for a frame of n bytes, to be filled at once; NULL: not now. */
+	uint8_t *(*frame)(void *ctx, uint32_t n);
+};
+
+struct rel_stats {
+	uint64_t frames_in, frames_out, segments_out, retransmits, timeouts;
+	uint64_t duplicates, early, bad; // frames received twice, ahead of order, refused
+	uint64_t stalls;		 // the window or the credit was used up while there was more to send
+	uint64_t rtt_ns, rtt_var_ns;	 // smoothed; 0: not measured yet
+};
+
+/* Returns 0 or -ENOMEM, -EINVAL (segments shorter than 256 bytes). */
+int rel_open(struct rel **out, const struct rel_options *opt, uint64_t now);
+/* Releases every message and frees it. Not from a callback. */
+void rel_close(struct rel *r);
+/* Nothing is delivered or sent any more. From a callback too. */
+void rel_stop(struct rel *r);
+
+/* The peer sent what no peer of ours sends (nothing is delivered any more), or memory ran out. */
+bool rel_broken(const struct rel *r);
+
+bool rel_room(const struct rel *r, unsigned stream); // rel_send() would take a message
+
+/*
+ * Takes a message, which stays where it is until release(). Returns false if there is no room.
+ * rel_output() sends.
+ */
+bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, void *msg);
+
+/* A frame came (from its first byte on: the token). Hostile until checked. */
+void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now);
+
+/* Sends what may go now: repeats first, then new segments, then a bare acknowledgement if it is due. */
+void rel_output(struct rel *r, uint64_t now);
+
+/* When rel_output() is due at the latest; UINT64_MAX: when something happens. */
+uint64_t rel_deadline(const struct rel *r);
+
+/* How long segments have been on their way with nothing acknowledged, in ns; 0: none are. */
+uint64_t rel_silent_ns(const struct rel *r, uint64_t now);
+
+const struct rel_stats *rel_stats(const struct rel *r);
+
+/* The token of a frame of at least 8 bytes. */
+uint64_t rel_token(const uint8_t *frame);
+
+#endif

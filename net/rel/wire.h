@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The header of a frame, REL_HEAD bytes, little-endian:
+ *   0 u64 token        8 u32 sum of all that follows, 0: none    12 u16 data bytes   14 u8 flags
+ *   15 u8 version      16 u32 seq of the data                    20 u32 bytes of the message (FIRST)
+ *   24 u32 ack[2]: next segment wanted of each stream            32 u16 ack delay in units of 4 us
+ *   34 u16 credit: segments taken beyond ack                     36..63 u8 have[28]
+ * have: bit i set: segment ack + 1 + i of the stream that SECOND names is there. 224 segments: those
+ * of a window that are not covered are acknowledged later, or sent twice.
+ */
+#ifndef NET_REL_WIRE_H
+#define NET_REL_WIRE_H
+
+#include "net/rel/rel.h"
+
+#define REL_HAVE_BYTES 28u
+#define REL_HAVE_BITS  (8 * REL_HAVE_BYTES)
+#define REL_DELAY_UNIT 4096u // ns
+
+enum rel_flags {
+	REL_DATA = 1,	// carries a segment
+	REL_STREAM = 2, // of stream 1
+	REL_FIRST = 4,	// the first of its message
+	REL_LAST = 8,	// the last
+	REL_SECOND = 16, // have is about stream 1
+	REL_FLAGS = 31,
+};
+
+struct rel_head {
+	uint64_t token;
+	uint32_t sum;
+	uint16_t bytes;
+	uint8_t flags;
+	uint32_t seq, message;
+	uint32_t ack[REL_STREAMS];
+	uint16_t delay, credit;
+	uint8_t have[REL_HAVE_BYTES];
+};
+
+/* Writes h in front of the h->bytes of data at out + REL_HEAD. */
+void rel_head_write(uint8_t *out, const struct rel_head *h, bool sums);
+
+/* Returns 0, or -EPROTO: too short, another version, unknown flags, wrong lengths, a wrong sum or none. */
+int rel_head_read(const uint8_t *frame, uint32_t n, bool sums, struct rel_head *h);
+
+#endif

@@ -34,6 +34,7 @@ struct driver {
 	int timer;
 	unsigned stops_left, run_ms, stop_ms;
 	uint64_t began_ns, stop_ns_max, cont_ns_max;
+	uint64_t stops_began_ns, stopped_ns, stood_ns; // of many stops
 	bool failed;
 	const char *until; // what the console has to say
 	char tail[512];	   // of the console
@@ -85,11 +86,14 @@ static void on_cont(void *ctx, const char *error)
 {
 	struct driver *d = ctx;
 
+	d->stood_ns += d->began_ns - d->stopped_ns;
 	d->cont_ns_max = longer(d->cont_ns_max, now_ns() - d->began_ns);
 	d->stops_left--;
 	if (error || !d->stops_left) {
 		printf("\nRESULT drive_stop_max %.3f ms\nRESULT drive_cont_max %.3f ms\n", (double)d->stop_ns_max / 1e6,
 		       (double)d->cont_ns_max / 1e6);
+		printf("RESULT drive_stops_wall %.3f s\nRESULT drive_stops_stood %.3f s\n",
+		       (double)(now_ns() - d->stops_began_ns) / 1e9, (double)d->stood_ns / 1e9);
 		d->stops_left = 0;
 		verdict(d, error);
 	} else {
@@ -101,6 +105,7 @@ static void on_stop(void *ctx, const char *error)
 {
 	struct driver *d = ctx;
 
+	d->stopped_ns = now_ns();
 	d->stop_ns_max = longer(d->stop_ns_max, now_ns() - d->began_ns);
 	if (error || verbs_state(d->v) != VERBS_PAUSED)
 		verdict(d, error ? error : "it is not paused");
@@ -207,6 +212,7 @@ static int begin(struct driver *d)
 	if (is(a, "stops", &value)) {
 		if (sscanf(value, "%u,%u,%u", &d->stops_left, &d->run_ms, &d->stop_ms) != 3)
 			return -EINVAL;
+		d->stops_began_ns = d->began_ns;
 		return after(d, d->run_ms), 0;
 	}
 	if (is(a, "stop", &value))

@@ -43,6 +43,7 @@ struct guest {
 	bool signalled;
 	uint64_t end_deadline_ns;
 	struct guest_works works;
+	uint32_t panics_told; // atomic: PVPANIC_* reported since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the dist thread; innermost lock
 	uint8_t *console;

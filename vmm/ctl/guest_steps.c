@@ -84,8 +84,13 @@ static void tell_panic(struct guest *g, void *arg)
 
 static void hook_panicked(void *ctx, uint8_t event)
 {
-	uint8_t *p = malloc(1);
+	struct guest *g = ctx;
+	uint8_t *p;
 
+	/* A guest can say so a million times a second. */
+	if (__atomic_fetch_or(&g->panics_told, event, __ATOMIC_RELAXED) & event)
+		return;
+	p = malloc(1);
 	if (!p)
 		return;
 	*p = event;

@@ -6,6 +6,7 @@
  *
  * wait=MS   stop   cont   reset   nmi   power   registers   dump=FILE   range=FIRST,BYTES (for the next dump)
  * stops=N,RUN_MS,STOP_MS (stop and cont N times)   until=TEXT (the guest prints it)   quit
+ * moves=N,GAP_MS[,VCPU] (N moves of vCPUs between hosts, tests/drive/moves.h)
  * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
  *
  * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the guest's
@@ -22,6 +23,7 @@
 
 #include "net/link.h"
 #include "net/log.h"
+#include "tests/drive/moves.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
 #include "vmm/ctl/local.h"
@@ -30,6 +32,8 @@
 
 struct driver {
 	struct verbs *v;
+	struct link *link;
+	unsigned hosts, vcpus;
 	char **action, **end;
 	int timer;
 	unsigned stops_left, run_ms, stop_ms;
@@ -215,6 +219,8 @@ static int begin(struct driver *d)
 		d->stops_began_ns = d->began_ns;
 		return after(d, d->run_ms), 0;
 	}
+	if (is(a, "moves", &value))
+		return moves_begin(verbs_mover(d->v), d->link, value, d->vcpus, d->hosts, done, d);
 	if (is(a, "stop", &value))
 		return verbs_stop(d->v, done, d);
 	if (is(a, "cont", &value))
@@ -274,6 +280,7 @@ static void running(void *ctx, struct verbs *v, struct link *link)
 	struct driver *d = ctx;
 
 	d->v = v;
+	d->link = link;
 	verbs_listen(v, on_event, d);
 	link_watch(link, d->timer, on_timer, d);
 	next(d);
@@ -301,7 +308,8 @@ static int drive(char **argv, int argc)
 {
 	static struct run_options o;
 	static struct local_hosts hosts;
-	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
+	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
+			   .hosts = (unsigned)atoi(argv[2]), .vcpus = (unsigned)atoi(argv[3])};
 	struct local_options lo = {.hosts = (unsigned)atoi(argv[2])};
 	char name[32];
 	bool no_reboot = false;

@@ -9,11 +9,8 @@
 #include "vmm/chip/lapic_priv.h"
 
 #define BASE_ADDRESS  0xfee00000ull
-#define BASE_RESERVED 0xfff00000000002ffull // bits 7:0, 9 and above the widest physical address
 
 #define SVR_ENABLED 0x100u
-#define SVR_WRITABLE                                                                               \
-	0x3ffu // bit 12 (suppress EOI broadcasts) is reserved: the version says it is absent
 
 #define ESR_SEND_ILLEGAL    (1u << 5)
 #define ESR_RECEIVE_ILLEGAL (1u << 6)
@@ -44,7 +41,7 @@ enum {
 	REG_SELF_IPI = 0x3f,
 };
 
-static const uint32_t lvt_writable[LAPIC_LVTS] = {
+const uint32_t lapic_lvt_writable[LAPIC_LVTS] = {
     [LAPIC_LVT_TIMER] = LVT_VECTOR | LVT_MASKED | LVT_TIMER_MODE,
     [LAPIC_LVT_THERMAL] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
     [LAPIC_LVT_PERF] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
@@ -240,7 +237,7 @@ static int write_self_ipi(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 
 static int write_svr(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 {
-	if (value & ~(uint64_t)SVR_WRITABLE)
+	if (value & ~(uint64_t)LAPIC_SVR_WRITABLE)
 		return -EINVAL;
 	l->svr = (uint32_t)value;
 	if (!(l->svr & SVR_ENABLED)) // SDM 10.4.7.2: all LVT masks are set while software-disabled
@@ -254,7 +251,7 @@ static int write_lvt(struct lapic *l, unsigned which, uint64_t value, struct lap
 		     struct lapic_fx *fx)
 {
 	uint32_t bits = (uint32_t)value;
-	uint32_t known = lvt_writable[which] | LVT_BUSY;
+	uint32_t known = lapic_lvt_writable[which] | LVT_BUSY;
 
 	if (known & LVT_LEVEL)
 		known |= LVT_REMOTE_IRR;
@@ -262,7 +259,7 @@ static int write_lvt(struct lapic *l, unsigned which, uint64_t value, struct lap
 		return -EINVAL;
 	if (which == LAPIC_LVT_TIMER && (bits & LVT_TIMER_MODE) == LVT_TIMER_MODE)
 		return -EINVAL; // the fourth timer mode does not exist
-	bits &= lvt_writable[which];
+	bits &= lapic_lvt_writable[which];
 	if (!(l->svr & SVR_ENABLED))
 		bits |= LVT_MASKED;
 	if (which == LAPIC_LVT_TIMER)
@@ -287,7 +284,7 @@ static int write_base(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 	uint64_t modes = APIC_BASE_ENABLE | APIC_BASE_X2, from = l->base & modes,
 		 to = value & modes;
 
-	if ((value & BASE_RESERVED) || to == APIC_BASE_X2)
+	if ((value & LAPIC_BASE_RESERVED) || to == APIC_BASE_X2)
 		return -EINVAL;
 	if ((from == modes && to == APIC_BASE_ENABLE) || (!from && to == modes))
 		return -EINVAL;

@@ -11,6 +11,7 @@
 #ifndef VMM_CHIP_LAPIC_H
 #define VMM_CHIP_LAPIC_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
 
@@ -110,6 +111,13 @@ void lapic_deadline(const struct lapic *l, uint64_t *ns, uint64_t *tsc);
 /* Takes a due timer interrupt into IRR and rearms a periodic timer. Harmless when early. fx is
  * overwritten. */
 void lapic_timer(struct lapic *l, struct lapic_now now, struct lapic_fx *fx);
+
+/*
+ * Writes or reads all of it (coherence/base/fields.h). What was read may be anything: lapic_valid() tells whether it is a
+ * state that an APIC with this id can be in.
+ */
+void lapic_fields(struct fields *f, struct lapic *l);
+bool lapic_valid(const struct lapic *l, uint32_t id);
 
 /* An event of a local interrupt source other than the timer (LINT pins, counters). fx is
  * overwritten. */

@@ -16,6 +16,12 @@
 #define LVT_PERIODIC	 (1u << 17)
 #define LVT_TSC_DEADLINE (2u << 17)
 
+#define LAPIC_BASE_RESERVED 0xfff00000000002ffull // APIC_BASE bits 7:0, 9 and above the widest physical address
+/* SVR bit 12 (suppress EOI broadcasts) is reserved: the version says it is absent. */
+#define LAPIC_SVR_WRITABLE 0x3ffu
+
+extern const uint32_t lapic_lvt_writable[LAPIC_LVTS];
+
 bool lapic_enabled(const struct lapic *l); // globally and by software
 
 /* Register writes that concern the timer; they set LAPIC_FX_TIMER as needed. */

@@ -14,6 +14,8 @@
 #define GUEST_CONNECT_MS 5000u
 #define GUEST_CONSOLE_MAX (1u << 20)    // console bytes not yet sent: beyond it the oldest are lost, counted
 
+struct guest_moves; // verbs_move.c
+
 struct guest_image {
 	uint8_t *bytes;
 	uint64_t have, total;
@@ -31,6 +33,7 @@ struct guest {
 	struct dist *dist;
 	struct machine *machine; // dist thread; set when its creation is finished
 	struct machine *made;    // the creating job's result
+	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
 	struct job job;
 	unsigned step;         // of the running job: enum ctl_step
@@ -63,5 +66,7 @@ void guest_on_kick(struct guest *g);           // a job is done, or a vCPU threa
 void guest_check_connected(struct guest *g);
 void guest_stop(struct guest *g);              // stops the vCPUs and waits for them
 void guest_tear_down(struct guest *g);
+
+void guest_moves_free(struct guest *g); // verbs_move.c; after the machine
 
 #endif

@@ -28,6 +28,11 @@ static void hook_irq(void *ctx, host_id to, const struct msg_irq *irq)
 	dist_irq(((struct guest *)ctx)->dist, to, irq);
 }
 
+static void hook_pass_on(void *ctx, host_id to, const struct msg_irq *irq)
+{
+	dist_pass_on(((struct guest *)ctx)->dist, to, irq);
+}
+
 static void hook_eoi(void *ctx, host_id to, uint8_t vector)
 {
 	dist_eoi(((struct guest *)ctx)->dist, to, vector);
@@ -129,6 +134,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 		.clock = dist_clock(g->dist),
 		.hooks = {.ctx = g,
 			  .irq = hook_irq,
+			  .pass_on = hook_pass_on,
 			  .eoi = hook_eoi,
 			  .io = hook_io,
 			  .post = hook_post,
@@ -361,6 +367,7 @@ void guest_tear_down(struct guest *g)
 	if (g->ram_mapped)
 		ram_unmap(&g->ram);
 	free_images(g);
+	guest_moves_free(g);
 	free(g->console);
 	if (g->link)
 		link_destroy(g->link);

@@ -228,6 +228,7 @@ static void advance(struct run *r)
 	case WAIT_RUNNING:
 		enter(r, RUNNING, UINT64_MAX);
 		r->running_ns = now_ns();
+		mover_started(r->mover);
 		verbs_started(r->verbs);
 		start_console(r);
 		if (r->opt->running)
@@ -473,8 +474,10 @@ static int open_all(struct run *r)
 	}
 	calls_init(&r->calls, r->link, &r->desc);
 	r->verbs = verbs_create(&r->calls, &r->desc);
-	if (!r->verbs)
+	r->mover = mover_create(&r->calls, &r->desc);
+	if (!r->verbs || !r->mover)
 		return -ENOMEM;
+	verbs_set_mover(r->verbs, r->mover);
 	link_watch(r->link, r->signal_fd, on_signal, r);
 	progress(r, 1, "connecting to the hosts");
 	e = connect_hosts(r);
@@ -527,7 +530,9 @@ int run_guest(const struct run_options *opt)
 	}
 	calls_cancel(&r->calls, "the guest is over");
 	verbs_destroy(r->verbs);
+	mover_destroy(r->mover);
 	r->verbs = NULL;
+	r->mover = NULL;
 	write_status(r);
 	terminal_restore(&r->terminal);
 	run_metrics_stop(&r->metrics);

@@ -4,6 +4,7 @@
 #define VMM_CTL_RUN_PRIV_H
 
 #include "vmm/ctl/call.h"
+#include "vmm/ctl/move.h"
 #include "vmm/ctl/place.h"
 #include "vmm/ctl/run.h"
 #include "vmm/ctl/statusd.h"
@@ -39,6 +40,7 @@ struct run {
 	int exit_status;
 	struct calls calls;
 	struct verbs *verbs;
+	struct mover *mover;
 	struct statusd status;
 	bool status_on;
 	struct run_metrics metrics;

@@ -47,6 +47,16 @@ struct verbs *verbs_create(struct calls *calls, const struct machine_desc *desc)
 	return v;
 }
 
+void verbs_set_mover(struct verbs *v, struct mover *m)
+{
+	v->mover = m;
+}
+
+struct mover *verbs_mover(const struct verbs *v)
+{
+	return v->mover;
+}
+
 static void fail_all(struct verbs *v, const char *why)
 {
 	while (v->queue_n) {

@@ -56,6 +56,10 @@ struct verbs;
 /* calls and desc must outlive it. NULL: no memory. */
 struct verbs *verbs_create(struct calls *calls, const struct machine_desc *desc);
 void verbs_destroy(struct verbs *v); // after calls_cancel(): every done has been called by then
+/* Who moves vCPUs; may be NULL. Not owned. */
+struct mover;
+void verbs_set_mover(struct verbs *v, struct mover *m);
+struct mover *verbs_mover(const struct verbs *v);
 int verbs_listen(struct verbs *v, verbs_listener fn, void *ctx); // -ENOSPC
 
 enum verbs_state verbs_state(const struct verbs *v);

@@ -192,7 +192,7 @@ struct looks {
 	struct guest *g;
 	uint64_t call;
 	_Atomic unsigned left;
-	unsigned n, first;
+	unsigned n;
 	json_t *of[]; // one a vCPU; each is written on that vCPU's thread
 };
 
@@ -247,7 +247,7 @@ static void on_registers(void *ctx, uint32_t vcpu, const struct hv_registers *re
 {
 	struct looks *l = ctx;
 
-	l->of[vcpu - l->first] = registers_json(vcpu, l->g->self, regs, state);
+	l->of[vcpu] = registers_json(vcpu, l->g->self, regs, state);
 	look_done(l);
 }
 
@@ -255,7 +255,7 @@ static void on_registers(void *ctx, uint32_t vcpu, const struct hv_registers *re
 static void verb_registers(struct guest *g, uint64_t call, json_t *args)
 {
 	json_int_t only = json_integer_value(json_object_get(args, "vcpu"));
-	unsigned first = desc_first_vcpu(&g->desc, g->self), n = g->desc.hosts[g->self].vcpus;
+	unsigned n = desc_vcpus(&g->desc);
 
 	if (!has_machine(g, call))
 		return;
@@ -268,10 +268,9 @@ static void verb_registers(struct guest *g, uint64_t call, json_t *args)
 	l->g = g;
 	l->call = call;
 	l->n = n;
-	l->first = first;
 	atomic_store(&l->left, n + 1);
 	for (unsigned i = 0; i < n; i++)
-		if ((only >= 0 && only != first + i) || machine_registers(g->machine, first + i, on_registers, l))
+		if ((only >= 0 && only != i) || machine_registers(g->machine, i, on_registers, l))
 			atomic_fetch_sub(&l->left, 1);
 	look_done(l);
 }

@@ -28,6 +28,7 @@ typedef void (*verbs_then)(struct verbs *v, const char *error);
 struct verbs {
 	struct calls *calls;
 	const struct machine_desc *desc;
+	struct mover *mover;
 	enum verbs_state state;
 	enum verbs_reason reason;
 	struct {

@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "vmm/dist/dist_priv.h"
 #include "vmm/dist/now.h"
+#include "vmm/machine/move.h"
 
 static void on_faults(void *ctx, int fd)
 {
@@ -153,6 +154,17 @@ static void serve_io(struct dist *d, host_id from, const struct msg_io_req *req)
 	link_send(d->link, from, &m);
 }
 
+/* What the guest lost with a vCPU that makes no sense is lost: the peer that sent it is no member any more. */
+static void take_vcpu(struct dist *d, host_id from, const struct msg *m)
+{
+	char why[160] = "sent a vCPU to a host without a machine";
+
+	if (d->machine && machine_move_in(d->machine, from, m, why, sizeof(why)) == 0)
+		return;
+	d->bad_msgs++;
+	fence(d, from, why);
+}
+
 void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 {
 	uint64_t tsc = now_tsc();
@@ -175,6 +187,9 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 		d->irqs_in++;
 		if (d->machine)
 			machine_irq_in(d->machine, from, &m->u.irq);
+		break;
+	case MSG_VCPU_STATE:
+		take_vcpu(d, from, m);
 		break;
 	case MSG_EOI:
 		if (d->machine)
@@ -290,6 +305,22 @@ void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq)
 
 	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
 	dist_put(d, to, &m);
+}
+
+void dist_pass_on(struct dist *d, host_id to, const struct msg_irq *irq)
+{
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	link_send(d->link, to, &m);
+	link_flush(d->link);
+}
+
+void dist_send_vcpu(struct dist *d, host_id to, struct msg *m)
+{
+	m->epoch = d->desc->epoch;
+	link_send(d->link, to, m);
+	link_flush(d->link);
 }
 
 void dist_eoi(struct dist *d, host_id to, uint8_t vector)

@@ -50,6 +50,9 @@ void dist_cancel(struct dist *d);
 void dist_release_memory(struct dist *d);
 
 void dist_irq(struct dist *d, host_id to, const struct msg_irq *irq);
+/* Dist thread, does not wait: an interrupt message for a vCPU that has moved there; and VCPU_STATE itself. */
+void dist_pass_on(struct dist *d, host_id to, const struct msg_irq *irq);
+void dist_send_vcpu(struct dist *d, host_id to, struct msg *m);
 void dist_eoi(struct dist *d, host_id to, uint8_t vector);
 int dist_io(struct dist *d, host_id to, struct msg_io_req *req);
 /* A write that nobody waits for. false: it has to be waited for, with dist_io(). */

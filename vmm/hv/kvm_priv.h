@@ -32,6 +32,10 @@ int hv_set_cpuid(int vcpu_fd, const struct cpuid_table *t);
 struct hv_vcpu;
 int hv_vcpu_keep_power_on(struct hv_vcpu *v, const struct hv *hv);
 
+/* vcpu.c: does what the exit that KVM_RUN has just returned asks for. As the handlers return. */
+struct hv_handlers;
+int hv_vcpu_dispatch(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx);
+
 /* msr.c: sends the MSRs that are ours to user space. 0 or negative errno. */
 int hv_msr_setup(int vm_fd);
 

@@ -273,7 +273,7 @@ static int on_entry_failure(struct hv_vcpu *v)
 	return crash(v, text);
 }
 
-static int dispatch(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
+int hv_vcpu_dispatch(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
 {
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_IO:
@@ -349,7 +349,7 @@ int hv_vcpu_run(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
 				return failed_run(v, err);
 			continue;
 		}
-		r = dispatch(v, h, ctx);
+		r = hv_vcpu_dispatch(v, h, ctx);
 		if (r)
 			return r == HV_STOP ? 0 : r;
 	}

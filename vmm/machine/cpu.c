@@ -16,28 +16,34 @@ void cpu_init(struct cpu *c, struct machine *m, uint32_t index)
 	c->m = m;
 	c->index = index;
 	c->apic_id = desc_apic_id(m->desc, index);
-	c->sipi = -1;
+	c->sipi = c->early_sipi = -1;
 	c->armed = CLOCK_NEVER;
 	c->wait_sipi = index != 0;
 	pthread_mutex_init(&c->lock, NULL);
 	lapic_reset(&c->lapic, c->apic_id, index == 0);
 }
 
-int cpu_open(struct cpu *c, uint32_t local_index, char *why, size_t why_cap)
+void cpu_cpuid(const struct cpu *c, struct cpuid_table *out)
 {
 	const struct machine_desc *d = c->m->desc;
 	struct cpuid_topology t = {
 	    .apic_id = c->apic_id,
 	    .apic_bits = desc_apic_bits(d),
-	    .package_vcpus = d->hosts[c->m->self].vcpus,
+	    .package_vcpus = d->hosts[desc_host_of_vcpu(d, c->index)].vcpus, // where it started, wherever it is now
 	    .guest_tsc_khz = guest_clock_khz(&c->m->clock),
 	    .no_xsave = !c->m->hv.xsave,
 	    .emulated = c->m->hv.emulated,
 	};
+
+	cpuid_policy(&c->m->hv.supported, &t, out);
+}
+
+int cpu_open(struct cpu *c, char *why, size_t why_cap)
+{
 	struct cpuid_table table;
 
-	cpuid_policy(&c->m->hv.supported, &t, &table);
-	int r = hv_vcpu_open(&c->vcpu, &c->m->hv, local_index, &table, why, why_cap);
+	cpu_cpuid(c, &table);
+	int r = hv_vcpu_open(&c->vcpu, &c->m->hv, c->index, &table, why, why_cap);
 
 	if (r)
 		return r;
@@ -59,7 +65,11 @@ void cpu_close(struct cpu *c)
 
 /* ---- from anywhere ---- */
 
-static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool level)
+/*
+ * An INIT and the SIPI after it may be overtaken by each other while the vCPU moves: the INIT goes by its former host. The
+ * sender's placement tells which of them was sent first.
+ */
+static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement)
 {
 	switch (delivery) {
 	case APIC_FIXED:
@@ -71,10 +81,16 @@ static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool 
 		return true;
 	case APIC_INIT:
 		c->init = c->wait_sipi = true;
-		c->sipi = -1;
+		c->sipi = (int32_t)(c->early_placement - placement) > 0 ? c->early_sipi : -1;
+		c->early_sipi = -1;
 		return true;
 	case APIC_SIPI:
-		if (!c->wait_sipi || c->sipi >= 0)
+		if (!c->wait_sipi) {
+			c->early_sipi = vector;
+			c->early_placement = placement;
+			return false;
+		}
+		if (c->sipi >= 0)
 			return false; // the second one, as the specification has it
 		c->sipi = vector;
 		return true;
@@ -83,10 +99,10 @@ static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool 
 	}
 }
 
-void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level)
+void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement)
 {
 	pthread_mutex_lock(&c->lock);
-	bool news = take_message(c, delivery, vector, level);
+	bool news = take_message(c, delivery, vector, level, placement);
 
 	pthread_mutex_unlock(&c->lock);
 	if (news)
@@ -145,7 +161,7 @@ static uint64_t run_timer(struct cpu *c, uint64_t now)
 		return due;
 	lapic_timer(&c->lapic, at, &fx);
 	if (fx.flags & LAPIC_FX_NMI)
-		take_message(c, APIC_NMI, 0, false);
+		take_message(c, APIC_NMI, 0, false, 0);
 	return timer_due(c);
 }
 
@@ -221,6 +237,33 @@ static int wait_for_sipi(struct cpu *c)
 	}
 }
 
+static int on_halt(void *ctx)
+{
+	struct cpu *c = ctx;
+
+	c->halted = true;
+	atomic_store_explicit(&c->state, CPU_HALTED, memory_order_relaxed);
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
+		bool wake = c->nmi || c->wait_sipi ||
+			    (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
+
+		pthread_mutex_unlock(&c->lock);
+		if (wake)
+			c->halted = false;
+		if (wake || stopping(c) || c->restarted)
+			break;
+		if (pause_point(c)) // time has passed
+			continue;
+		machine_count(&c->sleeps);
+		hv_vcpu_sleep(&c->vcpu,
+			      guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
+	}
+	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
+	return 0;
+}
+
 static int enter(void *ctx)
 {
 	struct cpu *c = ctx;
@@ -230,6 +273,10 @@ static int enter(void *ctx)
 		if (stopping(c))
 			return HV_STOP;
 		c->restarted = false;
+		if (c->halted) { // as it came from another host
+			on_halt(c);
+			continue;
+		}
 		pthread_mutex_lock(&c->lock);
 		if (!c->wait_sipi)
 			break;
@@ -246,31 +293,9 @@ static int enter(void *ctx)
 	inject(c);
 	pthread_mutex_unlock(&c->lock);
 	arm(c, due, now);
-	return apply_offset(c);
-}
+	int r = apply_offset(c);
 
-static int on_halt(void *ctx)
-{
-	struct cpu *c = ctx;
-
-	atomic_store_explicit(&c->state, CPU_HALTED, memory_order_relaxed);
-	for (;;) {
-		pthread_mutex_lock(&c->lock);
-		uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
-		bool wake = c->nmi || c->wait_sipi ||
-			    (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
-
-		pthread_mutex_unlock(&c->lock);
-		if (wake || stopping(c) || c->restarted)
-			break;
-		if (pause_point(c)) // time has passed
-			continue;
-		machine_count(&c->sleeps);
-		hv_vcpu_sleep(&c->vcpu,
-			      guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
-	}
-	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
-	return 0;
+	return r || !c->arrived ? r : moves_entered(c);
 }
 
 static int access_bus(struct cpu *c, struct bus *b, bool write, uint64_t addr, unsigned size,
@@ -323,16 +348,17 @@ static void report(struct cpu *c, int r)
 	machine_end(c->m, MACHINE_CRASH, text);
 }
 
+const struct hv_handlers cpu_handlers = {
+    .enter = enter,
+    .port = on_port,
+    .mmio = on_mmio,
+    .msr = cpu_msr,
+    .halt = on_halt,
+    .tpr = on_tpr,
+};
+
 static void *cpu_thread(void *arg)
 {
-	static const struct hv_handlers handlers = {
-	    .enter = enter,
-	    .port = on_port,
-	    .mmio = on_mmio,
-	    .msr = cpu_msr,
-	    .halt = on_halt,
-	    .tpr = on_tpr,
-	};
 	struct cpu *c = arg;
 	char name[16];
 
@@ -342,7 +368,7 @@ static void *cpu_thread(void *arg)
 
 	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
 	if (r == 0)
-		r = hv_vcpu_run(&c->vcpu, &handlers, c);
+		r = hv_vcpu_run(&c->vcpu, &cpu_handlers, c);
 	report(c, r);
 	hv_vcpu_detach(&c->vcpu);
 	pause_thread_ends(c);

@@ -27,7 +27,7 @@ static void carry_out(struct cpu *c, const struct lapic_fx *fx)
 	if (fx->flags & LAPIC_FX_EOI)
 		irqs_eoi(c->m, fx->vector);
 	if (fx->flags & LAPIC_FX_NMI)
-		cpu_deliver(c, APIC_NMI, 0, false);
+		cpu_deliver(c, APIC_NMI, 0, false, 0);
 }
 
 static int lapic_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)

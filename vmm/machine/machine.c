@@ -56,22 +56,31 @@ static void undo_cpus(struct machine *m)
 	free(m->cpus);
 	m->cpus = NULL;
 	m->cpus_n = 0;
+	moves_destroy(m);
 }
 
 static int do_cpus(struct machine *m, char *why, size_t cap)
 {
-	uint32_t n = m->desc->hosts[m->self].vcpus;
+	uint32_t n = desc_vcpus(m->desc);
 	int r = hv_kick_setup();
 
+	if (!r)
+		r = moves_create(m);
 	m->cpus = calloc(n ? n : 1, sizeof(*m->cpus));
 	if (!m->cpus || r) {
 		snprintf(why, cap, "no memory or no signal for the vCPUs");
+		undo_cpus(m);
 		return r ? r : -ENOMEM;
 	}
+	for (; m->cpus_n < n; m->cpus_n++)
+		cpu_init(&m->cpus[m->cpus_n], m, m->cpus_n);
 	for (uint32_t i = 0; i < n && !r; i++) {
-		cpu_init(&m->cpus[i], m, m->first_vcpu + i);
-		m->cpus_n++;
-		r = cpu_open(&m->cpus[i], i, why, cap);
+		m->cpus[i].present = placement_host(m->placement, i) == m->self;
+		if (!m->cpus[i].present)
+			continue;
+		r = cpu_open(&m->cpus[i], why, cap);
+		if (!r)
+			moves_learn(&m->cpus[i]); // if that fails, vCPUs stay where they are
 	}
 	if (r)
 		undo_cpus(m);
@@ -129,7 +138,6 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 	m->hooks = cfg->hooks;
 	m->clock = (struct guest_clock){.tsc_khz = cfg->clock.tsc_khz, .dilate = cfg->clock.dilate};
 	atomic_store(&m->tsc_offset, cfg->clock.tsc_offset);
-	m->first_vcpu = desc_first_vcpu(m->desc, m->self);
 	m->hv.kvm_fd = m->hv.vm_fd = -1;
 	pause_init(m);
 	for (; m->steps_done < STEPS; m->steps_done++) {
@@ -201,7 +209,7 @@ int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, con
 {
 	struct machine_images images = {kernel, initrd, kernel_bytes, initrd_bytes};
 
-	if (m->self != 0 || m->running || !m->cpus_n) {
+	if (m->self != 0 || m->running || !m->cpus_n || !m->cpus[0].present) {
 		snprintf(why, why_cap, "only host 0 loads the kernel, and before it runs");
 		return -EINVAL;
 	}
@@ -216,7 +224,8 @@ int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, con
 void machine_kick_all(struct machine *m)
 {
 	for (uint32_t i = 0; i < m->cpus_n; i++)
-		hv_vcpu_kick(&m->cpus[i].vcpu);
+		if (m->cpus[i].opened)
+			hv_vcpu_kick(&m->cpus[i].vcpu);
 }
 
 int machine_start(struct machine *m)
@@ -227,7 +236,8 @@ int machine_start(struct machine *m)
 	int r = devices_start(m);
 
 	for (uint32_t i = 0; i < m->cpus_n && !r; i++)
-		r = cpu_start(&m->cpus[i]);
+		if (m->cpus[i].present)
+			r = cpu_start(&m->cpus[i]);
 	if (r)
 		machine_stop(m);
 	return r;

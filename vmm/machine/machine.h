@@ -21,6 +21,8 @@ struct machine_hooks {
 	void *ctx;
 	/* Sends an interrupt message to the vCPUs of another host. */
 	void (*irq)(void *ctx, host_id to, const struct msg_irq *irq);
+	/* The same on the dist thread: an interrupt message whose vCPU has moved to that host. */
+	void (*pass_on)(void *ctx, host_id to, const struct msg_irq *irq);
 	/* A level-triggered interrupt that came from host to's I/O APIC has been ended. */
 	void (*eoi)(void *ctx, host_id to, uint8_t vector);
 	/*

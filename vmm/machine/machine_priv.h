@@ -2,7 +2,7 @@
 /*
  * Between the files of vmm/machine only.
  *
- * Lock order: devices.lock, then cpu.lock; never two cpu.locks. No lock is held while guest memory
+ * Lock order: devices.lock, placement_lock, cpu.lock; never two cpu.locks. No lock is held while guest memory
  * is touched or a hook that may wait is called (irq(), eoi(), io()): the dist thread takes these
  * locks and must never wait for itself.
  */
@@ -19,8 +19,10 @@
 #include "vmm/hv/vcpu.h"
 #include "vmm/machine/guest_clock.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/placement.h"
 
 struct devices;
+struct moves;
 
 enum cpu_state { CPU_NEW, CPU_WAIT_SIPI, CPU_RUNNING, CPU_HALTED, CPU_ENDED };
 
@@ -33,12 +35,15 @@ struct cpu {
 	bool opened, started;
 	pthread_t thread;
 
-	pthread_mutex_t lock; // the next five
+	pthread_mutex_t lock; // the next eight
+	bool present;	      // it is this host's; changes under the placement's lock too
 	struct lapic lapic;
 	unsigned nmi;	// NMIs to inject, at most 2 as on hardware
 	bool init;	// an INIT has to be carried out
 	bool wait_sipi; // nothing runs until a SIPI comes
 	int sipi;	// start page, -1: none came
+	int early_sipi; // start page of a SIPI that came while nothing waited for one, -1: none
+	uint32_t early_placement; // ... its sender's placement
 	struct cpu_post {
 		void (*fn)(struct cpu *c, void *arg);
 		void *arg;
@@ -52,7 +57,11 @@ struct cpu {
 	bool offset_set;
 	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
 	uint64_t left_tsc; // own thread: host TSC at the last exit
-	bool restarted;	   // own thread: was reset while halted
+	bool restarted;	   // own thread: was reset, or came from another host, while halted
+	bool halted;	   // own thread: stands behind a HLT that nothing has ended
+	_Atomic bool away; // its thread is parked: the vCPU is elsewhere, or on its way
+	uint64_t not_before; // own thread: cluster clock before which it must not enter the guest, after a move
+	bool arrived;	     // own thread: the next entry is the first after a move
 	_Atomic uint32_t state; // enum cpu_state, for people
 	uint64_t injected, nmis, unknown_msrs, sleeps;
 };
@@ -90,8 +99,11 @@ struct machine {
 	struct bus ports, mmio;
 	struct devices *devices;	  // host 0 only
 	struct far_range far[FAR_RANGES]; // the others
-	uint32_t cpus_n, first_vcpu;
-	struct cpu *cpus;
+	uint32_t cpus_n;  // of the whole machine
+	struct cpu *cpus; // by index; those that are not here have nothing but that
+	pthread_rwlock_t placement_lock; // placement, cpu.present. Only the dist thread writes
+	struct placement *placement;
+	struct moves *moves;
 	unsigned steps_done;
 	bool loaded, running;
 	_Atomic bool stopping; // vCPU threads leave
@@ -99,7 +111,7 @@ struct machine {
 	_Atomic bool reset_asked; // by the guest; not carried out yet
 	struct pause pause;
 	_Atomic uint64_t frozen; // the guest's clock stands still at this TSC; 0: it runs
-	uint64_t irqs_local, irqs_remote, irqs_in, irqs_nobody, io_forwarded, io_served;
+	uint64_t irqs_local, irqs_remote, irqs_in, irqs_passed_on, irqs_nobody, io_forwarded, io_served;
 };
 
 static inline uint64_t machine_mono_ns(void)
@@ -134,13 +146,22 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 
 /* cpu.c */
 void cpu_init(struct cpu *c, struct machine *m, uint32_t index);
-int cpu_open(struct cpu *c, uint32_t local_index, char *why, size_t why_cap);
+extern const struct hv_handlers cpu_handlers;
+void cpu_cpuid(const struct cpu *c, struct cpuid_table *out); // what its CPUID says, on every host the same
+int cpu_open(struct cpu *c, char *why, size_t why_cap);
 void cpu_close(struct cpu *c);
 int cpu_start(struct cpu *c);
 void cpu_join(struct cpu *c);
 const char *cpu_state_name(const struct cpu *c);
-/* Delivers a message that is for this vCPU. delivery: enum apic_delivery. Any thread. */
-void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level);
+/* Delivers a message that is for this vCPU. delivery: enum apic_delivery; placement: its sender's. Any thread. */
+void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement);
+
+/* move.c */
+int moves_create(struct machine *m);
+void moves_destroy(struct machine *m);
+int moves_learn(struct cpu *c); // what this KVM can move; before its thread runs
+void moves_held(struct cpu *c);	// it has come and stays out: the machine is paused
+int moves_entered(struct cpu *c); // about to enter the guest for the first time since it came
 
 /* cpu_msr.c: the MSR handler of the run loop. */
 int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value);

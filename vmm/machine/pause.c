@@ -52,10 +52,18 @@ static void leave(struct machine *m)
 	tell(w, true);
 }
 
-static bool come_back(struct machine *m)
+/* It stays out: the machine is paused, or the vCPU is not here. */
+static bool stays_out(const struct cpu *c)
 {
+	return (pause_wanted(c) || atomic_load(&c->away)) && !atomic_load(&c->m->stopping);
+}
+
+static bool come_back(struct cpu *c)
+{
+	struct machine *m = c->m;
+
 	pthread_mutex_lock(&m->pause.lock);
-	bool back = !atomic_load(&m->pause.asked) || atomic_load(&m->stopping);
+	bool back = !stays_out(c);
 
 	m->pause.inside += back;
 	pthread_mutex_unlock(&m->pause.lock);
@@ -90,14 +98,17 @@ bool pause_point(struct cpu *c)
 	struct machine *m = c->m;
 
 	run_posted(c);
-	if (!pause_wanted(c) || atomic_load(&m->stopping))
+	if (!stays_out(c))
 		return false;
 	leave(m);
 	do {
 		run_posted(c);
-		if (atomic_load(&m->pause.asked) && !atomic_load(&m->stopping))
-			hv_vcpu_sleep(&c->vcpu, UINT64_MAX);
-	} while (!come_back(m));
+		if (!stays_out(c))
+			continue;
+		if (c->arrived)
+			moves_held(c);
+		hv_vcpu_sleep(&c->vcpu, UINT64_MAX);
+	} while (!come_back(c));
 	c->armed = CLOCK_NEVER; // the clock may have been changed
 	return true;
 }

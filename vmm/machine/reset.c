@@ -26,13 +26,14 @@ static void reset_cpu(struct cpu *c, void *arg)
 	lapic_reset(&c->lapic, c->apic_id, c->index == 0);
 	c->nmi = 0;
 	c->init = false;
-	c->sipi = -1;
+	c->sipi = c->early_sipi = -1;
 	c->wait_sipi = c->index != 0;
 	pthread_mutex_unlock(&c->lock);
 	c->tsc_adjust = 0;
 	c->clock_msr = 0;
 	c->armed = CLOCK_NEVER;
 	c->restarted = true;
+	c->halted = false;
 	int r = hv_vcpu_power_on(&c->vcpu, c->lapic.base);
 
 	if (r)
@@ -47,8 +48,12 @@ static int reset_cpus(struct machine *m)
 	int r = 0;
 
 	sem_init(&all.done, 0, 0);
-	for (; posted < m->cpus_n && !r; posted += !r)
-		r = cpu_post(&m->cpus[posted], reset_cpu, &all);
+	for (uint32_t i = 0; i < m->cpus_n && !r; i++) {
+		if (!m->cpus[i].present)
+			continue;
+		r = cpu_post(&m->cpus[i], reset_cpu, &all);
+		posted += !r;
+	}
 	for (unsigned i = 0; i < posted; i++)
 		while (sem_wait(&all.done) && errno == EINTR)
 			;
@@ -86,11 +91,13 @@ void machine_nmi(struct machine *m)
 		struct cpu *c = &m->cpus[i];
 		struct lapic_fx fx;
 
+		if (!c->present)
+			continue;
 		pthread_mutex_lock(&c->lock);
 		lapic_lvt_fire(&c->lapic, LAPIC_LVT_LINT1, &fx);
 		pthread_mutex_unlock(&c->lock);
 		if (fx.flags & LAPIC_FX_NMI)
-			cpu_deliver(c, APIC_NMI, 0, false);
+			cpu_deliver(c, APIC_NMI, 0, false, 0);
 		else if (fx.flags & LAPIC_FX_IRQ)
 			hv_vcpu_kick(&c->vcpu);
 	}
@@ -115,14 +122,14 @@ static void look_at(struct cpu *c, void *arg)
 
 int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx)
 {
-	if (vcpu < m->first_vcpu || vcpu - m->first_vcpu >= m->cpus_n)
+	if (vcpu >= m->cpus_n || !m->cpus[vcpu].present)
 		return -ENOENT;
 	struct look *l = malloc(sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	*l = (struct look){.done = done, .ctx = ctx};
-	int r = cpu_post(&m->cpus[vcpu - m->first_vcpu], look_at, l);
+	int r = cpu_post(&m->cpus[vcpu], look_at, l);
 
 	if (r)
 		free(l);

@@ -3,22 +3,22 @@
 
 #define CLUSTER 16u // APIC ids of one logical cluster
 
-static host_set add_apic(const struct machine_desc *d, uint32_t apic_id)
+static host_set add_apic(const struct placement *p, uint32_t apic_id)
 {
 	uint32_t vcpu;
 
-	return desc_vcpu_of_apic(d, apic_id, &vcpu) ? host_bit(desc_host_of_vcpu(d, vcpu)) : 0;
+	return desc_vcpu_of_apic(p->d, apic_id, &vcpu) ? host_bit(placement_host(p, vcpu)) : 0;
 }
 
 /* Every host with a vCPU, but for one whose only vCPU is except (an APIC id). */
-static host_set all_hosts(const struct machine_desc *d, bool exclude, uint32_t except)
+static host_set all_hosts(const struct placement *p, bool exclude, uint32_t except)
 {
 	uint32_t vcpu = 0;
-	bool known = exclude && desc_vcpu_of_apic(d, except, &vcpu);
+	bool known = exclude && desc_vcpu_of_apic(p->d, except, &vcpu);
 	host_set set = 0;
 
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		if (d->hosts[h].vcpus > (known && desc_host_of_vcpu(d, vcpu) == h ? 1u : 0u))
+	for (unsigned h = 0; h < p->d->hosts_n; h++)
+		if (p->on[h] > (known && placement_host(p, vcpu) == h ? 1u : 0u))
 			set |= host_bit((host_id)h);
 	return set;
 }
@@ -43,7 +43,7 @@ static bool pick_lowest(const struct machine_desc *d, const struct apic_msg *msg
 	return false;
 }
 
-static host_set to_destination(const struct machine_desc *d, const struct apic_msg *msg,
+static host_set to_destination(const struct placement *p, const struct apic_msg *msg,
 			       struct msg_irq *out)
 {
 	host_set set = 0;
@@ -51,20 +51,20 @@ static host_set to_destination(const struct machine_desc *d, const struct apic_m
 	out->dest = msg->dest;
 	if (msg->dest == APIC_BROADCAST) {
 		out->dest_mode = ROUTE_ALL;
-		return all_hosts(d, false, 0);
+		return all_hosts(p, false, 0);
 	}
 	if (!msg->logical) {
 		out->dest_mode = ROUTE_PHYSICAL;
-		return add_apic(d, msg->dest);
+		return add_apic(p, msg->dest);
 	}
 	out->dest_mode = ROUTE_LOGICAL;
 	for (unsigned i = 0; i < CLUSTER; i++)
 		if (msg->dest & 1u << i)
-			set |= add_apic(d, (msg->dest >> 16) * CLUSTER + i);
+			set |= add_apic(p, (msg->dest >> 16) * CLUSTER + i);
 	return set;
 }
 
-host_set route_message(const struct machine_desc *d, const struct apic_msg *msg, uint32_t sender,
+host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender,
 		       struct msg_irq *out)
 {
 	uint32_t vcpu;
@@ -74,26 +74,27 @@ host_set route_message(const struct machine_desc *d, const struct apic_msg *msg,
 	    .vector = msg->vector,
 	    .level = msg->level,
 	    .dest = sender,
+	    .placement = p->version,
 	};
 	if (msg->delivery == APIC_LOWEST) {
-		if (!pick_lowest(d, msg, sender, &vcpu))
+		if (!pick_lowest(p->d, msg, sender, &vcpu))
 			return 0;
 		out->dest_mode = ROUTE_VCPU;
 		out->dest = vcpu;
-		return host_bit(desc_host_of_vcpu(d, vcpu));
+		return host_bit(placement_host(p, vcpu));
 	}
 	switch (msg->shorthand) {
 	case APIC_TO_SELF:
 		out->dest_mode = ROUTE_PHYSICAL;
-		return add_apic(d, sender);
+		return add_apic(p, sender);
 	case APIC_TO_ALL:
 		out->dest_mode = ROUTE_ALL;
-		return all_hosts(d, false, 0);
+		return all_hosts(p, false, 0);
 	case APIC_TO_OTHERS:
 		out->dest_mode = ROUTE_OTHERS;
-		return all_hosts(d, true, sender);
+		return all_hosts(p, true, sender);
 	default:
-		return to_destination(d, msg, out);
+		return to_destination(p, msg, out);
 	}
 }
 
@@ -111,6 +112,7 @@ bool route_matches(const struct msg_irq *irq, uint32_t vcpu, uint32_t apic_id)
 	case ROUTE_OTHERS:
 		return irq->dest != apic_id;
 	case ROUTE_VCPU:
+	case ROUTE_PASSED:
 		return irq->dest == vcpu;
 	default:
 		return false;

@@ -8,14 +8,15 @@
 
 #include "net/msg.h"
 #include "vmm/chip/icr.h"
-#include "vmm/conf/machine_desc.h"
+#include "vmm/machine/placement.h"
 
 enum route_dest {
 	ROUTE_PHYSICAL,
 	ROUTE_LOGICAL,
 	ROUTE_ALL,
 	ROUTE_OTHERS,
-	ROUTE_VCPU
+	ROUTE_VCPU,
+	ROUTE_PASSED // a vCPU that the message has missed once: for it wherever it is
 }; // msg_irq.dest_mode
 
 /*
@@ -23,7 +24,7 @@ enum route_dest {
  * set of hosts, empty if nobody is addressed, and in *out what all of them get. A lowest-priority
  * message is made a message to one vCPU here, so that exactly one host takes it.
  */
-host_set route_message(const struct machine_desc *d, const struct apic_msg *msg, uint32_t sender,
+host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender,
 		       struct msg_irq *out);
 
 /* Is the message for the vCPU with this index and APIC id? irq may be anything a peer sent. */

@@ -54,7 +54,8 @@ char *machine_stats_json(struct machine *m)
 	json_t *cpus = json_array();
 
 	for (uint32_t i = 0; i < m->cpus_n; i++)
-		json_array_append_new(cpus, cpu(&m->cpus[i]));
+		if (__atomic_load_n(&m->cpus[i].present, __ATOMIC_RELAXED))
+			json_array_append_new(cpus, cpu(&m->cpus[i]));
 	json_t *o = json_pack(
 	    "{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b, s:b}}",
 	    "vcpus", cpus, "interrupts", "local", get(&m->irqs_local), "to_other_hosts",

@@ -23,11 +23,20 @@ apic_msg message(uint32_t dest, bool logical = false, unsigned shorthand = APIC_
 	return m;
 }
 
+const placement *placed(const machine_desc &d)
+{
+	static placement p;
+	placement_init(&p, &d);
+	return &p;
+}
+
 /* Whom a message reaches: every addressed host's vCPUs that match, and nobody on other hosts. */
 std::map<uint32_t, int> reached(const machine_desc &d, const apic_msg &m, uint32_t sender)
 {
 	msg_irq irq;
-	host_set to = route_message(&d, &m, sender, &irq);
+	placement p;
+	placement_init(&p, &d);
+	host_set to = route_message(&p, &m, sender, &irq);
 	std::map<uint32_t, int> r;
 	for (uint32_t v = 0; v < desc_vcpus(&d); v++)
 		if (to & host_bit(desc_host_of_vcpu(&d, v)) &&
@@ -69,10 +78,10 @@ TEST(Route, BroadcastIsOneMessageAHost)
 	machine_desc d = sample_desc(4, 2);
 	msg_irq irq;
 	auto m = message(APIC_BROADCAST);
-	EXPECT_EQ(0xfull, route_message(&d, &m, 0, &irq));
+	EXPECT_EQ(0xfull, route_message(placed(d), &m, 0, &irq));
 	EXPECT_EQ(ROUTE_ALL, irq.dest_mode);
 	m = message(0, false, APIC_TO_OTHERS);
-	EXPECT_EQ(0xfull, route_message(&d, &m, 0, &irq));
+	EXPECT_EQ(0xfull, route_message(placed(d), &m, 0, &irq));
 	EXPECT_EQ(ROUTE_OTHERS, irq.dest_mode);
 	EXPECT_EQ(0u, irq.dest);
 }
@@ -82,9 +91,9 @@ TEST(Route, OthersSkipsAHostWhoseOnlyVcpuSends)
 	machine_desc d = sample_desc(3, 1);
 	msg_irq irq;
 	auto m = message(0, false, APIC_TO_OTHERS);
-	EXPECT_EQ(0b101ull, route_message(&d, &m, 1, &irq));
+	EXPECT_EQ(0b101ull, route_message(placed(d), &m, 1, &irq));
 	d.hosts[2].vcpus = 0; // gives memory only
-	EXPECT_EQ(0b001ull, route_message(&d, &m, 1, &irq));
+	EXPECT_EQ(0b001ull, route_message(placed(d), &m, 1, &irq));
 }
 
 TEST(Route, LowestPriorityReachesExactlyOne)
@@ -101,7 +110,7 @@ TEST(Route, LowestPriorityReachesExactlyOne)
 	EXPECT_EQ(8u, spread.size());
 	msg_irq irq;
 	auto none = message(0xff0001, true, APIC_TO_DEST, APIC_LOWEST);
-	EXPECT_EQ(0u, route_message(&d, &none, 0, &irq));
+	EXPECT_EQ(0u, route_message(placed(d), &none, 0, &irq));
 }
 
 TEST(Route, NobodyIsAnEmptySet)
@@ -110,14 +119,14 @@ TEST(Route, NobodyIsAnEmptySet)
 	msg_irq irq;
 	for (uint32_t dest : {3u, 7u, 8u, 0xfffffffeu}) {
 		auto m = message(dest);
-		EXPECT_EQ(0u, route_message(&d, &m, 0, &irq)) << dest;
+		EXPECT_EQ(0u, route_message(placed(d), &m, 0, &irq)) << dest;
 	}
 }
 
 TEST(Route, ForgedModesMatchNobody)
 {
 	msg_irq irq = {};
-	for (unsigned mode = 5; mode < 256; mode++) {
+	for (unsigned mode = 6; mode < 256; mode++) {
 		irq.dest_mode = (uint8_t)mode;
 		EXPECT_FALSE(route_matches(&irq, 0, 0));
 	}

@@ -11,6 +11,7 @@ static const struct {
 	{"run", "boot a guest over several hosts", cli_run},
 	{"host", "offer this host's CPUs and memory, and wait", cli_host},
 	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
+	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"keygen", "make a cluster key", cli_keygen},
 };
 

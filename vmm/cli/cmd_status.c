@@ -1,36 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "vmm/cli/cli.h"
+#include "vmm/cli/qmp_client.h"
 #include "vmm/conf/units.h"
-#include "vmm/ctl/statusd.h"
 
 static json_t *fetch(const char *name)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	json_error_t error;
+	struct qmp_client_conn *c;
+	json_t *doc = NULL;
+	char why[512];
 
-	if (statusd_path(name, a.sun_path, sizeof(a.sun_path))) {
-		fprintf(stderr, "pando: the name '%s' is too long\n", name);
+	if (qmp_client_open(&c, name, why, sizeof(why))) {
+		fprintf(stderr, "pando: %s\n", why);
 		return NULL;
 	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-		fprintf(stderr, "pando: no guest '%s' runs here: %s: %s\n", name, a.sun_path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return NULL;
+	if (qmp_client_command(c, "x-pando-query-status", NULL, QMP_CLIENT_WAIT_MS, &doc, why, sizeof(why))) {
+		fprintf(stderr, "pando: the guest '%s' does not give its status: %s\n", name, why);
+		doc = NULL;
 	}
-	json_t *doc = json_loadfd(fd, 0, &error);
-	close(fd);
-	if (!doc)
-		fprintf(stderr, "pando: the answer of '%s' is not whole: %s\n", name, error.text);
+	qmp_client_close(c);
 	return doc;
 }
 

@@ -36,6 +36,23 @@ static int split_hosts(struct run_options *o, const char *text)
 	return 0;
 }
 
+static int split_qmp(struct run_options *o, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, ",");
+
+		if (o->qmp_n == RUN_QMP_MAX || n == 0 || n >= RUN_QMP_BYTES) {
+			fprintf(stderr, "pando: --qmp '%s': expected up to %u places, each a path or tcp:127.0.0.1:PORT of fewer "
+					"than %u characters, separated by commas\n",
+				text, RUN_QMP_MAX, RUN_QMP_BYTES);
+			return -1;
+		}
+		snprintf(o->qmp[o->qmp_n++], RUN_QMP_BYTES, "%.*s", (int)n, text);
+		text += n + (text[n] == ',');
+	}
+	return 0;
+}
+
 static int check_readable(const char *option, const char *path)
 {
 	FILE *f = path ? fopen(path, "rb") : NULL;
@@ -116,6 +133,8 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	o->start_timeout_ms = (unsigned)(a->start_timeout_s ? a->start_timeout_s : STANDARD_START_TIMEOUT_S) * 1000;
 	o->quiet = o->metrics.quiet = a->quiet;
 	o->status_json = a->status_json;
+	if (a->qmp && split_qmp(o, a->qmp))
+		return -1;
 	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))
 		return -1;
 	o->desc.epoch |= 1; // 0 is no epoch

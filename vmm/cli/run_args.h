@@ -11,7 +11,7 @@
 
 struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */
-	const char *domain, *kernel, *initrd, *append, *hosts, *key, *name, *uuid, *status_json, *link;
+	const char *domain, *kernel, *initrd, *append, *hosts, *key, *name, *uuid, *status_json, *link, *qmp;
 	uint64_t local, cpus, memory, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
 	bool quiet, verbose, netns;

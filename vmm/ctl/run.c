@@ -16,6 +16,7 @@
 #include "net/log.h"
 #include "vmm/conf/units.h"
 #include "vmm/ctl/ctl.h"
+#include "vmm/ctl/monitor.h"
 #include "vmm/ctl/run_priv.h"
 #include "vmm/dist/now.h"
 
@@ -72,13 +73,19 @@ static void end(struct run *r, int status)
 		return;
 	r->exit_status = status;
 	if (r->verbs)
-		verbs_over(r->verbs, reason_of(status));
+		verbs_over(r->verbs, r->quit ? VERBS_DESTROYED : reason_of(status));
 	if (r->status_on && r->opt->status_json && r->phase == RUNNING)
 		statusd_ask(&r->status); // answered before the hosts stop: same session, in order
 	enter(r, STOPPING, RUN_STOP_NS);
 	send_go(r, CTL_STEP_QUIT);
 	if (!r->up)
 		r->phase = DONE;
+}
+
+void run_quit(struct run *r)
+{
+	r->quit = true;
+	end(r, RUN_POWEROFF);
 }
 
 static void fail(struct run *r, int status, const char *text)
@@ -314,6 +321,8 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 		fail(r, RUN_CRASHED, text);
 		break;
 	case CTL_HOST_LOST:
+		if (m->u.ctl_state.host < r->desc.hosts_n)
+			monitor_host_lost(r->monitor, m->u.ctl_state.host, "another host lost it");
 		snprintf(text, sizeof(text), "host %u reports: %.*s", from, n, said);
 		fail(r, RUN_HOST_LOST, text);
 		break;
@@ -378,10 +387,12 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	r->up &= ~host_bit((host_id)peer);
 	calls_on_down(&r->calls, (host_id)peer);
 	snprintf(text, sizeof(text), "lost host %u at %s: %s", peer, r->desc.hosts[peer].address, reason);
-	if (r->phase == STOPPING)
+	if (r->phase == STOPPING) {
 		reach(r, (host_id)peer);
-	else
-		fail(r, RUN_HOST_LOST, text);
+		return;
+	}
+	monitor_host_lost(r->monitor, peer, reason);
+	fail(r, RUN_HOST_LOST, text);
 }
 
 static void on_signal(void *ctx, int fd)
@@ -487,6 +498,12 @@ static int open_all(struct run *r)
 	r->status_on = e == 0;
 	if (e)
 		log_warn("no status socket '%s': %s", r->status.path, strerror(-e));
+	char why[DESC_REPORT_MAX];
+	e = monitor_start(&r->monitor, r, why, sizeof(why));
+	if (e) {
+		fprintf(stderr, "pando: %s\n", why);
+		return e;
+	}
 	return run_metrics_start(&r->metrics, &r->opt->metrics, r->link, &r->status);
 }
 
@@ -529,6 +546,7 @@ int run_guest(const struct run_options *opt)
 		check_time(r);
 	}
 	calls_cancel(&r->calls, "the guest is over");
+	monitor_stop(r->monitor);
 	verbs_destroy(r->verbs);
 	mover_destroy(r->mover);
 	r->verbs = NULL;

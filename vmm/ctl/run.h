@@ -25,6 +25,9 @@ enum run_exit {
 	RUN_INTERRUPTED = 130,
 };
 
+#define RUN_QMP_MAX 3u
+#define RUN_QMP_BYTES 120u
+
 struct run_options {
 	unsigned hosts_n;
 	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX]; // filled for --local too
@@ -42,6 +45,8 @@ struct run_options {
 	void (*console)(void *ctx, const uint8_t *bytes, size_t n);
 	void *running_ctx; // of both
 	struct metrics_options metrics;
+	char qmp[RUN_QMP_MAX][RUN_QMP_BYTES]; // more places for the QMP monitor to listen at (qmp_listen())
+	unsigned qmp_n;
 	const char *status_json;  // file the last status is written to at the end, or NULL
 };
 

@@ -44,10 +44,15 @@ struct run {
 	struct statusd status;
 	bool status_on;
 	struct run_metrics metrics;
+	struct monitor *monitor;
+	bool quit; // told to end by the operator: no failure
 	uint64_t running_ns; // when the vCPUs started
 	struct terminal terminal;
 	int signal_fd;
 };
+
+/* The guest is ended on every host, as its operator wishes: the exit status is that of a power-off. */
+void run_quit(struct run *r);
 
 /* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says who is told. */
 void run_on_event(struct run *r, host_id from, const char *name, const json_t *data);

@@ -12,27 +12,12 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/ctl/runtime.h"
 #include "vmm/dist/now.h"
-
-static const char *runtime_folder(char *buf, size_t cap)
-{
-	const char *own = getenv("PANDO_RUN_DIR"), *xdg = getenv("XDG_RUNTIME_DIR");
-
-	if (own)
-		snprintf(buf, cap, "%s", own);
-	else if (geteuid() == 0 || !xdg)
-		snprintf(buf, cap, geteuid() == 0 ? "/run/pando" : "/tmp/pando-%u", geteuid());
-	else
-		snprintf(buf, cap, "%s/pando", xdg);
-	return buf;
-}
 
 int statusd_path(const char *name, char *path, size_t cap)
 {
-	char folder[96];
-	int n = snprintf(path, cap, "%s/%s.sock", runtime_folder(folder, sizeof(folder)), name);
-
-	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+	return runtime_path(name, ".sock", path, cap);
 }
 
 /* A file left by a run that died is replaced; a living one is not. */
@@ -155,7 +140,6 @@ static void on_client(void *ctx, int fd)
 int statusd_start(struct statusd *s, struct link *l, const struct machine_desc *desc)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	char folder[96];
 
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
@@ -165,8 +149,9 @@ int statusd_start(struct statusd *s, struct link *l, const struct machine_desc *
 	int r = statusd_path(desc->name, s->path, sizeof(s->path));
 	if (r)
 		return r;
-	if (mkdir(runtime_folder(folder, sizeof(folder)), 0700) && errno != EEXIST)
-		return -errno;
+	r = runtime_make_folder();
+	if (r)
+		return r;
 	memcpy(a.sun_path, s->path, sizeof(a.sun_path));
 	r = take_over(&a);
 	if (r)

@@ -57,6 +57,7 @@ int hv_vcpu_attach(struct hv_vcpu *v)
 	sigset_t set;
 
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	__atomic_store_n(&v->tid, ev._sigev_un._tid, __ATOMIC_RELAXED);
 	if (timer_create(CLOCK_MONOTONIC, &ev, &v->timer))
 		return -errno;
 	v->has_timer = true;

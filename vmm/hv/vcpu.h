@@ -59,6 +59,7 @@ struct hv_vcpu {
 	uint32_t attention; // futex: somebody wants the thread to look around
 	uint32_t place;	    // enum hv_place: where a kick must go
 	pthread_t thread;
+	int tid; // of that thread; 0: none yet
 	timer_t timer;
 	bool has_timer;
 	volatile int signalled; // set by the signal handler

@@ -27,7 +27,8 @@ const char *cpu_state_name(const struct cpu *c)
 static json_t *cpu(struct cpu *c)
 {
 	return json_pack(
-	    "{s:i, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "apic_id",
+	    "{s:i, s:i, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "thread",
+	    __atomic_load_n(&c->vcpu.tid, __ATOMIC_RELAXED), "apic_id",
 	    (int)c->apic_id, "state", cpu_state_name(c),
 	    "exits", exits(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
 	    get(&c->nmis), "sleeps", get(&c->sleeps), "unknown_msrs", get(&c->unknown_msrs));

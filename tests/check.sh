@@ -68,6 +68,7 @@ stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
+stage_drive_guest() { run drive-guest 900 env DRIVE_TIMEOUT=800 bash tests/drive/guest.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 stage_asan() {
 	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||
@@ -80,7 +81,7 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive failures metrics asan tsan guest
+[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive failures metrics asan tsan guest drive_guest
 for s in "$@"; do
 	"stage_$s"
 done

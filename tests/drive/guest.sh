@@ -31,12 +31,12 @@ cp tests/drive/outside "$tmp/root/bin/outside"
 (cd "$tmp/root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$tmp/more.cpio"
 cat "$base" "$tmp/more.cpio" >"$tmp/drive.cpio"
 
-seconds=$(awk "BEGIN { print $stops * 0.1 / $dilate }")
+seconds=$(awk "BEGIN { print $stops * 0.06 / $dilate }")
 append="console=ttyS0 quiet nokaslr panic=-1 pando.run=outside outside.seconds=$seconds"
 cat >"$tmp/go" <<END
 export PANDO_RUN_DIR=/tmp/run
 driver /pando/kernels/$series $hosts $hosts $((hosts * 256)) '$append' initrd=/pando/files/drive.cpio dilate=$dilate \\
-	patience=60 'until=OUTSIDE nmi?' registers nmi 'until=OUTSIDE stops?' stops=$stops,100,600 nmi 'until=OUTSIDE dump?' \\
+	patience=60 'until=OUTSIDE nmi?' registers nmi 'until=OUTSIDE stops?' stops=$stops,50,300 nmi 'until=OUTSIDE dump?' \\
 	dump=/tmp/guest.core 'until=OUTSIDE power?' wait=300 power 'until=OUTSIDE panic' 'until=OUTSIDE nmi?' quit
 echo "driver ended with \$?"
 readelf -lnW /tmp/guest.core

@@ -113,7 +113,8 @@ const char *verbs_error(struct verbs *v, const struct call_answer *answers, unsi
 void verbs_ask(struct verbs *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
 	       verbs_then then)
 {
-	int r = calls_start(v->calls, to, verb, args, timeout_ms, done, v);
+	int r = v->state >= VERBS_SHUTDOWN ? -ESHUTDOWN
+					   : calls_start(v->calls, to, verb, args, timeout_ms, done, v);
 
 	json_decref(args);
 	if (!r)

@@ -65,6 +65,7 @@ stage_model() { run model 600 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
+stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
@@ -81,7 +82,7 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive failures metrics asan tsan guest drive_guest
+[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive failures metrics qmp asan tsan guest drive_guest
 for s in "$@"; do
 	"stage_$s"
 done

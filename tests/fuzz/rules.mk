@@ -2,18 +2,21 @@
 # libFuzzer programs, always by clang with its sanitizers. Without clang's runtime (libclang-rt-14-dev) they are
 # scripts that say SKIP.
 FUZZ_CC    ?= clang
-fuzz_names := msg frames session
+# Every fuzz_NAME.c is a target; what it is linked with beside net/ is in fuzz_srcs_NAME.
+fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c)
+fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g
 fuzz_bins  := $(foreach f,$(fuzz_names),$(O)/tests/fuzz-$(f))
 
 define FUZZ_RULE
-$(O)/tests/fuzz-$(1): tests/fuzz/fuzz_$(1).c $(wildcard net/*.c net/*.h net/*.def)
+$(O)/tests/fuzz-$(1): tests/fuzz/fuzz_$(1).c $(fuzz_net) $(wildcard net/*.h net/*.def) $$(fuzz_srcs_$(1))
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ,$$@)
 	$$(Q)if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 		$$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $$@.try - 2>/dev/null; then \
 		rm -f $$@.try; $$(FUZZ_CC) -std=gnu11 $$(CPPFLAGS_ALL) $$(fuzz_flags) -fsanitize=fuzzer -pthread -o $$@ \
-			tests/fuzz/fuzz_$(1).c $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c) $$(PKG_LIBS); \
+			tests/fuzz/fuzz_$(1).c $(fuzz_net) $$(fuzz_srcs_$(1)) $$(PKG_LIBS); \
 	else \
 		printf '#!/bin/sh\necho "SKIP fuzz-$(1): no clang with libFuzzer here (libclang-rt-14-dev)"\n' >$$@; \
 		chmod +x $$@; \

@@ -8,7 +8,9 @@ O=${1:?build folder}
 seconds=${2:?seconds a target}
 failed=0
 
-for name in msg frames session; do
+for source in tests/fuzz/fuzz_*.c; do
+	name=$(basename "$source" .c)
+	name=${name#fuzz_}
 	bin=$O/tests/fuzz-$name
 	work=$O/fuzz-$name
 	if [ ! -x "$bin" ]; then
@@ -22,7 +24,7 @@ for name in msg frames session; do
 	fi
 	rm -rf "$work"
 	mkdir -p "$work/corpus"
-	cp tests/fuzz/corpus/"$name"/* "$work/corpus/"
+	[ -d tests/fuzz/corpus/"$name" ] && cp tests/fuzz/corpus/"$name"/* "$work/corpus/"
 	if "$bin" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=20000 -print_final_stats=1 \
 		-artifact_prefix="$work/" "$work/corpus" >"$work/log" 2>&1; then
 		echo "PASS fuzz-$name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs)"

@@ -29,6 +29,11 @@ test acpica-tools checks the ACPI tables (iasl)
 test iproute2 network namespaces
 test dpdk testpmd, which the bench compares with
 test prometheus scrapes the metrics, and checks the alert rules (promtool)
+test python3 runs QEMU's QMP client library, and judges what it says
+test dpkg-dev unpacks source packages
+test socat a QMP client without any library
+test qemu-system-x86 the QMP server that ours is compared with
+test binutils reads ELF cores (readelf)
 test tmux a terminal for pando top
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization
 testbed seabios its firmware

@@ -19,17 +19,6 @@ while [ $# -gt 0 ]; do
 done
 mapfile -t patches < <(ls "$here"/patches/*.patch | head -n "$only")
 
-# The lists of source packages are ours: the system's own may leave them out, and stay as they are.
-mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
-release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-cat >"$cache/apt/sources.list" <<EOF
-deb-src [signed-by=$keys] http://deb.debian.org/debian $release main
-deb-src [signed-by=$keys] http://deb.debian.org/debian-security $release-security main
-EOF
-opts=(-o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-	-o Dir::State::lists="$cache/apt/lists" -o Dir::Cache="$cache/apt" -o APT::Sandbox::User=root)
-
 configure=(--target-list=x86_64-softmmu --without-default-features --enable-system --enable-tcg
 	--disable-werror --disable-docs --disable-install-blobs --disable-pie --extra-ldflags=-no-pie)
 
@@ -41,17 +30,14 @@ if [ $rebuild = 0 ] && [ -s "$cache/version" ]; then
 	out=$cache/qemu-$(name "$(cat "$cache/version")")/qemu-system-x86_64
 	[ -x "$out" ] && { echo "$out"; exit 0; }
 fi
+mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
 
-# The version is fixed by the first build (file "version"); --rebuild takes the newest.
-if [ $rebuild = 1 ] || [ ! -s "$cache/version" ]; then
-	command -v apt-get >/dev/null || die "this needs apt (Debian)"
-	apt-get "${opts[@]}" update -q >&2 || die "cannot fetch the lists of source packages"
-	version=$(apt-cache "${opts[@]}" showsrc qemu | awk '/^Version:/{print $2}' | sort -V | tail -1)
-	[ -n "$version" ] || die "no qemu source package"
-	echo "$version" >"$cache/version"
-fi
+# The version is fixed by the first download (file "version"); --rebuild takes the newest.
+newest=""
+[ $rebuild = 1 ] && newest=--newest
+dsc=$("$here/qemu-source.sh" $newest)
 version=$(cat "$cache/version")
 out=$cache/qemu-$(name "$version")/qemu-system-x86_64
 if [ $rebuild = 0 ] && [ -x "$out" ]; then
@@ -65,9 +51,7 @@ src=$(mktemp -d "$cache/src.XXXXXX")
 trap 'rm -rf "$src"' EXIT
 (
 	cd "$src"
-	apt-get "${opts[@]}" source -q --download-only "qemu=$version" ||
-		{ apt-get "${opts[@]}" update -q; apt-get "${opts[@]}" source -q --download-only "qemu=$version"; }
-	dpkg-source --no-check -x ./*.dsc qemu
+	dpkg-source --no-check -x "$dsc" qemu
 	cd qemu
 	for p in "${patches[@]}"; do patch -p1 <"$p"; done
 	# The distribution's python and tools, whatever else the path holds.

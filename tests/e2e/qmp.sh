@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# QMP of a running guest on two hosts: QEMU's own client library, socat, and clients that do harm; what commands return is
+# compared in shape with the distribution's QEMU. Natively, with the micro-guest.
+# Usage: tests/e2e/qmp.sh BUILD_FOLDER
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+tmp=$(mktemp -d)
+export PANDO_RUN_DIR=$tmp/run
+guest="" qemu=""
+trap 'for p in $guest $qemu; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+bad=0
+ok() { echo "PASS qmp.$1"; }
+no() { echo "FAIL qmp.$1: $2"; bad=1; }
+
+boot() { # NAME: a guest that works for longer than any test here
+	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet \
+		--qmp "tcp:127.0.0.1:$port" --append "test=storm ops=1000000000" >"$tmp/$1.log" 2>&1 </dev/null &
+	guest=$!
+	for _ in $(seq 100); do
+		[ "$("$O/pando" qmp "$1" query-status 2>/dev/null | tr -d ' \n')" = '{"running":true,"singlestep":false,"status":"running"}' ] && return
+		sleep 0.1
+	done
+	no "boot" "the guest $1 does not run: $(tail -3 "$tmp/$1.log")"
+	exit 1
+}
+port=$((20000 + RANDOM % 20000))
+
+# --- QEMU's client library, every command
+lib=$(tests/support/qmp-client.sh) || { no client_library "it cannot be had"; exit 1; }
+boot one
+if timeout 150 python3 tests/e2e/qmp/session.py "$lib" "$PANDO_RUN_DIR/one.qmp" "$tmp/pando.json" "$tmp/core" --pando; then
+	ok client_library
+else
+	no client_library "the session failed"
+fi
+wait "$guest" && ok quit_status || no quit_status "pando run ended with $?"
+guest=""
+[ -e "$PANDO_RUN_DIR/one.qmp" ] && no socket_is_removed "one.qmp is still there" || ok socket_is_removed
+if readelf -l "$tmp/core" >"$tmp/elf" 2>&1 && grep -q 'CORE' <(readelf -h "$tmp/core") && grep -q LOAD "$tmp/elf"; then
+	ok dump_is_an_elf_core
+else
+	no dump_is_an_elf_core "$(head -3 "$tmp/elf")"
+fi
+
+# --- the same with QEMU
+qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu \
+	-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
+qemu=$!
+for _ in $(seq 100); do [ -S "$tmp/qemu.sock" ] && break; sleep 0.1; done
+if timeout 150 python3 tests/e2e/qmp/session.py "$lib" "$tmp/qemu.sock" "$tmp/qemu.json" "$tmp/qemu-core"; then
+	python3 tests/e2e/qmp/compare.py "$tmp/pando.json" "$tmp/qemu.json" docs/QMP.md || bad=1
+else
+	no qemu_session "the session with QEMU failed: $(tail -2 "$tmp/qemu.log")"
+fi
+qemu=""
+
+# --- socat, without newlines and without waiting; an event comes before its command's return
+boot two
+say() { (printf '%s' "$1"; sleep 1) | timeout 20 socat -t 2 - "$2"; }
+got=$(say '{"execute":"qmp_capabilities"}{"execute":"stop","id":1}{"execute":"query-status","id":2}{"execute":"cont","id":3}' \
+	"UNIX-CONNECT:$PANDO_RUN_DIR/two.qmp")
+lines=$(printf '%s' "$got" | tr -d '\r' | sed -E 's/"timestamp": \{[^}]*\}, //')
+want='{"return": {}}
+{"event": "STOP"}
+{"return": {}, "id": 1}
+{"return": {"running": false, "singlestep": false, "status": "paused"}, "id": 2}
+{"event": "RESUME"}
+{"return": {}, "id": 3}'
+[ "$(printf '%s\n' "$lines" | tail -n +2)" = "$want" ] && ok socat_unix || no socat_unix "$got"
+printf '%s' "$got" | grep -qv $'\r$' && no lines_end_in_cr_lf "$(printf '%s' "$got" | grep -v $'\r$' | head -1)" || ok lines_end_in_cr_lf
+got=$(say '{"execute":"qmp_capabilities"}{"execute":"query-name"}' "TCP:127.0.0.1:$port" | tr -d '\r' | tail -1)
+[ "$got" = '{"return": {"name": "two"}}' ] && ok socat_tcp || no socat_tcp "$got"
+[ "$(stat -c %a "$PANDO_RUN_DIR/two.qmp")" = 600 ] && ok socket_mode || no socket_mode "$(stat -c %a "$PANDO_RUN_DIR/two.qmp")"
+
+# --- our own client, and its exit statuses
+"$O/pando" qmp two query-kvm >/dev/null && ok command_line || no command_line "$?"
+"$O/pando" qmp two nosuch >/dev/null 2>"$tmp/e"; rc=$?
+[ $rc = 1 ] && grep -q 'nosuch' "$tmp/e" && ok command_line.error || no command_line.error "$rc $(cat "$tmp/e")"
+"$O/pando" qmp two stop 'nonsense' >/dev/null 2>&1; rc=$?
+[ $rc = 2 ] && ok command_line.usage || no command_line.usage "$rc"
+
+# --- hostile clients
+timeout 200 python3 tests/e2e/qmp/hostile.py "$PANDO_RUN_DIR/two.qmp" "$guest" || bad=1
+"$O/pando" qmp two quit >/dev/null
+wait "$guest" && ok ends_well || no ends_well "exit status $?: $(tail -2 "$tmp/two.log")"
+guest=""
+
+# --- wrong places
+for where in tcp:192.0.2.1:4444 tcp:0.0.0.0:4444 /nonexistent/folder/q; do
+	"$O/pando" run --local 1 --kernel "$O/guest-tools/micro.elf" --qmp "$where" --quiet >"$tmp/e" 2>&1; rc=$?
+	[ $rc = 1 ] && grep -qF "${where#tcp:}" "$tmp/e" && ok "wrong_place.${where//[:\/]/_}" || no "wrong_place.$where" "$rc $(cat "$tmp/e")"
+done
+exit $bad

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""One session with QEMU's own client library: every command, what it returned and which events came.
+
+session.py LIBRARY SOCKET OUT.json DUMP [--pando]
+
+The same script runs against Pando and against QEMU; compare.py compares the two logs.
+"""
+import asyncio
+import json
+import sys
+
+lib, socket, out, dump = sys.argv[1:5]
+pando = "--pando" in sys.argv
+sys.path.insert(0, lib)
+from qemu.qmp import ExecuteError, QMPClient  # noqa: E402
+
+HMP = "human-monitor-command"
+COMMANDS = [
+    ("query-version", {}), ("query-commands", {}), ("query-qmp-schema", {}), ("query-events", {}), ("query-name", {}),
+    ("query-uuid", {}), ("query-status", {}), ("query-kvm", {}), ("query-target", {}), ("query-machines", {}),
+    ("query-cpus-fast", {}), ("query-hotpluggable-cpus", {}), ("query-memory-size-summary", {}),
+    ("query-memory-devices", {}), ("query-pci", {}), ("query-block", {}), ("query-blockstats", {}),
+    ("query-chardev", {}), ("query-iothreads", {}), ("query-dump", {}),
+    ("stop", {}), ("query-status", {}), ("cont", {}), ("query-status", {}),
+    ("inject-nmi", {}), ("system_wakeup", {}),
+    ("set_link", {"name": "nosuch", "up": True}), ("device_add", {"driver": "nosuch", "addr": "5"}),
+    ("device_del", {"id": "nosuch"}),
+    (HMP, {"command-line": "info status"}), (HMP, {"command-line": "info cpus"}),
+    (HMP, {"command-line": "info registers"}), (HMP, {"command-line": "info mtree"}),
+    (HMP, {"command-line": "nonsense"}), (HMP, {"command-line": "info registers", "cpu-index": 99}), (HMP, {}),
+    ("dump-guest-memory", {"paging": False, "protocol": "file:" + dump}),
+    ("dump-guest-memory", {"paging": False, "protocol": "nonsense"}),
+    ("dump-guest-memory", {"paging": False, "protocol": "file:" + dump, "begin": 0}),
+    ("dump-guest-memory", {"paging": False}), ("dump-guest-memory", {"paging": 0, "protocol": "file:x"}),
+    ("system_powerdown", {}), ("system_reset", {}),
+    ("qmp_capabilities", {}), ("nosuch", {}), ("stop", {"x": 1}),
+]
+OURS = [
+    ("x-pando-query-status", {}), ("x-pando-query-hosts", {}), ("x-pando-query-coherence", {}),
+    ("x-pando-query-hot-pages", {"count": 5}), ("x-pando-query-hot-pages", {"count": 0}),
+    ("x-pando-query-vcpu-placement", {}),
+]
+# More of ours, used where they are offered.
+LATER = [
+    ("x-pando-move-vcpu", {"vcpu": 1, "host": 0}), ("x-pando-query-vcpu-placement", {}),
+    ("x-pando-move-vcpu", {"vcpu": 1, "host": 1}), ("x-pando-move-vcpu", {"vcpu": 77, "host": 0}),
+    ("x-pando-trace-start", {}), ("x-pando-trace-stop", {}),
+]
+
+
+async def main():
+    log = []
+    c = QMPClient("test")
+    await c.connect(socket)
+    with c.listener() as events:
+        offered = {x["name"] for x in await c.execute("query-commands")}
+        todo = COMMANDS + ((OURS + [x for x in LATER if x[0] in offered]) if pando else []) + [("quit", {})]
+        for name, args in todo:
+            entry = {"command": name, "args": args}
+            try:
+                entry["return"] = await asyncio.wait_for(c.execute(name, args or None), 60)
+            except ExecuteError as e:
+                entry["error"] = {"class": e.error_class, "desc": str(e)}
+            # What a command causes comes before its return.
+            entry["events"] = []
+            while not events.empty():
+                e = await events.get()
+                entry["events"].append({k: e[k] for k in ("event", "data") if k in e})
+            log.append(entry)
+        exercised = {e["command"] for e in log}
+        missed = sorted(x for x in offered - exercised if x.startswith("x-pando-") or pando)
+        if missed:
+            print("FAIL qmp.every_command: not exercised:", " ".join(missed))
+        elif pando:
+            print("PASS qmp.every_command")
+    try:
+        await c.disconnect()
+    except Exception:  # the server is gone after quit
+        pass
+    with open(out, "w") as f:
+        json.dump(log, f, indent=1)
+
+
+asyncio.run(main())

@@ -97,12 +97,13 @@ static void reset_run(const char *name)
 	run_one(*page & 1 ? by : 0, reset_by_port, NULL); // by the first vCPU of another host, then by vCPU 0
 }
 
-/* ---- stops: work whose result tells, and a clock that must neither go back nor jump ---- */
+/* ---- stops: work until an NMI comes whose result tells, and a clock that must not go back ---- */
 
 struct work {
 	volatile uint64_t *shared[PAGES];
 	uint64_t sum[VCPUS_MAX], rounds[VCPUS_MAX], worst[VCPUS_MAX], back[VCPUS_MAX];
 	uint64_t until;
+	volatile uint64_t over;
 };
 
 static void stops_job(uint32_t me, void *arg)
@@ -110,7 +111,7 @@ static void stops_job(uint32_t me, void *arg)
 	struct work *w = arg;
 	uint64_t seed = me + 1, last = tsc();
 
-	while (last < w->until) {
+	while (last < w->until && !w->over) {
 		uint64_t now, add = rnd(&seed) & 0xffff;
 
 		__atomic_fetch_add(w->shared[rnd(&seed) % PAGES], add, __ATOMIC_SEQ_CST);
@@ -122,6 +123,8 @@ static void stops_job(uint32_t me, void *arg)
 		else if (now - last > w->worst[me])
 			w->worst[me] = now - last;
 		last = now;
+		if (me == 0 && mach.vcpu[0]->counts[NMI])
+			w->over = 1;
 	}
 }
 
@@ -136,7 +139,9 @@ static void stops_run(const char *name)
 		w->shared[i] = page_alloc(i % mach.nodes_n, 1);
 		*w->shared[i] = 0;
 	}
-	w->until = tsc() + us_ticks(option_u64("ms", 3000) * 1000);
+	w->until = tsc() + us_ticks(option_u64("ms", 80000) * 1000);
+	w->over = 0;
+	run_on(mach.vcpus_n, nmi_unmask_job, NULL);
 	print("STOPS WANTED\n");
 	run_on(mach.vcpus_n, stops_job, w);
 	for (unsigned i = 0; i < PAGES; i++)
@@ -152,6 +157,8 @@ static void stops_run(const char *name)
 		test_fail(name, "the sum of the shared words is %lx, not %lx", got, want);
 	else if (back)
 		test_fail(name, "the clock went back %lu times", back);
+	else if (!w->over)
+		test_fail(name, "nobody outside said that it is over");
 	else
 		test_pass(name);
 }

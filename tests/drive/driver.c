@@ -310,7 +310,7 @@ static int drive(char **argv, int argc)
 	static struct local_hosts hosts;
 	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
 			   .hosts = (unsigned)atoi(argv[2]), .vcpus = (unsigned)atoi(argv[3])};
-	struct local_options lo = {.hosts = (unsigned)atoi(argv[2])};
+	struct local_options lo = {.hosts = (unsigned)atoi(argv[2]), .link = "uring"};
 	char name[32];
 	bool no_reboot = false;
 	struct run_args a = {

@@ -53,7 +53,7 @@ if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 fi
 
 for hosts in 1 2 3; do
-	drive stops-$hosts $hosts $((hosts > 2 ? 3 : 2)) $((hosts * 32)) 0 "test=stops ms=6000" "until=STOPS WANTED" stops=100,20,10 &&
+	drive stops-$hosts $hosts $((hosts > 2 ? 3 : 2)) $((hosts * 32)) 0 "test=stops" "until=STOPS WANTED" stops=100,20,10 nmi &&
 		count events '^EVENT STOP' 100
 	drive resets-$hosts $hosts $((hosts > 2 ? 3 : 2)) $((hosts * 32)) 0 "test=ipi,timer,reset resets=5" &&
 		count events '^EVENT RESET.*guest-reset' 5
@@ -64,12 +64,12 @@ drive reset-while-busy 2 2 64 130 "test=storm ops=4000000000" "until=PASS smp" w
 drive no-reboot 2 2 64 3 "test=reset resets=1" no-reboot && count event '^EVENT SHUTDOWN.*guest-reset' 1
 drive nmi 2 3 64 0 "test=nmi nmis=3" "until=NMIS WANTED" nmi wait=50 nmi wait=50 nmi
 drive panic 2 2 64 0 "test=panic" && count event '^EVENT GUEST_PANICKED' 1
-if drive registers 2 3 64 0 "test=stops ms=800" "until=STOPS WANTED" registers stop registers cont; then
+if drive registers 2 3 64 0 "test=stops" "until=STOPS WANTED" registers stop registers cont nmi; then
 	count all_vcpus '^CPU#' 6
 fi
 
 # A dump holds what the guest has: the micro-guest's own image is in it, at its physical address.
-if drive dump 2 2 256 0 "test=stops ms=3000" "until=STOPS WANTED" "dump=$tmp/core" range=0x100000,0x200000 "dump=$tmp/part"; then
+if drive dump 2 2 256 0 "test=stops" "until=STOPS WANTED" "dump=$tmp/core" range=0x100000,0x200000 "dump=$tmp/part" nmi; then
 	if readelf -lnW "$tmp/core" >"$logs/readelf.log" 2>&1 && [ "$(grep -c NT_PRSTATUS "$logs/readelf.log")" -eq 2 ] &&
 		grep -qE 'LOAD +0x0*1000 +0x0+ 0x0+ 0x0*10000000 0x0*10000000' "$logs/readelf.log"; then
 		ok dump.readelf
@@ -89,7 +89,7 @@ mkdir "$tmp/full"
 if ! [[ $only == "  " || $only == *" disk-full "* ]]; then
 	:
 elif mount -t tmpfs -o size=64k none "$tmp/full" 2>/dev/null; then
-	drive disk-full 2 2 64 1 "test=stops ms=1500" "until=STOPS WANTED" "dump=$tmp/full/core" stops=3,10,10 2>/dev/null >/dev/null
+	drive disk-full 2 2 64 1 "test=stops" "until=STOPS WANTED" "dump=$tmp/full/core" stops=3,10,10 nmi 2>/dev/null >/dev/null
 	if grep -q "FAIL drive-dump: cannot write .*No space left" "$log" && [ -z "$(ls "$tmp/full")" ] && grep -q '^PASS stops' "$log"; then
 		ok disk-full
 	else

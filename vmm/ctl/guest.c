@@ -66,14 +66,34 @@ static void on_failed(void *ctx, const char *reason)
 
 static const struct dist_handler dist_calls = {.host_lost = on_host_lost, .failed = on_failed};
 
+#define CLOCK_TRIES 32u
+
+/* The TSC and the time of the same moment: of several tries the one that took least, since a busy host interrupts some. */
+static uint64_t tsc_and_ns(uint64_t *ns)
+{
+	uint64_t best = UINT64_MAX, tsc = 0;
+
+	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
+		uint64_t before = now_ns(), t = now_tsc(), took = now_ns() - before;
+
+		if (took < best) {
+			best = took;
+			tsc = t;
+			*ns = before + took / 2;
+		}
+	}
+	return tsc;
+}
+
 static uint64_t tsc_khz_of_host(void)
 {
-	uint64_t t0 = now_tsc(), n0 = now_ns(), n1;
+	uint64_t n0, n1, t0 = tsc_and_ns(&n0);
 
-	do {
-		n1 = now_ns();
-	} while (n1 - n0 < 20000000u);
-	return (now_tsc() - t0) * 1000000u / (n1 - n0);
+	while (now_ns() - n0 < 20000000u)
+		;
+	uint64_t t1 = tsc_and_ns(&n1);
+
+	return (t1 - t0) * 1000000u / (n1 - n0);
 }
 
 static int set_up(struct guest *g, const struct msg *m, char *why, unsigned cap)

@@ -12,6 +12,7 @@ static const struct {
 	{"host", "offer this host's CPUs and memory, and wait", cli_host},
 	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
 	{"qmp", "send a running guest one QMP command", cli_qmp},
+	{"top", "watch a running guest, full screen", cli_top},
 	{"keygen", "make a cluster key", cli_keygen},
 };
 

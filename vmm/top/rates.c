@@ -53,40 +53,63 @@ int64_t sample_faults(const struct sample_host *h)
 	return sum;
 }
 
-static bool same_bounds(const struct sample_histogram *a, const struct sample_histogram *b)
+/* The count of h's bucket that ends at upper_ns; 0 where there is none: a document may leave empty buckets out. */
+static int64_t bucket(const struct sample_histogram *h, int64_t upper_ns)
 {
-	return a->buckets_n == b->buckets_n &&
-	       memcmp(a->upper_ns, b->upper_ns, a->buckets_n * sizeof(a->upper_ns[0])) == 0;
+	for (unsigned i = 0; i < h->buckets_n; i++)
+		if (h->upper_ns[i] == upper_ns)
+			return h->count[i];
+	return 0;
 }
 
 void sample_histogram_delta(const struct sample_histogram *before, const struct sample_histogram *now,
 			    struct sample_histogram *out)
 {
+	int64_t same = 0;
+
 	*out = *now;
-	if (!before || !same_bounds(before, now) || before->total > now->total)
+	if (!before)
 		return;
-	for (unsigned i = 0; i < now->buckets_n; i++)
-		if (before->count[i] > now->count[i])
-			return; // not the same counters
-	out->total = 0;
 	for (unsigned i = 0; i < now->buckets_n; i++) {
-		out->count[i] -= before->count[i];
-		out->total += out->count[i];
+		int64_t was = bucket(before, now->upper_ns[i]);
+
+		if (was > now->count[i])
+			return; // not the same counters
+		same += was;
 	}
+	if (same != before->total)
+		return; // it had buckets that now has not
+	for (unsigned i = 0; i < now->buckets_n; i++)
+		out->count[i] -= bucket(before, now->upper_ns[i]);
+	out->total = now->total - before->total;
 	out->sum_ns = before->sum_ns >= 0 && now->sum_ns >= before->sum_ns ? now->sum_ns - before->sum_ns : SAMPLE_NONE;
+}
+
+static void add_bucket(struct sample_histogram *a, int64_t upper_ns, int64_t n)
+{
+	unsigned at = 0;
+
+	while (at < a->buckets_n && a->upper_ns[at] < upper_ns)
+		at++;
+	if (at == a->buckets_n || a->upper_ns[at] != upper_ns) {
+		if (a->buckets_n == SAMPLE_BUCKETS_MAX)
+			return;
+		memmove(&a->upper_ns[at + 1], &a->upper_ns[at], (a->buckets_n - at) * sizeof(a->upper_ns[0]));
+		memmove(&a->count[at + 1], &a->count[at], (a->buckets_n - at) * sizeof(a->count[0]));
+		a->upper_ns[at] = upper_ns;
+		a->count[at] = 0;
+		a->buckets_n++;
+	}
+	a->count[at] += n;
+	a->total += n;
 }
 
 void sample_histogram_add(struct sample_histogram *a, const struct sample_histogram *b)
 {
-	if (!a->buckets_n) {
-		*a = *b;
+	if (b->total > INT64_MAX - a->total)
 		return;
-	}
-	if (!same_bounds(a, b) || b->total > INT64_MAX - a->total)
-		return;
-	for (unsigned i = 0; i < a->buckets_n; i++)
-		a->count[i] += b->count[i];
-	a->total += b->total;
+	for (unsigned i = 0; i < b->buckets_n; i++)
+		add_bucket(a, b->upper_ns[i], b->count[i]);
 	if (a->sum_ns >= 0 && b->sum_ns >= 0 && b->sum_ns <= INT64_MAX - a->sum_ns)
 		a->sum_ns += b->sum_ns;
 }

@@ -121,10 +121,10 @@ double sample_host_rate(const struct sample *before, const struct sample *now, i
 /* Faults of all kinds as the sum of the three counters; SAMPLE_NONE when none is told. */
 int64_t sample_faults(const struct sample_host *h);
 
-/* *out = now - before, bucket by bucket; now itself where before is NULL or does not fit. */
+/* *out = now - before, bucket by bucket; now itself where before is NULL or not of the same counters. */
 void sample_histogram_delta(const struct sample_histogram *before, const struct sample_histogram *now,
 			    struct sample_histogram *out);
-/* Adds b to *a: both of the same bounds, or a empty. */
+/* Adds b to *a, whose buckets become those of both. */
 void sample_histogram_add(struct sample_histogram *a, const struct sample_histogram *b);
 /* The latency below which the share q (0 to 1) lies, interpolated inside its bucket; NAN when nothing was counted. */
 double sample_histogram_quantile(const struct sample_histogram *h, double q);

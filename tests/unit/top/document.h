@@ -36,13 +36,13 @@ inline json_t *vcpu_of(int index, long long t)
 			 (index ? 300000000LL : 0LL) * t, "page_wait", 100000000LL * t);
 }
 
-inline json_t *heat_of(int host)
+inline json_t *heat_of(int host, long long t)
 {
 	json_t *owner = json_array(), *faults = json_array();
 
 	for (int i = 0; i < 128; i++) {
 		json_array_append_new(owner, json_integer(i < 64 ? host : i < 80 ? 1 - host : -1));
-		json_array_append_new(faults, json_integer(i < 16 ? 0 : i * i));
+		json_array_append_new(faults, json_integer(i < 16 ? 0 : i * t * (i % 16 == 3 ? 40 : i % 5)));
 	}
 	return json_pack("{s:i,s:i,s:o,s:o}", "first_region", 128 * host, "region_pages", 64, "owner", owner, "faults",
 			 faults);
@@ -72,7 +72,7 @@ inline json_t *host_of(int host, long long t)
 	json_object_set_new(o, "machine", json_pack("{s:[o,o],s:i}", "vcpus", vcpu_of(2 * host, t), vcpu_of(2 * host + 1, t),
 						    "console_bytes", 178));
 	json_object_set_new(o, "latency", latencies(100 * t));
-	json_object_set_new(o, "heat", heat_of(host));
+	json_object_set_new(o, "heat", heat_of(host, t));
 	return o;
 }
 

@@ -37,7 +37,7 @@ TEST(Sample, ReadsAWholeDocument)
 	EXPECT_EQ(256u, s->map.n);
 	EXPECT_EQ(1, s->map.owner[128]);
 	EXPECT_EQ(SAMPLE_UNTOUCHED, s->map.owner[255]);
-	EXPECT_EQ(127 * 127, s->map.faults[255]);
+	EXPECT_EQ(127 * 10 * 2, s->map.faults[255]);
 	EXPECT_EQ(nullptr, sample_host(s, 2));
 	EXPECT_EQ(nullptr, sample_vcpu(s, 4));
 	sample_free(s);
@@ -178,6 +178,19 @@ TEST(Sample, HistogramsSubtractAndHaveQuantiles)
 	sample_histogram_add(&sum, &d);
 	EXPECT_EQ(8000, sum.total);
 	EXPECT_EQ(4000, sum.count[1]);
+	struct sample_histogram other = {};
+	other.buckets_n = 1;
+	other.upper_ns[0] = 30000;
+	other.count[0] = other.total = 5;
+	sample_histogram_add(&sum, &other);
+	ASSERT_EQ(5u, sum.buckets_n);
+	EXPECT_EQ(30000, sum.upper_ns[1]);
+	EXPECT_EQ(5, sum.count[1]);
+	EXPECT_EQ(8005, sum.total);
+	sample_histogram_delta(&other, &sum, &d);
+	EXPECT_EQ(8000, d.total) << "buckets that were empty may be missing";
+	sample_histogram_delta(&sum, &other, &d);
+	EXPECT_EQ(5, d.total);
 	sample_free(a);
 	sample_free(b);
 }

@@ -235,6 +235,13 @@ bool coh_engine_untouched(const struct coh_engine *e, page_idx page)
 	return d && !d->touched;
 }
 
+host_id coh_engine_owner(const struct coh_engine *e, page_idx page)
+{
+	const struct dir *d = page < e->cfg.pages ? page_dir(e, page) : NULL;
+
+	return d && d->touched ? d->owner : HOST_NONE;
+}
+
 host_id coh_engine_home(const struct coh_engine *e, page_idx page)
 {
 	return page < e->cfg.pages ? page_home(e, page) : HOST_NONE;

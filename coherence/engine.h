@@ -180,6 +180,9 @@ bool coh_engine_pending(const struct coh_engine *e, page_idx page);
 /* The page is homed here and no host ever had it: all zeroes, nowhere in memory. */
 bool coh_engine_untouched(const struct coh_engine *e, page_idx page);
 
+/* Who owns a page homed here, as its directory has it; HOST_NONE for one that nobody ever wrote or that is homed elsewhere. */
+host_id coh_engine_owner(const struct coh_engine *e, page_idx page);
+
 host_id coh_engine_home(const struct coh_engine *e, page_idx page);
 const struct coh_stats *coh_engine_stats(const struct coh_engine *e);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs over distributed memory without a guest: tests/dsm (correctness) and tests/fault_bench (latency).
-dsm_libs := $(foreach m,dist mem conf net coherence,$(call lib_of,$(m)))
+dsm_libs := $(foreach m,dist trace mem conf net coherence,$(call lib_of,$(m)))
 dsm_support := $(O)/obj/tests/support/dsm_host.o
 
 $(O)/tests/dsm: $(O)/obj/tests/dsm/dsm_test.o $(O)/obj/tests/dsm/litmus.o $(dsm_support) $(dsm_libs)

@@ -23,6 +23,7 @@ forbid coherence_makes_no_system_call coherence 'unistd|sys/|pthread|time\.h|pol
 forbid net_does_not_know_the_monitor net 'vmm/|tests/'
 forbid chips_are_pure vmm/chip 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi)|net/|pthread|time\.h|sys/|linux/'
 forbid chips_and_boot_know_no_distribution 'vmm/chip vmm/boot vmm/acpi vmm/hv vmm/dev vmm/mem vmm/machine' 'vmm/(dist|ctl|cli)/'
+forbid traces_know_the_protocol_only vmm/trace 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi|chip)/|net/'
 forbid distribution_does_not_know_control vmm/dist 'vmm/(ctl|cli)/'
 forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'

@@ -169,6 +169,9 @@ static void send_status(struct guest *g, uint64_t id)
 {
 	struct msg m = {.kind = MSG_CTL_STATUS, .epoch = g->epoch, .u.ctl_status.id = id};
 	json_t *o = g->dist ? dist_stats(g->dist) : json_object();
+
+	if (g->dist)
+		dist_settle(g->dist);
 	char *machine = g->machine ? machine_stats_json(g->machine) : NULL;
 
 	json_object_set_new(o, "host", json_integer(g->self));

@@ -38,12 +38,15 @@ int dist_create(struct dist **out, const struct machine_desc *desc, host_id self
 	outbox_init(&d->outbox);
 	iofwd_init(&d->iofwd);
 	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
+	observe_init(&d->observe, self, desc->hosts_n, desc_memory_bytes(desc) >> PAGE_SHIFT, tsc_khz);
+	d->observe.clock_offset = peers_tsc_offset(&d->peers);
 	if (desc->hosts_n > 1) {
 		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
 		if (!r) {
 			d->paging = true;
 			d->pager.before_send = post_flush;
 			d->pager.before_send_ctx = d;
+			d->pager.observe = &d->observe;
 			r = link_watch(link, d->pager.uffd.fd, on_faults, d);
 		}
 	}
@@ -61,6 +64,7 @@ void dist_destroy(struct dist *d)
 	dist_release_memory(d);
 	if (d->paging)
 		pager_close(&d->pager);
+	observe_close(&d->observe);
 	free(d);
 }
 
@@ -79,9 +83,22 @@ void dist_cancel(struct dist *d)
 	iofwd_cancel(&d->iofwd);
 }
 
+static uint32_t vcpu_of(void *ctx, uint32_t tid)
+{
+	return machine_vcpu_of_thread(ctx, tid);
+}
+
+static void waited(void *ctx, uint32_t vcpu, uint64_t ticks)
+{
+	machine_page_waited(ctx, vcpu, ticks);
+}
+
 void dist_attach(struct dist *d, struct machine *m)
 {
 	d->machine = m;
+	d->observe.threads = (struct observe_threads){0};
+	if (m)
+		d->observe.threads = (struct observe_threads){.ctx = m, .vcpu_of = vcpu_of, .waited = waited};
 }
 
 void dist_peer_up(struct dist *d, host_id h)
@@ -182,6 +199,7 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 		break;
 	case MSG_PONG:
 		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
+		d->observe.clock_offset = peers_tsc_offset(&d->peers);
 		break;
 	case MSG_IRQ:
 		d->irqs_in++;

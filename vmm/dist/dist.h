@@ -63,6 +63,8 @@ void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in);
 /* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
 bool dist_untouched(const struct dist *d, page_idx page);
 
+/* Tells the machine of page waits that are still going on. Before machine_stats_json(); dist thread. */
+void dist_settle(struct dist *d);
 json_t *dist_stats(const struct dist *d); // new reference
 
 #endif

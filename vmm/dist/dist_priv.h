@@ -5,6 +5,7 @@
 
 #include "vmm/dist/dist.h"
 #include "vmm/dist/iofwd.h"
+#include "vmm/dist/observe.h"
 #include "vmm/dist/outbox.h"
 #include "vmm/dist/pager.h"
 #include "vmm/dist/peers.h"
@@ -16,6 +17,7 @@ struct dist {
 	struct machine *machine;
 	struct dist_handler handler;
 	struct pager pager;
+	struct observe observe;
 	bool paging;   // several hosts: the pager is open
 	bool released; // userfaultfd is closed
 	bool failure_told;
@@ -36,5 +38,11 @@ void dist_send_outbox(struct dist *d);                          // dist thread
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
 void post_flush(void *d);
 void post_sent(struct dist *d, const struct msg *m);
+
+/* stats_observe.c: latency, counters of each peer, hot pages, the map. New references. */
+json_t *stats_latency(const struct dist *d);
+void stats_peer(const struct dist *d, host_id peer, json_t *o);
+json_t *stats_hot(const struct dist *d);
+json_t *stats_heat(const struct dist *d);
 
 #endif

@@ -25,12 +25,54 @@ static struct hot_page *entry(struct hot *h, page_idx page)
 	return least;
 }
 
-void hot_count(struct hot *h, page_idx page, bool write)
+/* Counts in windows of fixed length: the present one and the one before are enough for a rate. */
+static void count_lately(struct hot_page *p, uint64_t now_ns)
+{
+	uint64_t window = now_ns >> HOT_WINDOW_SHIFT;
+
+	if (window != p->window) {
+		p->before = window == p->window + 1 ? p->recent : 0;
+		p->recent = 0;
+		p->window = window;
+	}
+	p->recent++;
+}
+
+unsigned hot_count(struct hot *h, page_idx page, bool write, bool upgrade, uint64_t now_ns)
 {
 	struct hot_page *p = entry(h, page);
 
 	p->writes += write;
+	p->upgrades += write && upgrade;
 	p->reads += !write;
+	count_lately(p, now_ns);
+	return (unsigned)(p - h->v);
+}
+
+double hot_rate(const struct hot_page *p, uint64_t now_ns)
+{
+	const double length = (double)(1ull << HOT_WINDOW_SHIFT);
+	uint64_t window = now_ns >> HOT_WINDOW_SHIFT, age = window - p->window;
+	double recent = age == 0 ? p->recent : 0, before = age == 0 ? p->before : age == 1 ? p->recent : 0;
+	double passed = (double)(now_ns & ((1ull << HOT_WINDOW_SHIFT) - 1)) / length;
+
+	return (recent + before * (1 - passed)) * 1e9 / length;
+}
+
+const char *hot_sharing(const struct hot_page *p)
+{
+	uint64_t all = p->reads + p->writes, moved = p->migrated + p->upgrades;
+
+	if (all < p->error || all < HOT_JUDGED)
+		return "unknown";
+	if (p->writes + p->migrated <= all / 8)
+		return "read-mostly";
+	if (p->writes - p->upgrades > all / 2)
+		return "write-shared";
+	/* A page that is read and then written shows two faults a visit, or one if it came with the right to write. */
+	if (2 * p->upgrades + p->migrated >= all - all / 4 && moved)
+		return "migratory";
+	return "mixed";
 }
 
 static int by_count(const void *a, const void *b)

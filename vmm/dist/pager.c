@@ -118,6 +118,8 @@ static void send_coh(struct pager *p, host_id to, const struct coh_msg *c, const
 			m.blob_bytes = PAGE_BYTES;
 		}
 	}
+	if (p->observe)
+		observe_msg_out(p->observe, to, c, flags);
 	m.u.coh = (struct msg_coh){
 		.kind = c->kind,
 		.flags = (uint8_t)flags,
@@ -161,6 +163,12 @@ static void install(struct pager *p, const struct coh_fx *fx, const uint8_t *byt
 	check(p, -EEXIST, "placing a page");
 }
 
+static void carried_out(struct pager *p, const struct coh_fx *fx, enum trace_kind kind)
+{
+	if (p->observe)
+		observe_effect(p->observe, p->engine, fx, kind);
+}
+
 /* protect, send with bytes, drop: the surrender of a page, which one move does in one step. */
 static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
 {
@@ -170,6 +178,7 @@ static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
 	const void *bytes = uffd_take(&p->uffd, fx[0].page);
 	if (!bytes)
 		return false;
+	carried_out(p, fx, TRACE_TAKE);
 	send_coh(p, fx[1].to, &fx[1].msg, bytes);
 	return true;
 }
@@ -186,24 +195,31 @@ static void run_effects(struct pager *p, const uint8_t *blob)
 			break;
 		case COH_FX_INSTALL:
 			install(p, &fx[i], blob);
+			carried_out(p, &fx[i], TRACE_INSTALL);
 			break;
 		case COH_FX_INSTALL_ZERO:
 			install(p, &fx[i], NULL);
+			carried_out(p, &fx[i], TRACE_ZERO);
 			break;
 		case COH_FX_PROTECT:
-			if (surrender(p, &fx[i], n - i))
+			if (surrender(p, &fx[i], n - i)) {
 				i += 2;
-			else
-				check(p, uffd_protect(&p->uffd, fx[i].page), "protecting a page");
+				break;
+			}
+			check(p, uffd_protect(&p->uffd, fx[i].page), "protecting a page");
+			carried_out(p, &fx[i], TRACE_PROTECT);
 			break;
 		case COH_FX_UNPROTECT:
 			check(p, uffd_unprotect(&p->uffd, fx[i].page), "unprotecting a page");
+			carried_out(p, &fx[i], TRACE_UNPROTECT);
 			break;
 		case COH_FX_DROP:
 			check(p, uffd_drop(&p->uffd, fx[i].page), "dropping a page");
+			carried_out(p, &fx[i], TRACE_DROP);
 			break;
 		case COH_FX_WAKE:
 			check(p, uffd_wake(&p->uffd, fx[i].page), "waking a fault");
+			carried_out(p, &fx[i], TRACE_NONE);
 			break;
 		case COH_FX_PEER_FAULT:
 			if (p->broken_peer == HOST_NONE) {
@@ -217,9 +233,10 @@ static void run_effects(struct pager *p, const uint8_t *blob)
 
 static void step(struct pager *p, struct coh_event *ev, const uint8_t *blob)
 {
-	ev->now_ns = now_ns();
 	coh_engine_step(p->engine, ev, p->fx);
 	run_effects(p, blob);
+	if (p->observe)
+		observe_step_end(p->observe, p->engine);
 }
 
 void pager_on_faults(struct pager *p)
@@ -233,10 +250,13 @@ void pager_on_faults(struct pager *p)
 		for (int i = 0; i < n; i++) {
 			struct coh_event ev = {
 				.kind = COH_EV_FAULT,
+				.now_ns = now_ns(),
 				.page = faults[i].page,
 				.access = faults[i].write ? COH_WRITE : COH_READ,
 			};
-			hot_count(&p->hot, faults[i].page, faults[i].write);
+			if (p->observe)
+				observe_fault(p->observe, p->engine, faults[i].page, faults[i].write, faults[i].tid,
+					      ev.now_ns);
 			step(p, &ev, NULL);
 		}
 		p->faults_read += n > 0 ? (unsigned)n : 0;
@@ -250,6 +270,7 @@ void pager_on_msg(struct pager *p, host_id from, const struct msg *m)
 	const struct msg_coh *c = &m->u.coh;
 	struct coh_event ev = {
 		.kind = COH_EV_MSG,
+		.now_ns = now_ns(),
 		.page = c->page,
 		.from = from,
 		.msg = {.kind = c->kind,
@@ -261,13 +282,15 @@ void pager_on_msg(struct pager *p, host_id from, const struct msg *m)
 			.txn = c->txn,
 			.page = c->page},
 	};
+	if (p->observe)
+		observe_msg_in(p->observe, p->engine, from, &ev.msg);
 	step(p, &ev, m->blob);
 }
 
 void pager_tick(struct pager *p, uint64_t now)
 {
 	if (now >= coh_engine_deadline(p->engine)) {
-		struct coh_event ev = {.kind = COH_EV_TICK};
+		struct coh_event ev = {.kind = COH_EV_TICK, .now_ns = now_ns()};
 		step(p, &ev, NULL);
 	}
 }

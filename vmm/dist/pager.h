@@ -10,7 +10,7 @@
 #include "coherence/engine.h"
 #include "net/link.h"
 #include "vmm/conf/machine_desc.h"
-#include "vmm/dist/hot.h"
+#include "vmm/dist/observe.h"
 #include "vmm/mem/uffd.h"
 
 struct pager {
@@ -24,7 +24,7 @@ struct pager {
 	void (*before_send)(void *ctx); // what has to leave before a coherence message does; NULL: nothing
 	void *before_send_ctx;
 	host_id self;
-	struct hot hot;         // pages that fault most
+	struct observe *observe; // told of everything; NULL: nobody is (the owner's)
 	uint64_t faults_read;   // events from userfaultfd
 	uint64_t reinstalls;    // a page was there where the engine knew none
 	uint64_t zero_detected; // full pages that turned out to be zeroes when sent

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The counters of the distribution layer as JSON.
 #include "vmm/dist/dist_priv.h"
-#include "vmm/mem/layout.h"
 
 static void set(json_t *o, const char *key, uint64_t v)
 {
@@ -81,23 +80,6 @@ static json_t *verbs_json(const struct dist *d)
 	return o;
 }
 
-#define HOT_SHOWN 24u
-
-static json_t *hot_json(const struct dist *d)
-{
-	struct hot_page v[HOT_PAGES];
-	unsigned n = hot_sorted(&d->pager.hot, v);
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < n && i < HOT_SHOWN; i++)
-		json_array_append_new(list, json_pack("{s:I,s:I,s:I,s:I}", "address",
-						      (json_int_t)layout_gpa(v[i].page), "reads",
-						      (json_int_t)v[i].reads, "writes",
-						      (json_int_t)v[i].writes, "error",
-						      (json_int_t)v[i].error));
-	return list;
-}
-
 static json_t *peers_json(const struct dist *d)
 {
 	json_t *all = json_array();
@@ -120,6 +102,8 @@ static json_t *peers_json(const struct dist *d)
 			set(o, "messages_in", s->msgs_in);
 			set(o, "messages_out", s->msgs_out);
 		}
+		if (d->paging)
+			stats_peer(d, (host_id)h, o);
 		json_array_append_new(all, o);
 	}
 	return all;
@@ -133,7 +117,9 @@ json_t *dist_stats(const struct dist *d)
 	if (d->paging) {
 		json_object_set_new(o, "coherence", coherence_json(d));
 		json_object_set_new(o, "pager", verbs_json(d));
-		json_object_set_new(o, "hot_pages", hot_json(d));
+		json_object_set_new(o, "hot_pages", stats_hot(d));
+		json_object_set_new(o, "latency", stats_latency(d));
+		json_object_set_new(o, "heat", stats_heat(d));
 	}
 	json_object_set_new(o, "peers", peers_json(d));
 	json_object_set_new(

@@ -243,6 +243,8 @@ static int on_halt(void *ctx)
 
 	c->halted = true;
 	atomic_store_explicit(&c->state, CPU_HALTED, memory_order_relaxed);
+	bool rests = cpu_time_rest(&c->time, __rdtsc());
+
 	for (;;) {
 		pthread_mutex_lock(&c->lock);
 		uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
@@ -260,6 +262,8 @@ static int on_halt(void *ctx)
 		hv_vcpu_sleep(&c->vcpu,
 			      guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
 	}
+	if (rests)
+		cpu_time_go(&c->time, __rdtsc());
 	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
 	return 0;
 }
@@ -282,8 +286,10 @@ static int enter(void *ctx)
 			break;
 		pthread_mutex_unlock(&c->lock);
 		atomic_store_explicit(&c->state, CPU_WAIT_SIPI, memory_order_relaxed);
+		cpu_time_rest(&c->time, __rdtsc());
 		int r = wait_for_sipi(c);
 
+		cpu_time_go(&c->time, __rdtsc());
 		if (r)
 			return r;
 		atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
@@ -364,6 +370,7 @@ static void *cpu_thread(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", c->index);
 	pthread_setname_np(pthread_self(), name);
+	cpu_time_start(&c->time, __rdtsc());
 	int r = hv_vcpu_attach(&c->vcpu);
 
 	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
@@ -371,6 +378,7 @@ static void *cpu_thread(void *arg)
 		r = hv_vcpu_run(&c->vcpu, &cpu_handlers, c);
 	report(c, r);
 	hv_vcpu_detach(&c->vcpu);
+	cpu_time_end(&c->time, __rdtsc());
 	pause_thread_ends(c);
 	atomic_store_explicit(&c->state, CPU_ENDED, memory_order_relaxed);
 	return NULL;

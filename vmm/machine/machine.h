@@ -119,6 +119,11 @@ void machine_nmi(struct machine *m);	      // a pulse on LINT1 of every local AP
 typedef void (*machine_registers_done)(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state);
 int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx);
 
+/* The local vCPU that a thread runs, UINT32_MAX: none. Any thread. */
+uint32_t machine_vcpu_of_thread(struct machine *m, uint32_t tid);
+/* A local vCPU has waited for pages so many more TSC ticks. One thread. */
+void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks);
+
 /* Counters as a JSON object (malloc'd): exits by kind, interrupts, vCPU states. Any thread. */
 char *machine_stats_json(struct machine *m);
 

@@ -17,6 +17,7 @@
 #include "vmm/chip/lapic.h"
 #include "vmm/dev/bus.h"
 #include "vmm/hv/vcpu.h"
+#include "vmm/machine/cpu_time.h"
 #include "vmm/machine/guest_clock.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/placement.h"
@@ -63,6 +64,7 @@ struct cpu {
 	uint64_t not_before; // own thread: cluster clock before which it must not enter the guest, after a move
 	bool arrived;	     // own thread: the next entry is the first after a move
 	_Atomic uint32_t state; // enum cpu_state, for people
+	struct cpu_time time;
 	uint64_t injected, nmis, unknown_msrs, sleeps;
 };
 

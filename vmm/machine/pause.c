@@ -100,6 +100,8 @@ bool pause_point(struct cpu *c)
 	run_posted(c);
 	if (!stays_out(c))
 		return false;
+	bool rests = cpu_time_rest(&c->time, __rdtsc()); // unless it is halted anyway
+
 	leave(m);
 	do {
 		run_posted(c);
@@ -109,6 +111,8 @@ bool pause_point(struct cpu *c)
 			moves_held(c);
 		hv_vcpu_sleep(&c->vcpu, UINT64_MAX);
 	} while (!come_back(c));
+	if (rests)
+		cpu_time_go(&c->time, __rdtsc());
 	c->armed = CLOCK_NEVER; // the clock may have been changed
 	return true;
 }

@@ -24,13 +24,38 @@ const char *cpu_state_name(const struct cpu *c)
 	return states[atomic_load_explicit(&c->state, memory_order_relaxed)];
 }
 
+uint32_t machine_vcpu_of_thread(struct machine *m, uint32_t tid)
+{
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		if ((uint32_t)__atomic_load_n(&m->cpus[i].vcpu.tid, __ATOMIC_RELAXED) == tid)
+			return m->cpus[i].index;
+	return UINT32_MAX;
+}
+
+void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks)
+{
+	for (uint32_t i = 0; i < m->cpus_n; i++)
+		if (m->cpus[i].index == vcpu)
+			cpu_time_waited(&m->cpus[i].time, ticks);
+}
+
+static json_t *host_ns(struct cpu *c)
+{
+	struct cpu_time_shares s = cpu_time_get(&c->time, __rdtsc());
+	const struct guest_clock *clock = &c->m->clock;
+
+	return json_pack("{s:I, s:I, s:I}", "running", (json_int_t)guest_clock_real_ns(clock, s.running),
+			 "halted", (json_int_t)guest_clock_real_ns(clock, s.halted), "page_wait",
+			 (json_int_t)guest_clock_real_ns(clock, s.page_wait));
+}
+
 static json_t *cpu(struct cpu *c)
 {
 	return json_pack(
-	    "{s:i, s:i, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "thread",
+	    "{s:i, s:i, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "thread",
 	    __atomic_load_n(&c->vcpu.tid, __ATOMIC_RELAXED), "apic_id",
 	    (int)c->apic_id, "state", cpu_state_name(c),
-	    "exits", exits(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
+	    "exits", exits(c), "host_ns", host_ns(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
 	    get(&c->nmis), "sleeps", get(&c->sleeps), "unknown_msrs", get(&c->unknown_msrs));
 }
 

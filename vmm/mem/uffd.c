@@ -106,7 +106,7 @@ int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 	u->fd = open_descriptor();
 	if (u->fd < 0)
 		return say(why, why_cap, u->fd, "cannot open userfaultfd");
-	api.features = FEATURES_NEEDED | (features & UFFD_FEATURE_MOVE);
+	api.features = FEATURES_NEEDED | (features & (UFFD_FEATURE_MOVE | UFFD_FEATURE_THREAD_ID));
 	r = ioctl(u->fd, UFFDIO_API, &api) ? -errno : 0;
 	/* Rights are kept page by page, so a huge page must never form over them. */
 	if (!r && madvise(ram->base, ram->bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
@@ -150,6 +150,7 @@ int uffd_read(struct uffd *u, struct uffd_fault out[UFFD_READ_MAX])
 			continue;
 		out[n++] = (struct uffd_fault){
 			.page = at >> PAGE_SHIFT,
+			.tid = msgs[i].arg.pagefault.feat.ptid, // 0 without UFFD_FEATURE_THREAD_ID
 			.write = flags & (UFFD_PAGEFAULT_FLAG_WRITE | UFFD_PAGEFAULT_FLAG_WP),
 		};
 	}

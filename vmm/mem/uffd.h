@@ -24,6 +24,7 @@ struct uffd {
 
 struct uffd_fault {
 	page_idx page;
+	uint32_t tid; // of the thread that waits, 0 where the kernel does not tell
 	bool write;
 };
 

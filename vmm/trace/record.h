@@ -3,6 +3,8 @@
 #ifndef VMM_TRACE_RECORD_H
 #define VMM_TRACE_RECORD_H
 
+#include <assert.h>
+
 #include "coherence/base/types.h"
 
 enum trace_kind {
@@ -26,7 +28,7 @@ struct trace_record {
 	host_id peer;   // the other host concerned, or HOST_NONE
 	host_id requester; // the host the transaction is for, or HOST_NONE: no transaction
 };
-_Static_assert(sizeof(struct trace_record) == TRACE_RECORD_BYTES, "a record fills half a cache line");
+static_assert(sizeof(struct trace_record) == TRACE_RECORD_BYTES, "a record fills half a cache line");
 
 const char *trace_kind_name(unsigned kind); // "?" for an unknown one
 const char *trace_kind_text(unsigned kind);

@@ -13,6 +13,7 @@ static const struct {
 	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
 	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"top", "watch a running guest, full screen", cli_top},
+	{"move", "move a vCPU of a running guest to another host", cli_move},
 	{"keygen", "make a cluster key", cli_keygen},
 };
 

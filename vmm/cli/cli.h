@@ -40,6 +40,7 @@ int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_qmp(int argc, char **argv);
 int cli_top(int argc, char **argv);
+int cli_move(int argc, char **argv);
 int cli_keygen(int argc, char **argv);
 
 #endif

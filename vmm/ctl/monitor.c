@@ -45,7 +45,8 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)
 {
-	static const struct qmp_command *const tables[] = {monitor_queries, monitor_machine, monitor_pando, monitor_hmp};
+	static const struct qmp_command *const tables[] = {monitor_queries, monitor_machine, monitor_pando, monitor_move,
+							   monitor_hmp};
 	struct monitor *m = calloc(1, sizeof(*m));
 	int e = m ? qmp_create(&m->q, r->link) : -ENOMEM;
 

@@ -25,6 +25,7 @@ struct monitor {
 extern const struct qmp_command monitor_queries[]; // monitor_queries.c: what is known without asking, and QEMU's lists
 extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what acts on the machine
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
+extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
 
 /*

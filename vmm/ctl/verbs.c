@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "vmm/ctl/move.h"
 #include "vmm/ctl/verbs_priv.h"
 
 static void begin_next(struct verbs *v);
@@ -184,12 +185,26 @@ static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
 		restarted(v, error);
 }
 
-static void reset_halted(struct verbs *v, const char *error)
+static void came_home(void *ctx, const struct mover_result *result, const char *error)
 {
+	struct verbs *v = ctx;
+
+	(void)result;
 	if (error)
 		verbs_finish(v, error);
 	else
 		verbs_ask(v, verbs_all(v), "reset", NULL, VERBS_RESET_MS, on_reset, verbs_finish);
+}
+
+/* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */
+static void reset_halted(struct verbs *v, const char *error)
+{
+	bool away = v->mover && mover_host(v->mover, 0) != HOST_NONE && mover_host(v->mover, 0) != 0;
+
+	if (error || !away)
+		came_home(v, NULL, error);
+	else if (mover_move(v->mover, 0, 0, came_home, v))
+		verbs_finish(v, "too many moves of vCPUs are under way");
 }
 
 /* ---- dump ---- */

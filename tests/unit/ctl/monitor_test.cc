@@ -20,7 +20,7 @@ TEST(Monitor, TheSchemaIsTrueToWhatIsOffered)
 	json_t *names = qmp_schema_names(s, "commands"), *n;
 	size_t i;
 
-	for (auto table : {protocol_commands, monitor_queries, monitor_machine, monitor_pando, monitor_hmp})
+	for (auto table : {protocol_commands, monitor_queries, monitor_machine, monitor_pando, monitor_move, monitor_hmp})
 		for (; table->name; table++)
 			offered[table->name]++;
 	json_array_foreach(names, i, n) {

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# vCPUs of micro-guests are moved between hosts while their tests run: litmus, clock reads, IPIs, timers, locks, rings, memory.
+# Usage: tests/move/run.sh BUILD_FOLDER [CASE...]     MOVES=1000     Logs: BUILD_FOLDER/move-logs
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+shift
+only=" $* "
+moves=${MOVES:-1000}
+logs=$O/move-logs
+bad=0
+tmp=$(mktemp -d)
+export PANDO_RUN_DIR=$tmp/run
+trap 'rm -rf "$tmp"' EXIT
+mkdir -p "$logs"
+if [ ! -w /dev/kvm ]; then
+	echo "SKIP move: /dev/kvm cannot be opened"
+	exit 0
+fi
+
+ok() { echo "PASS move.$1"; }
+no() {
+	echo "FAIL move.$1: $2"
+	bad=1
+	tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'
+}
+chosen() { [ "$only" = "  " ] || [[ $only == *" $1 "* ]]; }
+# drive CASE HOSTS CPUS MIB STATUS APPEND ACTION...: one guest; nothing in it may fail
+drive() {
+	local name=$1 hosts=$2 cpus=$3 mib=$4 want=$5 append=$6 rc
+	log=$logs/$name.log
+	shift 6
+	chosen "$name" || return 0
+	timeout -k 5 150 "$O/tests/driver" "$O/guest-tools/micro.elf" "$hosts" "$cpus" "$mib" "$append outside=1" "$@" \
+		>"$log" 2>&1 </dev/null
+	rc=$?
+	tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
+	grep -E '^RESULT vcpu_move' "$log" | sed "s/^RESULT /&${name}_/"
+	if [ $rc -ne "$want" ]; then
+		no "$name" "exit status $rc, expected $want"
+	elif grep -q '^FAIL' "$log"; then
+		no "$name" "$(grep -m1 '^FAIL' "$log")"
+	else
+		ok "$name"
+	fi
+}
+
+work=sb_fence,mp,lb,corr,s,ipi,timer,ioapic,port,clock,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory,storm,pattern
+drive thousand-2-hosts 2 2 64 0 "test=$work rounds=20000 tickets=2000 handoffs=1000 hops=5000 ops=2000" "until=PASS smp" \
+	moves="$moves,2"
+drive thousand-3-hosts 3 4 96 0 "test=wrc,$work rounds=5000 tickets=400 handoffs=500 moves=200 hops=2000 ops=1000 messages=3000" \
+	"until=PASS smp" moves="$moves,3"
+# Moves as close as they can be; vCPUs that sleep between interrupts.
+drive back-to-back 2 2 64 0 "test=clock,ipi,timer,clock,ipi,timer,storm hops=5000 ops=2000" "until=PASS smp" moves=300,0
+# A host that is left by all its vCPUs, host 0 with the devices among them, still serves.
+drive drained-host-1 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm,pattern ops=1000 hops=2000" "until=PASS smp" moves=1,0,1
+drive drained-host-0 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm,pattern ops=1000 hops=2000" "until=PASS smp" moves=1,0,0
+drive changed-places 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm ops=1000 hops=2000" "until=PASS smp" moves=1,0,0 moves=1,0,1
+# Stopped: it moves and stays stopped. Reset: vCPU 0 starts from host 0 again.
+drive while-stopped 2 2 64 0 "test=clock,storm ops=2000 hops=5000" "until=PASS smp" stop moves=5,0 wait=50 registers cont
+drive then-reset 2 2 64 130 "test=storm ops=4000000000" "until=PASS smp" moves=1,0,0 wait=50 reset "until=PASS smp" \
+	moves=3,5 stop moves=1,0,0 reset wait=50 cont "until=PASS smp" quit
+
+# By the command, for a guest of `pando run`.
+command_line() {
+	local n=move-$$ out=$tmp/out
+	log=$logs/command-line.log
+	chosen command-line || return 0
+	timeout -k 5 60 "$O/pando" run --local 2 --cpus 2 --memory 64M --name $n --quiet --kernel "$O/guest-tools/micro.elf" \
+		--append "test=storm ops=4000000000" >"$log" 2>&1 </dev/null &
+	local pid=$!
+	for _ in $(seq 100); do
+		grep -aq '^PASS smp' "$log" && break
+		sleep 0.1
+	done
+	{
+		"$O/pando" move $n 1 0 && "$O/pando" move --json $n 0 1 && "$O/pando" move $n 0 1 && "$O/pando" move $n 0 0
+		! "$O/pando" move $n 2 0 && ! "$O/pando" move $n 0 2 && ! "$O/pando" move $n x 0
+		"$O/pando" qmp $n x-pando-query-vcpu-placement
+	} >"$out" 2>&1
+	"$O/pando" qmp $n quit >/dev/null 2>&1
+	wait $pid
+	if [ "$(grep -c 'after a pause of [0-9.]* us' "$out")" -ge 1 ] && grep -q '"pause-ns": [0-9]' "$out" &&
+		grep -q 'is on host 1 already' "$out" && grep -q 'there is no vCPU 2' "$out" &&
+		grep -q 'there is no host 2' "$out" && grep -q "VCPU 'x' is no number" "$out" &&
+		[ "$(tr -d ' \n' <"$out" | grep -oE '"host":0,"home":[01]' | wc -l)" -eq 2 ]; then
+		ok command-line
+	else
+		cat "$out" >>"$log"
+		no command-line "its answers were not those expected"
+	fi
+}
+command_line
+exit $bad

@@ -67,6 +67,8 @@ stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
+stage_move() { run move 500 bash tests/move/run.sh "$O"; }
+stage_move_guest() { run move-guest 1200 env MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 stage_top() { run top 180 bash tests/e2e/top.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
@@ -83,7 +85,7 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive failures metrics top qmp asan tsan guest drive_guest
+[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive move failures metrics top qmp asan tsan guest drive_guest move_guest
 for s in "$@"; do
 	"stage_$s"
 done

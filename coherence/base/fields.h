@@ -61,9 +61,6 @@ static inline uint64_t fields_int(struct fields *f, uint64_t value, unsigned byt
 
 /* Any integer lvalue, as wide as its type. */
 #define FIELD(f, lvalue) ((lvalue) = (__typeof__(lvalue))fields_int((f), (uint64_t)(lvalue), sizeof(lvalue)))
-/* The same for what is a bool or a bit field: one byte. */
-#define FIELD_BYTE(f, lvalue) ((lvalue) = (__typeof__((lvalue) + 0))fields_int((f), (uint64_t)(lvalue), 1))
-
 static inline void fields_bytes(struct fields *f, void *p, size_t n)
 {
 	if (!fields_take(f, n))

@@ -156,7 +156,7 @@ static int get_sregs(int fd, struct hv_state *s)
 	s->cr8 = o.cr8;
 	s->efer = o.efer;
 	s->apic_base = o.apic_base;
-	s->pdptrs_valid = newer && n.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	s->pdptrs_valid = newer && (n.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID);
 	for (unsigned i = 0; i < 4; i++)
 		s->pdptr[i] = s->pdptrs_valid ? n.pdptrs[i] : 0;
 	return 0;

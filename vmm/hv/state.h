@@ -32,7 +32,7 @@ struct hv_state {
 	uint64_t gdt_base, idt_base;
 	uint16_t gdt_limit, idt_limit;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
-	bool pdptrs_valid;
+	uint8_t pdptrs_valid;
 	uint64_t pdptr[4];
 	uint64_t db[4], dr6, dr7;
 	/* Events: an exception that is being delivered, an interrupt and an NMI, and what shadows them. */

@@ -51,14 +51,14 @@ static void registers(struct fields *f, struct hv_state *s)
 	FIELD(f, s->cr8);
 	FIELD(f, s->efer);
 	FIELD(f, s->apic_base);
-	FIELD_BYTE(f, s->pdptrs_valid);
+	FIELD(f, s->pdptrs_valid);
 	for (unsigned i = 0; i < 4; i++)
 		FIELD(f, s->pdptr[i]);
 	for (unsigned i = 0; i < 4; i++)
 		FIELD(f, s->db[i]);
 	FIELD(f, s->dr6);
 	FIELD(f, s->dr7);
-	check(f, s->cr8 <= 15);
+	check(f, s->cr8 <= 15 && s->pdptrs_valid <= 1);
 }
 
 static void events(struct fields *f, struct hv_state *s)

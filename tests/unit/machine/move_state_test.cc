@@ -42,7 +42,7 @@ std::unique_ptr<move_state> sample()
 		s->hv.seg[i] = {0xffff800000000000ull + i, 0xfffff, (uint16_t)(8 * i), (uint8_t)i, 1, 3, 0, 1, 1, 1, 0, 0};
 	s->hv.cr0 = 0x80050033, s->hv.cr3 = 0x1000, s->hv.cr4 = 0x6f0, s->hv.cr8 = 2, s->hv.efer = 0xd01;
 	s->hv.apic_base = s->lapic.base;
-	s->hv.pdptrs_valid = true, s->hv.pdptr[3] = 7;
+	s->hv.pdptrs_valid = 1, s->hv.pdptr[3] = 7;
 	s->hv.dr6 = 0xffff0ff0, s->hv.dr7 = 0x400, s->hv.db[3] = 0xabc;
 	s->hv.exception_injected = 1, s->hv.exception_nr = 14, s->hv.exception_has_error = 1;
 	s->hv.exception_error = 6;

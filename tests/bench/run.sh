@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures and prints one figure a line: name value unit. Medians where there are several runs; figures of the nested
 # testbed say so in the comment lines.  Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
-# Parts: native micro guest (all of them without a word).
+# Parts: native micro moves guest (all of them without a word).
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
-[ $# -gt 0 ] || set -- native micro guest
+[ $# -gt 0 ] || set -- native micro moves guest
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -48,6 +48,19 @@ micro() {
 	done >"$out/micro"
 	medians "$out/micro" | sed 's/^guest_cpu_scaling /guest_cpu_scaling_2_hosts /'
 	[ -s "$out/micro" ] || { echo "# the micro-guest gave no figure:"; sed 's/^/# /' "$out/micro.err" | tail -n 5; }
+}
+
+# From the last exit of a running vCPU at its old host to the first entry at the new one, on the cluster clock.
+moves() {
+	local i
+	echo "# 300 moves of vCPUs between two monitors, under the micro-guest's clock and memory tests; medians of $RUNS runs"
+	for ((i = 0; i < RUNS; i++)); do
+		PANDO_RUN_DIR=$out/run timeout 120 "$O/tests/driver" "$O/guest-tools/micro.elf" 2 2 64 \
+			"test=clock,storm hops=1000000 ops=4000000000 outside=1" "until=PASS smp" moves=300,3 quit 2>>"$out/moves.err" </dev/null |
+			tr -d '\r' | sed -n 's/^RESULT \(vcpu_move_.*\)/\1/p'
+	done >"$out/moves"
+	medians "$out/moves"
+	[ -s "$out/moves" ] || { echo "# no vCPU was moved:"; sed 's/^/# /' "$out/moves.err" | tail -n 5; }
 }
 
 guest() {

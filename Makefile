@@ -45,7 +45,7 @@ endif
 VMM  := cli
 VMM  += ctl
 VMM  += qmp
-VMM  += metrics top
+VMM  += metrics top report
 VMM  += dist
 VMM  += trace
 VMM  += machine acpi boot dev hv mem conf chip
@@ -105,6 +105,7 @@ needs_trace     := trace coherence
 needs_hv        := hv mem conf net coherence
 needs_metrics   := metrics top net coherence
 needs_top       := top coherence
+needs_report    := report trace coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))

@@ -22,7 +22,7 @@ O        ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT      := -O2 -g -fno-strict-aliasing -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-PKGS     := liburing libsodium jansson ncursesw
+PKGS     := liburing libsodium jansson ncursesw libxml-2.0
 # libmicrohttpd is optional: without it there is no metrics page, and --metrics says so.
 HAVE_MHD := $(shell pkg-config --exists libmicrohttpd && echo yes)
 # DPDK is optional: without it one link transport is missing, and --link dpdk: says so.
@@ -43,7 +43,7 @@ endif
 # ---- libraries: name -> folders -----------------------------------------------------------------
 # The folders of vmm/, upper ones first.
 VMM  := cli
-VMM  += ctl
+VMM  += ctl bridge
 VMM  += qmp
 VMM  += metrics top report
 VMM  += dist
@@ -108,6 +108,7 @@ needs_top       := top coherence
 needs_report    := report trace coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence
+needs_bridge    := bridge conf
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE
 $(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $$(call unit_libs,$(1))

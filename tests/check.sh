@@ -65,6 +65,7 @@ stage_model() { run model 600 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
+stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
@@ -85,7 +86,7 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive move failures metrics top qmp asan tsan guest drive_guest move_guest
+[ "${1:-}" = all ] && set -- unit conform sim model fuzz dsm micro drive move failures metrics top qmp domain asan tsan guest drive_guest move_guest
 for s in "$@"; do
 	"stage_$s"
 done

@@ -21,6 +21,8 @@ build libjansson-dev the control socket and the machine description
 build libncurses-dev pando top
 build libmicrohttpd-dev the metrics page
 build libdpdk-dev the link over DPDK ports (left out where it is missing)
+build libxml2-dev domain XML
+test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)
 test g++ tests are C++
 test libgtest-dev the test framework
 test clang second compiler, and the fuzzers

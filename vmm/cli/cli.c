@@ -11,6 +11,7 @@ static const struct {
 	{"run", "boot a guest over several hosts", cli_run},
 	{"host", "offer this host's CPUs and memory, and wait", cli_host},
 	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
+	{"dumpxml", "describe a guest as libvirt domain XML", cli_dumpxml},
 	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"top", "watch a running guest, full screen", cli_top},
 	{"move", "move a vCPU of a running guest to another host", cli_move},

@@ -38,6 +38,7 @@ int cli_link(const char *text, struct dpdk_spec *room, const struct dpdk_spec **
 int cli_host(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_dumpxml(int argc, char **argv);
 int cli_qmp(int argc, char **argv);
 int cli_top(int argc, char **argv);
 int cli_move(int argc, char **argv);

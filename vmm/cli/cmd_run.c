@@ -7,6 +7,7 @@
 #include "net/log.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
+#include "vmm/cli/run_domain.h"
 #include "vmm/ctl/local.h"
 
 #define LOCAL_GRACE_MS 5000u
@@ -54,7 +55,7 @@ static int read_key(struct run_options *o, const char *path)
 
 static int usage(const struct cli_option *table)
 {
-	printf("Usage: pando run --kernel FILE (--hosts A:PORT,B:PORT,... --key FILE | --local N) [OPTION ...]\n\n"
+	printf("Usage: pando run (--domain FILE | --kernel FILE) (--hosts A:PORT,B:PORT,... --key FILE | --local N) [OPTION ...]\n\n"
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"
 	       "Ctrl-C ends the guest on every host.\n\n");
 	cli_print_options(table);
@@ -71,7 +72,9 @@ int cli_run(int argc, char **argv)
 {
 	static struct run_options o; // large; one guest a process
 	static struct run_args a;
+	static struct domain domain; // the arguments point into it
 	const struct cli_option table[] = {
+		{"domain", "FILE", "libvirt domain XML: what the other options do not say", CLI_TEXT, &a.domain, 0, 0},
 		{"kernel", "FILE", "kernel to boot: bzImage or ELF64", CLI_TEXT, &a.kernel, 0, 0},
 		{"initrd", "FILE", "initial RAM disk", CLI_TEXT, &a.initrd, 0, 0},
 		{"append", "TEXT", "kernel command line (default console=ttyS0)", CLI_TEXT, &a.append, 0, 0},
@@ -87,6 +90,7 @@ int cli_run(int argc, char **argv)
 		 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},
 		{"qmp", "LIST", "more places for the QMP monitor: paths, tcp:127.0.0.1:PORT", CLI_TEXT, &a.qmp, 0, 0},
+		{"console", "WHERE", "stdio (default), pty, null, file:PATH", CLI_TEXT, &a.console, 0, 0},
 		{"status-json", "FILE", "write the last status there at the end", CLI_TEXT, &a.status_json,
 		 0, 0},
 		TUNING_OPTION(TUNING_PEER_TIMEOUT, "a silent host is lost after so long (default 5000)"),
@@ -102,7 +106,7 @@ int cli_run(int argc, char **argv)
 		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0,
 		 1ull << 62},
 		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG,
-		 &o.no_reboot, 0, 0},
+		 &a.no_reboot, 0, 0},
 		{"metrics", "ADDRESS", "serve metrics for Prometheus at http://ADDRESS/metrics, e.g. :9477", CLI_TEXT,
 		 &o.metrics.listen, 0, 0},
 		{"metrics-anywhere", NULL, "ADDRESS may be one that others reach; nobody is asked for a password", CLI_FLAG,
@@ -123,7 +127,7 @@ int cli_run(int argc, char **argv)
 	if (left > 0)
 		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, "run");
-	if (left || run_args_fill(&a, &o) || (a.hosts && read_key(&o, a.key)))
+	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) || (a.hosts && read_key(&o, a.key)))
 		return RUN_USAGE;
 	return a.local ? run_local(&o, &a) : run_guest(&o);
 }

@@ -60,8 +60,12 @@ static void print_document(json_t *doc)
 	size_t i;
 	char size[32];
 
-	printf("guest %s: %lld vCPUs, %s of memory on %zu hosts, up %.1f s\n\n",
-	       json_string_value(json_object_get(doc, "name")), number(doc, "vcpus"),
+	const char *state = json_string_value(json_object_get(doc, "state"));
+	const char *reason = json_string_value(json_object_get(doc, "reason"));
+
+	printf("guest %s, %s (%s): %lld vCPUs, %s of memory on %zu hosts, up %.1f s\n\n",
+	       json_string_value(json_object_get(doc, "name")), state ? state : "?", reason ? reason : "?",
+	       number(doc, "vcpus"),
 	       units_format_size((uint64_t)number(doc, "memory_bytes"), size, sizeof(size)),
 	       json_array_size(json_object_get(doc, "hosts")), (double)number(doc, "uptime_ms") / 1000);
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "

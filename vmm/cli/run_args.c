@@ -133,6 +133,16 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	o->start_timeout_ms = (unsigned)(a->start_timeout_s ? a->start_timeout_s : STANDARD_START_TIMEOUT_S) * 1000;
 	o->quiet = o->metrics.quiet = a->quiet;
 	o->status_json = a->status_json;
+	o->no_reboot = a->no_reboot;
+	o->title = a->title;
+	o->description = a->description;
+	o->key_path = a->key;
+	o->local = (unsigned)a->local;
+	if (console_parse(a->console ? a->console : "stdio", &o->console_to)) {
+		fprintf(stderr, "pando: --console '%s': expected stdio, pty, null or file:PATH\n", a->console);
+		return -1;
+	}
+	o->console_to.append = a->console_append;
 	if (a->qmp && split_qmp(o, a->qmp))
 		return -1;
 	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))

@@ -37,3 +37,18 @@ void tuning_apply(const struct tuning *t, struct machine_desc *d)
 	d->prefetch_max = (uint32_t)value_of(t, TUNING_PREFETCH);
 	d->spin_us = (uint32_t)value_of(t, TUNING_SPIN);
 }
+
+void tuning_of(struct tuning *t, const struct machine_desc *d)
+{
+	const uint64_t now[TUNINGS] = {
+		[TUNING_DILATE] = d->dilate,
+		[TUNING_PEER_TIMEOUT] = d->peer_timeout_ms,
+		[TUNING_HOLD] = d->hold_ns / 1000,
+		[TUNING_RESERVE] = d->reserve_pages,
+		[TUNING_PREFETCH] = d->prefetch_max,
+		[TUNING_SPIN] = d->spin_us,
+	};
+
+	for (unsigned k = 0; k < TUNINGS; k++)
+		t->value[k] = now[k] == tuning_rules[k].standard ? TUNING_UNSET : now[k];
+}

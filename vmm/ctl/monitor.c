@@ -43,18 +43,26 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 	return e;
 }
 
+const struct qmp_command *const monitor_tables[] = {
+    monitor_queries,
+    monitor_machine,
+    monitor_pando,
+    monitor_move,
+    monitor_domain,
+    monitor_hmp,
+    NULL,
+};
+
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)
 {
-	static const struct qmp_command *const tables[] = {monitor_queries, monitor_machine, monitor_pando, monitor_move,
-							   monitor_hmp};
 	struct monitor *m = calloc(1, sizeof(*m));
 	int e = m ? qmp_create(&m->q, r->link) : -ENOMEM;
 
 	snprintf(why, why_cap, "cannot make the QMP monitor: %s", strerror(-e));
 	if (m)
 		m->r = r;
-	for (unsigned i = 0; !e && i < sizeof(tables) / sizeof(*tables); i++)
-		e = qmp_add_commands(m->q, tables[i], m);
+	for (unsigned i = 0; !e && monitor_tables[i]; i++)
+		e = qmp_add_commands(m->q, monitor_tables[i], m);
 	if (!e)
 		e = verbs_listen(r->verbs, on_event, m);
 	if (!e)

@@ -7,8 +7,10 @@
 
 static void status(struct monitor *m, struct qmp_call *call, const json_t *document)
 {
-	(void)m;
-	qmp_return(call, json_incref((json_t *)document));
+	json_t *with_state = json_copy((json_t *)document);
+
+	monitor_add_state(m, with_state);
+	qmp_return(call, with_state);
 }
 
 static void query_status(void *ctx, struct qmp_call *call, const json_t *args)

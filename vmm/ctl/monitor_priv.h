@@ -22,10 +22,12 @@ struct monitor {
 	uint64_t hot_ms; // uptime of the guest then
 };
 
+extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL
 extern const struct qmp_command monitor_queries[]; // monitor_queries.c: what is known without asking, and QEMU's lists
 extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what acts on the machine
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
+extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
 extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
 
 /*
@@ -34,6 +36,9 @@ extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monit
  */
 void monitor_with_status(struct monitor *m, struct qmp_call *call, void (*fn)(struct monitor *m, struct qmp_call *call,
 									       const json_t *document));
+
+/* Adds state, reason and their numbers in libvirt to the status document. */
+void monitor_add_state(const struct monitor *m, json_t *document);
 
 /* A verb could not be started: the call is over with the reason. */
 void monitor_refuse(struct qmp_call *call, int error);

@@ -180,29 +180,21 @@ static void place_and_set_up(struct run *r)
 		fail(r, RUN_FAILED, "cannot send the boot images");
 }
 
-static void on_stdin(void *ctx, int fd)
+static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
 {
 	struct run *r = ctx;
-	uint8_t keys[256];
-	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch};
-	ssize_t n = read(fd, keys, sizeof(keys));
+	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch, .blob = bytes, .blob_bytes = (uint32_t)n};
 
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			link_unwatch(r->link, fd);
-		return;
-	}
-	m.blob = keys;
-	m.blob_bytes = (uint32_t)n;
 	link_send(r->link, 0, &m);
 }
 
 static void start_console(struct run *r)
 {
-	terminal_raw(&r->terminal);
-	if (r->terminal.changed && !r->opt->quiet)
+	run_console_start(&r->console, r->link, on_keys, r);
+	if (r->console.terminal.changed && !r->opt->quiet)
 		fprintf(stderr, "pando: console of the guest; Ctrl-C ends it on every host\r\n");
-	link_watch(r->link, STDIN_FILENO, on_stdin, r);
+	else if (r->console.kind == CONSOLE_PTY)
+		fprintf(stderr, "pando: console of the guest: %s\n", r->console.pty);
 }
 
 /* All hosts reached what the phase waits for. */
@@ -360,8 +352,7 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 		on_state(r, (host_id)peer, m);
 		break;
 	case MSG_CTL_CONSOLE:
-		if (fwrite(m->blob, 1, m->blob_bytes, stdout) == m->blob_bytes)
-			fflush(stdout);
+		run_console_write(&r->console, m->blob, m->blob_bytes);
 		if (r->opt->console)
 			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
 		break;
@@ -537,9 +528,14 @@ int run_guest(const struct run_options *opt)
 	r->opt = opt;
 	r->desc = opt->desc;
 	r->exit_status = RUN_FAILED;
-	r->status.fd = -1;
+	r->status.fd = r->signal_fd = -1;
 	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
-	int e = open_all(r);
+	char why[DESC_REPORT_MAX];
+	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
+	if (e)
+		fprintf(stderr, "pando: %s\n", why);
+	else
+		e = open_all(r);
 	while (!e && r->phase != DONE) {
 		e = link_run(r->link, next_deadline(r));
 		e = e < 0 && e != -EINTR ? e : 0;
@@ -552,7 +548,7 @@ int run_guest(const struct run_options *opt)
 	r->verbs = NULL;
 	r->mover = NULL;
 	write_status(r);
-	terminal_restore(&r->terminal);
+	run_console_close(&r->console);
 	run_metrics_stop(&r->metrics);
 	statusd_stop(&r->status);
 	if (r->link)

@@ -10,6 +10,7 @@
 #include "vmm/conf/machine_desc.h"
 #include "vmm/conf/uuid.h"
 #include "vmm/ctl/place.h"
+#include "vmm/ctl/run_console.h"
 
 struct verbs;
 struct link;
@@ -33,11 +34,15 @@ struct run_options {
 	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX]; // filled for --local too
 	struct session_key key;
 	const char *kernel, *initrd; // paths; initrd may be NULL
+	/* For the guest's description (dumpxml) only; all may be NULL or 0. */
+	const char *key_path, *title, *description;
+	unsigned local; // hosts started by this process
 	char uuid[UUID_TEXT_BYTES];  // stable for this run
 	struct place_wish wish;
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;
 	bool quiet;               // no progress lines
+	struct console_options console_to;
 	bool no_reboot;           // a guest that resets itself is over
 	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be NULL. */
 	void (*running)(void *ctx, struct verbs *verbs, struct link *link);

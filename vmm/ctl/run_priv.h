@@ -7,8 +7,8 @@
 #include "vmm/ctl/move.h"
 #include "vmm/ctl/place.h"
 #include "vmm/ctl/run.h"
+#include "vmm/ctl/run_console.h"
 #include "vmm/ctl/statusd.h"
-#include "vmm/ctl/terminal.h"
 #include "vmm/ctl/verbs.h"
 
 struct image {
@@ -47,7 +47,7 @@ struct run {
 	struct monitor *monitor;
 	bool quit; // told to end by the operator: no failure
 	uint64_t running_ns; // when the vCPUs started
-	struct terminal terminal;
+	struct run_console console;
 	int signal_fd;
 };
 

@@ -41,7 +41,7 @@ driver /pando/kernels/$series $hosts $hosts $((hosts * 256)) '$append' initrd=/p
 echo "driver ended with \$?"
 readelf -lnW /tmp/guest.core
 ls -ls /tmp/guest.core
-grep -aom1 'Linux version [^(]*' /tmp/guest.core
+echo "BANNER \$(grep -abom1 'Linux version [0-9][^(]*' /tmp/guest.core)"
 END
 chmod 755 "$tmp/go"
 tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" --timeout "$limit" --cpus 2 \
@@ -55,16 +55,24 @@ check ended_as_told $? "no 'driver ended with 130' in $log"
 check nothing_failed $? "see $log"
 [ "$(grep -c '^EVENT STOP' "$log")" -eq $((stops + 1)) ] && [ "$(grep -c '^EVENT RESUME' "$log")" -eq $((stops + 1)) ]
 check stops $? "$(grep -c '^EVENT STOP' "$log") stops, $(grep -c '^EVENT RESUME' "$log") resumes, $((stops + 1)) expected"
-[ "$(value clock_tsc_steps_back)" = 0 ] && [ "$(value clock_monotonic_steps_back)" = 0 ]
-check clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
+if [ "$hosts" -gt 1 ]; then
+	[ "$(value clock_tsc_steps_back)" = 0 ] && [ "$(value clock_monotonic_steps_back)" = 0 ]
+	check clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
+else
+	echo "SKIP drive_guest.clock_never_back: the clock tool needs two CPUs"
+fi
 # Its clock stood still while it was stopped: it counts at most what it ran, and half of what it stood would be far more.
 awk -v guest="$(value guest_time_of_stops)" -v k="$dilate" -v wall="$(value drive_stops_wall)" -v stood="$(value drive_stops_stood)" \
 	'BEGIN { exit !(guest > 0 && stood > 0 && guest * k < wall - stood / 2) }'
 check clock_stands_still $? "$(value guest_time_of_stops) s of the guest x $dilate, $(value drive_stops_wall) s of which $(value drive_stops_stood) stopped"
 [ "$(value nmis_taken)" -ge 1 ] && grep -qi 'NMI received for unknown reason' "$log"
 check nmi_is_printed $? "no NMI was taken, or the kernel said nothing"
-grep -q 'NT_PRSTATUS' "$log" && grep -q 'Linux version' "$log"
-check dump_opens_and_has_the_banner $? "readelf or the banner"
+# The banner is where the kernel says it is: its virtual address is 0xffffffff80000000 above the physical one (nokaslr).
+at=$(sed -n 's/^BANNER \([0-9]*\):Linux version .*/\1/p' "$log")
+first=$(awk '$1 == "LOAD" && $4 ~ /^0x0*$/ { print $2 }' "$log" | head -n 1)
+banner=$(value linux_banner)
+grep -q 'NT_PRSTATUS' "$log" && [ -n "$at" ] && [ $((at - first)) -eq $((banner - 0xffffffff80000000)) ]
+check dump_opens_and_has_the_banner $? "found at ${at:-nowhere} of the file, memory begins at ${first:-?}, the kernel has it at $banner"
 grep -q '^EVENT POWERDOWN' "$log" && [ "$(value acpi_interrupts)" -ge 1 ]
 check power_button_arrives $? "ACPI interrupts: $(value acpi_interrupts)"
 grep -q '^EVENT GUEST_PANICKED' "$log"

@@ -28,6 +28,11 @@ native() {
 		"$O/tests/fault_bench" 0 || return
 	done >"$out/native"
 	medians "$out/native" | grep -v '^spin '
+	echo "# the same faults with counters and trace off and on in turns, in one run"
+	for ((i = 0; i < RUNS; i++)); do
+		"$O/tests/trace_bench" || return
+	done >"$out/trace"
+	medians "$out/trace"
 	echo "# the same with busy polling (both hosts and the faulting thread share two cores here)"
 	for ((i = 0; i < RUNS; i++)); do
 		"$O/tests/fault_bench" 100 || return

@@ -5,6 +5,8 @@ FUZZ_CC    ?= clang
 # Every fuzz_NAME.c is a target; what it is linked with beside net/ is in fuzz_srcs_NAME.
 fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c)
+fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
+	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
 fuzz_srcs_xml := $(wildcard vmm/bridge/*.c) vmm/conf/tuning.c vmm/conf/uuid.c vmm/conf/units.c

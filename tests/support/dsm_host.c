@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -70,10 +71,16 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 	return -pthread_barrier_init(&g->shared->barrier, &attr, hosts);
 }
 
+static void set_observe(struct dsm_host *h)
+{
+	h->pager.observe = __atomic_load_n(&h->group->shared->observe, __ATOMIC_ACQUIRE) ? h->observe : NULL;
+}
+
 static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 {
 	struct dsm_host *h = ctx;
 
+	set_observe(h);
 	if (m->kind == MSG_COH)
 		pager_on_msg(&h->pager, (host_id)peer, m);
 }
@@ -103,6 +110,7 @@ static void on_kick(void *ctx)
 static void on_faults(void *ctx, int fd)
 {
 	(void)fd;
+	set_observe(ctx);
 	pager_on_faults(&((struct dsm_host *)ctx)->pager);
 }
 
@@ -125,6 +133,16 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+static uint64_t tsc_khz(void)
+{
+	uint64_t t0 = now_tsc(), n0 = now_ns(), n1;
+
+	do {
+		n1 = now_ns();
+	} while (n1 - n0 < 2000000u);
+	return (now_tsc() - t0) * 1000000u / (n1 - n0);
+}
+
 static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned spin_us)
 {
 	struct link_options lo = {.transport = "uring", .spin_us = spin_us, .epoch = g->desc.epoch};
@@ -140,6 +158,15 @@ static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned
 	for (unsigned o = 0; o < g->hosts && !r; o++)
 		if (o != self)
 			r = link_add_fd(h->link, o, g->sockets[self][o]);
+	h->observe = calloc(1, sizeof(*h->observe));
+	if (!h->observe)
+		r = -ENOMEM;
+	else
+		observe_init(h->observe, self, g->hosts, desc_memory_bytes(&g->desc) / PAGE_BYTES, tsc_khz());
+	if (!r)
+		r = trace_ring_open(&h->observe->trace, TRACE_RING_DEFAULT);
+	if (!r)
+		h->observe->tracing = true;
 	if (!r)
 		r = pager_open(&h->pager, &g->desc, self, &h->ram, h->link, why, sizeof(why));
 	if (!r)
@@ -158,6 +185,8 @@ static void finish(struct dsm_host *h)
 	pthread_join(h->thread, NULL);
 	link_unwatch(h->link, h->pager.uffd.fd);
 	pager_close(&h->pager);
+	observe_close(h->observe);
+	free(h->observe);
 	link_destroy(h->link);
 	ram_unmap(&h->ram);
 }

@@ -22,6 +22,7 @@ struct dsm_group {
 struct dsm_shared {
 	pthread_barrier_t barrier;
 	uint64_t results[HOSTS_MAX][DSM_RESULTS];
+	int observe; // pagers count latencies and traffic, and trace; change it while no fault is under way
 	int failed;
 };
 
@@ -31,6 +32,7 @@ struct dsm_host {
 	struct ram ram;
 	struct link *link;
 	struct pager pager;
+	struct observe *observe;
 	pthread_t thread;
 	int stop;
 };

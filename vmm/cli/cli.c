@@ -15,6 +15,7 @@ static const struct {
 	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"top", "watch a running guest, full screen", cli_top},
 	{"move", "move a vCPU of a running guest to another host", cli_move},
+	{"trace", "record what the hosts do, and show it on one time line", cli_trace},
 	{"keygen", "make a cluster key", cli_keygen},
 };
 

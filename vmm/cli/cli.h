@@ -37,6 +37,7 @@ int cli_link(const char *text, struct dpdk_spec *room, const struct dpdk_spec **
 
 int cli_host(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_dumpxml(int argc, char **argv);
 int cli_qmp(int argc, char **argv);

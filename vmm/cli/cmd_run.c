@@ -91,6 +91,8 @@ int cli_run(int argc, char **argv)
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},
 		{"qmp", "LIST", "more places for the QMP monitor: paths, tcp:127.0.0.1:PORT", CLI_TEXT, &a.qmp, 0, 0},
 		{"console", "WHERE", "stdio (default), pty, null, file:PATH", CLI_TEXT, &a.console, 0, 0},
+		{"trace", "FILE", "write what the hosts did last there at the end (pando trace decode)", CLI_TEXT, &o.trace,
+		 0, 0},
 		{"status-json", "FILE", "write the last status there at the end", CLI_TEXT, &a.status_json,
 		 0, 0},
 		TUNING_OPTION(TUNING_PEER_TIMEOUT, "a silent host is lost after so long (default 5000)"),

@@ -48,6 +48,7 @@ const struct qmp_command *const monitor_tables[] = {
     monitor_machine,
     monitor_pando,
     monitor_move,
+    monitor_trace,
     monitor_domain,
     monitor_hmp,
     NULL,

@@ -28,6 +28,7 @@ extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what ac
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
+extern const struct qmp_command monitor_trace[];   // monitor_trace.c: x-pando-trace-*
 extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
 
 /*

@@ -18,10 +18,12 @@
 #include "vmm/ctl/ctl.h"
 #include "vmm/ctl/monitor.h"
 #include "vmm/ctl/run_priv.h"
+#include "vmm/ctl/tracer.h"
 #include "vmm/dist/now.h"
 
 #define RUN_TICK_NS 100000000u
 #define RUN_PUMP_NS 2000000u // while boot images are sent
+#define RUN_TRACE_NS 60000000000u // to fetch what they have recorded
 #define RUN_STOP_NS 3000000000u // for all hosts to stop their vCPUs
 #define RUN_CONNECT_MS 5000u
 #define STEPS "5"
@@ -197,6 +199,32 @@ static void start_console(struct run *r)
 		fprintf(stderr, "pando: console of the guest: %s\n", r->console.pty);
 }
 
+static void on_trace_saved(void *ctx, const char *error)
+{
+	struct run *r = ctx;
+
+	if (error)
+		fprintf(stderr, "pando: no trace was written: %s\n", error);
+	r->trace_saving = false;
+	r->phase = DONE;
+}
+
+/* The vCPUs have stopped, the hosts still answer: the last chance for --trace. Returns whether it is under way. */
+static bool save_trace(struct run *r)
+{
+	if (!r->opt->trace || r->trace_asked || !r->up)
+		return r->trace_saving;
+	r->trace_asked = true;
+	int e = tracer_save(r->tracer, r->up, r->opt->trace, on_trace_saved, r);
+
+	if (e)
+		fprintf(stderr, "pando: the trace cannot be written to '%s': %s\n", r->opt->trace, strerror(-e));
+	else
+		r->deadline_ns = now_ns() + RUN_TRACE_NS;
+	r->trace_saving = e == 0;
+	return r->trace_saving;
+}
+
 /* All hosts reached what the phase waits for. */
 static void advance(struct run *r)
 {
@@ -234,7 +262,8 @@ static void advance(struct run *r)
 			r->opt->running(r->opt->running_ctx, r->verbs, r->link);
 		break;
 	case STOPPING:
-		r->phase = DONE;
+		if (!save_trace(r))
+			r->phase = DONE;
 		break;
 	case RUNNING:
 	case DONE:
@@ -477,7 +506,8 @@ static int open_all(struct run *r)
 	calls_init(&r->calls, r->link, &r->desc);
 	r->verbs = verbs_create(&r->calls, &r->desc);
 	r->mover = mover_create(&r->calls, &r->desc);
-	if (!r->verbs || !r->mover)
+	r->tracer = tracer_create(&r->calls, &r->desc);
+	if (!r->verbs || !r->mover || !r->tracer)
 		return -ENOMEM;
 	verbs_set_mover(r->verbs, r->mover);
 	link_watch(r->link, r->signal_fd, on_signal, r);
@@ -545,6 +575,7 @@ int run_guest(const struct run_options *opt)
 	monitor_stop(r->monitor);
 	verbs_destroy(r->verbs);
 	mover_destroy(r->mover);
+	tracer_destroy(r->tracer);
 	r->verbs = NULL;
 	r->mover = NULL;
 	write_status(r);

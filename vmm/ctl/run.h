@@ -52,6 +52,7 @@ struct run_options {
 	struct metrics_options metrics;
 	char qmp[RUN_QMP_MAX][RUN_QMP_BYTES]; // more places for the QMP monitor to listen at (qmp_listen())
 	unsigned qmp_n;
+	const char *trace;        // file the trace of all hosts is written to at the end, or NULL
 	const char *status_json;  // file the last status is written to at the end, or NULL
 };
 

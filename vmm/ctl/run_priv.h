@@ -41,6 +41,8 @@ struct run {
 	struct calls calls;
 	struct verbs *verbs;
 	struct mover *mover;
+	struct tracer *tracer;
+	bool trace_asked, trace_saving; // the trace of the end: it was begun; it is under way
 	struct statusd status;
 	bool status_on;
 	struct run_metrics metrics;

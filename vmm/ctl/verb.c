@@ -10,7 +10,7 @@
 #include "net/log.h"
 #include "vmm/ctl/guest_priv.h"
 
-static const struct verb *const tables[] = {verbs_move, verbs_basic, verbs_machine, verbs_memory};
+static const struct verb *const tables[] = {verbs_move, verbs_basic, verbs_machine, verbs_memory, verbs_trace};
 
 static void send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
 {

@@ -18,7 +18,7 @@ struct verb {
 };
 
 /* The tables end with a NULL name. verb.c lists them. */
-extern const struct verb verbs_move[], verbs_basic[], verbs_machine[], verbs_memory[];
+extern const struct verb verbs_move[], verbs_basic[], verbs_machine[], verbs_memory[], verbs_trace[];
 
 void verb_on_call(struct guest *g, const struct msg *m); // dist thread
 

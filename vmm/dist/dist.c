@@ -39,8 +39,8 @@ int dist_create(struct dist **out, const struct machine_desc *desc, host_id self
 	iofwd_init(&d->iofwd);
 	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
 	observe_init(&d->observe, self, desc->hosts_n, desc_memory_bytes(desc) >> PAGE_SHIFT, tsc_khz);
-	d->observe.clock_offset = peers_tsc_offset(&d->peers);
 	if (desc->hosts_n > 1) {
+		dist_trace_start(d, 0); // without memory for it there is none
 		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
 		if (!r) {
 			d->paging = true;
@@ -111,6 +111,7 @@ static void lose(struct dist *d, host_id h, const char *reason)
 	if (!d->peers.v[h].up)
 		return;
 	d->peers.v[h].up = false;
+	trace_mark(d, TRACE_HOST_LOST, h);
 	d->handler.host_lost(d->handler.ctx, h, reason);
 }
 
@@ -168,6 +169,7 @@ static void serve_io(struct dist *d, host_id from, const struct msg_io_req *req)
 	}
 	m.u.io_rep.id = req->id;
 	m.u.io_rep.value = req->write ? 0 : local.value;
+	trace_msg_out(d, from, &m);
 	link_send(d->link, from, &m);
 }
 
@@ -187,6 +189,7 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 	uint64_t tsc = now_tsc();
 
 	peers_heard(&d->peers, from, now_ns());
+	trace_msg_in(d, from, m);
 	switch (m->kind) {
 	case MSG_COH:
 		if (d->paging && !d->released) {
@@ -199,7 +202,7 @@ void dist_on_msg(struct dist *d, host_id from, const struct msg *m)
 		break;
 	case MSG_PONG:
 		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
-		d->observe.clock_offset = peers_tsc_offset(&d->peers);
+		trace_clock_known(d);
 		break;
 	case MSG_IRQ:
 		d->irqs_in++;
@@ -230,6 +233,7 @@ void dist_send_outbox(struct dist *d)
 	struct outbox_entry e;
 
 	while (outbox_take(&d->outbox, &e)) {
+		trace_msg_out(d, e.to, &e.msg);
 		link_send(d->link, e.to, &e.msg);
 		post_sent(d, &e.msg);
 	}
@@ -248,6 +252,7 @@ static void send_pings(struct dist *d, host_set to)
 
 		if (!(to & host_bit((host_id)h)))
 			continue;
+		trace_msg_out(d, (host_id)h, &m);
 		m.u.ping.t_sent = peers_clock(&d->peers, now_tsc());
 		link_send(d->link, h, &m);
 		link_flush(d->link);

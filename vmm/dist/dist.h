@@ -63,6 +63,19 @@ void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in);
 /* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
 bool dist_untouched(const struct dist *d, page_idx page);
 
+/*
+ * The trace (vmm/trace/ring.h); dist thread. It runs from the start; dist_trace_start() begins anew with a ring of so many
+ * records (0: the standard) and returns 0 or -ENOMEM. dist_trace_read() encodes what a stopped ring has from the first-th
+ * record on, at most max, and returns how many.
+ */
+struct dist_trace_info {
+	uint64_t records, lost, bound, tsc_khz; // bound: in ticks of tsc_khz
+};
+int dist_trace_start(struct dist *d, uint64_t records);
+void dist_trace_stop(struct dist *d);
+struct dist_trace_info dist_trace_info(const struct dist *d);
+uint64_t dist_trace_read(const struct dist *d, uint64_t first, uint64_t max, uint8_t *out);
+
 /* Tells the machine of page waits that are still going on. Before machine_stats_json(); dist thread. */
 void dist_settle(struct dist *d);
 json_t *dist_stats(const struct dist *d); // new reference

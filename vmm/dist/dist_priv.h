@@ -18,6 +18,7 @@ struct dist {
 	struct dist_handler handler;
 	struct pager pager;
 	struct observe observe;
+	bool trace_wanted; // and it begins when the cluster clock is known
 	bool paging;   // several hosts: the pager is open
 	bool released; // userfaultfd is closed
 	bool failure_told;
@@ -38,6 +39,12 @@ void dist_send_outbox(struct dist *d);                          // dist thread
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
 void post_flush(void *d);
 void post_sent(struct dist *d, const struct msg *m);
+
+/* trace_msgs.c: messages that are not the pager's; marks. */
+void trace_msg_in(struct dist *d, host_id from, const struct msg *m);
+void trace_msg_out(struct dist *d, host_id to, const struct msg *m);
+void trace_clock_known(struct dist *d); // after each exchange
+void trace_mark(struct dist *d, enum trace_kind kind, host_id peer);
 
 /* stats_observe.c: latency, counters of each peer, hot pages, the map. New references. */
 json_t *stats_latency(const struct dist *d);

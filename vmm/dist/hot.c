@@ -9,19 +9,41 @@ static uint64_t total(const struct hot_page *p)
 	return p->reads + p->writes + p->error;
 }
 
-static struct hot_page *entry(struct hot *h, page_idx page)
+/* Totals only grow, so the last known minimum bounds them from below, and mostly one that has it is found at once. */
+static unsigned find_least(struct hot *h)
 {
-	struct hot_page *least = &h->v[0];
+	unsigned least = 0;
 
-	for (unsigned i = 0; i < h->n; i++) {
-		if (h->v[i].page == page)
-			return &h->v[i];
-		if (total(&h->v[i]) < total(least))
-			least = &h->v[i];
+	for (unsigned k = 0; k < HOT_PAGES; k++) {
+		unsigned i = (h->next + k) % HOT_PAGES;
+		if (h->total[i] <= h->least) {
+			h->next = i + 1;
+			return i;
+		}
 	}
-	if (h->n < HOT_PAGES)
-		least = &h->v[h->n++];
-	*least = (struct hot_page){.page = page, .error = h->n < HOT_PAGES ? 0 : total(least)};
+	for (unsigned i = 1; i < HOT_PAGES; i++)
+		least = h->total[i] < h->total[least] ? i : least;
+	h->least = h->total[least];
+	h->next = least + 1;
+	return least;
+}
+
+/* Every fault comes here: the two compact tables are all that most of them look at. */
+static unsigned entry(struct hot *h, page_idx page)
+{
+	unsigned least;
+
+	for (unsigned i = 0; i < h->n; i++)
+		if (h->tag[i] == (uint32_t)page && h->v[i].page == page)
+			return i;
+	if (h->n < HOT_PAGES) {
+		least = h->n++;
+		h->total[least] = 0;
+	} else {
+		least = find_least(h);
+	}
+	h->v[least] = (struct hot_page){.page = page, .error = h->total[least]};
+	h->tag[least] = (uint32_t)page;
 	return least;
 }
 
@@ -40,13 +62,15 @@ static void count_lately(struct hot_page *p, uint64_t now_ns)
 
 unsigned hot_count(struct hot *h, page_idx page, bool write, bool upgrade, uint64_t now_ns)
 {
-	struct hot_page *p = entry(h, page);
+	unsigned i = entry(h, page);
+	struct hot_page *p = &h->v[i];
 
+	h->total[i]++;
 	p->writes += write;
 	p->upgrades += write && upgrade;
 	p->reads += !write;
 	count_lately(p, now_ns);
-	return (unsigned)(p - h->v);
+	return i;
 }
 
 double hot_rate(const struct hot_page *p, uint64_t now_ns)

@@ -23,8 +23,11 @@ struct hot_page {
 };
 
 struct hot {
+	unsigned n, next; // next: where the search for the least begins
+	uint64_t least;   // no total is below it
+	uint32_t tag[HOT_PAGES];   // of each: its page's low bits
+	uint64_t total[HOT_PAGES]; // reads + writes + error
 	struct hot_page v[HOT_PAGES];
-	unsigned n;
 };
 
 /* A fault. Returns its page's place, good until another page takes it over (compare .page). */

@@ -29,7 +29,8 @@ void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page,
 	bool upgrade = write && coh_engine_rights(e, page) != COH_NONE;
 	enum fault_kind kind = !write ? FAULT_READ : upgrade ? FAULT_UPGRADE : FAULT_WRITE;
 	uint32_t vcpu = tid && o->threads.vcpu_of ? o->threads.vcpu_of(o->threads.ctx, tid) : FAULT_NO_VCPU;
-	struct fault *f = faults_begin(&o->faults, tid, page, kind, __rdtsc());
+	uint64_t now = __rdtsc();
+	struct fault *f = faults_begin(&o->faults, tid, page, kind, now);
 	unsigned hot = hot_count(&o->hot, page, write, upgrade, now_ns);
 
 	if (f) {
@@ -38,12 +39,14 @@ void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page,
 	}
 	if (coh_engine_home(e, page) == o->self)
 		heat_count(&o->heat, page);
-	observe_event(o, (struct trace_record){.kind = TRACE_FAULT,
+	observe_event_at(o,
+			 (struct trace_record){.kind = TRACE_FAULT,
 					       .sub = (uint8_t)kind,
 					       .page = page,
 					       .arg = vcpu,
 					       .peer = HOST_NONE,
-					       .requester = HOST_NONE});
+					       .requester = HOST_NONE},
+			 now);
 }
 
 static bool is_request(unsigned kind)
@@ -125,13 +128,15 @@ static void woken(struct observe *o, struct fault *f, bool writable, uint64_t no
 	if (f->kind == FAULT_READ && writable && f->answered != HOST_NONE && hot->page == f->page)
 		hot->migrated++;
 	account(o, f, now);
-	observe_event(o, (struct trace_record){.kind = TRACE_WAKE,
+	observe_event_at(o,
+			 (struct trace_record){.kind = TRACE_WAKE,
 					       .sub = f->kind,
 					       .page = f->page,
 					       .txn = o->txn,
 					       .arg = f->vcpu,
 					       .peer = f->answered,
-					       .requester = o->requester});
+					       .requester = o->requester},
+			 now);
 }
 
 static bool wakes(enum coh_fx_kind kind)
@@ -144,21 +149,24 @@ void observe_effect(struct observe *o, const struct coh_engine *e, const struct 
 	uint64_t pages = fx->kind == COH_FX_INSTALL_ZERO && fx->pages ? fx->pages : 1;
 	bool writable = fx->kind == COH_FX_UNPROTECT || fx->rights == COH_RW ||
 			(fx->kind == COH_FX_WAKE && coh_engine_rights(e, fx->page) == COH_RW);
+	uint64_t now = __rdtsc();
 	struct fault f;
 
 	if (kind != TRACE_NONE)
-		observe_event(o, (struct trace_record){.kind = (uint8_t)kind,
+		observe_event_at(o,
+				 (struct trace_record){.kind = (uint8_t)kind,
 						       .sub = (uint8_t)fx->rights,
 						       .page = fx->page,
 						       .txn = o->txn,
 						       .arg = (uint32_t)pages,
 						       .peer = HOST_NONE,
-						       .requester = o->requester});
+						       .requester = o->requester},
+				 now);
 	if (!wakes(fx->kind) || !o->faults.n)
 		return;
 	if (fx->kind == COH_FX_WAKE && coh_engine_rights(e, fx->page) == COH_NONE)
 		return; // to fault again
-	for (uint64_t now = __rdtsc(); faults_end(&o->faults, fx->page, pages, writable, &f);)
+	while (faults_end(&o->faults, fx->page, pages, writable, &f))
 		woken(o, &f, writable, now);
 }
 

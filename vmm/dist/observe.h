@@ -65,13 +65,17 @@ void observe_settle(struct observe *o);
 
 uint64_t observe_ns(const struct observe *o, uint64_t ticks);
 
-/* Any other event. r's clock is set here. */
-static inline void observe_event(struct observe *o, struct trace_record r)
+/* Any other event, at a TSC of this host. r's clock is set here. */
+static inline void observe_event_at(struct observe *o, struct trace_record r, uint64_t tsc)
 {
 	if (!o->tracing)
 		return;
-	r.clock = __rdtsc() + (uint64_t)o->clock_offset;
+	r.clock = tsc + (uint64_t)o->clock_offset;
 	*trace_ring_next(&o->trace) = r;
+}
+static inline void observe_event(struct observe *o, struct trace_record r)
+{
+	observe_event_at(o, r, __rdtsc());
 }
 
 #endif

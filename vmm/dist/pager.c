@@ -290,6 +290,9 @@ void pager_on_msg(struct pager *p, host_id from, const struct msg *m)
 void pager_tick(struct pager *p, uint64_t now)
 {
 	if (now >= coh_engine_deadline(p->engine)) {
+		if (p->observe)
+			observe_event(p->observe, (struct trace_record){.kind = TRACE_TICK, .peer = HOST_NONE,
+									.requester = HOST_NONE});
 		struct coh_event ev = {.kind = COH_EV_TICK, .now_ns = now_ns()};
 		step(p, &ev, NULL);
 	}

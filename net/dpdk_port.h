@@ -35,14 +35,19 @@ int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigne
 void dpdk_port_close(struct dpdk_port *p); // frames not yet sent are lost
 
 /*
- * A port that was used before is taken up again: the spec's test knobs, nothing left of the former user's frames, and,
- * where the other side of a memif has gone meanwhile, a new attempt to reach it. Returns 0 or a negative errno.
+ * A port that was used before is taken up again: the spec's test knobs, nothing left of the former user's frames.
+ * Returns 0 or a negative errno.
  */
 int dpdk_port_renew(struct dpdk_port *p, const struct dpdk_spec *spec, char *why, size_t why_cap);
 
 const uint8_t *dpdk_port_mac(const struct dpdk_port *p); // 6 bytes
 uint32_t dpdk_port_mtu(const struct dpdk_port *p);	 // bytes after the Ethernet header
 bool dpdk_port_up(const struct dpdk_port *p);		 // it has a link now
+/*
+ * For a port that is down, now and then: a memif client looks for its server when it starts and not again, and a server
+ * turns away who comes before it has started.
+ */
+void dpdk_port_revive(struct dpdk_port *p);
 const char *dpdk_port_name(const struct dpdk_port *p);
 
 /*

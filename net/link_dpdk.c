@@ -3,8 +3,9 @@
  * Pages by Ethernet frames, without the kernel's TCP: see link_dpdk.h.
  *
  * Waiting: the owner looks at the ring of uring and at the ports by turns while it spins. To sleep it waits in the ring,
- * which then also polls the descriptors that the ports have for this; a port that has none (memif) is looked at between
- * naps, which grow from NAP_MIN_NS to NAP_MAX_NS while nothing happens.
+ * which then also polls the descriptors that the ports have for this. A port that has none (memif) wakes nobody: its
+ * owner tells the peers that it sleeps, and the first frame after that comes with a word on the stream. What crossed
+ * that is found between naps, which grow from NAP_MIN_NS to NAP_MAX_NS while nothing happens.
  */
 #include "net/link_dpdk.h"
 
@@ -16,8 +17,9 @@
 #include "net/dpdk_ports.h"
 #include "net/log.h"
 
-#define NAP_MIN_NS   20000u
-#define NAP_MAX_NS   1000000u
+#define NAP_MIN_NS   50000u
+#define NAP_MAX_NS   20000000u
+#define PORT_LOOK_NS 100000000u
 #define BURSTS_A_TURN 8u   // from one port before others and the ring get theirs
 #define LAST_BURSTS  256u // at a stream's end: what may still be in a port's ring
 
@@ -174,18 +176,38 @@ static unsigned receive_port(struct dpdk_link *d, unsigned i, unsigned bursts)
 	return n;
 }
 
+static void look_after_ports(struct dpdk_link *d)
+{
+	uint64_t now = link_now_ns();
+
+	if (now < d->look_at_ns)
+		return;
+	d->look_at_ns = now + PORT_LOOK_NS;
+	d->port_down = false;
+	for (unsigned i = 0; i < d->spec.ports; i++) {
+		if (dpdk_port_up(d->port[i]))
+			continue;
+		d->port_down = true;
+		dpdk_port_revive(d->port[i]);
+	}
+}
+
 /* Returns what was handled: messages, and frames that moved something else. */
 static int receive_all(struct dpdk_link *d, unsigned bursts)
 {
 	unsigned frames = 0;
 
 	d->handled = 0;
+	if (d->peers && !d->receiving)
+		look_after_ports(d);
 	for (unsigned i = 0; i < d->spec.ports && d->peers; i++)
 		frames += receive_port(d, i, bursts);
 	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next)
 		dpdk_peer_tick(dp);
 	for (unsigned i = 0; i < d->spec.ports; i++)
 		dpdk_port_flush(d->port[i]);
+	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next)
+		dpdk_peer_flushed(dp);
 	if (frames)
 		d->nap_ns = NAP_MIN_NS;
 	return d->handled;
@@ -220,6 +242,8 @@ static uint64_t wake_at(struct dpdk_link *d, uint64_t deadline_ns)
 		if ((d->naps || dp->port < 0) && nap_end < deadline_ns)
 			deadline_ns = nap_end;
 	}
+	if (d->port_down && d->peers && d->look_at_ns < deadline_ns)
+		deadline_ns = d->look_at_ns;
 	for (unsigned i = 0; i < d->spec.ports; i++)
 		if (dpdk_port_pending(d->port[i]) && nap_end < deadline_ns)
 			deadline_ns = nap_end;
@@ -232,6 +256,14 @@ static void arm(struct dpdk_link *d, bool on)
 		dpdk_port_arm(d->port[i], on);
 }
 
+static void say_asleep(struct dpdk_link *d)
+{
+	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next)
+		dpdk_peer_sleeps(dp);
+	for (unsigned i = 0; i < d->spec.ports; i++)
+		dpdk_port_flush(d->port[i]);
+}
+
 /* Sleeps in pieces: naps and the timers of connections are not what the caller waits for. */
 static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 {
@@ -241,6 +273,8 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 	int n = look(l);
 	while (sleep && n == 0 && !l->downs && link_now_ns() < deadline_ns) {
 		arm(d, true);
+		if (d->naps)
+			say_asleep(d);
 		n = receive_all(d, BURSTS_A_TURN); // what came before the port was armed
 		if (n == 0 && !l->downs)
 			n = link_uring_ops.wait(l, true, wake_at(d, deadline_ns));
@@ -248,7 +282,7 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 		if (n < 0)
 			return n;
 		if (d->naps && d->nap_ns < NAP_MAX_NS)
-			d->nap_ns += d->nap_ns / 2;
+			d->nap_ns *= 2;
 		n += receive_all(d, BURSTS_A_TURN);
 	}
 	return n;

@@ -29,6 +29,8 @@ struct dpdk_link {
 	uint64_t now_ns;  // of this round
 	uint64_t nap_ns;  // how long to sleep where nothing wakes us
 	uint64_t strangers;
+	uint64_t look_at_ns; // when the ports' links are looked at again
+	bool port_down;	     // one was found without
 	int handled; // messages of this round
 	bool naps;   // some port wakes nobody
 	bool sums;   // frames leave this machine: they get a checksum
@@ -43,6 +45,9 @@ struct dpdk_peer {
 	struct dpdk_addr to;
 	struct rel *rel;  // NULL: the peer's hello is not here yet
 	uint8_t *scratch; // a frame that goes to several ports
+	uint64_t bytes_in;
+	uint32_t rung; // which sleep of the peer was ended
+	bool ring_due;
 	uint32_t copies;  // its bytes, while it waits for spread()
 };
 
@@ -54,6 +59,8 @@ bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *
 void dpdk_peer_push(struct dpdk_peer *dp);			  // queued messages go to rel, frames out
 void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *b, uint32_t n); // received
 void dpdk_peer_tick(struct dpdk_peer *dp);			  // timers
+void dpdk_peer_flushed(struct dpdk_peer *dp);			  // its frames have left the port
+void dpdk_peer_sleeps(struct dpdk_peer *dp);			  // tells the peer
 uint64_t dpdk_peer_deadline(const struct dpdk_peer *dp);
 void dpdk_peer_stats(const struct dpdk_peer *dp, struct link_net_stats *out);
 

@@ -11,7 +11,7 @@
 
 #include "net/log.h"
 
-#define SILENT_NS 20000000000ull // of frames that nobody acknowledges; liveness of the host is others' business
+#define SILENT_NS 10000000000ull // of frames that nobody acknowledges; liveness of the host is others' business
 
 /* ---- what rel calls ---- */
 
@@ -20,6 +20,7 @@ static void on_deliver(void *ctx, unsigned stream, const uint8_t *bytes, uint32_
 	struct dpdk_peer *dp = ctx;
 
 	(void)stream;
+	dp->bytes_in += n;
 	dp->d->handled += link_rx_message(dp->p, bytes, n);
 }
 
@@ -125,7 +126,6 @@ static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
 		link_down(dp->p, dp->rel ? "broke the protocol" : "only one of the two hosts has udp= in its --link");
 		return;
 	}
-	dp->p->stats->bytes_in = 0; // messages are counted, and this is none
 	dp->peer_token = h->token;
 	dp->to.ip = h->ip;
 	dp->to.port = h->port;
@@ -147,9 +147,10 @@ bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *
 	(void)l;
 	if (!dp)
 		return false;
+	p->stats->bytes_in = dp->rel ? dp->bytes_in : 0; // messages are counted, and these are none
 	if (m->kind == MSG_LINK_HELLO)
 		on_hello(dp, &m->u.link_hello);
-	else
+	else if (m->kind != MSG_LINK_BELL)
 		link_down(p, "does not use the dpdk link: every host needs the same --link");
 	return true;
 }
@@ -209,9 +210,42 @@ void dpdk_peers_bury(struct dpdk_link *d)
 
 /* ---- traffic ---- */
 
+/* The peer's port wakes nobody, and it said that it sleeps: its stream wakes it. */
+static void ring(struct dpdk_peer *dp)
+{
+	struct msg m = {.kind = MSG_LINK_BELL, .epoch = dp->d->link->epoch};
+	uint8_t frame[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
+	int n = msg_encode(&m, frame, sizeof(frame));
+
+	/* one for each time that the peer falls asleep, and it reads before the next: the stream has room */
+	if (n < 0 || send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug("link: cannot ring peer %u: %s", dp->p->number, strerror(errno));
+	dp->rung = rel_peer_asleep(dp->rel);
+}
+
 static void send_frames(struct dpdk_peer *dp)
 {
+	uint64_t before = rel_stats(dp->rel)->frames_out;
+
 	rel_output(dp->rel, dp->d->now_ns);
+	spread(dp);
+	uint32_t asleep = rel_peer_asleep(dp->rel);
+	dp->ring_due |= asleep && asleep != dp->rung && rel_stats(dp->rel)->frames_out != before;
+}
+
+/* After the frames have left. */
+void dpdk_peer_flushed(struct dpdk_peer *dp)
+{
+	if (dp->ring_due && !dp->p->down_reason)
+		ring(dp);
+	dp->ring_due = false;
+}
+
+void dpdk_peer_sleeps(struct dpdk_peer *dp)
+{
+	if (!dp->rel || dp->p->down_reason)
+		return;
+	rel_say_asleep(dp->rel, dp->d->now_ns);
 	spread(dp);
 }
 
@@ -231,6 +265,7 @@ void dpdk_peer_push(struct dpdk_peer *dp)
 	send_frames(dp);
 	for (unsigned i = 0; i < dp->d->spec.ports; i++)
 		dpdk_port_flush(dp->d->port[i]);
+	dpdk_peer_flushed(dp);
 }
 
 void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *bytes, uint32_t n)
@@ -238,6 +273,23 @@ void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *bytes, uint32_t n)
 	rel_input(dp->rel, bytes, n, dp->d->now_ns);
 	if (rel_broken(dp->rel) && !dp->p->removed)
 		link_down(dp->p, "broke the protocol");
+}
+
+static void say_silent(const struct dpdk_peer *dp)
+{
+	const struct rel_stats *r = rel_stats(dp->rel);
+	struct dpdk_port_stats s = {0};
+
+	if (dp->port >= 0)
+		dpdk_port_stats(dp->d->port[dp->port], &s);
+	log_warn("link: peer %u: %llu frames out, %llu in, %llu sent again, %llu refused, %llu of strangers; port %s: %s, "
+		 "%llu sent, %llu received, %llu not taken, %u of %u buffers free",
+		 dp->p->number, (unsigned long long)r->frames_out, (unsigned long long)r->frames_in,
+		 (unsigned long long)r->retransmits, (unsigned long long)r->bad, (unsigned long long)dp->d->strangers,
+		 dp->port >= 0 ? dpdk_port_name(dp->d->port[dp->port]) : "not found",
+		 dp->port >= 0 && dpdk_port_up(dp->d->port[dp->port]) ? "up" : "down", (unsigned long long)s.tx_frames,
+		 (unsigned long long)s.rx_frames, (unsigned long long)(s.tx_full + s.no_buffer), s.buffers_free,
+		 s.buffers);
 }
 
 void dpdk_peer_tick(struct dpdk_peer *dp)
@@ -250,8 +302,10 @@ void dpdk_peer_tick(struct dpdk_peer *dp)
 		dpdk_peer_push(dp);
 	else
 		send_frames(dp);
-	if (rel_silent_ns(dp->rel, dp->d->now_ns) > SILENT_NS)
-		link_down(p, "its frames are not acknowledged: do the ports of the two hosts reach each other?");
+	if (rel_silent_ns(dp->rel, dp->d->now_ns) <= SILENT_NS)
+		return;
+	say_silent(dp);
+	link_down(p, "its frames are not acknowledged: do the ports of the two hosts reach each other?");
 }
 
 uint64_t dpdk_peer_deadline(const struct dpdk_peer *dp)

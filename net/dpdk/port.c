@@ -10,13 +10,17 @@
 #include <unistd.h>
 
 #include "net/dpdk/priv.h"
+#include "net/link_priv.h"
 #include "net/log.h"
 
 #define MEMIF_MTU     8000u // a page and its headers in one frame
 #define MEMIF_BUFFER  8192u
-#define XDP_ROOM      1728u // two buffers fill a page with DPDK's headers, and none crosses one
+#define XDP_ROOM      3072u // one buffer a page, with DPDK's headers: none may cross into the next
+#define XDP_HEADROOM  256u  // of which the kernel keeps this
 #define VDEV_ROOM     2048u
 #define LINK_WAIT_MS  8000u // a NIC negotiates for some seconds
+#define MEMIF_WAIT_MS 10000u // for the server of a client
+#define MEMIF_SHAKE_NS 2000000000ull
 #define LINK_STEP_MS  50u
 #define XDP_BUFFERS   8191u
 #define NIC_BUFFERS   4095u
@@ -31,7 +35,7 @@ static uint32_t port_mtu(const struct dpdk_spec *s, const struct dpdk_port_spec 
 	uint32_t most = p->driver == DPDK_MEMIF ? MEMIF_BUFFER - RTE_ETHER_HDR_LEN : DPDK_MTU_MAX;
 
 	if (p->driver == DPDK_AF_XDP)
-		most = XDP_ROOM - RTE_ETHER_HDR_LEN;
+		most = XDP_ROOM - XDP_HEADROOM - RTE_ETHER_HDR_LEN;
 	/* NICs may be told another MTU, kernel interfaces have theirs: less may be used, not more */
 	if (p->iface[0] && own && own < most)
 		most = own;
@@ -57,6 +61,8 @@ static void devargs(const struct dpdk_port *p, char *out, size_t cap)
 	if (p->spec->driver == DPDK_MEMIF)
 		snprintf(out + n, cap - n, "%s%s%s", strstr(own, ",socket-abstract=") ? "" : ",socket-abstract=no",
 			 strstr(own, ",bsize=") ? "" : ",bsize=8192", strstr(own, ",rsize=") ? "" : ",rsize=10");
+	else if (p->spec->driver == DPDK_AF_XDP && !strstr(own, ",busy_budget="))
+		snprintf(out + n, cap - n, ",busy_budget=0"); // preferring busy polling, it wakes nobody
 	else if (p->spec->driver == DPDK_AF_PACKET && !strstr(own, ",framesz="))
 		snprintf(out + n, cap - n, ",framesz=%u,blocksz=16384,framecnt=%u",
 			 large ? p->mtu > 8000 ? 16384 : 8192 : 2048, large ? 512 : 1024);
@@ -91,7 +97,7 @@ static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 	char name[32];
 
 	p->room = p->mtu + RTE_ETHER_HDR_LEN + 4;
-	if (p->room < XDP_ROOM)
+	if (p->spec->driver == DPDK_AF_XDP)
 		p->room = XDP_ROOM;
 	if (p->spec->driver == DPDK_MEMIF)
 		p->room = MEMIF_BUFFER;
@@ -99,7 +105,7 @@ static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 		p->room = VDEV_ROOM;
 	if (p->spec->driver == DPDK_AF_PACKET && p->mtu > 2000)
 		p->room = p->mtu > 8000 ? 16384 : 8192; // it wants to fit a whole frame of its ring
-	snprintf(name, sizeof(name), "pando%u", p->id);
+	snprintf(name, sizeof(name), "pando%p", (void *)p);
 	p->pool = rte_pktmbuf_pool_create(name, n, n > 4 * CACHE_BUFFERS ? CACHE_BUFFERS : 0, 0,
 					  (uint16_t)(p->room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 	if (!p->pool) {
@@ -143,6 +149,25 @@ static int configure(struct dpdk_port *p, bool interrupts)
 	return r ? r : rte_eth_tx_queue_setup(p->id, 0, tx, SOCKET_ID_ANY, NULL);
 }
 
+static bool is_client(const struct dpdk_port *p)
+{
+	return p->spec->driver == DPDK_MEMIF && strstr(p->spec->device, ",role=client");
+}
+
+/* A memif client starts only where its server listens, and the other host may be a moment behind. */
+static int start_patiently(struct dpdk_port *p)
+{
+	p->started_ns = link_now_ns();
+	int r = rte_eth_dev_start(p->id);
+
+	for (unsigned ms = 0; r && is_client(p) && ms < MEMIF_WAIT_MS; ms += LINK_STEP_MS) {
+		usleep(LINK_STEP_MS * 1000);
+		p->started_ns = link_now_ns();
+		r = rte_eth_dev_start(p->id);
+	}
+	return r;
+}
+
 static int start(struct dpdk_port *p, char *why, size_t cap)
 {
 	char said[400];
@@ -152,7 +177,7 @@ static int start(struct dpdk_port *p, char *why, size_t cap)
 	p->interrupts = p->spec->driver == DPDK_PCI && configure(p, true) == 0;
 	r = p->interrupts ? 0 : configure(p, false);
 	if (!r)
-		r = rte_eth_dev_start(p->id);
+		r = start_patiently(p);
 	if (r && p->interrupts) { // promised, and then refused
 		p->interrupts = false;
 		r = configure(p, false);
@@ -163,7 +188,8 @@ static int start(struct dpdk_port *p, char *why, size_t cap)
 	if (!r)
 		return 0;
 	dpdk_eal_said(said, sizeof(said));
-	snprintf(why, cap, "dpdk: the port of '%s' does not start: %s (%s)", p->spec->device, strerror(-r), said);
+	snprintf(why, cap, "dpdk: the port of '%s' does not start: %s (%.200s)%s", p->spec->device, strerror(-r), said,
+		 p->spec->driver == DPDK_MEMIF ? ": is the host with role=server up?" : "");
 	return r;
 }
 
@@ -191,14 +217,15 @@ static int open_steps(struct dpdk_port *p, char *why, size_t cap)
 		r = dpdk_eal_start(&p->all, why, cap);
 	p->mtu = port_mtu(&p->all, p->spec);
 	dpdk_fds_now(&before);
+	/* memory first: the time between a memif server's socket and its start is one in which it turns clients away */
+	if (!r)
+		r = make_pool(p, why, cap);
+	if (!r)
+		rte_mempool_obj_iter(p->pool, prefault, NULL);
 	if (!r)
 		r = probe(p, why, cap);
 	if (!r)
-		r = make_pool(p, why, cap);
-	if (r)
-		return r;
-	rte_mempool_obj_iter(p->pool, prefault, NULL);
-	r = start(p, why, cap);
+		r = start(p, why, cap);
 	if (!r)
 		r = wait_for_link(p, why, cap);
 	if (r)
@@ -264,17 +291,18 @@ int dpdk_port_renew(struct dpdk_port *p, const struct dpdk_spec *spec, char *why
 	for (unsigned i = 0; i < p->out_n; i++)
 		rte_pktmbuf_free(p->out[i]);
 	p->out_n = 0;
-	return dpdk_port_revive(p) ? 0 : wait_for_link(p, why, why_cap);
+	return wait_for_link(p, why, why_cap);
 }
 
-/* A memif client looks for its server when it starts, and not again. */
-bool dpdk_port_revive(struct dpdk_port *p)
+void dpdk_port_revive(struct dpdk_port *p)
 {
-	if (p->spec->driver != DPDK_MEMIF || dpdk_port_up(p))
-		return false;
-	rte_eth_dev_stop(p->id);
+	/* the handshake runs in a thread of DPDK's and must not be cut off in its middle */
+	if (!is_client(p) || dpdk_port_up(p) || link_now_ns() - p->started_ns < MEMIF_SHAKE_NS)
+		return;
+	p->started_ns = link_now_ns();
+	if (p->started)
+		rte_eth_dev_stop(p->id);
 	p->started = rte_eth_dev_start(p->id) == 0;
-	return true;
 }
 
 const uint8_t *dpdk_port_mac(const struct dpdk_port *p)

@@ -23,6 +23,7 @@ struct dpdk_port {
 	uint32_t buffers_at_start;
 	int wake[DPDK_WAKE_FDS];
 	unsigned wakes;
+	uint64_t started_ns;
 	uint64_t random;
 	struct rte_mbuf *held; // by the reorder knob
 	struct rte_mbuf *out[PORT_PENDING];
@@ -40,9 +41,6 @@ void dpdk_eal_said(char *text, size_t cap);
 int dpdk_port_check(const struct dpdk_port_spec *p, char *why, size_t cap);
 /* The interface's MTU, or 0. */
 uint32_t dpdk_iface_mtu(const char *iface);
-
-/* Whether a memif had lost its other side, and was started again. */
-bool dpdk_port_revive(struct dpdk_port *p);
 
 /* wake.c: finds what becomes readable when frames arrive. before: the descriptors open earlier. */
 struct dpdk_fds {

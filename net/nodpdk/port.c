@@ -52,6 +52,11 @@ bool dpdk_port_up(const struct dpdk_port *p)
 	return false;
 }
 
+void dpdk_port_revive(struct dpdk_port *p)
+{
+	(void)p;
+}
+
 const char *dpdk_port_name(const struct dpdk_port *p)
 {
 	(void)p;

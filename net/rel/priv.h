@@ -56,6 +56,8 @@ struct rel {
 	uint64_t rto_ns, last_data_ns, ack_at_ns, retry_at_ns;
 	unsigned unacked; // data frames since the last acknowledgement left
 	unsigned have_turn;
+	uint32_t sleeps, peer_asleep;
+	bool said_asleep;
 	bool ack_now, more, stopped, broken, outputting;
 };
 

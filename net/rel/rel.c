@@ -75,6 +75,7 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 		return;
 	}
 	r->stats.frames_in++;
+	r->peer_asleep = h.flags & REL_ASLEEP ? ++r->sleeps | 1u << 31 : 0;
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		bool about = ((h.flags & REL_SECOND) != 0) == s;
 
@@ -88,6 +89,11 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 bool rel_broken(const struct rel *r)
 {
 	return r->broken;
+}
+
+uint32_t rel_peer_asleep(const struct rel *r)
+{
+	return r->peer_asleep;
 }
 
 const struct rel_stats *rel_stats(const struct rel *r)

@@ -83,6 +83,13 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now);
 /* Sends what may go now: repeats first, then new segments, then a bare acknowledgement if it is due. */
 void rel_output(struct rel *r, uint64_t now);
 
+/*
+ * For an owner that frames do not wake: tells the peer, once until something else is sent, that it goes to sleep. And
+ * whether the peer said so and has not been heard since: 0, or another number each time.
+ */
+void rel_say_asleep(struct rel *r, uint64_t now);
+uint32_t rel_peer_asleep(const struct rel *r);
+
 /* When rel_output() is due at the latest; UINT64_MAX: when something happens. */
 uint64_t rel_deadline(const struct rel *r);
 

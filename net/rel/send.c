@@ -175,6 +175,7 @@ static bool put_frame(struct rel *r, struct rel_head *h, const uint8_t *data, ui
 	if (h->bytes)
 		memcpy(out + REL_HEAD, data, h->bytes);
 	rel_head_write(out, h, r->opt.sums);
+	r->said_asleep = h->flags & REL_ASLEEP;
 	r->stats.frames_out++;
 	r->unacked = 0;
 	r->ack_now = false;
@@ -280,6 +281,14 @@ static void output(struct rel *r, uint64_t now)
 
 		put_frame(r, &h, NULL, now);
 	}
+}
+
+void rel_say_asleep(struct rel *r, uint64_t now)
+{
+	struct rel_head h = {.flags = REL_ASLEEP};
+
+	if (!r->said_asleep && !r->stopped)
+		put_frame(r, &h, NULL, now);
 }
 
 void rel_output(struct rel *r, uint64_t now)

@@ -23,7 +23,8 @@ enum rel_flags {
 	REL_FIRST = 4,	// the first of its message
 	REL_LAST = 8,	// the last
 	REL_SECOND = 16, // have is about stream 1
-	REL_FLAGS = 31,
+	REL_ASLEEP = 32, // the sender sleeps now: a frame alone does not wake it
+	REL_FLAGS = 63,
 };
 
 struct rel_head {

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures and prints one figure a line: name value unit. Medians where there are several runs; figures of the nested
 # testbed say so in the comment lines.  Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
-# Parts: native micro moves guest (all of them without a word).
+# Parts: native links micro moves guest (all of them without a word).
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
-[ $# -gt 0 ] || set -- native micro moves guest
+[ $# -gt 0 ] || set -- native links micro moves guest
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -39,6 +39,8 @@ native() {
 	done >"$out/spin"
 	medians "$out/spin" | grep -v '^spin ' | sed 's/^\([a-z_]*\) /\1_spinning /'
 }
+
+links() { bash tests/bench/links.sh "$O"; }
 
 micro_run() { # HOSTS APPEND: the micro-guest's RESULT lines
 	timeout 120 "$O/pando" run --local "$1" --cpus "$1" --memory 256M --kernel "$O/guest-tools/micro.elf" \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a page costs, natively, between two processes over the default link. Prints "name value unit" lines; medians
- * over FAULTS pages in an order that no prefetcher can follow.  Usage: fault_bench [SPIN_US]
+ * What a page costs, natively, between two processes over a link. Prints "name value unit" lines; medians
+ * over FAULTS pages in an order that no prefetcher can follow.  Usage: fault_bench [SPIN_US [LINK]]
  */
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/dsm_host.h"
@@ -20,6 +21,7 @@
 #define WINDOW 64u
 
 static struct dsm_group group;
+static struct link_choice choice;
 static unsigned spin_us;
 
 static int by_value(const void *a, const void *b)
@@ -154,9 +156,12 @@ static void echo_down(void *ctx, unsigned peer, const char *reason)
 
 static int open_echo(struct echo *e, unsigned peer, int fd)
 {
-	struct link_options lo = {.transport = "uring", .spin_us = spin_us, .epoch = 1};
+	struct link_options lo = {.spin_us = spin_us, .epoch = 1};
 	struct link_handler lh = {.ctx = e, .on_msg = echo_msg, .on_down = echo_down};
-	int r = link_create(&e->link, &lo, &lh);
+	int r = link_choice_apply(&choice, !peer, 2, &lo);
+
+	if (!r)
+		r = link_create(&e->link, &lo, &lh);
 
 	return r ? r : link_add_fd(e->link, peer, fd);
 }
@@ -165,6 +170,25 @@ static void wait_replies(struct echo *e, uint64_t n)
 {
 	while (e->replies < n && !e->over)
 		link_run(e->link, UINT64_MAX);
+}
+
+/*
+ * The best of what is measured in pieces: on a machine with other work the median of the whole tells about that work, the
+ * best piece about the link.
+ */
+#define PIECE 100u
+
+static double best_piece_us(const uint64_t *ns, unsigned n)
+{
+	uint64_t piece[PIECE];
+	double best = 1e12;
+
+	for (unsigned at = 0; at + PIECE <= n; at += PIECE) {
+		memcpy(piece, ns + at, sizeof(piece));
+		double us = median_us(piece, PIECE);
+		best = us < best ? us : best;
+	}
+	return best;
 }
 
 static double measure_rtt(struct echo *e)
@@ -179,23 +203,34 @@ static double measure_rtt(struct echo *e)
 		wait_replies(e, n + 1);
 		ns[i] = now_ns() - t;
 	}
+	put("link_rtt_best", best_piece_us(ns, RTT_ROUNDS), "us");
 	return median_us(ns, RTT_ROUNDS);
 }
 
 /* Pages one way: small requests keep a window of pages coming, as a prefetching reader does. */
 static double measure_stream(struct echo *e)
 {
-	uint64_t t = now_ns(), start = e->replies;
+	uint64_t t = now_ns(), start = e->replies, mark = t, mark_replies = start;
+	double best = 0;
 
 	for (unsigned i = 0; i < WINDOW; i++)
 		send_blob(e->link, 1, 32);
 	for (uint64_t asked = WINDOW; asked < STREAM_PAGES && !e->over;) {
 		link_run(e->link, UINT64_MAX);
+		if (e->replies - mark_replies >= PIECE * 4) {
+			uint64_t now = now_ns();
+			double rate = (double)(e->replies - mark_replies) * PAGE_BYTES * 1000 / (double)(now - mark);
+
+			best = rate > best ? rate : best;
+			mark = now;
+			mark_replies = e->replies;
+		}
 		for (; asked < e->replies - start + WINDOW; asked++)
 			send_blob(e->link, 1, 32);
 		link_flush(e->link);
 	}
 	wait_replies(e, start + STREAM_PAGES);
+	put("link_stream_best", best, "MB/s");
 	return (double)STREAM_PAGES * PAGE_BYTES * 1000 / (double)(now_ns() - t);
 }
 
@@ -221,7 +256,28 @@ static int measure_link(double *rtt, double *stream)
 	*rtt = measure_rtt(&e);
 	*stream = measure_stream(&e);
 	link_destroy(e.link);
-	return 0;
+	if (e.over)
+		fprintf(stderr, "fault_bench: the link broke\n");
+	return e.over ? -1 : 0;
+}
+
+/* In a process of its own: DPDK starts once a process, and what forks after that has half of it. */
+static int measure_link_apart(double *rtt, double *stream)
+{
+	double *out = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 1;
+
+	if (out == MAP_FAILED)
+		return -1;
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(measure_link(&out[0], &out[1]) != 0);
+	waitpid(child, &status, 0);
+	*rtt = out[0];
+	*stream = out[1];
+	munmap(out, 4096);
+	return status;
 }
 
 /* ---- a userfaultfd fault resolved on the spot, by a thread that waits as the pager's does ---- */
@@ -284,17 +340,23 @@ static double measure_local(void)
 int main(int argc, char **argv)
 {
 	uint64_t pages[2] = {32768, 32768};
-	double rtt = 0, stream = 0;
+	double rtt, stream;
 
 	spin_us = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
 	put("spin", spin_us, "us");
-	if (measure_link(&rtt, &stream))
+	if (link_choice_init(&choice, argc > 2 ? argv[2] : "uring"))
+		return 1;
+	if (measure_link_apart(&rtt, &stream))
 		return 1;
 	put("link_rtt", rtt, "us");
 	put("link_stream", stream, "MB/s");
 	double local = measure_local();
 	put("fault_local", local, "us");
-	if (dsm_group_init(&group, 2, pages, true) || dsm_group_run(&group, faults, NULL, spin_us))
+	int r = dsm_group_init(&group, 2, pages, true);
+	group.link = &choice;
+	r = r ? r : dsm_group_run(&group, faults, NULL, spin_us);
+	link_choice_end(&choice);
+	if (r)
 		return 1;
 	double read = (double)group.shared->results[0][0] / 1000;
 	put("fault_read_over_rtt", read / (rtt + local), "ratio");

@@ -153,6 +153,8 @@ static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned
 	h->group = g;
 	h->self = self;
 	int r = ram_map(&h->ram, desc_memory_bytes(&g->desc));
+	if (!r && g->link)
+		r = link_choice_apply(g->link, self, g->hosts, &lo);
 	if (!r)
 		r = link_create(&h->link, &lo, &lh);
 	for (unsigned o = 0; o < g->hosts && !r; o++)

@@ -8,12 +8,14 @@
 
 #include <pthread.h>
 
+#include "tests/support/link_choice.h"
 #include "vmm/dist/pager.h"
 
 struct dsm_group {
 	unsigned hosts;
 	int sockets[HOSTS_MAX][HOSTS_MAX]; // [a][b]: a's end of the connection to b
 	struct machine_desc desc;
+	struct link_choice *link; // NULL: uring
 	struct dsm_shared *shared; // outside the distributed memory: barriers and results
 };
 

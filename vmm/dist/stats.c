@@ -80,6 +80,32 @@ static json_t *verbs_json(const struct dist *d)
 	return o;
 }
 
+/* What the network did to a peer's frames; absent where the kernel's TCP hides it. */
+static void net_json(const struct dist *d, unsigned h, json_t *peer)
+{
+	struct link_net_stats s;
+	bool frames = link_net_stats(d->link, h, &s);
+	json_t *o = json_object();
+
+	json_object_set_new(o, "transport", json_string(s.transport));
+	if (frames) {
+#define STAT(field) set(o, #field, s.field)
+		STAT(frames_in);
+		STAT(frames_out);
+		STAT(retransmits);
+		STAT(duplicates);
+		STAT(credit_stalls);
+		STAT(rtt_ns);
+		STAT(bad_frames);
+		STAT(drops);
+		STAT(strangers);
+		STAT(buffers_free);
+		STAT(buffers);
+#undef STAT
+	}
+	json_object_set_new(peer, "link", o);
+}
+
 static json_t *peers_json(const struct dist *d)
 {
 	json_t *all = json_array();
@@ -104,6 +130,7 @@ static json_t *peers_json(const struct dist *d)
 		}
 		if (d->paging)
 			stats_peer(d, (host_id)h, o);
+		net_json(d, h, o);
 		json_array_append_new(all, o);
 	}
 	return all;

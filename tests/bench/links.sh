@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The links side by side, natively, between two processes on this machine that poll for 100 us before they sleep: raw round
+# trip (64 bytes out, a page back), stream of pages, remote faults, and what DPDK's own test application moves over the same
+# ports. One figure a line; aims stand beside the fixed names.   tests/bench/links.sh BUILD_FOLDER
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+RUNS=${BENCH_RUNS:-3}
+if [ "${PANDO_LINKS_NETNS:-}" != yes ]; then
+	PANDO_LINKS_NETNS=yes exec unshare -n "$0" "$@" || exit 1 # the veth pair goes with this process
+fi
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+# The kernel numbers the receivers of a packet socket by process and interface: far apart, they do not meet.
+ip link set lo up && ip link add pb0 index 4096 mtu 8000 type veth peer name pb1 index 8192 mtu 8000 &&
+	ip link set pb0 up && ip link set pb1 up || { echo "# links: no veth pair here"; exit 0; }
+veth="dpdk:vdev=net_af_packet0,iface=pb@"
+
+# one NAME LINK: best of RUNS (what the machine can do, not what else it did): lowest times, highest rates
+one() {
+	local i
+	for ((i = 0; i < RUNS; i++)); do
+		timeout 120 "$O/tests/fault_bench" 100 "$2" 2>"$out/err" || { echo "# $1: fault_bench failed: $(tail -n 1 "$out/err")"; return; }
+	done | awk -v n="$1" '$1 !~ /^(link_rtt|link_rtt_best|link_stream|link_stream_best|fault_read|fault_write|fault_upgrade|stream_read)$/ { next }
+		!($1 in v) { order[++k] = $1; v[$1] = $2; u[$1] = $3 }
+		($3 == "us") ? $2 < v[$1] : $2 > v[$1] { v[$1] = $2 }
+		END { for (i = 1; i <= k; i++) { a = order[i]; b = a; sub(/^link_/, "", b); print n "_" b, v[a], u[a] }
+			if (v["link_rtt"] > 0) print n "_fault_read_over_rtt", v["fault_read"] / v["link_rtt"], "ratio" }'
+}
+
+testpmd() { # NAME RXDEV TXDEV: best of RUNS
+	local i
+	for ((i = 0; i < RUNS; i++)); do
+		bash tests/bench/testpmd.sh "$1" 4176 "$2" "$3"
+	done | awk '/^(#|SKIP)/ { print; next } $2 > v { v = $2; n = $1 } END { if (n) print n, v, "MB/s" }'
+}
+
+echo "# links: two processes, this machine ($(nproc) CPUs), polling 100 us; best of $RUNS runs"
+{
+	one uring uring
+	one dpdk_memif dpdk:memif
+	one dpdk_veth "$veth"
+	one dpdk_memif_1pct_loss dpdk:memif,drop=1%
+	one dpdk_veth_1pct_loss "$veth,drop=1%"
+	m=$out/pmd.sock,socket-abstract=no,bsize=8192,rsize=10
+	testpmd testpmd_memif "net_memif0,role=server,socket=$m" "net_memif0,role=client,socket=$m"
+	p=framesz=8192,blocksz=16384,framecnt=512
+	testpmd testpmd_veth "net_af_packet0,iface=pb1,$p" "net_af_packet0,iface=pb0,$p"
+} | tee "$out/figures"
+awk '{ v[$1] = $2 }
+	function ratio(name, a, b, aim) { if (v[a] > 0 && v[b] > 0) printf "%s %.3f ratio [%s]\n", name, v[a] / v[b], aim }
+	END {
+		ratio("dpdk_memif_rtt_over_uring_rtt", "dpdk_memif_rtt_best", "uring_rtt_best", "at most 0.5")
+		ratio("dpdk_stream_over_testpmd", "dpdk_veth_stream_best", "testpmd_veth", "at least 0.85")
+		ratio("dpdk_memif_stream_over_testpmd", "dpdk_memif_stream_best", "testpmd_memif", "at least 0.85")
+		ratio("dpdk_stream_at_1pct_loss", "dpdk_memif_1pct_loss_stream_best", "dpdk_memif_stream_best", "at least 0.8")
+		ratio("dpdk_veth_stream_at_1pct_loss", "dpdk_veth_1pct_loss_stream_best", "dpdk_veth_stream_best", "at least 0.8")
+	}' "$out/figures"

@@ -78,12 +78,14 @@ command_line() {
 		"$O/pando" move $n 1 0 && "$O/pando" move --json $n 0 1 && "$O/pando" move $n 0 1 && "$O/pando" move $n 0 0
 		! "$O/pando" move $n 2 0 && ! "$O/pando" move $n 0 2 && ! "$O/pando" move $n x 0
 		"$O/pando" qmp $n x-pando-query-vcpu-placement
+		"$O/pando" status $n | awk '$1 == 0 { print "vCPUs of host 0:", $3 }'
 	} >"$out" 2>&1
 	"$O/pando" qmp $n quit >/dev/null 2>&1
 	wait $pid
 	if [ "$(grep -c 'after a pause of [0-9.]* us' "$out")" -ge 1 ] && grep -q '"pause-ns": [0-9]' "$out" &&
 		grep -q 'is on host 1 already' "$out" && grep -q 'there is no vCPU 2' "$out" &&
 		grep -q 'there is no host 2' "$out" && grep -q "VCPU 'x' is no number" "$out" &&
+		grep -q 'vCPUs of host 0: 2' "$out" &&
 		[ "$(tr -d ' \n' <"$out" | grep -oE '"host":0,"home":[01]' | wc -l)" -eq 2 ]; then
 		ok command-line
 	else
@@ -92,4 +94,29 @@ command_line() {
 	fi
 }
 command_line
+
+# A host is killed in the middle of moves: the guest ends on the other, with a report, and nothing waits for ever.
+host_lost() {
+	local pid rc victim
+	log=$logs/host-lost.log
+	chosen host-lost || return 0
+	timeout -k 5 60 "$O/tests/driver" "$O/guest-tools/micro.elf" 2 2 64 "test=storm ops=4000000000 outside=1" "until=PASS smp" \
+		moves=1000000,0 >"$log" 2>&1 </dev/null &
+	pid=$!
+	for _ in $(seq 100); do
+		grep -aq '^PASS smp' "$log" && break
+		sleep 0.1
+	done
+	sleep 0.5
+	victim=$(pgrep -P "$(pgrep -P $pid)" | tail -n 1)
+	kill -KILL "$victim"
+	wait $pid
+	rc=$?
+	if [ $rc -eq 5 ] && grep -aq 'lost host 1' "$log"; then
+		ok host-lost
+	else
+		no host-lost "exit status $rc, expected 5 and a report"
+	fi
+}
+host_lost
 exit $bad

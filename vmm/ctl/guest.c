@@ -15,6 +15,7 @@
 #include "vmm/ctl/guest_priv.h"
 #include "vmm/ctl/verb.h"
 #include "vmm/dist/now.h"
+#include "vmm/machine/move.h"
 
 void guest_report(struct guest *g, unsigned state, unsigned host, const char *fmt, ...)
 {
@@ -165,6 +166,17 @@ static void on_image(struct guest *g, const struct msg *m)
 	img->have += m->blob_bytes;
 }
 
+static json_int_t vcpus_here(const struct guest *g)
+{
+	json_int_t n = 0;
+
+	if (!g->machine)
+		return g->desc.hosts[g->self].vcpus;
+	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
+		n += machine_host_of(g->machine, v) == g->self;
+	return n;
+}
+
 static void send_status(struct guest *g, uint64_t id)
 {
 	struct msg m = {.kind = MSG_CTL_STATUS, .epoch = g->epoch, .u.ctl_status.id = id};
@@ -176,7 +188,7 @@ static void send_status(struct guest *g, uint64_t id)
 
 	json_object_set_new(o, "host", json_integer(g->self));
 	json_object_set_new(o, "address", json_string(g->desc.hosts[g->self].address));
-	json_object_set_new(o, "vcpus", json_integer(g->desc.hosts[g->self].vcpus));
+	json_object_set_new(o, "vcpus", json_integer(vcpus_here(g)));
 	json_object_set_new(o, "strangers_refused", json_integer((json_int_t)g->listener->refused));
 	json_object_set_new(o, "pid", json_integer(getpid()));
 	if (machine)

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} moves=${MOVES:-1000} gap=${GAP_MS:-0} limit=${MOVE_TIMEOUT:-290}
 dilate=${DILATE:-20} tools=${TOOLS:-topology,compute,clock,sharing,litmus} rounds=${LITMUS_ROUNDS:-20000}
+from=${MOVE_FROM:-RESULT cpus_online} # what the guest has said when the moves begin
 log=$O/move-guest.log
 bad=0
 ok() { echo "PASS move_guest.$1"; }
@@ -23,7 +24,7 @@ trap 'rm -rf "$tmp"' EXIT
 cat >"$tmp/go" <<END
 export PANDO_RUN_DIR=/tmp/run
 driver /pando/kernels/$series $hosts $hosts $((hosts * 256)) '$append' initrd=/pando/guest.cpio dilate=$dilate patience=60 \\
-	no-reboot 'until=RESULT cpus_online' moves=$moves,$gap 'until=pando guest: done' wait=60000
+	no-reboot 'until=$from' moves=$moves,$gap 'until=pando guest: done' wait=60000
 echo "driver ended with \$?"
 END
 chmod 755 "$tmp/go"

@@ -41,11 +41,11 @@ driver /pando/kernels/$series $hosts $hosts $((hosts * 256)) '$append' initrd=/p
 echo "driver ended with \$?"
 readelf -lnW /tmp/guest.core
 ls -ls /tmp/guest.core
-echo "BANNER \$(grep -abom1 'Linux version [0-9][^(]*' /tmp/guest.core)"
+echo BANNER \$(strings -t d /tmp/guest.core | grep -m1 'Linux version [0-9]')
 END
 chmod 755 "$tmp/go"
 tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" --timeout "$limit" --cpus 2 \
-	--files "$O/tests/driver,/usr/bin/readelf=bin/readelf,$tmp/drive.cpio=files/drive.cpio,$tmp/go=bin/go" \
+	--files "$O/tests/driver,/usr/bin/readelf=bin/readelf,/usr/bin/strings=bin/strings,$tmp/drive.cpio=files/drive.cpio,$tmp/go=bin/go" \
 	-- "sh /pando/bin/go" >"$log" 2>&1 </dev/null
 tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
 
@@ -68,7 +68,7 @@ check clock_stands_still $? "$(value guest_time_of_stops) s of the guest x $dila
 [ "$(value nmis_taken)" -ge 1 ] && grep -qi 'NMI received for unknown reason' "$log"
 check nmi_is_printed $? "no NMI was taken, or the kernel said nothing"
 # The banner is where the kernel says it is: its virtual address is 0xffffffff80000000 above the physical one (nokaslr).
-at=$(sed -n 's/^BANNER \([0-9]*\):Linux version .*/\1/p' "$log")
+at=$(sed -n 's/^BANNER \([0-9]*\) Linux version .*/\1/p' "$log")
 first=$(awk '$1 == "LOAD" && $4 ~ /^0x0*$/ { print $2 }' "$log" | head -n 1)
 banner=$(value linux_banner)
 grep -q 'NT_PRSTATUS' "$log" && [ -n "$at" ] && [ $((at - first)) -eq $((banner - 0xffffffff80000000)) ]

@@ -58,6 +58,7 @@ units() { # BUILD_FOLDER: every unit-test program there
 stage_unit() {
 	run unit 300 bash -c "$(declare -f units); units $O"
 	run layering 30 bash tests/unit/layering.sh
+	run manpage 30 bash tests/unit/manpage.sh "$O"
 }
 stage_conform() { run conform 300 "$O/tests/conform"; }
 stage_sim() { run sim 600 "$O/tests/sim"; }

@@ -146,7 +146,7 @@ test_garbage() {
 	in_time $RUN_PID 10
 	[ $RC -eq 130 ]
 	verdict interrupt.status $? "exit status $RC, expected 130"
-	kill -0 "${HOST_PID[0]}" && kill -0 "${HOST_PID[1]}" && [ ! -e "$PANDO_RUN_DIR/garbage.sock" ]
+	kill -0 "${HOST_PID[0]}" && kill -0 "${HOST_PID[1]}" && [ ! -e "$PANDO_RUN_DIR/garbage.qmp" ]
 	verdict interrupt.hosts_stay_nothing_is_left $? "a host ended, or a socket is left"
 	stop_hosts
 }

@@ -76,7 +76,7 @@ static void end(struct run *r, int status)
 	r->exit_status = status;
 	if (r->verbs)
 		verbs_over(r->verbs, r->quit ? VERBS_DESTROYED : reason_of(status));
-	if (r->status_on && r->opt->status_json && r->phase == RUNNING)
+	if (r->opt->status_json && r->phase == RUNNING)
 		statusd_ask(&r->status); // answered before the hosts stop: same session, in order
 	enter(r, STOPPING, RUN_STOP_NS);
 	send_go(r, CTL_STEP_QUIT);
@@ -515,10 +515,7 @@ static int open_all(struct run *r)
 	e = connect_hosts(r);
 	if (e)
 		return e;
-	e = statusd_start(&r->status, r->link, &r->desc);
-	r->status_on = e == 0;
-	if (e)
-		log_warn("no status socket '%s': %s", r->status.path, strerror(-e));
+	statusd_start(&r->status, r->link, &r->desc);
 	char why[DESC_REPORT_MAX];
 	e = monitor_start(&r->monitor, r, why, sizeof(why));
 	if (e) {
@@ -532,7 +529,7 @@ static void write_status(struct run *r)
 {
 	uint64_t limit = now_ns() + RUN_TICK_NS;
 
-	if (!r->opt->status_json || !r->status_on)
+	if (!r->opt->status_json || !r->status.link)
 		return;
 	while (!r->status.last && r->status.request && now_ns() < limit)
 		link_run(r->link, limit);
@@ -558,7 +555,7 @@ int run_guest(const struct run_options *opt)
 	r->opt = opt;
 	r->desc = opt->desc;
 	r->exit_status = RUN_FAILED;
-	r->status.fd = r->signal_fd = -1;
+	r->signal_fd = -1;
 	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
 	char why[DESC_REPORT_MAX];
 	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));

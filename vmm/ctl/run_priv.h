@@ -44,7 +44,6 @@ struct run {
 	struct tracer *tracer;
 	bool trace_asked, trace_saving; // the trace of the end: it was begun; it is under way
 	struct statusd status;
-	bool status_on;
 	struct run_metrics metrics;
 	struct monitor *monitor;
 	bool quit; // told to end by the operator: no failure

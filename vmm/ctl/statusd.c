@@ -3,50 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "net/log.h"
-#include "vmm/ctl/runtime.h"
 #include "vmm/dist/now.h"
-
-int statusd_path(const char *name, char *path, size_t cap)
-{
-	return runtime_path(name, ".sock", path, cap);
-}
-
-/* A file left by a run that died is replaced; a living one is not. */
-static int take_over(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	int alive = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
-	close(fd);
-	if (alive)
-		return -EADDRINUSE;
-	return unlink(a->sun_path) && errno != ENOENT ? -errno : 0;
-}
-
-static void write_all(int fd, const char *text, size_t n)
-{
-	struct timeval limit = {.tv_sec = 1}; // a client that does not read loses its answer only
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	while (n) {
-		ssize_t w = send(fd, text, n, MSG_NOSIGNAL);
-		if (w <= 0)
-			return;
-		text += w;
-		n -= (size_t)w;
-	}
-}
 
 static void begin(struct statusd *s)
 {
@@ -106,14 +66,6 @@ static void finish(struct statusd *s)
 {
 	json_decref(s->last);
 	s->last = document(s);
-	char *text = json_dumps(s->last, JSON_INDENT(1));
-	for (unsigned i = 0; i < s->clients_n; i++) {
-		if (text)
-			write_all(s->clients[i], text, strlen(text));
-		close(s->clients[i]);
-	}
-	free(text);
-	s->clients_n = 0;
 	json_decref(s->hosts);
 	s->hosts = NULL;
 	s->request = 0;
@@ -122,63 +74,21 @@ static void finish(struct statusd *s)
 	json_decref(doc);
 }
 
-static void on_client(void *ctx, int fd)
+void statusd_start(struct statusd *s, struct link *l, const struct machine_desc *desc)
 {
-	struct statusd *s = ctx;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-
-	if (client < 0)
-		return;
-	if (s->clients_n == STATUSD_CLIENTS_MAX) {
-		close(client);
-		return;
-	}
-	s->clients[s->clients_n++] = client;
-	begin(s);
-}
-
-int statusd_start(struct statusd *s, struct link *l, const struct machine_desc *desc)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
 	memset(s, 0, sizeof(*s));
-	s->fd = -1;
 	s->link = l;
 	s->desc = desc;
 	s->started_ns = now_ns();
-	int r = statusd_path(desc->name, s->path, sizeof(s->path));
-	if (r)
-		return r;
-	r = runtime_make_folder();
-	if (r)
-		return r;
-	memcpy(a.sun_path, s->path, sizeof(a.sun_path));
-	r = take_over(&a);
-	if (r)
-		return r;
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t old = umask(0177);
-	r = bind(s->fd, (struct sockaddr *)&a, sizeof(a)) || listen(s->fd, 8) ? -errno : 0;
-	umask(old);
-	return r ? r : link_watch(l, s->fd, on_client, s);
 }
 
 void statusd_stop(struct statusd *s)
 {
-	for (unsigned i = 0; i < s->clients_n; i++)
-		close(s->clients[i]);
-	if (s->fd >= 0) {
-		link_unwatch(s->link, s->fd);
-		close(s->fd);
-		unlink(s->path);
-	}
 	s->link = NULL; // asking again is refused
 	answer_requests(s, NULL);
 	json_decref(s->hosts);
 	json_decref(s->last);
 	s->hosts = s->last = NULL;
-	s->fd = -1;
-	s->clients_n = 0;
 }
 
 void statusd_ask(struct statusd *s)

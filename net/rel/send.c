@@ -124,8 +124,8 @@ static uint64_t timeout_at(const struct rel *r, const struct rel_out *o)
 	uint64_t from = rel_seg((struct rel_out *)o, o->una)->sent_ns;
 	if (o->progress_ns > from)
 		from = o->progress_ns;
-	at = from + (r->rto_ns << o->backoff);
-	return at;
+	at = r->rto_ns << o->backoff;
+	return from + (at < REL_RTO_MAX_NS ? at : REL_RTO_MAX_NS);
 }
 
 static void on_timeout(struct rel *r, struct rel_out *o)

@@ -7,6 +7,7 @@
 # MEMORY=256 (MiB)     of each host         PANDO_EMULATOR           stock, or reading-walks
 # DEMO_TIMEOUT=900 (s) for the guest        PANDO_DILATE             guest time at 1/K of real time
 # DEMO_TOOLS, DEMO_APPEND                   which tools run; more words for the guest's kernel
+# DEMO_LINK=uring|dpdk:memif[,drop=1%]      how the hosts reach each other
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -52,8 +53,21 @@ if [ "$mode" = nested ]; then
 	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
+# DPDK looks for its drivers in one folder of the system: the nested machine has what a memif needs there.
+before="" files=()
+if [ -n "${DEMO_LINK:-}" ]; then
+	PANDO_RUN_ARGS="--link $DEMO_LINK ${PANDO_RUN_ARGS:-}"
+	drivers=$(echo /usr/lib/x86_64-linux-gnu/dpdk/pmds-*)
+	if [ "$mode" = nested ] && [ -d "$drivers" ]; then
+		before="mkdir -p $(dirname "$drivers") && ln -s /pando/dpdk $drivers && "
+		for d in bus_vdev mempool_ring net_memif; do
+			f=$(echo "$drivers/librte_$d.so".[0-9][0-9])
+			files+=("$f=dpdk/$(basename "$f")")
+		done
+	fi
+fi
 run() { # KERNEL INITRD
-	echo "pando run --local $hosts --cpus $cpus --memory ${memory}M --dilate $dilate" \
+	echo "${before}pando run --local $hosts --cpus $cpus --memory ${memory}M --dilate $dilate" \
 		"${PANDO_RUN_ARGS:-} --kernel $1 --initrd $2 --append '$append'"
 }
 [ "$mode" = nested ] && PANDO_RUN_ARGS="--peer-timeout 60000 --start-timeout 300 ${PANDO_RUN_ARGS:-}"
@@ -65,6 +79,7 @@ if [ "$mode" = direct ]; then
 		sh -c "$(run "$kernel/vmlinuz" "$initrd")" 2>&1 </dev/null | tee "$log" || rc=$?
 else
 	"$here/run.sh" --emulator "$emulator" --build "$build" --timeout "$limit" \
+		${files:+--files "$(IFS=,; echo "${files[*]}")"} \
 		-- "$(run "/pando/kernels/$series" /pando/guest.cpio)" 2>&1 </dev/null | tee "$log" || rc=$?
 fi
 

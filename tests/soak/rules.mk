@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# A dpdk link under loss, reorder and restarts of its peer. In make check for a moment; SOAK_SECONDS=600 for long.
+$(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/link_choice.o $(call lib_of,net)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call lib_of,net) $(PKG_LIBS)
+
+.PHONY: soak
+soak: $(O)/tests/link_soak
+	$(Q)$< $(or $(SOAK_SECONDS),600)

@@ -18,14 +18,14 @@ static const char style[] =
 	"font:15px/1.5 system-ui,'DejaVu Sans',sans-serif}main{max-width:1120px;margin:0 auto;padding:28px 20px 48px}"
 	"h1{font-size:26px;margin:0 0 2px}h2{font-size:17px;margin:0 0 2px}p{margin:0 0 10px;color:var(--dim)}"
 	"section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin-top:16px}"
-	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:16px}"
+	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(118px,1fr));gap:10px;margin-top:16px}"
 	".tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px}"
-	".tile b{display:block;font-size:22px;font-weight:600}.tile span{color:var(--dim);font-size:13px}"
+	".tile b{display:block;font-size:20px;white-space:nowrap;font-weight:600}.tile span{color:var(--dim);font-size:13px}"
 	".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:18px}h3{font-size:14px;margin:6px 0 0}"
 	"svg{display:block;width:100%;height:auto}.axis{stroke:var(--dim)}.grid{stroke:var(--line)}"
 	".mark{stroke:var(--ink);stroke-dasharray:3 3}.label{fill:var(--dim);font-size:11.5px}"
 	"table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:4px 12px;text-align:right;"
-	"border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim)}td.l,th.l{text-align:left}"
+	"border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim)}td{white-space:nowrap}td.l,th.l{text-align:left}"
 	"code{font:13px ui-monospace,'DejaVu Sans Mono',monospace}.scroll{overflow-x:auto}"
 	".key{display:inline-block;width:11px;height:11px;border-radius:2px;margin:0 5px 0 14px}"
 	".bar{display:inline-block;height:9px;border-radius:2px;background:var(--c0);vertical-align:middle}"
@@ -63,7 +63,7 @@ const char *page_count(double v, char *buf, size_t cap)
 	else if (v < 1e6)
 		snprintf(buf, cap, "%.1f k", v / 1e3);
 	else if (v < 1e9)
-		snprintf(buf, cap, "%.2f M", v / 1e6);
+		snprintf(buf, cap, v < 1e7 ? "%.2f M" : "%.1f M", v / 1e6);
 	else
 		snprintf(buf, cap, "%.2f G", v / 1e9);
 	return buf;
@@ -104,8 +104,8 @@ static void put_summary(const struct report *r, FILE *f)
 	page_count((double)bytes, buf, sizeof(buf) - 2);
 	strcat(buf, strchr(buf, ' ') ? "B" : " B");
 	tile(f, buf, "of page data");
-	tile(f, page_duration(report_quantile_ns(&all, 0.5), buf, sizeof(buf)), "half of the faults are faster");
-	tile(f, page_duration(report_quantile_ns(&all, 0.99), buf, sizeof(buf)), "99 of 100 are faster");
+	tile(f, page_duration(report_quantile_ns(&all, 0.5), buf, sizeof(buf)), "p50: half the faults are faster");
+	tile(f, page_duration(report_quantile_ns(&all, 0.99), buf, sizeof(buf)), "p99: 99 of 100 are faster");
 	fprintf(f, "</div>\n");
 	if (r->lost)
 		fprintf(f, "<p class=\"warn\">%" PRIu64 " older events had been overwritten when the trace was taken: the "

@@ -141,9 +141,9 @@ static void histogram(const struct report *r, FILE *f, unsigned kind, unsigned f
 		plot_bar(&p, low, high, (double)l->bucket[i], kind, tip);
 	}
 	if (l->count) {
-		snprintf(tip, sizeof(tip), "half: %s", page_duration(report_quantile_ns(l, 0.5), a, sizeof(a)));
+		snprintf(tip, sizeof(tip), "p50 %s", page_duration(report_quantile_ns(l, 0.5), a, sizeof(a)));
 		plot_mark(&p, report_quantile_ns(l, 0.5), 8, tip);
-		snprintf(tip, sizeof(tip), "99 of 100: %s", page_duration(report_quantile_ns(l, 0.99), a, sizeof(a)));
+		snprintf(tip, sizeof(tip), "p99 %s", page_duration(report_quantile_ns(l, 0.99), a, sizeof(a)));
 		plot_mark(&p, report_quantile_ns(l, 0.99), 24, tip);
 	}
 	plot_end(&p);

@@ -66,8 +66,8 @@ static const char *sharing(const struct report_page *p)
 	if (!(all & (all - 1)))
 		return "one host";
 	if (!p->writers)
-		return "read by several";
-	return p->writers & (p->writers - 1) ? "written by several" : "one writer, several readers";
+		return "several readers";
+	return p->writers & (p->writers - 1) ? "several writers" : "one writer";
 }
 
 void page_hottest(const struct report *r, report_address address, FILE *f)

@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-#define TICKS 5
+#define TICKS     5
+#define MARK_TEXT 72 // a mark's text is about as wide
 
 void html_escape(FILE *f, const char *text)
 {
@@ -32,15 +33,16 @@ void html_escape(FILE *f, const char *text)
 
 double plot_round_up(double v)
 {
-	static const double steps[] = {1, 2, 2.5, 5, 10};
+	static const double steps[] = {1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10};
 
 	if (!(v > 0) || isinf(v))
 		return 1;
 	double base = pow(10, floor(log10(v)));
-	for (unsigned i = 0; i < 5; i++)
-		if (steps[i] * base >= v * 0.999999)
-			return steps[i] * base;
-	return 10 * base;
+	unsigned i = 0;
+
+	while (i + 1 < sizeof(steps) / sizeof(steps[0]) && steps[i] * base < v * 0.999999)
+		i++;
+	return steps[i] * base;
 }
 
 void plot_begin(struct plot *p, FILE *f, double width, double height, double x0, double x1, double y_max, bool log_x,
@@ -113,8 +115,8 @@ static void x_tick(const struct plot *p, double v, const char *(*fmt)(double x, 
 	double x = plot_x(p, v);
 
 	fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		      "<text class=\"label\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">", x, x, p->bottom, p->bottom + 5,
-		x, p->bottom + 20);
+		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", x, x, p->bottom, p->bottom + 5,
+		x > p->right - 18 ? "end" : "middle", x > p->right - 18 ? p->width : x, p->bottom + 20);
 	html_escape(p->f, fmt(v, buf, sizeof(buf)));
 	fprintf(p->f, "</text>\n");
 }
@@ -126,7 +128,10 @@ void plot_x_axis(const struct plot *p, const char *(*fmt)(double x, char *buf, s
 			x_tick(p, v, fmt);
 		return;
 	}
-	double step = plot_round_up((p->x1 - p->x0) / 8);
+	double base = pow(10, floor(log10((p->x1 - p->x0) / 4))), step = base;
+
+	if ((p->x1 - p->x0) / (2 * base) >= 4)
+		step = (p->x1 - p->x0) / (5 * base) >= 4 ? 5 * base : 2 * base;
 	for (double v = ceil(p->x0 / step) * step; v <= p->x1 * 1.0001; v += step)
 		x_tick(p, v, fmt);
 }
@@ -165,7 +170,7 @@ void plot_mark(const struct plot *p, double x, double text_y, const char *text)
 
 	fprintf(p->f, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
 		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", v, v, p->top, p->bottom,
-		v > p->right - 90 ? "end" : "start", v + (v > p->right - 90 ? -4 : 4), p->top + text_y);
+		v > p->right - MARK_TEXT ? "end" : "start", v + (v > p->right - MARK_TEXT ? -4 : 4), p->top + text_y);
 	html_escape(p->f, text);
 	fprintf(p->f, "</text>\n");
 }

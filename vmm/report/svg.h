@@ -37,7 +37,7 @@ void plot_area(const struct plot *p, const double *lower, const double *upper, u
 void plot_bar(const struct plot *p, double x_from, double x_to, double y, unsigned colour, const char *tip);
 /* A vertical line with a text at its top. */
 void plot_mark(const struct plot *p, double x, double text_y, const char *text);
-/* The round number at or above v (1, 2, 2.5 or 5 times a power of ten); 1 for 0. */
+/* The round number at or above v, with four round parts; 1 for 0. */
 double plot_round_up(double v);
 
 #endif

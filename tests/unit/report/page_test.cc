@@ -100,7 +100,7 @@ TEST(ReportPage, ManyPairsShareTheLastColour)
 
 TEST(Svg, RoundNumbers)
 {
-	for (auto &c : {std::pair<double, double>{0, 1}, {-4, 1}, {1, 1}, {1.1, 2}, {2.2, 2.5}, {3, 5}, {7, 10}, {0.03, 0.05},
-			{1234, 2000}, {1e300, 1e300}})
+	for (auto &c : {std::pair<double, double>{0, 1}, {-4, 1}, {1, 1}, {1.1, 1.2}, {2.2, 2.4}, {3.1, 4}, {5.5, 6}, {9, 10}, {0.03, 0.03},
+			{1234, 1600}, {1e300, 1e300}})
 		EXPECT_NEAR(c.second, plot_round_up(c.first), c.second * 1e-9) << c.first;
 }

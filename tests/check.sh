@@ -72,6 +72,7 @@ stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
 stage_move_guest() { run move-guest 1200 env MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
+stage_report() { run report 120 bash tests/e2e/report.sh "$O"; }
 stage_top() { run top 180 bash tests/e2e/top.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_trace() { run trace 300 bash tests/e2e/trace.sh "$O"; }
@@ -89,7 +90,7 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform soak sim model fuzz dsm micro trace drive move failures metrics top qmp domain asan tsan guest drive_guest move_guest
+[ "${1:-}" = all ] && set -- unit conform soak sim model fuzz dsm micro trace drive move failures metrics top report qmp domain asan tsan guest drive_guest move_guest
 for s in "$@"; do
 	"stage_$s"
 done

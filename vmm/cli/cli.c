@@ -16,6 +16,7 @@ static const struct {
 	{"top", "watch a running guest, full screen", cli_top},
 	{"move", "move a vCPU of a running guest to another host", cli_move},
 	{"trace", "record what the hosts do, and show it on one time line", cli_trace},
+	{"report", "draw a recorded trace as one HTML page", cli_report},
 	{"keygen", "make a cluster key", cli_keygen},
 };
 

@@ -43,6 +43,7 @@ int cli_dumpxml(int argc, char **argv);
 int cli_qmp(int argc, char **argv);
 int cli_top(int argc, char **argv);
 int cli_move(int argc, char **argv);
+int cli_report(int argc, char **argv);
 int cli_keygen(int argc, char **argv);
 
 #endif

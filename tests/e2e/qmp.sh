@@ -44,11 +44,17 @@ else
 	no dump_is_an_elf_core "$(head -3 "$tmp/elf")"
 fi
 
+python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json" || bad=1
+
 # --- the same with QEMU
-qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu \
-	-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
-qemu=$!
-for _ in $(seq 100); do [ -S "$tmp/qemu.sock" ] && break; sleep 0.1; done
+boot_qemu() {
+	rm -f "$tmp/qemu.sock"
+	qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
+		-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
+	qemu=$!
+	for _ in $(seq 100); do [ -S "$tmp/qemu.sock" ] && break; sleep 0.1; done
+}
+boot_qemu
 if timeout 150 python3 tests/e2e/qmp/session.py "$lib" "$tmp/qemu.sock" "$tmp/qemu.json" "$tmp/qemu-core"; then
 	python3 tests/e2e/qmp/compare.py "$tmp/pando.json" "$tmp/qemu.json" docs/QMP.md || bad=1
 else
@@ -56,8 +62,14 @@ else
 fi
 qemu=""
 
-# --- socat, without newlines and without waiting; an event comes before its command's return
+# --- arguments that no command has, refused in the same words
 boot two
+boot_qemu -S
+timeout 60 python3 tests/e2e/qmp/schema.py arguments "$PANDO_RUN_DIR/two.qmp" "$tmp/qemu.sock" || bad=1
+kill "$qemu" && wait "$qemu" 2>/dev/null
+qemu=""
+
+# --- socat, without newlines and without waiting; an event comes before its command's return
 say() { (printf '%s' "$1"; sleep 1) | timeout 20 socat -t 2 - "$2"; }
 got=$(say '{"execute":"qmp_capabilities"}{"execute":"stop","id":1}{"execute":"query-status","id":2}{"execute":"cont","id":3}' \
 	"UNIX-CONNECT:$PANDO_RUN_DIR/two.qmp")

@@ -25,6 +25,7 @@ forbid chips_are_pure vmm/chip 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi)|net/
 forbid chips_and_boot_know_no_distribution 'vmm/chip vmm/boot vmm/acpi vmm/hv vmm/dev vmm/mem vmm/machine' 'vmm/(dist|ctl|cli)/'
 forbid traces_know_the_protocol_only vmm/trace 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi|chip)/|net/'
 forbid distribution_does_not_know_control vmm/dist 'vmm/(ctl|cli)/'
+forbid qmp_knows_the_protocol_only vmm/qmp 'vmm/(ctl|cli|dist|machine|hv|dev|mem|conf|top|metrics)/'
 forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'

@@ -261,12 +261,12 @@ static const char *sharing(const json_t *o)
 	return writers == 0 ? "read-shared" : writers == 1 ? "producer-consumer" : "write-shared";
 }
 
-static uint64_t faults_before(const struct monitor *m, uint64_t address)
+static const struct monitor_hot *last_time(const struct monitor *m, uint64_t address)
 {
 	for (unsigned i = 0; i < m->hot_n; i++)
 		if (m->hot[i].address == address)
-			return m->hot[i].faults;
-	return 0;
+			return &m->hot[i];
+	return NULL;
 }
 
 static int hotter(const void *a, const void *b)
@@ -278,15 +278,15 @@ static int hotter(const void *a, const void *b)
 	return nx < ny ? 1 : nx > ny ? -1 : 0;
 }
 
-/* Faults a second since the last question, or since the start. */
-static void set_rate(struct monitor *m, json_t *o, uint64_t now_ms)
+/* Faults a second since the last question; of a page that was not in its answer: since the start. */
+static double rate(const struct monitor *m, const json_t *o, uint64_t now_ms)
 {
 	uint64_t faults = (uint64_t)(monitor_int(o, "reads") + monitor_int(o, "writes"));
-	uint64_t before = faults_before(m, (uint64_t)monitor_int(o, "address"));
-	uint64_t ms = now_ms > m->hot_ms ? now_ms - m->hot_ms : 1;
+	const struct monitor_hot *then = last_time(m, (uint64_t)monitor_int(o, "address"));
+	uint64_t more = !then ? faults : faults > then->faults ? faults - then->faults : 0;
+	uint64_t ms = now_ms - (then && now_ms >= m->hot_ms ? m->hot_ms : 0);
 
-	json_object_set_new(o, "rate", json_real((double)(faults > before ? faults - before : 0) * 1000 / (double)ms));
-	json_object_set_new(o, "sharing", json_string(sharing(o)));
+	return (double)more * 1000 / (double)(ms ? ms : 1);
 }
 
 static json_t *hottest(struct monitor *m, json_t *pages, uint64_t now_ms)
@@ -298,7 +298,8 @@ static json_t *hottest(struct monitor *m, json_t *pages, uint64_t now_ms)
 	if (!v)
 		return out;
 	json_object_foreach(pages, key, o) {
-		set_rate(m, o, now_ms);
+		json_object_set_new(o, "rate", json_real(rate(m, o, now_ms)));
+		json_object_set_new(o, "sharing", json_string(sharing(o)));
 		v[n++] = o;
 	}
 	qsort(v, n, sizeof(*v), hotter);

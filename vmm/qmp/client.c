@@ -28,6 +28,14 @@ static void set_interest(struct qmp_client *c)
 		c->interest = want;
 }
 
+static bool is_local(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t n = sizeof(own);
+
+	return getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.ss_family == AF_UNIX;
+}
+
 int client_add(struct qmp *q, int fd)
 {
 	unsigned slot = 0;
@@ -45,6 +53,7 @@ int client_add(struct qmp *q, int fd)
 	}
 	c->q = q;
 	c->fd = fd;
+	c->wary = !is_local(fd);
 	c->interest = EPOLLIN;
 	json_stream_init(&c->in, QMP_VALUE_MAX);
 	q->clients[slot] = c;

@@ -33,9 +33,20 @@ static void send_error(struct qmp_client *c, json_t *id, const char *class, cons
 	client_send(c, m);
 }
 
-void protocol_bad_input(struct qmp_client *c, const char *reason)
+/*
+ * Any web page can make a browser send to a TCP port of its own machine, and a request's body may hold commands. It begins
+ * with a word (POST), no client of QMP does: such a stranger is not listened to.
+ */
+static void wrong_input(struct qmp_client *c)
 {
 	c->q->stats.bad_input++;
+	if (c->wary && !c->negotiated)
+		c->closing = true;
+}
+
+void protocol_bad_input(struct qmp_client *c, const char *reason)
+{
+	wrong_input(c);
 	send_error(c, NULL, "GenericError", reason);
 }
 
@@ -184,7 +195,7 @@ void protocol_input(struct qmp_client *c, const char *text, size_t len)
 	}
 	const char *bad = misshapen(m, why);
 	if (bad) {
-		c->q->stats.bad_input++;
+		wrong_input(c);
 		send_error(c, json_is_object(m) ? json_object_get(m, "id") : NULL, "GenericError", bad);
 	} else {
 		execute(c, m);
@@ -198,7 +209,7 @@ static void capabilities(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	(void)ctx;
 	if (json_array_size(json_object_get(args, "enable"))) {
-		qmp_error(call, "Capability '%s' not available",
+		qmp_error(call, "Capability %s not available",
 			  json_string_value(json_array_get(json_object_get(args, "enable"), 0)));
 		return;
 	}

@@ -13,6 +13,7 @@ struct qmp_client {
 	struct qmp *q;
 	int fd;
 	bool negotiated;
+	bool wary;             // over TCP: it may be a browser that a stranger's page drives
 	bool closing;          // no more is read; it goes when nothing is queued
 	bool looking, doomed;  // its bytes are being looked at; it was dropped meanwhile
 	uint32_t interest;     // epoll events asked for

@@ -408,6 +408,44 @@ TEST_F(Qmp, WhereItMayListen)
 	EXPECT_EQ(qmp_listen(q, "tcp:127.0.0.1:0", why, sizeof(why)), 0) << why;
 }
 
+// A browser that a web page makes send commands is not obeyed; over TCP as over the file, a client that begins well is.
+TEST_F(Qmp, ARequestOfABrowserIsNotObeyed)
+{
+	char why[256];
+	struct sockaddr_in a = {};
+	int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(a);
+	a.sin_family = AF_INET;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(bind(probe, (struct sockaddr *)&a, sizeof(a)), 0);
+	ASSERT_EQ(getsockname(probe, (struct sockaddr *)&a, &n), 0);
+	close(probe); // a port that is free
+	ASSERT_EQ(qmp_listen(q, ("tcp:127.0.0.1:" + std::to_string(ntohs(a.sin_port))).c_str(), why, sizeof(why)), 0) << why;
+	auto over_tcp = [&](const std::string &text) {
+		Client c;
+		c.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		EXPECT_EQ(::connect(c.fd, (struct sockaddr *)&a, sizeof(a)), 0);
+		fcntl(c.fd, F_SETFL, O_NONBLOCK);
+		say(c, text);
+		for (int i = 0; i < 200 && !c.closed && c.got.find("RESUME") == std::string::npos; i++) {
+			link_run(link, 0);
+			usleep(1000);
+			read(c);
+		}
+		close(c.fd);
+		return c;
+	};
+	const std::string cont = kCaps + "{\"execute\":\"cont\"}", post = "POST / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+	Client page = over_tcp(post + cont);
+	EXPECT_TRUE(page.closed);
+	EXPECT_EQ(page.got.find("RESUME"), std::string::npos) << page.got;
+	EXPECT_NE(over_tcp(cont).got.find("RESUME"), std::string::npos);
+	Client file = open(false); // only the owner gets here: what QEMU takes is taken
+	EXPECT_NE(say(file, post + cont).find("RESUME"), std::string::npos);
+	close(file.fd);
+}
+
 // Every command and event is introspectable, every type that is named is there, and lists have their elements.
 TEST(QmpSchema, IsWholeAndTrue)
 {

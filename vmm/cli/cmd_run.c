@@ -79,7 +79,7 @@ int cli_run(int argc, char **argv)
 		{"initrd", "FILE", "initial RAM disk", CLI_TEXT, &a.initrd, 0, 0},
 		{"append", "TEXT", "kernel command line (default console=ttyS0)", CLI_TEXT, &a.append, 0, 0},
 		{"cpus", "N", "vCPUs of the guest (default: one a host)", CLI_COUNT, &a.cpus, 1, VCPUS_MAX},
-		{"memory", "SIZE", "memory of the guest, e.g. 4G (default 1G)", CLI_SIZE, &a.memory, 0, 0},
+		{"memory", "SIZE", "memory of the guest, e.g. 4G (default 1G)", CLI_SIZE, &a.memory, 1, 0},
 		{"hosts", "LIST", "addresses of the hosts, host:port,...", CLI_TEXT, &a.hosts, 0, 0},
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},

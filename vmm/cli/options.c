@@ -25,7 +25,7 @@ static int set_value(const struct cli_option *o, const char *value)
 	if (o->kind == CLI_TEXT)
 		*(const char **)o->to = value;
 	else if (o->kind == CLI_SIZE)
-		r = units_parse_size(value, o->to);
+		r = units_parse_size(value, o->to) ?: *(uint64_t *)o->to < o->min ? -EINVAL : 0;
 	else
 		r = units_parse_count(value, o->min, o->max, o->to);
 	return r ? complain(o, value, r) : 0;

@@ -531,7 +531,7 @@ static void write_status(struct run *r)
 
 	if (!r->opt->status_json || !r->status.link)
 		return;
-	while (!r->status.last && r->status.request && now_ns() < limit)
+	while (r->status.request && now_ns() < limit)
 		link_run(r->link, limit);
 	if (!r->status.last || json_dump_file(r->status.last, r->opt->status_json, JSON_INDENT(1)))
 		log_warn("no status was written to '%s'", r->opt->status_json);
@@ -568,6 +568,7 @@ int run_guest(const struct run_options *opt)
 		e = e < 0 && e != -EINTR ? e : 0;
 		check_time(r);
 	}
+	write_status(r); // runs the link once more, so while the monitor lives
 	calls_cancel(&r->calls, "the guest is over");
 	monitor_stop(r->monitor);
 	verbs_destroy(r->verbs);
@@ -575,7 +576,6 @@ int run_guest(const struct run_options *opt)
 	tracer_destroy(r->tracer);
 	r->verbs = NULL;
 	r->mover = NULL;
-	write_status(r);
 	run_console_close(&r->console);
 	run_metrics_stop(&r->metrics);
 	statusd_stop(&r->status);

@@ -4,8 +4,6 @@
 #include "vmm/dist/now.h"
 #include "vmm/mem/layout.h"
 
-#define HOT_SHOWN 24u
-
 static void set(json_t *o, const char *key, uint64_t v)
 {
 	json_object_set_new(o, key, json_integer((json_int_t)v));
@@ -63,7 +61,7 @@ json_t *stats_hot(const struct dist *d)
 	json_t *list = json_array();
 	uint64_t now = now_ns();
 
-	for (unsigned i = 0; i < n && i < HOT_SHOWN; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		json_t *o = json_object();
 
 		set(o, "address", layout_gpa(v[i].page));

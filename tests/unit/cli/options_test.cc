@@ -20,7 +20,7 @@ protected:
 		for (auto &w : store)
 			argv.push_back(w.data());
 		const cli_option table[] = {
-			{"size", "SIZE", "", CLI_SIZE, &size, 0, 0},
+			{"size", "SIZE", "", CLI_SIZE, &size, 1, 0},
 			{"count", "N", "", CLI_COUNT, &count, 2, 9},
 			{"text", "TEXT", "", CLI_TEXT, &text, 0, 0},
 			{"flag", nullptr, "", CLI_FLAG, &flag, 0, 0},
@@ -55,6 +55,7 @@ TEST_F(Options, BadOnesAreRefused)
 {
 	EXPECT_EQ(Parse({"--nope"}), -1);
 	EXPECT_EQ(Parse({"--size", "many"}), -1);
+	EXPECT_EQ(Parse({"--size", "0"}), -1);
 	EXPECT_EQ(Parse({"--count", "1"}), -1);
 	EXPECT_EQ(Parse({"--count", "10"}), -1);
 	EXPECT_EQ(Parse({"--count"}), -1);

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Guests over the dpdk link: the micro-guest on two local hosts, its memory tests over every kind of port here, and with
+# frames lost; and what the command says when a port can't be had.  Usage: tests/e2e/dpdk.sh BUILD_FOLDER
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+bad=0
+pass() { echo "PASS dpdk.$1"; }
+fail() { echo "FAIL dpdk.$1: $2"; bad=1; }
+
+if ! ldd "$O/pando" | grep -q librte_eal; then
+	echo "SKIP dpdk: pando was built without DPDK (libdpdk-dev)"
+	exit 0
+fi
+
+says() { # NAME WANTED LINK: pando host refuses it, and says so
+	"$O/pando" keygen "$out/key" 2>/dev/null
+	timeout 40 "$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --memory 64M --link "$3" >"$out/says" 2>&1
+	grep -q -- "$2" "$out/says" && pass "$1" || fail "$1" "said: $(tail -n 1 "$out/says")"
+}
+says unknown_word "no option of the link" "dpdk:nonsense=1"
+says namespaces_are_needed "need --netns" "dpdk:af_packet"
+says no_such_link "expected uring or dpdk" "rdma"
+says no_such_interface "there is no such network interface" "dpdk:vdev=net_af_packet0,iface=nope0"
+says no_such_device "no such PCI device" "dpdk:pci=ffff:ff:1f.7"
+
+guest() { # NAME LINK ARGUMENTS...
+	local name=$1 link=$2
+	shift 2
+	timeout 120 "$O/pando" run --local 2 --cpus 2 --memory 128M --kernel "$O/guest-tools/micro.elf" --link "$link" "$@" \
+		--append "test=sb,mp,lb,corr,s rounds=5000" --status-json "$out/status" >"$out/log" 2>&1 </dev/null
+	local rc=$?
+	if [ $rc -ne 0 ] || grep -q '^FAIL' "$out/log" || ! grep -q '^PASS s' "$out/log"; then
+		fail "$name" "exit status $rc: $(grep -m1 -E 'error|FAIL|pando:' "$out/log")"
+	else
+		pass "$name"
+	fi
+}
+counter() { grep -oE "\"$1\": *[0-9]+" "$out/status" | awk -F: '{ n += $2 } END { print n + 0 }'; }
+
+guest memif dpdk:memif
+[ "$(counter frames_out)" -gt 100 ] && pass status_counts_frames || fail status_counts_frames "$(counter frames_out) frames"
+guest memif_loses_frames "dpdk:memif,drop=1%"
+[ "$(counter retransmits)" -gt 0 ] && pass status_counts_retransmits || fail status_counts_retransmits "none"
+if unshare -n true 2>/dev/null; then
+	guest af_packet dpdk:af_packet --netns
+	guest af_packet_loses_frames "dpdk:af_packet,drop=1%" --netns
+	guest af_xdp dpdk:af_xdp --netns
+else
+	echo "SKIP dpdk.af_packet: network namespaces need root"
+fi
+exit $bad

@@ -64,6 +64,7 @@ stage_conform() { run conform 300 "$O/tests/conform"; }
 stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" "$O/tests/link_soak" "${SOAK_SECONDS:-20}"; }
 stage_dpdk() { run dpdk 600 bash tests/e2e/dpdk.sh "$O"; }
 stage_sim() { run sim 600 "$O/tests/sim"; }
+stage_rel() { run rel 300 "$O/tests/rel_sim"; }
 stage_model() { run model 600 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
@@ -91,7 +92,8 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform soak dpdk sim model fuzz dsm micro trace drive move failures metrics top report qmp domain asan tsan guest drive_guest move_guest
+[ "${1:-}" = all ] && set -- unit conform soak dpdk sim rel model fuzz dsm micro trace drive move failures metrics top report qmp domain \
+	asan tsan guest drive_guest move_guest
 for s in "$@"; do
 	"stage_$s"
 done

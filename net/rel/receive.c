@@ -90,7 +90,8 @@ static bool keep_early(struct rel_in *in, const struct rel_head *h, const uint8_
 	e->bytes = h->bytes;
 	e->flags = h->flags;
 	e->message = h->message;
-	in->early_n++;
+	if (!in->early_n++ || (int32_t)(h->seq - in->end) >= 0)
+		in->end = h->seq + 1;
 	return true;
 }
 
@@ -110,6 +111,7 @@ void rel_receive(struct rel *r, const struct rel_head *h, const uint8_t *data, u
 
 	ack_soon(r, now);
 	if (ahead == 0) {
+		r->ack_now |= in->early_n > 0; // a gap closes: the sender waits to hear it
 		accept_segment(r, stream, h->flags, h->message, data, h->bytes);
 		drain_early(r, stream);
 	} else if (ahead < REL_WINDOW) {
@@ -120,14 +122,19 @@ void rel_receive(struct rel *r, const struct rel_head *h, const uint8_t *data, u
 			r->stats.duplicates++;
 	} else {
 		r->ack_now = true;
-		r->stats.duplicates++; // behind us, or beyond the credit: either way not taken
+		if (ahead < 0x80000000u)
+			r->stats.outside++;
+		else
+			r->stats.duplicates++;
 	}
 }
 
-void rel_have(const struct rel_in *in, uint8_t have[REL_HAVE_BYTES])
+void rel_have(const struct rel_in *in, unsigned from, uint8_t have[REL_HAVE_BYTES])
 {
+	uint32_t end = in->end - in->next - 1 - from;
+
 	memset(have, 0, REL_HAVE_BYTES);
-	for (unsigned i = 0; in->early_n && i < REL_HAVE_BITS; i++)
-		if (in->early[(in->next + 1 + i) % REL_WINDOW].data)
+	for (unsigned i = 0; i < REL_HAVE_BITS && i < end; i++)
+		if (in->early[(in->next + 1 + from + i) % REL_WINDOW].data)
 			have[i / 8] |= (uint8_t)(1u << i % 8);
 }

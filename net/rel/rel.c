@@ -7,6 +7,7 @@
 
 #define RTO_START_NS 20000000u
 #define SEGMENT_MIN  256u
+#define FIRST	     0xfffffd00u // of segments and messages: numbers go round soon, so that this is known to work
 
 int rel_open(struct rel **out, const struct rel_options *opt, uint64_t now)
 {
@@ -16,12 +17,21 @@ int rel_open(struct rel **out, const struct rel_options *opt, uint64_t now)
 	if (!r)
 		return -ENOMEM;
 	r->opt = *opt;
+	r->opt.segment_bytes -= REL_SEAL;
+	r->credit = REL_WINDOW;
 	r->rto_ns = RTO_START_NS;
 	r->ack_at_ns = r->retry_at_ns = UINT64_MAX;
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
-		r->out[s].credit = REL_WINDOW;
+		struct rel_out *o = &r->out[s];
+
+		o->una = o->next = o->first = o->sending = o->taken = FIRST;
+		r->in[s].next = FIRST;
+		o->credit = REL_WINDOW;
+		o->look_ns = UINT64_MAX;
+		o->timer_ns = now;
 		r->out[s].progress_ns = now;
 	}
+	rel_pace_init(r, now);
 	*out = r;
 	return 0;
 }
@@ -69,9 +79,14 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 
 	if (r->stopped)
 		return;
-	if (rel_head_read(frame, n, r->opt.sums, &h) || h.token != r->opt.token_in || !rel_ack_sane(r, 0, h.ack[0]) ||
-	    !rel_ack_sane(r, 1, h.ack[1])) {
+	if (rel_head_read(frame, n, r->opt.sums, &h) || h.token != r->opt.token_in) {
 		r->stats.bad++;
+		r->stats.strange += n >= REL_HEAD && rel_token(frame) != r->opt.token_in;
+		return;
+	}
+	if (!rel_ack_sane(r, 0, h.ack[0]) || !rel_ack_sane(r, 1, h.ack[1])) {
+		r->stats.bad++;
+		r->stats.outside++;
 		return;
 	}
 	r->stats.frames_in++;
@@ -79,11 +94,21 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		bool about = ((h.flags & REL_SECOND) != 0) == s;
 
-		r->out[s].credit = h.credit;
-		rel_on_ack(r, s, h.ack[s], about ? h.have : NULL, (uint64_t)h.delay * REL_DELAY_UNIT, now);
+		if ((int32_t)(h.ack[s] - r->out[s].una) >= 0)
+			r->out[s].credit = h.credit; // else an old frame
+		rel_on_ack(r, s, h.ack[s], about ? h.have : NULL,
+			   h.flags & REL_FURTHER ? REL_HAVE_BITS : 0, (uint64_t)h.delay * REL_DELAY_UNIT, now);
 	}
 	if (h.flags & REL_DATA)
 		rel_receive(r, &h, frame + REL_HEAD, now);
+}
+
+void rel_credit(struct rel *r, uint32_t segments)
+{
+	uint16_t n = (uint16_t)(segments < REL_WINDOW ? segments : REL_WINDOW);
+
+	r->ack_now |= n > r->credit; // who waits for it should know
+	r->credit = n;
 }
 
 bool rel_broken(const struct rel *r)

@@ -8,9 +8,10 @@
  * streams know nothing of each other, and 0 goes first. A message is cut into segments of the MTU,
  * one a frame. Every frame carries what has been received of both streams.
  *
- *   send side     at most REL_WINDOW segments of a stream are on the way, and at most as many as the
- *                 receiver gives credit for. A segment is sent again when three later ones have
- *                 arrived, or when nothing has for a timeout made from measured round trips.
+ *   send side     at most as many segments as the receiver gives credit for, as a window that follows
+ *                 delay allows, at a pace. A segment is sent again when three later ones have arrived
+ *                 and it is later than segments of this path tend to be, or when nothing has arrived
+ *                 for a timeout made from measured round trips.
  *   receive side  keeps segments that came early, delivers what is in order at once, and answers with
  *                 the next data frame, after REL_ACK_FRAMES, or after REL_ACK_NS.
  *
@@ -24,16 +25,21 @@
 #include <stdint.h>
 
 #define REL_STREAMS    2u
-#define REL_WINDOW     256u // power of two: segments of a stream on the way
+#define REL_WINDOW     512u // power of two: segments of a stream sent and not yet delivered there
+#define REL_CWND_START 64u  // segments on the way (see pace.c)
+#define REL_CWND_MIN   8u
+#define REL_CWND_MAX   192u // a lost one takes two round trips: REL_WINDOW must not end before that
 #define REL_HEAD       64u
 #define REL_VERSION    1u
 #define REL_ACK_FRAMES 16u
 #define REL_ACK_NS     500000u
-#define REL_RTO_MIN_NS 2000000u
+#define REL_RTO_MIN_NS 1000000u
 #define REL_RTO_MAX_NS 500000000u
 #define REL_REORDER    3u   // later segments that must arrive before one counts as lost
-#define REL_MSGS_MAX   512u // messages of a stream taken and not yet acknowledged
-#define REL_BURST      64u  // frames of one rel_output(): pacing, and what a fault may wait behind
+#define REL_LATE_MAX_NS 4000000u // how long a segment that others overtook is waited for, at most
+#define REL_MSGS_MAX   1024u // power of two: messages of a stream taken and not yet acknowledged
+#define REL_BURST      64u   // frames of one rel_output(), and after a pause: what a fault may wait behind
+#define REL_SEAL       24u   // bytes of a frame left free, for the counter and the tag of encrypted frames
 
 struct rel;
 
@@ -55,8 +61,13 @@ struct rel_options {
 struct rel_stats {
 	uint64_t frames_in, frames_out, segments_out, retransmits, timeouts;
 	uint64_t duplicates, early, bad; // frames received twice, ahead of order, refused
-	uint64_t stalls;		 // the window or the credit was used up while there was more to send
+	uint64_t stalls;		 // the credit was used up while there was more to send
 	uint64_t rtt_ns, rtt_var_ns;	 // smoothed; 0: not measured yet
+	uint64_t rtt_min_ns, cwnd;	 // the shortest of some seconds; segments that may be on the way
+	uint64_t paced;			 // more could have been sent but for the pace
+	uint64_t needless;		 // repeats of segments that had arrived
+	uint64_t outside;		 // segments beyond the window, acknowledgements of what was never sent
+	uint64_t strange;		 // frames with another token: of an earlier connection, or of nobody
 };
 
 /* Returns 0 or -ENOMEM, -EINVAL (segments shorter than 256 bytes). */
@@ -77,7 +88,7 @@ bool rel_room(const struct rel *r, unsigned stream); // rel_send() would take a 
  */
 bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, void *msg);
 
-/* A frame came (from its first byte on: the token). Hostile until checked. */
+/* A frame came (from its first byte on: the token). Hostile until checked. rel_output() is due after it. */
 void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now);
 
 /* Sends what may go now: repeats first, then new segments, then a bare acknowledgement if it is due. */
@@ -89,6 +100,12 @@ void rel_output(struct rel *r, uint64_t now);
  */
 void rel_say_asleep(struct rel *r, uint64_t now);
 uint32_t rel_peer_asleep(const struct rel *r);
+
+/*
+ * How many segments of a stream the peer may have on the way from now on (REL_WINDOW at most, as at the start; 0: none,
+ * but for one now and then that asks).
+ */
+void rel_credit(struct rel *r, uint32_t segments);
 
 /* When rel_output() is due at the latest; UINT64_MAX: when something happens. */
 uint64_t rel_deadline(const struct rel *r);

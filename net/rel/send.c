@@ -4,13 +4,13 @@
 
 #include "net/rel/priv.h"
 
-#define PROBES	    8u // segments sent again after a timeout: what arrives of them tells about the rest
 #define BACKOFF_MAX 6u
+#define LATE_AGE_NS 1000000000u // without a late segment, and half the patience is gone
 #define RETRY_NS    50000u // after the port took no frame
 
 /* ---- acknowledgements ---- */
 
-static void measure(struct rel *r, uint64_t rtt)
+static void measure(struct rel *r, uint64_t rtt, uint64_t now)
 {
 	struct rel_stats *s = &r->stats;
 
@@ -24,16 +24,38 @@ static void measure(struct rel *r, uint64_t rtt)
 		s->rtt_ns = (7 * s->rtt_ns + rtt) / 8;
 	}
 	uint64_t rto = s->rtt_ns + 4 * s->rtt_var_ns + REL_ACK_NS;
+	rel_pace_sample(r, rtt, now);
 	r->rto_ns = rto < REL_RTO_MIN_NS ? REL_RTO_MIN_NS : rto > REL_RTO_MAX_NS ? REL_RTO_MAX_NS : rto;
 }
 
-static bool mark_acked(struct rel_out *o, uint32_t seq, struct rel_segment **newest)
+/* s came late but was not lost: others are given as long from now on, before they count as lost. */
+static void on_late(struct rel *r, const struct rel_segment *s, uint64_t now)
+{
+	uint64_t late = now - s->first_ns > r->stats.rtt_ns ? now - s->first_ns - r->stats.rtt_ns : 0;
+
+	if (late > REL_LATE_MAX_NS)
+		return; // a pause of the peer
+	if (late > r->late_ns)
+		r->late_ns = late;
+	r->late_at = now;
+}
+
+static bool mark_acked(struct rel *r, struct rel_out *o, uint32_t seq, struct rel_segment **newest, uint64_t now)
 {
 	struct rel_segment *s = rel_seg(o, seq);
 
 	if (s->acked)
 		return false;
 	s->acked = true;
+	r->pace.acked++;
+	if (!s->lost)
+		o->flight--;
+	else if (!s->timed_out)
+		on_late(r, s, now);
+	if (s->repeated && !s->lost && !s->timed_out && now - s->sent_ns < r->pace.rtt_min_ns) {
+		r->stats.needless++; // the repeat can't have been there and back
+		on_late(r, s, now);
+	}
 	o->lost -= s->lost;
 	s->lost = false;
 	o->msg[s->message % REL_MSGS_MAX].left--;
@@ -44,16 +66,35 @@ static bool mark_acked(struct rel_out *o, uint32_t seq, struct rel_segment **new
 	return true;
 }
 
-/* A segment is lost when some that were sent clearly later have arrived. */
-static void find_lost(struct rel_out *o)
+static void mark_lost(struct rel *r, struct rel_out *o, struct rel_segment *s)
 {
-	for (uint32_t seq = o->una; seq != o->next; seq++) {
+	s->lost = true;
+	o->lost++;
+	o->flight--;
+	r->pace.lost++;
+}
+
+/*
+ * A segment is lost when some that were sent clearly later have arrived, and it is later than those that came late on
+ * this path (as in RACK, RFC 8985).
+ */
+void rel_look_for_lost(struct rel *r, struct rel_out *o, uint64_t now)
+{
+	o->look_ns = UINT64_MAX;
+	if (r->late_ns && now - r->late_at > LATE_AGE_NS) {
+		r->late_ns /= 2;
+		r->late_at = now;
+	}
+	for (uint32_t seq = o->una; o->flight && seq != o->next; seq++) {
 		struct rel_segment *s = rel_seg(o, seq);
 
-		if (!s->acked && !s->lost && s->order + REL_REORDER <= o->acked_order) {
-			s->lost = true;
-			o->lost++;
-		}
+		if (s->acked || s->lost || s->order + REL_REORDER > o->acked_order)
+			continue;
+		uint64_t at = r->late_ns ? s->sent_ns + r->stats.rtt_ns + r->late_ns + r->late_ns / 4 : now;
+		if (at <= now)
+			mark_lost(r, o, s);
+		else if (at < o->look_ns)
+			o->look_ns = at;
 	}
 }
 
@@ -76,7 +117,8 @@ bool rel_ack_sane(const struct rel *r, unsigned stream, uint32_t ack)
 	return (int32_t)(ack - o->next) <= 0;
 }
 
-void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, uint64_t delay_ns, uint64_t now)
+void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, unsigned from,
+		uint64_t delay_ns, uint64_t now)
 {
 	struct rel_out *o = &r->out[stream];
 	struct rel_segment *newest = NULL;
@@ -85,24 +127,24 @@ void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *hav
 	if ((int32_t)(ack - o->una) < 0)
 		return; // an old frame
 	for (uint32_t seq = o->una; seq != ack; seq++)
-		any |= mark_acked(o, seq, &newest);
+		any |= mark_acked(r, o, seq, &newest, now);
 	for (unsigned i = 0; have && i < REL_HAVE_BITS; i++) {
-		uint32_t seq = ack + 1 + i;
+		uint32_t seq = ack + 1 + from + i;
 
 		if ((int32_t)(seq - o->next) >= 0)
 			break;
 		if (have[i / 8] >> i % 8 & 1)
-			any |= mark_acked(o, seq, &newest);
+			any |= mark_acked(r, o, seq, &newest, now);
 	}
 	o->una = ack;
 	if (!any)
 		return;
 	o->backoff = 0;
-	o->progress_ns = now;
+	o->progress_ns = o->timer_ns = now;
 	if (newest && !newest->repeated && now - newest->sent_ns >= delay_ns)
-		measure(r, now - newest->sent_ns - delay_ns);
-	if (o->una != o->next)
-		find_lost(o);
+		measure(r, now - newest->sent_ns - delay_ns, now);
+	rel_look_for_lost(r, o, now);
+	rel_pace_round(r, now);
 	release(r, o);
 }
 
@@ -117,49 +159,54 @@ void rel_release_all(struct rel *r)
 
 static uint64_t timeout_at(const struct rel *r, const struct rel_out *o)
 {
-	uint64_t at = UINT64_MAX;
+	uint64_t wait = r->rto_ns << o->backoff;
 
-	if (o->una == o->next || o->lost)
-		return at; // nothing on the way, or already to be sent again
-	uint64_t from = rel_seg((struct rel_out *)o, o->una)->sent_ns;
-	if (o->progress_ns > from)
-		from = o->progress_ns;
-	at = r->rto_ns << o->backoff;
-	return from + (at < REL_RTO_MAX_NS ? at : REL_RTO_MAX_NS);
+	if (!o->flight && !o->asking)
+		return UINT64_MAX;
+	return o->timer_ns + (wait < REL_RTO_MAX_NS ? wait : REL_RTO_MAX_NS);
 }
 
-static void on_timeout(struct rel *r, struct rel_out *o)
+/* All that is on the way counts as lost. The window is small then: what arrives tells about the rest. */
+static void on_timeout(struct rel *r, struct rel_out *o, uint64_t now)
 {
-	unsigned n = 0;
-
+	o->timer_ns = now;
+	o->ask = o->asking;
+	if (!o->flight) {
+		o->backoff += o->backoff < BACKOFF_MAX;
+		return;
+	}
 	r->stats.timeouts++;
-	if (o->backoff < BACKOFF_MAX)
-		o->backoff++;
-	for (uint32_t seq = o->una; seq != o->next && n < PROBES; seq++) {
+	rel_pace_timeout(r, o->backoff > 0);
+	o->backoff += o->backoff < BACKOFF_MAX;
+	for (uint32_t seq = o->una; seq != o->next; seq++) {
 		struct rel_segment *s = rel_seg(o, seq);
 
-		if (s->acked)
-			continue;
-		s->lost = true;
-		o->lost++;
-		n++;
+		if (!s->acked && !s->lost)
+			mark_lost(r, o, s);
+		s->timed_out = s->lost;
 	}
+	r->pace.lost = 0; // the window has answered already
 }
 
 /* ---- frames ---- */
 
 static void fill_ack(struct rel *r, struct rel_head *h, uint64_t now)
 {
-	unsigned about = r->in[0].early_n && r->in[1].early_n ? r->have_turn++ & 1 : r->in[1].early_n > 0;
+	unsigned turn = r->have_turn++;
+	unsigned about = r->in[0].early_n && r->in[1].early_n ? turn & 1 : r->in[1].early_n > 0;
 	uint64_t delay = r->unacked ? (now - r->last_data_ns) / REL_DELAY_UNIT : 0;
 
 	h->ack[0] = r->in[0].next;
 	h->ack[1] = r->in[1].next;
 	h->delay = (uint16_t)(delay < UINT16_MAX ? delay : UINT16_MAX);
-	h->credit = REL_WINDOW;
+	h->credit = r->credit;
 	h->flags |= about ? REL_SECOND : 0;
-	if (r->in[about].early_n)
-		rel_have(&r->in[about], h->have);
+	const struct rel_in *in = &r->in[about];
+	if (!in->early_n)
+		return;
+	unsigned from = in->end - in->next > REL_HAVE_BITS + 1 && turn & 2 ? REL_HAVE_BITS : 0;
+	h->flags |= from ? REL_FURTHER : 0;
+	rel_have(in, from, h->have);
 }
 
 static bool put_frame(struct rel *r, struct rel_head *h, const uint8_t *data, uint64_t now)
@@ -195,6 +242,9 @@ static bool transmit(struct rel *r, unsigned stream, uint32_t seq, uint64_t now)
 		return false;
 	s->sent_ns = now;
 	s->order = ++o->orders;
+	if (!o->flight++)
+		o->timer_ns = now;
+	rel_pace_sent(r);
 	r->stats.segments_out++;
 	return true;
 }
@@ -208,9 +258,11 @@ static bool repeat(struct rel *r, unsigned stream, unsigned *budget, uint64_t no
 
 		if (!s->lost)
 			continue;
-		s->repeated = true;
+		if (!rel_pace_may(r, stream, now))
+			return true;
 		if (!transmit(r, stream, seq, now))
 			return false;
+		s->repeated = true;
 		s->lost = false;
 		o->lost--;
 		--*budget;
@@ -235,6 +287,17 @@ static void cut(struct rel *r, unsigned stream)
 	};
 }
 
+/* No credit. Where nothing is on the way either, the word of new credit may be lost: a segment asks now and then. */
+static void stall(struct rel *r, struct rel_out *o, uint64_t now)
+{
+	r->stats.stalls += !o->stalled;
+	o->stalled = true;
+	if (o->asking || o->next != o->una)
+		return;
+	o->asking = true;
+	o->timer_ns = now;
+}
+
 static bool send_new(struct rel *r, unsigned stream, unsigned *budget, uint64_t now)
 {
 	struct rel_out *o = &r->out[stream];
@@ -243,13 +306,15 @@ static bool send_new(struct rel *r, unsigned stream, unsigned *budget, uint64_t 
 	while (o->sending != o->taken && *budget) {
 		struct rel_message *m = &o->msg[o->sending % REL_MSGS_MAX];
 
-		if (o->next - o->una >= window) {
-			r->stats.stalls += !o->stalled;
-			o->stalled = true;
+		if (o->next - o->una >= window && !(o->ask && o->next == o->una)) {
+			stall(r, o, now);
 			return true;
 		}
-		o->stalled = false;
+		if (!rel_pace_may(r, stream, now))
+			return true;
+		o->stalled = o->asking = o->ask = false;
 		cut(r, stream);
+		rel_seg(o, o->next)->first_ns = now;
 		if (!transmit(r, stream, o->next, now))
 			return false;
 		if (o->una == o->next)
@@ -268,10 +333,12 @@ static void output(struct rel *r, uint64_t now)
 {
 	unsigned budget = REL_BURST;
 
-	r->retry_at_ns = UINT64_MAX;
+	r->retry_at_ns = r->pace.ready_at = UINT64_MAX;
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		if (now >= timeout_at(r, &r->out[s]))
-			on_timeout(r, &r->out[s]);
+			on_timeout(r, &r->out[s], now);
+		if (now >= r->out[s].look_ns)
+			rel_look_for_lost(r, &r->out[s], now);
 		if (!repeat(r, s, &budget, now) || !send_new(r, s, &budget, now))
 			return;
 	}
@@ -311,12 +378,10 @@ uint64_t rel_deadline(const struct rel *r)
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		uint64_t t = timeout_at(r, &r->out[s]);
 
-		if (r->out[s].lost && r->retry_at_ns == UINT64_MAX)
-			return 0;
-		if (t < at)
-			at = t;
+		at = t < at ? t : at;
+		at = r->out[s].look_ns < at ? r->out[s].look_ns : at;
 	}
-	return at;
+	return r->pace.ready_at < at ? r->pace.ready_at : at;
 }
 
 uint64_t rel_silent_ns(const struct rel *r, uint64_t now)

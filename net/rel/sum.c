@@ -13,9 +13,20 @@ static uint64_t word(const uint8_t *p, size_t n)
 	return w;
 }
 
-static uint32_t finish(uint32_t s)
+/*
+ * CRCs are linear: one CRC over the four would let the same bit, flipped in words that are 24 bytes apart, cancel out.
+ * Multiplications are not. Each step can be undone, so a change in one of the four changes the 64 bits for certain.
+ */
+static uint32_t finish(const uint64_t lane[4], size_t n)
 {
-	return s ? s : 1;
+	uint64_t h = n * 0x9e3779b97f4a7c15u;
+
+	for (unsigned i = 0; i < 4; i++) {
+		h = (h ^ lane[i]) * 0xbf58476d1ce4e5b9u;
+		h ^= h >> 31;
+	}
+	h *= 0x94d049bb133111ebu;
+	return (uint32_t)(h >> 32) ? (uint32_t)(h >> 32) : 1;
 }
 
 static uint32_t step_plain(uint32_t crc, uint64_t w)
@@ -30,19 +41,17 @@ static uint32_t step_plain(uint32_t crc, uint64_t w)
 
 uint32_t rel_sum_plain(const uint8_t *p, size_t n)
 {
-	uint32_t lane[4] = {~0u, ~0u, ~0u, ~0u}, crc = ~0u;
+	uint64_t lane[4] = {~0u, ~0u, ~0u, ~0u};
 
 	for (size_t at = 0; at < n; at += 8)
-		lane[at / 8 % 4] = step_plain(lane[at / 8 % 4], word(p + at, n - at));
-	for (unsigned i = 0; i < 4; i++)
-		crc = step_plain(crc, lane[i]);
-	return finish(~step_plain(crc, n));
+		lane[at / 8 % 4] = step_plain((uint32_t)lane[at / 8 % 4], word(p + at, n - at));
+	return finish(lane, n);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) static uint32_t sum_sse(const uint8_t *p, size_t n)
 {
-	uint64_t lane[4] = {~0u, ~0u, ~0u, ~0u}, crc = ~0u;
+	uint64_t lane[4] = {~0u, ~0u, ~0u, ~0u};
 	size_t at = 0;
 
 	for (; at + 32 <= n; at += 32)
@@ -50,9 +59,7 @@ __attribute__((target("sse4.2"))) static uint32_t sum_sse(const uint8_t *p, size
 			lane[i] = __builtin_ia32_crc32di(lane[i], word(p + at + 8 * i, 8));
 	for (unsigned i = 0; at < n; at += 8, i++)
 		lane[i] = __builtin_ia32_crc32di(lane[i], word(p + at, n - at));
-	for (unsigned i = 0; i < 4; i++)
-		crc = __builtin_ia32_crc32di(crc, lane[i]);
-	return finish(~(uint32_t)__builtin_ia32_crc32di(crc, n));
+	return finish(lane, n);
 }
 #endif
 

@@ -5,8 +5,8 @@
  *   15 u8 version      16 u32 seq of the data                    20 u32 bytes of the message (FIRST)
  *   24 u32 ack[2]: next segment wanted of each stream            32 u16 ack delay in units of 4 us
  *   34 u16 credit: segments taken beyond ack                     36..63 u8 have[28]
- * have: bit i set: segment ack + 1 + i of the stream that SECOND names is there. 224 segments: those
- * of a window that are not covered are acknowledged later, or sent twice.
+ * have: bit i set: segment ack + 1 + i of the stream that SECOND names is there; with FURTHER, segment
+ * ack + 225 + i. Frames take turns where there is more to say than one can.
  */
 #ifndef NET_REL_WIRE_H
 #define NET_REL_WIRE_H
@@ -24,7 +24,8 @@ enum rel_flags {
 	REL_LAST = 8,	// the last
 	REL_SECOND = 16, // have is about stream 1
 	REL_ASLEEP = 32, // the sender sleeps now: a frame alone does not wake it
-	REL_FLAGS = 63,
+	REL_FURTHER = 64, // and begins 224 segments later
+	REL_FLAGS = 31 | 32 | 64,
 };
 
 struct rel_head {

@@ -27,6 +27,7 @@ forbid traces_know_the_protocol_only vmm/trace 'vmm/(hv|machine|dist|dev|ctl|cli
 forbid distribution_does_not_know_control vmm/dist 'vmm/(ctl|cli)/'
 forbid qmp_knows_the_protocol_only vmm/qmp 'vmm/(ctl|cli|dist|machine|hv|dev|mem|conf|top|metrics)/'
 forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
+forbid reliable_datagrams_are_pure net/rel 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|pthread|time\.h|poll|fcntl|stdio|rte_'
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'
 forbid the_reading_of_status_is_pure 'vmm/top/sample.c vmm/top/rates.c vmm/metrics/exposition.c' 'unistd|sys/|pthread|time\.h|net/'

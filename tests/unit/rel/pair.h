@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Two ends of a connection in one process; the test carries the frames, at times it chooses. */
+#ifndef TESTS_UNIT_REL_PAIR_H
+#define TESTS_UNIT_REL_PAIR_H
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "net/rel/priv.h"
+#include "net/rel/sum.h"
+}
+
+using Frame = std::vector<uint8_t>;
+
+struct End {
+	rel *r = nullptr;
+	std::deque<Frame> out; // frames of this end that nobody carried yet
+	std::vector<std::string> got[REL_STREAMS];
+	std::deque<std::string> kept; // messages given to rel and not released
+	unsigned released = 0, full = 0;
+
+	static void deliver(void *c, unsigned s, const uint8_t *b, uint32_t n)
+	{
+		((End *)c)->got[s].emplace_back((const char *)b, n);
+	}
+	static void release(void *c, void *)
+	{
+		((End *)c)->released++;
+	}
+	static uint8_t *frame(void *c, uint32_t n)
+	{
+		End *e = (End *)c;
+
+		if (e->full)
+			return nullptr;
+		e->out.emplace_back(n);
+		return e->out.back().data();
+	}
+	void open(uint64_t in, uint64_t to, uint64_t now, uint32_t segment = 1024)
+	{
+		rel_options o = {};
+
+		o.ctx = this;
+		o.token_in = in;
+		o.token_out = to;
+		o.segment_bytes = segment;
+		o.message_max = 262160;
+		o.sums = true;
+		o.deliver = deliver;
+		o.release = release;
+		o.frame = frame;
+		ASSERT_EQ(rel_open(&r, &o, now), 0);
+	}
+	bool send(unsigned stream, const std::string &text)
+	{
+		kept.push_back(text);
+		return rel_send(r, stream, (const uint8_t *)kept.back().data(), (uint32_t)kept.back().size(), &kept.back());
+	}
+	const struct rel_stats &stats() const
+	{
+		return *::rel_stats(r);
+	}
+	~End()
+	{
+		rel_close(r);
+		EXPECT_EQ(released, kept.size()) << "every message is given back once";
+	}
+};
+
+struct Pair : ::testing::Test {
+	uint64_t now = 1000000;
+	End a, b;
+
+	void SetUp() override
+	{
+		a.open(1, 2, now);
+		b.open(2, 1, now);
+	}
+	/* Carries every frame of from that keep() wants. Returns how many there were. */
+	unsigned carry(End &from, End &to, std::function<bool(const rel_head &)> keep = nullptr)
+	{
+		unsigned n = 0;
+
+		for (; !from.out.empty(); from.out.pop_front(), n++) {
+			rel_head h;
+			Frame f = from.out.front();
+
+			EXPECT_EQ(rel_head_read(f.data(), (uint32_t)f.size(), true, &h), 0);
+			if (!keep || keep(h))
+				rel_input(to.r, f.data(), (uint32_t)f.size(), now);
+		}
+		return n;
+	}
+	void tick(uint64_t ns)
+	{
+		now += ns;
+		rel_output(a.r, now);
+		rel_output(b.r, now);
+	}
+	/* Lets time pass, in steps, without loss. */
+	void run(uint64_t ns, uint64_t step = 10000)
+	{
+		for (uint64_t end = now + ns; now < end;) {
+			tick(step);
+			carry(a, b);
+			carry(b, a);
+		}
+	}
+};
+
+#endif

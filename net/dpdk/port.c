@@ -108,6 +108,11 @@ static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 	snprintf(name, sizeof(name), "pando%p", (void *)p);
 	p->pool = rte_pktmbuf_pool_create(name, n, n > 4 * CACHE_BUFFERS ? CACHE_BUFFERS : 0, 0,
 					  (uint16_t)(p->room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
+	if (!p->pool && rte_errno != ENOMEM) {
+		snprintf(why, cap, "dpdk: cannot make %u buffers: %s (are DPDK's drivers installed? librte_mempool_ring is needed)", n,
+			 rte_strerror(rte_errno));
+		return -rte_errno;
+	}
 	if (!p->pool) {
 		snprintf(why, cap,
 			 "dpdk: no memory for %u buffers of %u bytes: say mem=MIB (now %u by itself) or fewer mbufs=",

@@ -60,9 +60,8 @@ if [ -n "${DEMO_LINK:-}" ]; then
 	drivers=$(echo /usr/lib/x86_64-linux-gnu/dpdk/pmds-*)
 	if [ "$mode" = nested ] && [ -d "$drivers" ]; then
 		before="mkdir -p $(dirname "$drivers") && ln -s /pando/dpdk $drivers && "
-		for d in bus_vdev mempool_ring net_memif; do
-			f=$(echo "$drivers/librte_$d.so".[0-9][0-9])
-			files+=("$f=dpdk/$(basename "$f")")
+		for d in mempool_ring net_memif; do # what they need comes as every program's libraries do
+			files+=("$drivers/librte_$d.so=dpdk/librte_$d.so")
 		done
 	fi
 fi

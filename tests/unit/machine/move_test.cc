@@ -5,6 +5,8 @@
  */
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
@@ -368,10 +370,10 @@ TEST_F(Move, APausedVcpuMovesAndStaysPaused)
 {
 	run(mv_count, mv_count_end);
 	for (auto &x : h) {
-		static bool out;
+		static std::atomic<bool> out;
 		out = false;
 		ASSERT_EQ(0, machine_pause(x.m, [](void *, bool) { out = true; }, nullptr));
-		for (int i = 0; i < 1000 && !__atomic_load_n(&out, __ATOMIC_SEQ_CST); i++)
+		for (int i = 0; i < 1000 && !out; i++)
 			usleep(1000);
 		machine_clock_freeze(x.m);
 	}

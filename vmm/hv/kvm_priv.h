@@ -12,12 +12,6 @@
 #define TSS_ADDR      0xfffbd000ul
 #define IDENTITY_ADDR 0xfffbc000ull
 
-/* Room for one register behind its head. */
-union hv_one_msr {
-	struct kvm_msrs head;
-	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-};
-
 /* A descriptor, or a negative errno. */
 int hv_new_vm(const struct hv *hv);
 
@@ -38,6 +32,9 @@ int hv_vcpu_dispatch(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx);
 
 /* msr.c: sends the MSRs that are ours to user space. 0 or negative errno. */
 int hv_msr_setup(int vm_fd);
+/* msr.c: one MSR of a vCPU. get: false, and *value as it was, where KVM does not give it. set: 0, or negative errno. */
+bool hv_msr_get(int vcpu_fd, uint32_t index, uint64_t *value);
+int hv_msr_set(int vcpu_fd, uint32_t index, uint64_t value);
 
 /* probe.c: runs a few instructions in a VM of their own; fills emulated and tsc_offset. */
 int hv_probe(struct hv *hv, char *why, size_t why_cap);

@@ -37,6 +37,34 @@ int hv_msr_setup(int vm_fd)
 	return ioctl(vm_fd, KVM_X86_SET_MSR_FILTER, &filter) ? -errno : 0;
 }
 
+/* Room for one register behind its head. */
+union one_msr {
+	struct kvm_msrs head;
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
+bool hv_msr_get(int vcpu_fd, uint32_t index, uint64_t *value)
+{
+	union one_msr m = {.head.nmsrs = 1};
+
+	m.head.entries[0].index = index;
+	if (ioctl(vcpu_fd, KVM_GET_MSRS, &m) != 1)
+		return false;
+	*value = m.head.entries[0].data;
+	return true;
+}
+
+int hv_msr_set(int vcpu_fd, uint32_t index, uint64_t value)
+{
+	union one_msr m = {.head.nmsrs = 1};
+
+	m.head.entries[0].index = index;
+	m.head.entries[0].data = value;
+	int r = ioctl(vcpu_fd, KVM_SET_MSRS, &m);
+
+	return r == 1 ? 0 : r < 0 ? -errno : -EINVAL;
+}
+
 /* Read as 0, writes are dropped. */
 static const struct {
 	uint32_t first, last;

@@ -31,26 +31,6 @@ static bool is_kept(uint32_t msr)
 	return msr != MSR_TSC && msr != MSR_TSC_ADJUST && msr != MSR_APIC_BASE;
 }
 
-static bool get_msr(int fd, uint32_t index, uint64_t *value)
-{
-	union hv_one_msr m = {.head.nmsrs = 1};
-
-	m.head.entries[0].index = index;
-	if (ioctl(fd, KVM_GET_MSRS, &m) != 1)
-		return false;
-	*value = m.head.entries[0].data;
-	return true;
-}
-
-static void set_msr(int fd, uint32_t index, uint64_t value)
-{
-	union hv_one_msr m = {.head.nmsrs = 1};
-
-	m.head.entries[0].index = index;
-	m.head.entries[0].data = value;
-	ioctl(fd, KVM_SET_MSRS, &m); // some are read-only for the moment: nothing to put back then
-}
-
 static void keep_msrs(struct hv_power_on *p, int kvm_fd, int fd)
 {
 	struct kvm_msr_list *list = calloc(1, sizeof(*list) + MSRS_MAX * sizeof(uint32_t));
@@ -63,7 +43,7 @@ static void keep_msrs(struct hv_power_on *p, int kvm_fd, int fd)
 			struct kvm_msr_entry *e = &p->msrs[p->msrs_n];
 
 			e->index = list->indices[i];
-			p->msrs_n += is_kept(e->index) && get_msr(fd, e->index, (uint64_t *)&e->data);
+			p->msrs_n += is_kept(e->index) && hv_msr_get(fd, e->index, (uint64_t *)&e->data);
 		}
 	free(list);
 }
@@ -95,8 +75,8 @@ int hv_vcpu_power_on(struct hv_vcpu *v, uint64_t apic_base)
 	for (unsigned i = 0; i < p->msrs_n; i++) {
 		uint64_t now;
 
-		if (get_msr(v->fd, p->msrs[i].index, &now) && now != p->msrs[i].data)
-			set_msr(v->fd, p->msrs[i].index, p->msrs[i].data);
+		if (hv_msr_get(v->fd, p->msrs[i].index, &now) && now != p->msrs[i].data)
+			hv_msr_set(v->fd, p->msrs[i].index, p->msrs[i].data); // read-only for the moment: nothing to put back
 	}
 	if (p->has_xcrs && ioctl(v->fd, KVM_SET_XCRS, &p->xcrs))
 		return -errno;

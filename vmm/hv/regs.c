@@ -61,12 +61,9 @@ static void set_start_msrs(int fd)
 	    {.index = MSR_MISC_ENABLE, .data = 1},	 // fast strings
 	    {.index = MSR_HWCR, .data = 1 << 24},	 // AMD: the TSC counts at the P0 frequency
 	};
-	union hv_one_msr m = {.head.nmsrs = 1};
 
-	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++) {
-		m.head.entries[0] = values[i];
-		ioctl(fd, KVM_SET_MSRS, &m);
-	}
+	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++)
+		hv_msr_set(fd, values[i].index, values[i].data);
 }
 
 int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,

@@ -53,7 +53,6 @@ static void take_special(const struct kvm_sregs *s, struct hv_registers *out)
 
 int hv_vcpu_registers(struct hv_vcpu *v, struct hv_registers *out)
 {
-	union hv_one_msr m = {.head.nmsrs = 1};
 	struct kvm_regs g;
 	struct kvm_sregs s;
 
@@ -61,7 +60,7 @@ int hv_vcpu_registers(struct hv_vcpu *v, struct hv_registers *out)
 		return -errno;
 	take_general(&g, out->gpr);
 	take_special(&s, out);
-	m.head.entries[0].index = MSR_KERNEL_GS_BASE;
-	out->sys[HV_KERNEL_GS_BASE] = ioctl(v->fd, KVM_GET_MSRS, &m) == 1 ? m.head.entries[0].data : 0;
+	out->sys[HV_KERNEL_GS_BASE] = 0;
+	hv_msr_get(v->fd, MSR_KERNEL_GS_BASE, &out->sys[HV_KERNEL_GS_BASE]);
 	return 0;
 }

@@ -40,26 +40,6 @@ static const struct {
     {0xc0011029, 1},	// DE_CFG
 };
 
-static bool get_msr(int fd, uint32_t index, uint64_t *value)
-{
-	union hv_one_msr m = {.head.nmsrs = 1};
-
-	m.head.entries[0].index = index;
-	if (ioctl(fd, KVM_GET_MSRS, &m) != 1)
-		return false;
-	*value = m.head.entries[0].data;
-	return true;
-}
-
-static bool set_msr(int fd, uint32_t index, uint64_t value)
-{
-	union hv_one_msr m = {.head.nmsrs = 1};
-
-	m.head.entries[0].index = index;
-	m.head.entries[0].data = value;
-	return ioctl(fd, KVM_SET_MSRS, &m) == 1;
-}
-
 static uint32_t xsave_bytes(const struct hv *hv, int fd)
 {
 	int n = ioctl(hv->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
@@ -83,7 +63,7 @@ int hv_state_traits(struct hv_vcpu *v, const struct hv *hv, struct hv_state_trai
 			uint32_t msr = wanted[i].first + k;
 			uint64_t value;
 
-			if (get_msr(v->fd, msr, &value) && set_msr(v->fd, msr, value))
+			if (hv_msr_get(v->fd, msr, &value) && hv_msr_set(v->fd, msr, value) == 0)
 				out->msr[out->msrs_n++] = msr;
 		}
 	return 0;

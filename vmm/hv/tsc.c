@@ -11,13 +11,7 @@
  * takes. */
 static int write_tsc(int vcpu_fd, int64_t offset)
 {
-	union hv_one_msr m = {.head.nmsrs = 1};
-
-	m.head.entries[0].index = MSR_TSC;
-	m.head.entries[0].data = __rdtsc() + (uint64_t)offset;
-	int r = ioctl(vcpu_fd, KVM_SET_MSRS, &m);
-
-	return r == 1 ? 0 : r < 0 ? -errno : -EINVAL;
+	return hv_msr_set(vcpu_fd, MSR_TSC, __rdtsc() + (uint64_t)offset);
 }
 
 int hv_set_tsc_offset(int vcpu_fd, int64_t offset)

@@ -31,6 +31,11 @@ uint32_t desc_first_vcpu(const struct machine_desc *d, host_id h)
 	return sum;
 }
 
+host_set desc_all_hosts(const struct machine_desc *d)
+{
+	return d->hosts_n >= 64 ? ~0ull : host_bit((host_id)d->hosts_n) - 1;
+}
+
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu)
 {
 	for (unsigned h = 0; h < d->hosts_n; h++) {

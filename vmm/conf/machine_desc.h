@@ -38,6 +38,7 @@ struct machine_desc {
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);
 uint32_t desc_vcpus(const struct machine_desc *d);
+host_set desc_all_hosts(const struct machine_desc *d);
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu);
 uint32_t desc_first_vcpu(const struct machine_desc *d, host_id h); // index of h's first vCPU
 

@@ -117,7 +117,7 @@ int calls_start(struct calls *c, host_set to, const char *verb, const json_t *ar
 		slot++;
 	if (slot == CALLS_MAX)
 		return -ENOSPC;
-	if (!to || (c->desc->hosts_n < 64 && to >> c->desc->hosts_n) || strlen(verb) >= CALL_VERB_MAX)
+	if (!to || (to & ~desc_all_hosts(c->desc)) || strlen(verb) >= CALL_VERB_MAX)
 		return -EINVAL;
 	uint8_t *blob = call_join(verb, args, &n);
 	struct call *k = blob ? calloc(1, sizeof(*k)) : NULL;

@@ -96,7 +96,7 @@ static void on_commit(void *ctx, const struct call_answer *a, unsigned n)
 
 static void commit(struct mover *m)
 {
-	host_set all = m->desc->hosts_n == 64 ? ~0ull : host_bit((host_id)m->desc->hosts_n) - 1;
+	host_set all = desc_all_hosts(m->desc);
 	const struct wish *w = current(m);
 	int r = call(m, all, "move-commit", false, on_commit);
 

@@ -273,7 +273,7 @@ static void advance(struct run *r)
 
 static void reach(struct run *r, host_id h)
 {
-	host_set all = r->desc.hosts_n == 64 ? ~0ull : host_bit((host_id)r->desc.hosts_n) - 1;
+	host_set all = desc_all_hosts(&r->desc);
 
 	r->reached |= host_bit(h);
 	if (r->phase == STOPPING)

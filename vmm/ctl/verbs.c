@@ -193,7 +193,7 @@ static void came_home(void *ctx, const struct mover_result *result, const char *
 	if (error)
 		verbs_finish(v, error);
 	else
-		verbs_ask(v, verbs_all(v), "reset", NULL, VERBS_RESET_MS, on_reset, verbs_finish);
+		verbs_ask(v, desc_all_hosts(v->desc), "reset", NULL, VERBS_RESET_MS, on_reset, verbs_finish);
 }
 
 /* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */
@@ -440,12 +440,12 @@ int verbs_powerdown(struct verbs *v, verbs_done done, void *ctx)
 
 int verbs_nmi(struct verbs *v, verbs_done done, void *ctx)
 {
-	return ask_now(v, verbs_all(v), "nmi", NULL, on_now, (struct now){.v = v, .done = done, .ctx = ctx});
+	return ask_now(v, desc_all_hosts(v->desc), "nmi", NULL, on_now, (struct now){.v = v, .done = done, .ctx = ctx});
 }
 
 int verbs_registers(struct verbs *v, int vcpu, verbs_registers_done done, void *ctx)
 {
-	host_set to = verbs_all(v);
+	host_set to = desc_all_hosts(v->desc);
 
 	if (vcpu < VERBS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
 		return -EINVAL;

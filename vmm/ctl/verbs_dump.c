@@ -343,7 +343,7 @@ void verbs_dump_begin(struct verbs *v, const struct verbs_op *op, verbs_then the
 	v->dump = d;
 	plan(d, &op->dump);
 	json_t *args = json_pack("{s:i}", "vcpu", VERBS_ALL_VCPUS);
-	int r = d->spans_n ? calls_start(v->calls, verbs_all(v), "registers", args, VERBS_CALL_MS, on_all_registers, d) : 0;
+	int r = d->spans_n ? calls_start(v->calls, desc_all_hosts(v->desc), "registers", args, VERBS_CALL_MS, on_all_registers, d) : 0;
 
 	json_decref(args);
 	if (!d->spans_n)

@@ -71,7 +71,7 @@ static void undo_failed(struct verbs *v, const char *error)
 /* Some hosts did not stop: those that did go on. */
 static void undo(struct verbs *v)
 {
-	verbs_ask(v, verbs_all(v), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), VERBS_CALL_MS,
+	verbs_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), VERBS_CALL_MS,
 		  on_undone, undo_failed);
 }
 
@@ -102,7 +102,7 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 
 static void freeze(struct verbs *v)
 {
-	verbs_ask(v, verbs_all(v), "freeze", NULL, VERBS_CALL_MS, on_frozen, next);
+	verbs_ask(v, desc_all_hosts(v->desc), "freeze", NULL, VERBS_CALL_MS, on_frozen, next);
 }
 
 static void on_paused(void *ctx, const struct call_answer *a, unsigned n)
@@ -119,7 +119,7 @@ void verbs_halt(struct verbs *v, verbs_then then)
 {
 	v->then = then;
 	v->settling = 0;
-	verbs_ask(v, verbs_all(v), "pause", NULL, VERBS_PAUSE_MS, on_paused, next);
+	verbs_ask(v, desc_all_hosts(v->desc), "pause", NULL, VERBS_PAUSE_MS, on_paused, next);
 }
 
 static void on_gone(void *ctx, const struct call_answer *a, unsigned n)
@@ -141,7 +141,7 @@ static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 	}
 	uint64_t held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
 
-	verbs_ask(v, verbs_all(v), "resume",
+	verbs_ask(v, desc_all_hosts(v->desc), "resume",
 		  json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), VERBS_CALL_MS,
 		  on_gone, next);
 }
@@ -149,5 +149,5 @@ static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 void verbs_go(struct verbs *v, verbs_then then)
 {
 	v->then = then;
-	verbs_ask(v, verbs_all(v), "clock", NULL, VERBS_CALL_MS, on_clocks, next);
+	verbs_ask(v, desc_all_hosts(v->desc), "clock", NULL, VERBS_CALL_MS, on_clocks, next);
 }

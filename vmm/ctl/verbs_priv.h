@@ -53,11 +53,6 @@ struct verbs {
 	uint64_t dumped, to_dump;
 };
 
-static inline host_set verbs_all(const struct verbs *v)
-{
-	return v->desc->hosts_n >= 64 ? ~0ull : host_bit((host_id)v->desc->hosts_n) - 1;
-}
-
 /* verbs.c */
 void verbs_tell(struct verbs *v, const char *event, json_t *data); // data is consumed; may be NULL
 void verbs_set(struct verbs *v, enum verbs_state s, enum verbs_reason r);

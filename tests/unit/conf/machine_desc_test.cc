@@ -45,3 +45,12 @@ TEST(MachineDesc, ApicIdsAreDistinctAndInvertible)
 		}
 	}
 }
+
+TEST(MachineDesc, AllHostsAreASetOfThemAll)
+{
+	for (unsigned hosts : {1u, 2u, 63u, 64u}) {
+		machine_desc d = sample_desc(hosts, 1);
+		EXPECT_EQ(hosts, (unsigned)__builtin_popcountll(desc_all_hosts(&d)));
+		EXPECT_TRUE(desc_all_hosts(&d) & host_bit((host_id)(hosts - 1)));
+	}
+}

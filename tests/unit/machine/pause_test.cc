@@ -5,13 +5,13 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
-#include <elf.h>
 #include <mutex>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
+#include "tests/unit/machine/program.h"
 
 extern "C" {
 #include "vmm/chip/icr.h"
@@ -73,22 +73,6 @@ pt_lint_end:
 )");
 
 namespace {
-
-std::vector<uint8_t> elf(const uint8_t *code, const uint8_t *end)
-{
-	Elf64_Ehdr e = {};
-	Elf64_Phdr p = {};
-	size_t n = (size_t)(end - code), at = sizeof(e) + sizeof(p);
-	std::vector<uint8_t> b(at + n);
-	memcpy(e.e_ident, "\177ELF\2\1\1", 7);
-	e.e_type = ET_EXEC, e.e_machine = EM_X86_64, e.e_entry = 0x100000, e.e_phoff = sizeof(e);
-	e.e_phentsize = sizeof(p), e.e_phnum = 1;
-	p.p_type = PT_LOAD, p.p_offset = at, p.p_paddr = 0x100000, p.p_filesz = p.p_memsz = n;
-	memcpy(b.data(), &e, sizeof(e));
-	memcpy(b.data() + sizeof(e), &p, sizeof(p));
-	memcpy(b.data() + at, code, n);
-	return b;
-}
 
 struct Pause : testing::Test {
 	machine_desc desc;

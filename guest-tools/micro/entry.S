@@ -198,14 +198,17 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	push	%rax
 	push	%rcx
 	push	%rdx
-	mov	24(%rsp), %eax
-	incl	%gs:VCPU_COUNTS(,%rax,4)
-	cmp	$2, %eax
+	mov	24(%rsp), %ecx
+	cmp	$LEVEL_VECTOR, %ecx
+	jne	2f
+	// The serial port's interrupt identification: reading it takes the level away. Before it is counted: who waits for
+	// the count asks for the next one at once, and this read would take that one away too.
+	mov	$0x3fa, %edx
+	in	%dx, %al
+2:	incl	%gs:VCPU_COUNTS(,%rcx,4)
+	cmp	$2, %ecx
 	je	1f
-	cmp	$LEVEL_VECTOR, %eax
-	je	2f
-3:
-	cmp	$0xff, %eax
+	cmp	$0xff, %ecx
 	je	1f
 	mov	$0x80b, %ecx
 	xor	%eax, %eax
@@ -216,9 +219,6 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	pop	%rax
 	add	$16, %rsp
 	iretq
-2:	mov	$0x3fa, %edx // the serial port's interrupt identification: reading it takes the level away
-	in	%dx, %al
-	jmp	3b
 
 isr_real_ud:
 	pushq	$0

@@ -8,11 +8,8 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} stops=${STOPS:-100} limit=${DRIVE_TIMEOUT:-280} dilate=${DILATE:-20}
 log=$O/drive-guest.log
-bad=0
-ok() { echo "PASS drive_guest.$1"; }
-no() { echo "FAIL drive_guest.$1: $2"; bad=1; }
-check() { if [ "$2" -eq 0 ]; then ok "$1"; else no "$1" "$3"; fi; }
-value() { sed -n "s/.*RESULT $1 \([^ ]*\) .*/\1/p" "$log" | tail -n 1; }
+suite=drive_guest
+. tests/support/suite.sh
 
 kernel=$(images/get-kernel.sh "$series") && base=$(images/make-initramfs.sh "$O") || exit 1
 tmp=$(mktemp -d "$O/drive.XXXXXX")
@@ -50,34 +47,34 @@ tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" 
 tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
 
 grep -q 'driver ended with 130' "$log"
-check ended_as_told $? "no 'driver ended with 130' in $log"
+verdict ended_as_told $? "no 'driver ended with 130' in $log"
 ! grep -E '^FAIL ' "$log"
-check nothing_failed $? "see $log"
+verdict nothing_failed $? "see $log"
 [ "$(grep -c '^EVENT STOP' "$log")" -eq $((stops + 1)) ] && [ "$(grep -c '^EVENT RESUME' "$log")" -eq $((stops + 1)) ]
-check stops $? "$(grep -c '^EVENT STOP' "$log") stops, $(grep -c '^EVENT RESUME' "$log") resumes, $((stops + 1)) expected"
+verdict stops $? "$(grep -c '^EVENT STOP' "$log") stops, $(grep -c '^EVENT RESUME' "$log") resumes, $((stops + 1)) expected"
 if [ "$hosts" -gt 1 ]; then
 	[ "$(value clock_tsc_steps_back)" = 0 ] && [ "$(value clock_monotonic_steps_back)" = 0 ]
-	check clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
+	verdict clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
 else
 	echo "SKIP drive_guest.clock_never_back: the clock tool needs two CPUs"
 fi
 # Its clock stood still while it was stopped: it counts at most what it ran, and half of what it stood would be far more.
 awk -v guest="$(value guest_time_of_stops)" -v k="$dilate" -v wall="$(value drive_stops_wall)" -v stood="$(value drive_stops_stood)" \
 	'BEGIN { exit !(guest > 0 && stood > 0 && guest * k < wall - stood / 2) }'
-check clock_stands_still $? "$(value guest_time_of_stops) s of the guest x $dilate, $(value drive_stops_wall) s of which $(value drive_stops_stood) stopped"
+verdict clock_stands_still $? "$(value guest_time_of_stops) s of the guest x $dilate, $(value drive_stops_wall) s of which $(value drive_stops_stood) stopped"
 [ "$(value nmis_taken)" -ge 1 ] && grep -qi 'NMI received for unknown reason' "$log"
-check nmi_is_printed $? "no NMI was taken, or the kernel said nothing"
+verdict nmi_is_printed $? "no NMI was taken, or the kernel said nothing"
 # The banner is where the kernel says it is: its virtual address is 0xffffffff80000000 above the physical one (nokaslr).
 first=$(awk '$1 == "LOAD" && $4 ~ /^0x0*$/ { print $2 }' "$log" | head -n 1)
 banner=$(value linux_banner)
 at=$((first + banner - 0xffffffff80000000))
 grep -q 'NT_PRSTATUS' "$log" && grep -q "^BANNER $at Linux version" "$log"
-check dump_opens_and_has_the_banner $? "no banner at $at of the file: $(grep -o '^BANNER [0-9]*' "$log" | tr '\n' ' ')"
+verdict dump_opens_and_has_the_banner $? "no banner at $at of the file: $(grep -o '^BANNER [0-9]*' "$log" | tr '\n' ' ')"
 grep -q '^EVENT POWERDOWN' "$log" && [ "$(value acpi_interrupts)" -ge 1 ]
-check power_button_arrives $? "ACPI interrupts: $(value acpi_interrupts)"
+verdict power_button_arrives $? "ACPI interrupts: $(value acpi_interrupts)"
 grep -q '^EVENT GUEST_PANICKED' "$log"
-check panic_is_reported $? "no GUEST_PANICKED"
+verdict panic_is_reported $? "no GUEST_PANICKED"
 grep -q '^EVENT RESET .*guest-reset' "$log" && [ "$(grep -c 'OUTSIDE nmi?' "$log")" -eq 2 ]
-check restarts_after_a_panic $? "no second boot"
+verdict restarts_after_a_panic $? "no second boot"
 grep -E 'RESULT (drive|clock|nmis|acpi|linux|guest_time)' "$log" | sort -u
 exit $bad

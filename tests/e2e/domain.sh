@@ -9,9 +9,8 @@ tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 guest=""
 trap '[ -n "$guest" ] && kill "$guest" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
-bad=0
-ok() { echo "PASS domain.$1"; }
-no() { echo "FAIL domain.$1: $2"; bad=1; }
+suite=domain
+. tests/support/suite.sh
 valid() { # NAME FILE
 	if ! command -v virt-xml-validate >/dev/null; then
 		echo "SKIP domain.$1: virt-xml-validate is missing (libvirt-clients)"
@@ -21,8 +20,6 @@ valid() { # NAME FILE
 		no "$1" "$(cat "$tmp/v")"
 	fi
 }
-running() { "$O/pando" qmp "$1" query-status 2>/dev/null | grep -q '"running": true'; }
-await() { for _ in $(seq 100); do running "$1" && return 0; sleep 0.1; done; return 1; }
 
 cat >"$tmp/d.xml" <<END
 <domain type='kvm'>
@@ -46,7 +43,7 @@ valid the_example_is_valid docs/examples/two-hosts.xml
 
 "$O/pando" run --domain "$tmp/d.xml" --quiet >"$tmp/log" 2>&1 </dev/null &
 guest=$!
-await dom && ok runs || no runs "$(tail -3 "$tmp/log")"
+wait_for 10 guest_runs dom && ok runs || no runs "$(tail -3 "$tmp/log")"
 "$O/pando" dumpxml dom >"$tmp/dump.xml" 2>"$tmp/e" && ok dumpxml || no dumpxml "$(cat "$tmp/e")"
 valid the_dump_is_valid "$tmp/dump.xml"
 sed 's/ local="2"//; /<pando:hosts/,/<.pando:hosts>/d' "$tmp/dump.xml" >"$tmp/dump2.xml"
@@ -72,7 +69,7 @@ grep -q 'PASS smp' "$tmp/console" && ok console_file || no console_file "$(head 
 # A pseudo-terminal: what the guest says comes out of it. The command line wins over the file.
 "$O/pando" run --domain "$tmp/d.xml" --name other --console pty --append 'test=storm ops=1000000000' >"$tmp/log" 2>&1 </dev/null &
 guest=$!
-await other && ok command_line_wins || no command_line_wins "$(tail -3 "$tmp/log")"
+wait_for 10 guest_runs other && ok command_line_wins || no command_line_wins "$(tail -3 "$tmp/log")"
 pty=$(sed -n 's/.*console of the guest: //p' "$tmp/log")
 [ -c "$pty" ] && timeout 5 head -c 20 "$pty" | grep -q . && ok console_pty || no console_pty "nothing came from '$pty'"
 "$O/pando" qmp other quit >/dev/null

@@ -7,9 +7,8 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-bad=0
-pass() { echo "PASS dpdk.$1"; }
-fail() { echo "FAIL dpdk.$1: $2"; bad=1; }
+suite=dpdk
+. tests/support/suite.sh
 
 if ! ldd "$O/pando" | grep -q librte_eal; then
 	echo "SKIP dpdk: pando was built without DPDK (libdpdk-dev)"
@@ -19,7 +18,7 @@ fi
 says() { # NAME WANTED LINK: pando host refuses it, and says so
 	"$O/pando" keygen "$out/key" 2>/dev/null
 	timeout 40 "$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --memory 64M --link "$3" >"$out/says" 2>&1
-	grep -q -- "$2" "$out/says" && pass "$1" || fail "$1" "said: $(tail -n 1 "$out/says")"
+	grep -q -- "$2" "$out/says" && ok "$1" || no "$1" "said: $(tail -n 1 "$out/says")"
 }
 says unknown_word "no option of the link" "dpdk:nonsense=1"
 says namespaces_are_needed "need --netns" "dpdk:af_packet"
@@ -34,17 +33,17 @@ guest() { # NAME LINK ARGUMENTS...
 		--append "test=sb,mp,lb,corr,s rounds=5000" --status-json "$out/status" >"$out/log" 2>&1 </dev/null
 	local rc=$?
 	if [ $rc -ne 0 ] || grep -q '^FAIL' "$out/log" || ! grep -q '^PASS s' "$out/log"; then
-		fail "$name" "exit status $rc: $(grep -m1 -E 'error|FAIL|pando:' "$out/log")"
+		no "$name" "exit status $rc: $(grep -m1 -E 'error|FAIL|pando:' "$out/log")"
 	else
-		pass "$name"
+		ok "$name"
 	fi
 }
 counter() { grep -oE "\"$1\": *[0-9]+" "$out/status" | awk -F: '{ n += $2 } END { print n + 0 }'; }
 
 guest memif dpdk:memif
-[ "$(counter frames_out)" -gt 100 ] && pass status_counts_frames || fail status_counts_frames "$(counter frames_out) frames"
+[ "$(counter frames_out)" -gt 100 ] && ok status_counts_frames || no status_counts_frames "$(counter frames_out) frames"
 guest memif_loses_frames "dpdk:memif,drop=1%"
-[ "$(counter retransmits)" -gt 0 ] && pass status_counts_retransmits || fail status_counts_retransmits "none"
+[ "$(counter retransmits)" -gt 0 ] && ok status_counts_retransmits || no status_counts_retransmits "none"
 if unshare -n true 2>/dev/null; then
 	guest af_packet dpdk:af_packet --netns
 	guest af_packet_loses_frames "dpdk:af_packet,drop=1%" --netns

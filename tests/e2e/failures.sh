@@ -10,7 +10,8 @@ MICRO=$O/guest-tools/micro.elf
 WORK=$(mktemp -d)
 export PANDO_RUN_DIR=$WORK/run
 pids=()
-bad=0
+suite=failures
+. tests/support/suite.sh
 
 cleanup() {
 	for p in "${pids[@]}"; do
@@ -21,32 +22,12 @@ cleanup() {
 }
 trap cleanup EXIT
 
-pass() { echo "PASS failures.$1"; }
-fail() {
+no() {
 	echo "FAIL failures.$1: $2"
 	bad=1
 	for f in "$WORK"/*.log; do
 		echo "    $f:"
 		tail -n 8 "$f" | sed 's/^/        /'
-	done
-}
-# verdict NAME CONDITION_STATUS WHY
-verdict() { if [ "$2" -eq 0 ]; then pass "$1"; else fail "$1" "$3"; fi; }
-
-free_port() { # a port nobody listens on now
-	local p
-	while :; do
-		p=$((20000 + RANDOM % 20000))
-		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
-	done
-}
-
-wait_for() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -ge $end ] && return 1
-		sleep 0.1
 	done
 }
 
@@ -99,7 +80,7 @@ in_time() {
 lost_host_test() { # NAME SIGNAL
 	start_hosts 2
 	run_guest "$1" "$ENDLESS"
-	wait_for 20 is_running "$1" || { fail "$1" "the guest did not start"; stop_hosts; return; }
+	wait_for 20 is_running "$1" || { no "$1" "the guest did not start"; stop_hosts; return; }
 	kill "-$2" "${HOST_PID[1]}"
 	in_time $RUN_PID 15
 	[ $RC -eq 5 ] && grep -q "lost host 1" "$WORK/$1.log"
@@ -122,7 +103,7 @@ test_garbage() {
 	start_hosts 2
 	local port=${HOSTS##*:} first=${HOSTS%%,*} i
 	run_guest garbage "$ENDLESS"
-	wait_for 20 is_running garbage || { fail garbage "the guest did not start"; stop_hosts; return; }
+	wait_for 20 is_running garbage || { no garbage "the guest did not start"; stop_hosts; return; }
 	for i in 1 2 3 4 5; do
 		head -c 200000 /dev/urandom 2>/dev/null | timeout 2 bash -c "cat >/dev/tcp/127.0.0.1/$port" 2>/dev/null
 		timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${first##*:}; printf 'GET / HTTP/1.1\r\n\r\n' >&3; sleep 0.5" 2>/dev/null
@@ -156,7 +137,7 @@ test_local_leaves_nothing() {
 		>"$WORK/local.log" 2>&1 </dev/null &
 	RUN_PID=$!
 	pids+=($!)
-	wait_for 20 is_running local || { fail local "the guest did not start"; return; }
+	wait_for 20 is_running local || { no local "the guest did not start"; return; }
 	local children
 	children=$(ps -o pid= --ppid $RUN_PID)
 	kill -INT $RUN_PID

@@ -9,7 +9,8 @@ PANDO=$O/pando
 WORK=$(mktemp -d)
 export PANDO_RUN_DIR=$WORK/run
 pids=()
-bad=0
+suite=metrics
+. tests/support/suite.sh
 
 cleanup() {
 	for p in "${pids[@]}"; do
@@ -18,32 +19,6 @@ cleanup() {
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
-
-verdict() { # NAME STATUS WHY
-	if [ "$2" -eq 0 ]; then
-		echo "PASS metrics.$1"
-	else
-		echo "FAIL metrics.$1: $3"
-		bad=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -ge $end ] && return 1
-		sleep 0.2
-	done
-}
-
-free_port() { # a port nobody listens on now
-	local p
-	while :; do
-		p=$((20000 + RANDOM % 20000))
-		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
-	done
-}
 
 get() { # PORT PATH: the body of an HTTP answer, without a client from outside the base system
 	exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1

@@ -10,22 +10,18 @@ tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 guest="" qemu=""
 trap 'for p in $guest $qemu; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$tmp"' EXIT
-bad=0
-ok() { echo "PASS qmp.$1"; }
-no() { echo "FAIL qmp.$1: $2"; bad=1; }
+suite=qmp
+. tests/support/suite.sh
 
 boot() { # NAME: a guest that works for longer than any test here
 	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet \
 		--qmp "tcp:127.0.0.1:$port" --append "test=storm ops=1000000000" >"$tmp/$1.log" 2>&1 </dev/null &
 	guest=$!
-	for _ in $(seq 100); do
-		[ "$("$O/pando" qmp "$1" query-status 2>/dev/null | tr -d ' \n')" = '{"running":true,"singlestep":false,"status":"running"}' ] && return
-		sleep 0.1
-	done
+	wait_for 10 guest_runs "$1" && return
 	no "boot" "the guest $1 does not run: $(tail -3 "$tmp/$1.log")"
 	exit 1
 }
-port=$((20000 + RANDOM % 20000))
+port=$(free_port)
 
 # --- QEMU's client library, every command
 lib=$(tests/support/qmp-client.sh) || { no client_library "it cannot be had"; exit 1; }
@@ -52,7 +48,7 @@ boot_qemu() {
 	qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
 		-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
 	qemu=$!
-	for _ in $(seq 100); do [ -S "$tmp/qemu.sock" ] && break; sleep 0.1; done
+	wait_for 10 test -S "$tmp/qemu.sock"
 }
 boot_qemu
 if timeout 150 python3 tests/e2e/qmp/session.py "$lib" "$tmp/qemu.sock" "$tmp/qemu.json" "$tmp/qemu-core"; then

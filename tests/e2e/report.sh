@@ -8,31 +8,14 @@ PANDO=$O/pando
 WORK=$(mktemp -d)
 export PANDO_RUN_DIR=$WORK/run
 RUN_PID=
-bad=0
+suite=report
+. tests/support/suite.sh
 
 cleanup() {
 	[ -n "$RUN_PID" ] && kill -INT "$RUN_PID" 2>/dev/null && wait "$RUN_PID" 2>/dev/null
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
-
-verdict() { # NAME STATUS WHY
-	if [ "$2" -eq 0 ]; then
-		echo "PASS report.$1"
-	else
-		printf 'FAIL report.%s: %s\n' "$1" "$3"
-		bad=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -ge $end ] && return 1
-		sleep 0.2
-	done
-}
 
 # ---- what is no trace ----
 "$PANDO" report "$WORK/none" -o "$WORK/x.html" >"$WORK/out" 2>&1

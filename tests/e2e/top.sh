@@ -9,7 +9,8 @@ PANDO=$(realpath "$O/pando")
 WORK=$(mktemp -d)
 export PANDO_RUN_DIR=$WORK/run
 RUN_PID=
-bad=0
+suite=top
+. tests/support/suite.sh
 
 term() { tmux -S "$WORK/tmux" -f /dev/null "$@"; }
 cleanup() {
@@ -18,24 +19,6 @@ cleanup() {
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
-
-verdict() { # NAME STATUS WHY
-	if [ "$2" -eq 0 ]; then
-		echo "PASS top.$1"
-	else
-		printf 'FAIL top.%s: %s\n' "$1" "$3"
-		bad=1
-	fi
-}
-
-wait_for() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -ge $end ] && return 1
-		sleep 0.2
-	done
-}
 
 start_guest() {
 	"$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name top --quiet \

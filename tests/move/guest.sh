@@ -10,11 +10,8 @@ hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} moves=${MOVES:-1000} gap=${GAP_MS:
 dilate=${DILATE:-20} tools=${TOOLS:-topology,compute,clock,sharing,litmus} rounds=${LITMUS_ROUNDS:-20000}
 from=${MOVE_FROM:-RESULT cpus_online} # what the guest has said when the moves begin
 log=$O/move-guest.log
-bad=0
-ok() { echo "PASS move_guest.$1"; }
-no() { echo "FAIL move_guest.$1: $2"; bad=1; }
-check() { if [ "$2" -eq 0 ]; then ok "$1"; else no "$1" "$3"; fi; }
-value() { sed -n "s/.*RESULT $1 \([^ ]*\) .*/\1/p" "$log" | tail -n 1; }
+suite=move_guest
+. tests/support/suite.sh
 
 append="console=ttyS0 quiet nokaslr panic=-1 pando.run=$tools pando.topology=--cpus=$hosts,--nodes=$hosts \
 pando.litmus=--rounds=$rounds,--seconds=0.3 pando.sharing=--rounds=2000,--seconds=0.05 \
@@ -33,16 +30,16 @@ tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" 
 tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
 
 grep -q '^PASS drive-moves' "$log" && [ "$(value vcpu_moves)" = "$moves" ]
-check all_moves_were_made $? "$(value vcpu_moves) of $moves; see $log"
+verdict all_moves_were_made $? "$(value vcpu_moves) of $moves; see $log"
 grep -q '^pando guest: done' "$log" && [ "$(value guest_failed)" = 0 ]
-check no_tool_failed $? "guest_failed $(value guest_failed), or the guest did not reach its end; see $log"
+verdict no_tool_failed $? "guest_failed $(value guest_failed), or the guest did not reach its end; see $log"
 ! grep -qE 'BUG:|WARNING:|Oops|soft lockup|rcu.*stall|clocksource:.*unstable|Kernel panic' "$log"
-check kernel_does_not_complain $? "$(grep -m1 -E 'BUG:|WARNING:|Oops|soft lockup|rcu.*stall|unstable|panic' "$log")"
+verdict kernel_does_not_complain $? "$(grep -m1 -E 'BUG:|WARNING:|Oops|soft lockup|rcu.*stall|unstable|panic' "$log")"
 grep -q '^EVENT SHUTDOWN .*"guest":true' "$log"
-check power_off $? "no SHUTDOWN by the guest"
+verdict power_off $? "no SHUTDOWN by the guest"
 if [[ ,$tools, == *,clock,* ]]; then
 	[ "$(value clock_tsc_steps_back)" = 0 ] && [ "$(value clock_monotonic_steps_back)" = 0 ]
-	check clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
+	verdict clock_never_back $? "steps back: $(value clock_tsc_steps_back) $(value clock_monotonic_steps_back)"
 fi
 grep -E 'RESULT (vcpu_move|clock_|litmus|compute)' "$log" | sort -u
 exit $bad

@@ -9,7 +9,9 @@ shift
 only=" $* "
 moves=${MOVES:-1000}
 logs=$O/move-logs
-bad=0
+suite=move
+. tests/support/suite.sh
+drive_limit=150 drive_results=vcpu_move
 tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 trap 'rm -rf "$tmp"' EXIT
@@ -19,31 +21,10 @@ if [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 
-ok() { echo "PASS move.$1"; }
 no() {
 	echo "FAIL move.$1: $2"
 	bad=1
 	tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'
-}
-chosen() { [ "$only" = "  " ] || [[ $only == *" $1 "* ]]; }
-# drive CASE HOSTS CPUS MIB STATUS APPEND ACTION...: one guest; nothing in it may fail
-drive() {
-	local name=$1 hosts=$2 cpus=$3 mib=$4 want=$5 append=$6 rc
-	log=$logs/$name.log
-	shift 6
-	chosen "$name" || return 0
-	timeout -k 5 150 "$O/tests/driver" "$O/guest-tools/micro.elf" "$hosts" "$cpus" "$mib" "$append outside=1" "$@" \
-		>"$log" 2>&1 </dev/null
-	rc=$?
-	tr -d '\r' <"$log" >"$tmp/log" && cp "$tmp/log" "$log"
-	grep -E '^RESULT vcpu_move' "$log" | sed "s/^RESULT /&${name}_/"
-	if [ $rc -ne "$want" ]; then
-		no "$name" "exit status $rc, expected $want"
-	elif grep -q '^FAIL' "$log"; then
-		no "$name" "$(grep -m1 '^FAIL' "$log")"
-	else
-		ok "$name"
-	fi
 }
 
 work=sb_fence,mp,lb,corr,s,ipi,timer,ioapic,port,clock,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory,storm,pattern

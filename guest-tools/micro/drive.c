@@ -163,6 +163,66 @@ static void stops_run(const char *name)
 		test_pass(name);
 }
 
+/* ---- power: the button, a level interrupt, on each vCPU in turn, asleep and awake ---- */
+
+#define SCI_PIN	    9u
+#define LEVEL	    0x8000u
+#define MASKED	    0x10000u
+#define PRESS_MS    20000u
+
+struct press {
+	uint64_t want; // of this vCPU's count
+	bool asleep;
+};
+
+static void power_job(uint32_t me, void *arg)
+{
+	struct press *p = arg;
+	const volatile uint32_t *count = &mach.vcpu[me]->counts[POWER_VECTOR];
+	const volatile uint64_t *both = (const void *)(count - 1); // words are aligned: POWER_VECTOR is odd
+	uint64_t had = *both, end = tsc() + us_ticks(PRESS_MS * 1000);
+
+	while (*count < p->want && tsc() < end)
+		if (p->asleep)
+			sys_call(SYS_IDLE, (uint64_t)both, had);
+		else
+			relax();
+}
+
+static void power_run(const char *name)
+{
+	uint32_t presses = (uint32_t)option_u64("presses", 1), taken = 0;
+
+	if (!outside(name))
+		return;
+	sys_call(SYS_OUT, PM1_ENABLE, PM1_POWER | 2ull << 32);
+	for (uint32_t i = 0; i < presses; i++) {
+		uint32_t v = i % mach.vcpus_n;
+		struct press p = {mach.vcpu[v]->counts[POWER_VECTOR] + 1, i / mach.vcpus_n % 2 == 0};
+
+		ioapic_write(0x11 + 2 * SCI_PIN, mach.apic[v] << 24);
+		ioapic_write(0x10 + 2 * SCI_PIN, POWER_VECTOR | LEVEL);
+		if (v)
+			run_begin(v, power_job, &p);
+		print("PRESS %u?\n", i);
+		if (v)
+			run_end(v);
+		else
+			power_job(0, &p);
+		ioapic_write(0x10 + 2 * SCI_PIN, POWER_VECTOR | LEVEL | MASKED);
+		if (mach.vcpu[v]->counts[POWER_VECTOR] != p.want) {
+			test_fail(name, "vCPU %u, %s: press %u did not come", v, p.asleep ? "asleep" : "awake", i);
+			return;
+		}
+	}
+	for (uint32_t v = 0; v < mach.vcpus_n; v++)
+		taken += mach.vcpu[v]->counts[POWER_VECTOR];
+	if (taken != presses)
+		test_fail(name, "%u interrupts of %u presses", taken, presses);
+	else
+		test_pass(name);
+}
+
 /* ---- panic: tells the device that reports it ---- */
 
 static void panic_run(const char *name)
@@ -181,4 +241,4 @@ static void panic_run(const char *name)
 }
 
 const struct test drive_tests[] = {
-    {"nmi", nmi_run}, {"reset", reset_run}, {"stops", stops_run}, {"panic", panic_run}, {NULL, NULL}};
+    {"nmi", nmi_run}, {"reset", reset_run}, {"stops", stops_run}, {"power", power_run}, {"panic", panic_run}, {NULL, NULL}};

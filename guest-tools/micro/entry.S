@@ -199,6 +199,8 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	push	%rcx
 	push	%rdx
 	mov	24(%rsp), %ecx
+	cmp	$POWER_VECTOR, %ecx
+	je	3f
 	cmp	$LEVEL_VECTOR, %ecx
 	jne	2f
 	// The serial port's interrupt identification: reading it takes the level away. Before it is counted: who waits for
@@ -219,6 +221,10 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	pop	%rax
 	add	$16, %rsp
 	iretq
+3:	mov	$PM1_STATUS, %edx // its status bit goes when it is written
+	mov	$PM1_POWER, %eax
+	out	%ax, %dx
+	jmp	2b
 
 isr_real_ud:
 	pushq	$0

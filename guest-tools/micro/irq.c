@@ -185,7 +185,7 @@ static void timer_run(const char *name)
 	test_pass(name);
 }
 
-static void ioapic_write(uint32_t reg, uint32_t v)
+void ioapic_write(uint32_t reg, uint32_t v)
 {
 	*(volatile uint32_t *)0xfec00000 = reg;
 	*(volatile uint32_t *)0xfec00010 = v;

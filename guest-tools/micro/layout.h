@@ -14,6 +14,11 @@
 #define VCPU_COUNTS  256
 
 #define LEVEL_VECTOR 0x71 /* its handler also quiets the serial port */
+#define POWER_VECTOR 0x73 /* its handler also quiets the power button */
+
+#define PM1_STATUS   0x600 /* ports; PM1_POWER in the first says that the button was pressed, in the second that it interrupts */
+#define PM1_ENABLE   0x602
+#define PM1_POWER    0x100
 
 #define SYS_WRITE 1
 #define SYS_WRMSR 2

@@ -79,6 +79,9 @@ void page_reset(void);		      // gives the rest back (contents stay)
 const char *option(const char *name); // text after name= on the command line, or NULL
 uint64_t option_u64(const char *name, uint64_t otherwise);
 
+/* irq.c */
+void ioapic_write(uint32_t reg, uint32_t v);
+
 /* smp.c: jobs. fn runs on vCPUs 0..n-1 at once; run_on() returns when all are done. */
 typedef void job_fn(uint32_t me, void *arg);
 void smp_start(void);

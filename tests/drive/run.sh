@@ -38,6 +38,19 @@ for hosts in 1 2 3; do
 	drive resets-$hosts $hosts $((hosts > 2 ? 3 : 2)) $((hosts * 32)) 0 "test=ipi,timer,reset resets=5" &&
 		count events '^EVENT RESET.*guest-reset' 5
 done
+# The power button, a level interrupt, on each vCPU in turn, asleep and awake: after a stop, during one, after three.
+for hosts in 1 2 3; do
+	presses=()
+	for i in {0..59}; do
+		case $((i % 3)) in
+		0) presses+=("until=PRESS $i?" stop cont power) ;;
+		1) presses+=("until=PRESS $i?" stop power wait=5 cont) ;;
+		2) presses+=("until=PRESS $i?" stop cont stop cont stop cont power) ;;
+		esac
+	done
+	drive power-$hosts $hosts $((hosts * 2)) $((hosts * 32)) 0 "test=power presses=60" "${presses[@]}" &&
+		count events '^EVENT POWERDOWN' 60
+done
 # A reset from outside, while it runs and while it is stopped: the guest begins anew each time.
 drive reset-while-busy 2 2 64 130 "test=storm ops=4000000000" "until=PASS smp" wait=200 reset "until=PASS smp" wait=200 \
 	stop reset wait=100 cont "until=PASS smp" quit && count events '^EVENT RESET.*host-qmp' 2

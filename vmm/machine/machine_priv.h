@@ -58,6 +58,7 @@ struct cpu {
 	bool offset_set;
 	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
 	uint64_t left_tsc; // own thread: host TSC at the last exit
+	uint64_t back_tsc; // ... when it was last free to enter again, after a pause or a move
 	bool restarted;	   // own thread: was reset, or came from another host, while halted
 	bool halted;	   // own thread: stands behind a HLT that nothing has ended
 	_Atomic bool away; // its thread is parked: the vCPU is elsewhere, or on its way

@@ -150,7 +150,9 @@ static void pack(struct cpu *c, void *arg)
 	s->state.tsc_adjust = c->tsc_adjust;
 	s->state.clock_msr = c->clock_msr;
 	s->state.packed = machine_clock_now(c->m);
-	s->moved.left = ran ? c->left_tsc + (uint64_t)atomic_load(&c->m->tsc_offset) : asked;
+	uint64_t left = c->left_tsc > c->back_tsc ? c->left_tsc : c->back_tsc; // it may not have been in the guest since
+
+	s->moved.left = ran ? left + (uint64_t)atomic_load(&c->m->tsc_offset) : asked;
 	machine_packed packed = s->packed;
 	struct machine_move mv = s->move;
 	void *ctx = s->ctx;
@@ -291,6 +293,7 @@ int moves_entered(struct cpu *c)
 	while (machine_tsc(m) < c->not_before) // the clocks differ by microseconds at most: AHEAD_NS_MAX was checked
 		_mm_pause();
 	c->arrived = false;
+	c->back_tsc = __rdtsc();
 	if (atomic_load(&m->moves->phase) == ARRIVING && m->moves->move.vcpu == c->index) {
 		m->moves->moved.entered = machine_tsc(m);
 		report(m);

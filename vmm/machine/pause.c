@@ -58,12 +58,13 @@ static bool stays_out(const struct cpu *c)
 	return (pause_wanted(c) || atomic_load(&c->away)) && !atomic_load(&c->m->stopping);
 }
 
+/* Not with something to run: its kick may be the one that has just ended the sleep, and there will be no other. */
 static bool come_back(struct cpu *c)
 {
 	struct machine *m = c->m;
 
 	pthread_mutex_lock(&m->pause.lock);
-	bool back = !stays_out(c);
+	bool back = !stays_out(c) && !atomic_load(&c->posted);
 
 	m->pause.inside += back;
 	pthread_mutex_unlock(&m->pause.lock);
@@ -114,6 +115,7 @@ bool pause_point(struct cpu *c)
 	if (rests)
 		cpu_time_go(&c->time, __rdtsc());
 	c->armed = CLOCK_NEVER; // the clock may have been changed
+	c->back_tsc = __rdtsc();
 	return true;
 }
 

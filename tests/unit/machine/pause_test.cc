@@ -277,6 +277,23 @@ TEST_F(Pause, RegistersWhileItRunsAndWhileItStands)
 	EXPECT_EQ(-ENOENT, machine_registers(m, 2, look, this));
 }
 
+/* The kick of the first wakes the vCPU's thread, and the second finds one on its way already. Nothing else makes this guest exit. */
+TEST_F(Pause, ALookRightAfterGoingOnIsNotLost)
+{
+	start(1, pt_count, pt_count_end);
+	for (int i = 1; i <= 300 && m; i++) {
+		ASSERT_TRUE(pause());
+		ASSERT_EQ(0, resume());
+		ASSERT_EQ(0, machine_registers(
+				     m, 0,
+				     [](void *x, uint32_t, const hv_registers *, const char *) {
+					     ((Pause *)x)->note([&] { ((Pause *)x)->panics++; });
+				     },
+				     this));
+		ASSERT_TRUE(wait([&] { return panics == i; })) << i;
+	}
+}
+
 TEST_F(Pause, LintNmiAndPanicDevice)
 {
 	start(2, pt_lint, pt_lint_end);

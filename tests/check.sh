@@ -79,7 +79,7 @@ stage_top() { run top 180 bash tests/e2e/top.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_trace() { run trace 300 bash tests/e2e/trace.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
-stage_drive_guest() { run drive-guest 400 env HOSTS=1 STOPS=40 DRIVE_TIMEOUT=300 bash tests/drive/guest.sh "$O"; } # HOSTS=2 by hand
+stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 stage_asan() {
 	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||

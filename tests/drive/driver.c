@@ -7,6 +7,7 @@
  * wait=MS   stop   cont   reset   nmi   power   registers   dump=FILE   range=FIRST,BYTES (for the next dump)
  * stops=N,RUN_MS,STOP_MS (stop and cont N times)   until=TEXT (the guest prints it)   quit
  * moves=N,GAP_MS[,VCPU] (N moves of vCPUs between hosts, tests/drive/moves.h)
+ * moves-begin=N,GAP_MS[,VCPU] (the same, while the next actions are carried out)   moves-end (until they are over)
  * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
  *
  * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the guest's
@@ -40,6 +41,8 @@ struct driver {
 	uint64_t began_ns, stop_ns_max, cont_ns_max;
 	uint64_t stops_began_ns, stopped_ns, stood_ns; // of many stops
 	bool failed;
+	bool moving, moves_awaited; // in the background
+	char moves_error[256];
 	const char *until; // what the console has to say
 	char tail[512];	   // of the console
 	struct verbs_dump dump;
@@ -82,6 +85,24 @@ static void after(struct driver *d, unsigned ms)
 static uint64_t longer(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* ---- moves in the background ---- */
+
+static void moves_over(struct driver *d)
+{
+	d->moves_awaited = false;
+	verdict(d, d->moves_error[0] ? d->moves_error : NULL);
+}
+
+static void on_moves(void *ctx, const char *error)
+{
+	struct driver *d = ctx;
+
+	d->moving = false;
+	snprintf(d->moves_error, sizeof(d->moves_error), "%s", error ? error : "");
+	if (d->moves_awaited)
+		moves_over(d);
 }
 
 /* ---- many stops ---- */
@@ -137,6 +158,8 @@ static void on_timer(void *ctx, int fd)
 		return;
 	if (d->stops_left)
 		stop_or_cont(d);
+	else if (d->moves_awaited)
+		moves_over(d);
 	else
 		verdict(d, NULL);
 }
@@ -217,10 +240,25 @@ static int begin(struct driver *d)
 		if (sscanf(value, "%u,%u,%u", &d->stops_left, &d->run_ms, &d->stop_ms) != 3)
 			return -EINVAL;
 		d->stops_began_ns = d->began_ns;
+		d->stood_ns = d->stop_ns_max = d->cont_ns_max = 0;
 		return after(d, d->run_ms), 0;
 	}
 	if (is(a, "moves", &value))
 		return moves_begin(verbs_mover(d->v), d->link, value, d->vcpus, d->hosts, done, d);
+	if (is(a, "moves-begin", &value)) {
+		d->moving = true;
+		int r = moves_begin(verbs_mover(d->v), d->link, value, d->vcpus, d->hosts, on_moves, d);
+
+		if (!r)
+			after(d, 0);
+		return r;
+	}
+	if (is(a, "moves-end", &value)) {
+		d->moves_awaited = true;
+		if (!d->moving)
+			after(d, 0);
+		return 0;
+	}
 	if (is(a, "stop", &value))
 		return verbs_stop(d->v, done, d);
 	if (is(a, "cont", &value))

@@ -98,6 +98,7 @@ static void fail_missing(struct call *k, const char *text)
 
 void calls_cancel(struct calls *c, const char *reason)
 {
+	c->closed = true;
 	for (unsigned i = 0; i < CALLS_MAX; i++) {
 		if (!c->v[i])
 			continue;
@@ -113,6 +114,8 @@ int calls_start(struct calls *c, host_set to, const char *verb, const json_t *ar
 	size_t n = 0;
 	unsigned slot = 0;
 
+	if (c->closed)
+		return -ESHUTDOWN;
 	while (slot < CALLS_MAX && c->v[slot])
 		slot++;
 	if (slot == CALLS_MAX)

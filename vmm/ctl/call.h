@@ -39,15 +39,16 @@ struct calls {
 	struct call *v[CALLS_MAX];
 	uint64_t last_id;
 	uint64_t strays; // answers that nobody waits for (any more)
+	bool closed;	 // cancelled: nothing begins any more
 };
 
 void calls_init(struct calls *c, struct link *link, const struct machine_desc *desc);
-/* Fails every call under way with reason (static text). Their call_done run before it returns. */
+/* Fails every call under way with reason (static text), and those to come. Their call_done run before it returns. */
 void calls_cancel(struct calls *c, const char *reason);
 
 /*
  * Sends verb with args (borrowed; NULL: {}) to the hosts in to. Returns 0, or -ENOSPC (CALLS_MAX are under way), -E2BIG
- * (the arguments), -EINVAL (no such host, a bad name), -ENOMEM; then done is not called. A host that cannot be reached,
+ * (the arguments), -EINVAL (no such host, a bad name), -ENOMEM, -ESHUTDOWN (cancelled); then done is not called. A host that cannot be reached,
  * is lost or says nothing for timeout_ms answers with an error.
  */
 int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms,

@@ -21,9 +21,14 @@ struct mover {
 	const struct machine_desc *desc;
 	struct placement placement;
 	host_set alike[HOSTS_MAX]; // by source: destinations whose processors were compared
-	struct wish queue[MOVER_QUEUE_MAX];
-	unsigned head, tail; // queue[head % MAX] is the one under way, if busy
+	struct wish queue[MOVER_QUEUE_MAX]; // those that wait
+	unsigned head, tail;
+	struct wish now; // under way, if busy
 	bool busy;
+	struct wish first; // a holder's, if has_first
+	bool has_first;
+	unsigned held; // by how many
+	struct mover_hold *holds, **holds_tail; // granted when the move under way is over
 	host_id from;
 	bool out_over, wait_over, left; // left: the source has let go of it
 	struct mover_result result;
@@ -32,24 +37,38 @@ struct mover {
 
 static struct wish *current(struct mover *m)
 {
-	return &m->queue[m->head % MOVER_QUEUE_MAX];
+	return &m->now;
 }
 
-static void start(struct mover *m);
+static void start_next(struct mover *m);
 
-/* The place in the queue is free before the owner hears of it, so that it may ask for the next move. */
+/* Holds come before the next move, even one that the owner of this one asks for now. */
+static void grant_holds(struct mover *m)
+{
+	struct mover_hold *h = m->holds, *next;
+
+	m->holds = NULL;
+	m->holds_tail = &m->holds;
+	for (struct mover_hold *i = h; i; i = i->next)
+		m->held++;
+	for (; h; h = next) {
+		next = h->next; // then may use it again
+		h->then(h->ctx);
+	}
+}
+
 static void finish(struct mover *m)
 {
-	struct wish w = *current(m);
+	struct wish w = m->now;
 	struct mover_result result = m->result;
 	char error[DESC_REPORT_MAX];
 
 	memcpy(error, m->error, sizeof(error));
-	m->head++;
 	m->busy = false;
+	m->held++; // the next one begins when all have heard of this one
+	grant_holds(m);
 	w.done(w.ctx, error[0] ? NULL : &result, error[0] ? error : NULL);
-	if (!m->busy && m->head != m->tail)
-		start(m);
+	mover_release(m);
 }
 
 static void note(struct mover *m, const char *error)
@@ -63,7 +82,7 @@ static void note_errno(struct mover *m, int r)
 	char text[80];
 
 	snprintf(text, sizeof(text), "the hosts cannot be asked: %s", strerror(-r));
-	note(m, text);
+	note(m, r == -ESHUTDOWN ? "the guest is over" : text);
 }
 
 static int call(struct mover *m, host_set to, const char *verb, bool traits, call_done done)
@@ -258,10 +277,11 @@ static void on_nothing(void *ctx, const struct call_answer *a, unsigned n)
 	finish(ctx);
 }
 
-static void start(struct mover *m)
+static int begin(struct mover *m, struct wish wish)
 {
 	const struct wish *w = current(m);
 
+	m->now = wish;
 	m->busy = true;
 	m->error[0] = 0;
 	m->from = placement_host(&m->placement, w->vcpu);
@@ -269,23 +289,85 @@ static void start(struct mover *m)
 	m->result = (struct mover_result){.vcpu = w->vcpu, .from = m->from, .to = w->to};
 	int r = m->from == w->to ? calls_start(m->calls, host_bit(w->to), "echo", NULL, MOVER_STEP_MS, on_nothing, m)
 				 : call(m, ends(m), "move-prepare", !(m->alike[m->from] & host_bit(w->to)), on_prepare);
+
+	m->busy = r == 0;
+	return r;
+}
+
+static void start_next(struct mover *m)
+{
+	struct wish w;
+
+	if (m->busy)
+		return;
+	if (m->has_first && m->held == 1) {
+		w = m->first;
+		m->has_first = false;
+	} else if (!m->held && m->head != m->tail) {
+		w = m->queue[m->head++ % MOVER_QUEUE_MAX];
+	} else {
+		return;
+	}
+	int r = begin(m, w);
+
 	if (!r)
 		return;
 	note_errno(m, r);
 	finish(m);
 }
 
+static int check(const struct mover *m, uint32_t vcpu, host_id to)
+{
+	return placement_host(&m->placement, vcpu) == HOST_NONE || to >= m->desc->hosts_n ? -EINVAL : 0;
+}
+
 int mover_move(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx)
 {
-	if (placement_host(&m->placement, vcpu) == HOST_NONE || to >= m->desc->hosts_n)
-		return -EINVAL;
-	if (m->tail - m->head == MOVER_QUEUE_MAX)
+	struct wish w = {.vcpu = vcpu, .to = to, .done = done, .ctx = ctx};
+	int r = check(m, vcpu, to);
+
+	if (r)
+		return r;
+	if (!m->busy && !m->held && m->head == m->tail)
+		return begin(m, w);
+	if (m->tail - m->head + m->busy >= MOVER_QUEUE_MAX)
 		return -ENOSPC;
-	m->queue[m->tail++ % MOVER_QUEUE_MAX] = (struct wish){.vcpu = vcpu, .to = to, .done = done, .ctx = ctx};
-	if (m->busy)
-		return 0;
-	start(m);
+	m->queue[m->tail++ % MOVER_QUEUE_MAX] = w;
 	return 0;
+}
+
+int mover_move_held(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx)
+{
+	struct wish w = {.vcpu = vcpu, .to = to, .done = done, .ctx = ctx};
+	int r = check(m, vcpu, to);
+
+	if (r)
+		return r;
+	if (!m->busy && m->held == 1)
+		return begin(m, w);
+	if (m->has_first)
+		return -EBUSY;
+	m->first = w;
+	m->has_first = true;
+	return 0;
+}
+
+bool mover_hold(struct mover *m, struct mover_hold *h)
+{
+	h->next = NULL;
+	if (m->busy) {
+		*m->holds_tail = h;
+		m->holds_tail = &h->next;
+		return false;
+	}
+	m->held++;
+	return true;
+}
+
+void mover_release(struct mover *m)
+{
+	m->held--;
+	start_next(m);
 }
 
 struct mover *mover_create(struct calls *calls, const struct machine_desc *desc)
@@ -296,6 +378,7 @@ struct mover *mover_create(struct calls *calls, const struct machine_desc *desc)
 		return NULL;
 	m->calls = calls;
 	m->desc = desc;
+	m->holds_tail = &m->holds;
 	return m;
 }
 

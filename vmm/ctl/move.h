@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Moving vCPUs between hosts, and which host each of them is on: the side of `pando run`. One move at a time; more wait their
- * turn. Runs on the run process' one thread; nothing blocks.
+ * turn. Whoever needs every vCPU to be on a host (a stop, a reset, a dump, an NMI) holds the moves: the one under way ends
+ * first, the next ones begin when the hold is over. Runs on the run process' one thread; nothing blocks.
  *
  * Steps of a move: prepare (both ends; what their processors have in common is compared once for each pair of hosts), out (the source packs
  * and sends) and wait (the destination answers when the vCPU runs), commit (every host). Until the source has sent the state
@@ -34,8 +35,21 @@ struct mover *mover_create(struct calls *calls, const struct machine_desc *desc)
 void mover_started(struct mover *m); // the guest is placed and runs
 void mover_destroy(struct mover *m); // after calls_cancel()
 
-/* done is never called from inside. 0, -EINVAL (no such vCPU or host), -ENOSPC. */
+/* done is never called from inside. 0, -EINVAL (no such vCPU or host), -ENOSPC, or calls_start()'s. */
 int mover_move(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
+
+/* The caller's; stays where it is until then has been called. */
+struct mover_hold {
+	void (*then)(void *ctx);
+	void *ctx;
+	struct mover_hold *next;
+};
+
+/* No move begins until mover_release(). True: none is under way. False: one is; then is called when it is over, never from inside. */
+bool mover_hold(struct mover *m, struct mover_hold *h);
+void mover_release(struct mover *m);
+/* A move by one who holds them all: before the waiting ones, and while nobody else holds them. One at a time: -EBUSY. */
+int mover_move_held(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
 
 host_id mover_host(const struct mover *m, uint32_t vcpu);
 /* [{"vcpu":0,"host":1,"home":0},...]: where each is and where it started. New reference. */

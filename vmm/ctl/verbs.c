@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "net/log.h"
-#include "vmm/ctl/move.h"
 #include "vmm/ctl/verbs_priv.h"
 
 static void begin_next(struct verbs *v);
@@ -134,6 +133,10 @@ void verbs_finish(struct verbs *v, const char *error)
 		return;
 	v->busy = false;
 	memmove(v->queue, v->queue + 1, --v->queue_n * sizeof(v->queue[0]));
+	if (v->holds) {
+		v->holds = false;
+		mover_release(v->mover);
+	}
 	if (op.done)
 		op.done(op.ctx, error);
 	free(op.path);
@@ -203,8 +206,8 @@ static void reset_halted(struct verbs *v, const char *error)
 
 	if (error || !away)
 		came_home(v, NULL, error);
-	else if (mover_move(v->mover, 0, 0, came_home, v))
-		verbs_finish(v, "too many moves of vCPUs are under way");
+	else if (mover_move_held(v->mover, 0, 0, came_home, v))
+		verbs_finish(v, "vCPU 0 cannot come home");
 }
 
 /* ---- dump ---- */
@@ -282,6 +285,18 @@ static void begin(struct verbs *v, const struct verbs_op *op)
 	}
 }
 
+/* No vCPU is on its way between two hosts, and none will be until the command is done. */
+static void moves_held(void *ctx)
+{
+	struct verbs *v = ctx;
+
+	v->holds = v->mover != NULL;
+	if (v->state >= VERBS_SHUTDOWN)
+		verbs_finish(v, "the guest is over");
+	else
+		begin(v, &v->queue[0]);
+}
+
 /* A call that asks nothing: the way to go on from a place where done must not be called yet. */
 static void on_turn(void *ctx, const struct call_answer *answers, unsigned n)
 {
@@ -289,10 +304,9 @@ static void on_turn(void *ctx, const struct call_answer *answers, unsigned n)
 
 	(void)answers; // a host that is gone shows in the command's own calls
 	(void)n;
-	if (v->state >= VERBS_SHUTDOWN)
-		verbs_finish(v, "the guest is over");
-	else
-		begin(v, &v->queue[0]);
+	v->hold = (struct mover_hold){.then = moves_held, .ctx = v};
+	if (!v->mover || mover_hold(v->mover, &v->hold))
+		moves_held(v);
 }
 
 static int ask_turn(struct verbs *v)
@@ -381,12 +395,27 @@ enum verbs_dump_state verbs_dump_status(const struct verbs *v, uint64_t *complet
 
 struct now {
 	struct verbs *v;
+	host_set to;
+	const char *verb;
+	json_t *args; // owned
+	call_done answered;
 	const char *event; // to tell when it is done
 	verbs_done done;
 	verbs_registers_done registers;
 	void *ctx;
 	int vcpu;
+	bool each_vcpu; // every one has to be on a host meanwhile
+	bool holds;
+	struct mover_hold hold;
 };
+
+static void now_free(struct now *w)
+{
+	if (w->holds)
+		mover_release(w->v->mover);
+	json_decref(w->args);
+	free(w);
+}
 
 static void on_now(void *ctx, const struct call_answer *answers, unsigned n)
 {
@@ -397,60 +426,102 @@ static void on_now(void *ctx, const struct call_answer *answers, unsigned n)
 		verbs_tell(w->v, w->event, NULL);
 	if (w->done)
 		w->done(w->ctx, error);
-	free(w);
+	now_free(w);
+}
+
+json_t *verbs_by_vcpu(const struct verbs *verbs, const struct call_answer *answers, unsigned n)
+{
+	json_t *all = json_array();
+
+	for (unsigned v = 0; v < desc_vcpus(verbs->desc); v++)
+		for (unsigned i = 0; i < n; i++) {
+			const json_t *o;
+			size_t at;
+
+			json_array_foreach(answers[i].json, at, o) if (json_integer_value(json_object_get(o, "vcpu")) == v)
+				json_array_append(all, (json_t *)o);
+		}
+	return all;
 }
 
 static void on_looks(void *ctx, const struct call_answer *answers, unsigned n)
 {
 	struct now *w = ctx;
 	const char *error = verbs_error(w->v, answers, n);
-	json_t *all = json_array();
+	json_t *all = error ? NULL : verbs_by_vcpu(w->v, answers, n);
 
-	for (unsigned i = 0; !error && i < n; i++)
-		json_array_extend(all, answers[i].json);
 	if (!error && w->vcpu != VERBS_ALL_VCPUS && json_array_size(all) != 1)
 		error = "the vCPU is busy with another request";
 	w->registers(w->ctx, error ? NULL : all, error);
 	json_decref(all);
-	free(w);
+	now_free(w);
 }
 
-static int ask_now(struct verbs *v, host_set to, const char *verb, json_t *args, call_done on, struct now what)
+static int start_now(struct now *w)
+{
+	if (w->v->state == VERBS_PRELAUNCH || w->v->state >= VERBS_SHUTDOWN)
+		return -ESHUTDOWN;
+	return calls_start(w->v->calls, w->to, w->verb, w->args, VERBS_CALL_MS, w->answered, w);
+}
+
+/* The move that was under way is over. */
+static void now_held(void *ctx)
+{
+	struct now *w = ctx;
+
+	w->holds = true;
+	int r = start_now(w);
+	const char *error = r == -ESHUTDOWN ? "the guest is over" : "too much is under way";
+
+	if (!r)
+		return;
+	if (w->registers)
+		w->registers(w->ctx, NULL, error);
+	else if (w->done)
+		w->done(w->ctx, error);
+	now_free(w);
+}
+
+/* what: copied; its arguments are consumed. */
+static int ask_now(struct now what)
 {
 	struct now *w = malloc(sizeof(*w));
-	int r = w ? 0 : -ENOMEM;
 
-	if (!r && (v->state == VERBS_PRELAUNCH || v->state >= VERBS_SHUTDOWN))
-		r = -ESHUTDOWN;
-	if (!r) {
-		*w = what;
-		r = calls_start(v->calls, to, verb, args, VERBS_CALL_MS, on, w);
+	if (!w) {
+		json_decref(what.args);
+		return -ENOMEM;
 	}
-	json_decref(args);
+	*w = what;
+	w->hold = (struct mover_hold){.then = now_held, .ctx = w};
+	if (w->each_vcpu && w->v->mover && !mover_hold(w->v->mover, &w->hold))
+		return 0;
+	w->holds = w->each_vcpu && w->v->mover;
+	int r = start_now(w);
+
 	if (r)
-		free(w);
+		now_free(w);
 	return r;
 }
 
 int verbs_powerdown(struct verbs *v, verbs_done done, void *ctx)
 {
-	return ask_now(v, host_bit(0), "powerdown", NULL, on_now,
-		       (struct now){.v = v, .event = "POWERDOWN", .done = done, .ctx = ctx});
+	return ask_now((struct now){.v = v, .to = host_bit(0), .verb = "powerdown", .answered = on_now,
+				    .event = "POWERDOWN", .done = done, .ctx = ctx});
 }
 
 int verbs_nmi(struct verbs *v, verbs_done done, void *ctx)
 {
-	return ask_now(v, desc_all_hosts(v->desc), "nmi", NULL, on_now, (struct now){.v = v, .done = done, .ctx = ctx});
+	return ask_now((struct now){.v = v, .to = desc_all_hosts(v->desc), .verb = "nmi", .answered = on_now,
+				    .done = done, .ctx = ctx, .each_vcpu = true});
 }
 
 int verbs_registers(struct verbs *v, int vcpu, verbs_registers_done done, void *ctx)
 {
-	host_set to = desc_all_hosts(v->desc);
-
 	if (vcpu < VERBS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
 		return -EINVAL;
-	return ask_now(v, to, "registers", json_pack("{s:i}", "vcpu", vcpu), on_looks,
-		       (struct now){.v = v, .registers = done, .ctx = ctx, .vcpu = vcpu});
+	return ask_now((struct now){.v = v, .to = desc_all_hosts(v->desc), .verb = "registers",
+				    .args = json_pack("{s:i}", "vcpu", vcpu), .answered = on_looks,
+				    .registers = done, .ctx = ctx, .vcpu = vcpu, .each_vcpu = true});
 }
 
 /* ---- what the run process reports ---- */

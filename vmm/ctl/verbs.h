@@ -5,7 +5,8 @@
  * side). Everything runs on the run process' one thread and nothing blocks: a function starts the work, its done is
  * called later (never from inside the function), with NULL or with a sentence that says what failed.
  *
- * stop, cont, reset and dump are carried out one after the other, in the order asked; the others at once.
+ * stop, cont, reset and dump are carried out one after the other, in the order asked; the others at once. A vCPU that is on
+ * its way to another host arrives first, and none leaves meanwhile (but for the power button, which asks no vCPU anything).
  */
 #ifndef VMM_CTL_VERBS_H
 #define VMM_CTL_VERBS_H

@@ -3,6 +3,7 @@
 #ifndef VMM_CTL_VERBS_PRIV_H
 #define VMM_CTL_VERBS_PRIV_H
 
+#include "vmm/ctl/move.h"
 #include "vmm/ctl/verbs.h"
 
 #define VERBS_PAUSE_MS 60000u // for all vCPUs to leave the guest: one may wait for a page that moves slowly
@@ -40,6 +41,8 @@ struct verbs {
 	struct verbs_op queue[VERBS_QUEUE_MAX]; // the first is under way if busy
 	unsigned queue_n;
 	bool busy;
+	struct mover_hold hold; // of the command under way: no vCPU moves meanwhile
+	bool holds;
 	bool again; // the command under way stopped a running machine and lets it go on
 	char error[DESC_REPORT_MAX];
 
@@ -62,6 +65,9 @@ void verbs_ask(struct verbs *v, host_set to, const char *verb, json_t *args, uns
 	       verbs_then then);
 /* "host 1: text" for the first error of answers, or NULL. Good until the next one. */
 const char *verbs_error(struct verbs *v, const struct call_answer *answers, unsigned n);
+
+/* The answers to "registers" in order of the vCPUs: the hosts answer in theirs, and vCPUs move. New reference. */
+json_t *verbs_by_vcpu(const struct verbs *v, const struct call_answer *answers, unsigned n);
 
 /* verbs_pause.c: all vCPUs out and the clock held; and the other way. */
 void verbs_halt(struct verbs *v, verbs_then then);

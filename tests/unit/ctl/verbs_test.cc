@@ -2,6 +2,7 @@
 // The run side of what is done to the whole machine, against two hosts that are only acted.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 extern "C" {
 #include "coherence/base/bytes.h"
 #include "vmm/ctl/memory_piece.h"
+#include "vmm/ctl/move.h"
 #include "vmm/ctl/verbs.h"
 #include "vmm/dist/now.h"
 }
@@ -35,6 +37,10 @@ struct Verbs : testing::Test {
 		uint64_t clock = 0, out = 0, in = 0;
 		bool adjustable = true;
 		std::string refuse;           // this verb fails
+		std::string mute;             // this verb is answered when the test says so
+		uint64_t kept = 0;            // ... the call
+		int shows = -1;               // the vCPU it tells registers of; -1: of its own number
+		unsigned busy = 0;            // looks for which its vCPU is left out
 		unsigned late = 0;            // looks until the interrupts on their way have arrived
 		std::map<page_idx, char> memory; // pages that are not zero
 	};
@@ -43,6 +49,7 @@ struct Verbs : testing::Test {
 	struct calls calls = {};
 	struct verbs *v = nullptr;
 	HostEnd hosts[2];
+	std::vector<std::string> all;  // verbs of both hosts
 	std::vector<std::string> said; // events and ends, in order
 	bool inside = false;           // a function of verbs.h is running
 
@@ -101,14 +108,22 @@ struct Verbs : testing::Test {
 		if (verb != "echo")
 			h.verbs.push_back(verb + text);
 		free(text);
-		if (verb == h.refuse) {
+		all.push_back(verb);
+		if (verb == h.mute) {
+			h.kept = id;
+		} else if (verb == h.refuse) {
 			answer(h, id, CALL_ERROR, "it will not");
+		} else if (verb == "move-prepare") {
+			answer(h, id, CALL_JSON, "{\"cpuid\":[[0,0,31,1,2,3]],\"xsave_bytes\":4096,\"msrs\":[]}");
 		} else if (verb == "memory") {
 			answer(h, id, CALL_BYTES,
 			       piece(h, (page_idx)json_integer_value(json_object_get(args, "first")),
 				     (page_idx)json_integer_value(json_object_get(args, "end"))));
 		} else if (verb == "registers") {
-			answer(h, id, CALL_JSON, "[{\"vcpu\":" + std::to_string(h.number) + ",\"rip\":66}]");
+			unsigned vcpu = h.shows < 0 ? h.number : (unsigned)h.shows;
+			answer(h, id, CALL_JSON,
+			       h.busy ? "[]" : "[{\"vcpu\":" + std::to_string(vcpu) + ",\"rip\":" + std::to_string(66 + vcpu) + "}]");
+			h.busy -= h.busy > 0;
 		} else {
 			uint64_t in = h.late ? h.in - 1 : h.in;
 			h.late -= h.late && verb == "freeze";
@@ -306,8 +321,8 @@ TEST_F(Verbs, CommandsThatNeedNoTurn)
 			     },
 			     nullptr));
 	turns();
-	EXPECT_NE(std::string::npos, text.find("[{\"vcpu\":0,\"rip\":66},{\"vcpu\":1,\"rip\":66}]")) << text;
-	EXPECT_NE(std::string::npos, text.find("RIP=0000000000000042")) << text;
+	EXPECT_NE(std::string::npos, text.find("[{\"vcpu\":0,\"rip\":66},{\"vcpu\":1,\"rip\":67}]")) << text;
+	EXPECT_NE(std::string::npos, text.find("RIP=0000000000000043")) << text;
 }
 
 TEST_F(Verbs, TooManyAreRefusedAndTheEndFailsThoseThatWait)
@@ -324,6 +339,158 @@ TEST_F(Verbs, TooManyAreRefusedAndTheEndFailsThoseThatWait)
 	ASSERT_EQ(n + 1, said.size());
 	EXPECT_EQ("SHUTDOWN", said[0]);
 	EXPECT_EQ("error: the guest is over", said[1]);
+}
+
+/* ---- with moves of vCPUs: one thing at a time ---- */
+
+struct VerbsAndMoves : Verbs {
+	mover *m = nullptr;
+	std::vector<std::string> moved;
+
+	static void Moved(void *ctx, const mover_result *r, const char *error)
+	{
+		auto *t = static_cast<VerbsAndMoves *>(ctx);
+		EXPECT_FALSE(t->inside);
+		t->moved.push_back(error ? error : std::to_string(r->vcpu) + ">" + std::to_string(r->to));
+		t->all.push_back("moved");
+	}
+	void SetUp() override
+	{
+		Verbs::SetUp();
+		m = mover_create(&calls, &desc);
+		verbs_set_mover(v, m);
+		mover_started(m);
+		verbs_started(v);
+	}
+	void TearDown() override
+	{
+		Verbs::TearDown();
+		mover_destroy(m);
+	}
+	int move(uint32_t vcpu, host_id to)
+	{
+		return call([&] { return mover_move(m, vcpu, to, Moved, this); });
+	}
+	void unmute(HostEnd &h)
+	{
+		h.mute.clear();
+		answer(h, h.kept, CALL_JSON, "{}");
+	}
+	size_t at(const std::string &what)
+	{
+		return (size_t)(std::find(all.begin(), all.end(), what) - all.begin());
+	}
+};
+
+TEST_F(VerbsAndMoves, AMoveUnderWayIsOverBeforeAnythingElseBegins)
+{
+	using Start = std::function<int()>;
+	const std::map<std::string, Start> others = {
+		{"pause", [&] { return stop(); }},
+		{"reset", [&] { return call([&] { return verbs_reset(v, Done, this); }); }},
+		{"nmi", [&] { return call([&] { return verbs_nmi(v, Done, this); }); }},
+		{"registers", [&] {
+			 return call([&] {
+				 return verbs_registers(
+					 v, VERBS_ALL_VCPUS,
+					 [](void *ctx, const json_t *vcpus, const char *) {
+						 static_cast<Verbs *>(ctx)->said.push_back(std::to_string(json_array_size(vcpus)));
+					 },
+					 this);
+			 });
+		 }}};
+
+	for (auto &[verb, start] : others) {
+		all.clear(), moved.clear(), said.clear();
+		host_id from = mover_host(m, 1), to = (host_id)!from;
+		hosts[from].mute = "move-out";
+		ASSERT_EQ(0, move(1, to));
+		ASSERT_EQ(0, start());
+		turns();
+		EXPECT_EQ(all.size(), at(verb)) << verb;
+		EXPECT_EQ(Said{}, said);
+		unmute(hosts[from]);
+		turns(80);
+		EXPECT_EQ((Said{"1>" + std::to_string(to)}), moved);
+		EXPECT_LT(at("moved"), at(verb)) << verb;
+		EXPECT_LT(at(verb), all.size()) << verb;
+		ASSERT_FALSE(said.empty()) << verb;
+		EXPECT_EQ(std::string::npos, said.back().find("error")) << said.back();
+		cont();
+		turns();
+	}
+}
+
+TEST_F(VerbsAndMoves, NoMoveBeginsBeforeACommandIsOver)
+{
+	hosts[1].mute = "pause";
+	ASSERT_EQ(0, stop());
+	turns();
+	ASSERT_EQ(0, move(1, 0));
+	ASSERT_EQ(0, move(0, 1));
+	turns();
+	EXPECT_EQ(all.size(), at("move-prepare"));
+	unmute(hosts[1]);
+	turns(200);
+	EXPECT_EQ((Said{"STOP", "done"}), said);
+	EXPECT_EQ((Said{"1>0", "0>1"}), moved); // of a stopped machine, in the order asked
+	EXPECT_LT(at("freeze"), at("move-prepare"));
+	said.clear();
+	hosts[0].mute = "nmi";
+	ASSERT_EQ(0, verbs_nmi(v, Done, this));
+	turns();
+	ASSERT_EQ(0, move(1, 1));
+	turns();
+	EXPECT_EQ(2u, moved.size());
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ(3u, moved.size());
+}
+
+TEST_F(VerbsAndMoves, ForAResetTheFirstVcpuComesHomeBeforeThoseThatWait)
+{
+	ASSERT_EQ(0, move(0, 1));
+	turns();
+	ASSERT_EQ((Said{"0>1"}), moved);
+	all.clear();
+	ASSERT_EQ(0, call([&] { return verbs_reset(v, Done, this); }));
+	turns(2);
+	ASSERT_EQ(0, move(1, 0));
+	turns(200);
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+	EXPECT_EQ((Said{"0>1", "1>0"}), moved);
+	EXPECT_EQ(0, mover_host(m, 0));
+	EXPECT_LT(at("pause"), at("move-prepare"));
+	EXPECT_LT(at("move-commit"), at("reset"));
+	EXPECT_LT(at("reset"), at("moved")); // the one that waited
+}
+
+TEST_F(VerbsAndMoves, CommandsAndMovesTakeTurns)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		ASSERT_EQ(0, i % 2 ? cont() : stop());
+		ASSERT_EQ(0, move(1, (host_id)(i % 2)));
+	}
+	turns(400);
+	EXPECT_EQ((Said{"STOP", "done", "RESUME", "done", "STOP", "done"}), said);
+	EXPECT_EQ((Said{"1>0", "1>1", "1>0"}), moved);
+}
+
+TEST_F(VerbsAndMoves, TheEndFailsWhatWaitsForEachOther)
+{
+	hosts[1].mute = "move-out";
+	ASSERT_EQ(0, move(1, 0));
+	ASSERT_EQ(0, move(0, 1));
+	ASSERT_EQ(0, stop());
+	ASSERT_EQ(0, verbs_nmi(v, Done, this));
+	turns();
+	EXPECT_EQ(Said{}, said);
+	verbs_over(v, VERBS_LOST_HOST);
+	calls_cancel(&calls, "the guest is over");
+	EXPECT_EQ((Said{"SHUTDOWN", "error: the guest is over", "error: the guest is over"}), said);
+	ASSERT_EQ(2u, moved.size());
+	EXPECT_EQ("the guest is over", moved[0]);
+	EXPECT_EQ(-ESHUTDOWN, move(1, 0));
 }
 
 /* ---- dump ---- */
@@ -370,6 +537,31 @@ TEST_F(Dump, HoldsTheMemoryOfAllHostsAndGoesOn)
 			EXPECT_EQ(std::string(PAGE_BYTES, p.second), page(p.first * PAGE_BYTES)) << p.first;
 	EXPECT_EQ(std::string(PAGE_BYTES, 0), page(100 * PAGE_BYTES));
 	EXPECT_NE(0, access((path + ".partial").c_str(), F_OK));
+	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
+}
+
+TEST_F(Dump, EveryVcpuIsInItAndInOrder)
+{
+	hosts[0].shows = 1, hosts[1].shows = 0; // they have changed places
+	hosts[1].busy = 3;
+	ASSERT_EQ(0, verbs_dump(v, &what, Done, this));
+	turns(200);
+	ASSERT_EQ("done", said.back());
+	int fd = open(path.c_str(), O_RDONLY);
+	ASSERT_GE(fd, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t rip[8] = {};
+		// ELF header, two program headers; of each vCPU two notes; a note's head; user_regs_struct and rip in it
+		off_t at = 64 + 2 * 56 + (off_t)i * (2 * 20 + 336 + 440) + 20 + 112 + 16 * 8;
+		ASSERT_EQ(8, pread(fd, rip, 8, at));
+		EXPECT_EQ(66u + i, get_le(rip, 8));
+	}
+	close(fd);
+	said.clear();
+	hosts[1].busy = 1000;
+	ASSERT_EQ(0, verbs_dump(v, &what, Done, this));
+	turns(1000);
+	EXPECT_EQ("error: not every vCPU told its registers", said.back());
 	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
 }
 

@@ -8,20 +8,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "coherence/base/check.h"
 #include "net/link_priv.h"
 #include "net/log.h"
-
-uint64_t link_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+#include "net/now.h"
 
 static const struct link_ops *ops_by_name(const char *name)
 {
@@ -337,7 +329,7 @@ static int spin(struct link *l, uint64_t deadline_ns)
 
 	if (n || !l->spin_us)
 		return n;
-	end = link_now_ns() + l->spin_us * 1000ull;
+	end = now_ns() + l->spin_us * 1000ull;
 	if (end > deadline_ns)
 		end = deadline_ns;
 	do {
@@ -345,7 +337,7 @@ static int spin(struct link *l, uint64_t deadline_ns)
 		n = l->ops->wait(l, false, 0);
 		if (!n)
 			n = take_kick(l);
-	} while (!n && link_now_ns() < end);
+	} while (!n && now_ns() < end);
 	return n;
 }
 
@@ -371,7 +363,7 @@ int link_run(struct link *l, uint64_t deadline_ns)
 	link_flush(l);
 	handled = deliver_downs(l) + take_kick(l);
 	n = handled ? l->ops->wait(l, false, 0) : spin(l, deadline_ns);
-	if (n == 0 && handled == 0 && link_now_ns() < deadline_ns) {
+	if (n == 0 && handled == 0 && now_ns() < deadline_ns) {
 		link_flush(l); // what arming or completions left
 		n = l->downs ? 0 : sleep_until(l, deadline_ns);
 	}

@@ -16,6 +16,7 @@
 
 #include "net/dpdk_ports.h"
 #include "net/log.h"
+#include "net/now.h"
 
 #define NAP_MIN_NS   50000u
 #define NAP_MAX_NS   20000000u
@@ -126,7 +127,7 @@ static void push(struct link *l, struct link_peer *p)
 		link_uring_ops.push(l, p);
 		return;
 	}
-	d->now_ns = link_now_ns();
+	d->now_ns = now_ns();
 	dpdk_peer_push(p->over);
 }
 
@@ -168,7 +169,7 @@ static unsigned receive_port(struct dpdk_link *d, unsigned i, unsigned bursts)
 	d->receiving = d->port[i];
 	d->receiving_n = i;
 	while (bursts-- && k) {
-		d->now_ns = link_now_ns();
+		d->now_ns = now_ns();
 		k = dpdk_port_receive(d->port[i], on_frame, d);
 		n += k;
 	}
@@ -178,7 +179,7 @@ static unsigned receive_port(struct dpdk_link *d, unsigned i, unsigned bursts)
 
 static void look_after_ports(struct dpdk_link *d)
 {
-	uint64_t now = link_now_ns();
+	uint64_t now = now_ns();
 
 	if (now < d->look_at_ns)
 		return;
@@ -232,7 +233,7 @@ static int look(struct link *l)
 /* When this sleep ends at the latest: a timer of a connection, or a nap where no port wakes us. */
 static uint64_t wake_at(struct dpdk_link *d, uint64_t deadline_ns)
 {
-	uint64_t nap_end = link_now_ns() + d->nap_ns;
+	uint64_t nap_end = now_ns() + d->nap_ns;
 
 	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next) {
 		uint64_t at = dpdk_peer_deadline(dp);
@@ -271,7 +272,7 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 
 	dpdk_peers_bury(d);
 	int n = look(l);
-	while (sleep && n == 0 && !l->downs && link_now_ns() < deadline_ns) {
+	while (sleep && n == 0 && !l->downs && now_ns() < deadline_ns) {
 		arm(d, true);
 		if (d->naps)
 			say_asleep(d);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "net/log.h"
+#include "net/now.h"
 
 #define SILENT_NS 10000000000ull // of frames that nobody acknowledges; liveness of the host is others' business
 
@@ -111,7 +112,7 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
 		return -EPROTO;
 	o.segment_bytes = mtu - head - REL_HEAD;
 	dp->scratch = malloc(mtu);
-	return dp->scratch ? rel_open(&dp->rel, &o, link_now_ns()) : -ENOMEM;
+	return dp->scratch ? rel_open(&dp->rel, &o, now_ns()) : -ENOMEM;
 }
 
 static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)

@@ -19,6 +19,7 @@
 
 #include "net/link_priv.h"
 #include "net/log.h"
+#include "net/now.h"
 
 #define PIPE_BYTES    (4u << 20) // on the way to one side at most: what a socket's buffers are to TCP
 #define FRAMES_A_WAIT 256u	 // handled from one peer before others and watches get their turn
@@ -256,7 +257,7 @@ static int poll_watches(struct link *l, bool sleep, uint64_t deadline_ns)
 	struct pollfd set[LINK_WATCH_SLOTS + 1];
 	unsigned slot[LINK_WATCH_SLOTS + 1], n = 0;
 	uint32_t gen[LINK_WATCH_SLOTS + 1];
-	uint64_t now = link_now_ns(), left = sleep && deadline_ns > now ? deadline_ns - now : 0,
+	uint64_t now = now_ns(), left = sleep && deadline_ns > now ? deadline_ns - now : 0,
 		 count;
 	struct timespec ts = {.tv_sec = (time_t)(left / 1000000000u),
 			      .tv_nsec = (long)(left % 1000000000u)};

@@ -140,8 +140,6 @@ extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops
 /* Makes a sleep end when fd is readable, and only then looks at it. For transports. Returns 0, -ENOSPC. */
 int link_wake_by(struct link *l, int fd);
 
-uint64_t link_now_ns(void);
-
 /* Bytes came from p: assembles frames and calls on_msg. buf is read only during the call. Returns
  * messages handled. */
 int link_rx(struct link_peer *p, const uint8_t *buf, size_t n);

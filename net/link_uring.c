@@ -29,6 +29,7 @@
 
 #include "net/link_priv.h"
 #include "net/log.h"
+#include "net/now.h"
 
 #define RING_ENTRIES                                                                               \
 	256u // more than there are operations: a recv and a send a peer, a poll a watch
@@ -457,7 +458,7 @@ static int peek(struct uring *u)
 
 static int sleep_for(struct uring *u, uint64_t deadline_ns)
 {
-	uint64_t now = link_now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
 	struct __kernel_timespec ts = {.tv_sec = (long long)(left / 1000000000u),
 				       .tv_nsec = (long long)(left % 1000000000u)};
 	struct io_uring_cqe *cqe;
@@ -485,7 +486,7 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 static void destroy(struct link *l)
 {
 	struct uring *u = l->tp;
-	uint64_t end = link_now_ns() + DRAIN_NS;
+	uint64_t end = now_ns() + DRAIN_NS;
 
 	for (;;) {
 		bool held = false;
@@ -493,8 +494,8 @@ static void destroy(struct link *l)
 		for (struct link_peer *p = l->dead; p; p = p->next_dead)
 			held |= p->holds > 0;
 		/* an error: the thread that ran the link has ended, which ended its operations */
-		if (!held || link_now_ns() > end ||
-		    sleep_for(u, link_now_ns() + DRAIN_NS / 10) == -EEXIST)
+		if (!held || now_ns() > end ||
+		    sleep_for(u, now_ns() + DRAIN_NS / 10) == -EEXIST)
 			break;
 		handle(l);
 	}

@@ -21,18 +21,15 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "net/now.h"
 #include "net/session_rec.h"
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+	return now_ns() / 1000000u;
 }
 
 /* Waits until fd is ready or the absolute deadline (ms) passed. */

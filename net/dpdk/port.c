@@ -12,6 +12,7 @@
 #include "net/dpdk/priv.h"
 #include "net/link_priv.h"
 #include "net/log.h"
+#include "net/now.h"
 
 #define MEMIF_MTU     8000u // a page and its headers in one frame
 #define MEMIF_BUFFER  8192u
@@ -162,12 +163,12 @@ static bool is_client(const struct dpdk_port *p)
 /* A memif client starts only where its server listens, and the other host may be a moment behind. */
 static int start_patiently(struct dpdk_port *p)
 {
-	p->started_ns = link_now_ns();
+	p->started_ns = now_ns();
 	int r = rte_eth_dev_start(p->id);
 
 	for (unsigned ms = 0; r && is_client(p) && ms < MEMIF_WAIT_MS; ms += LINK_STEP_MS) {
 		usleep(LINK_STEP_MS * 1000);
-		p->started_ns = link_now_ns();
+		p->started_ns = now_ns();
 		r = rte_eth_dev_start(p->id);
 	}
 	return r;
@@ -302,9 +303,9 @@ int dpdk_port_renew(struct dpdk_port *p, const struct dpdk_spec *spec, char *why
 void dpdk_port_revive(struct dpdk_port *p)
 {
 	/* the handshake runs in a thread of DPDK's and must not be cut off in its middle */
-	if (!is_client(p) || dpdk_port_up(p) || link_now_ns() - p->started_ns < MEMIF_SHAKE_NS)
+	if (!is_client(p) || dpdk_port_up(p) || now_ns() - p->started_ns < MEMIF_SHAKE_NS)
 		return;
-	p->started_ns = link_now_ns();
+	p->started_ns = now_ns();
 	if (p->started)
 		rte_eth_dev_stop(p->id);
 	p->started = rte_eth_dev_start(p->id) == 0;

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "net/link.h"
+#include "net/now.h"
 
 #define ROUNDS	      4000u
 #define WARM_UP	      500u
@@ -30,14 +30,6 @@ struct side {
 	uint64_t got;
 	int done;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void ask(struct link *l, uint64_t n)
 {

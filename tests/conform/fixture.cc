@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "net/now.h"
 #include "tests/conform/fixture.h"
 #include "tests/conform/dpdk_net.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace conform
@@ -27,14 +27,6 @@ const std::vector<Transport> &transports()
 	    {"dpdk", "dpdk_af_xdp", 0, true, "af_xdp"},
 	};
 	return all;
-}
-
-uint64_t now_ns()
-{
-	timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 int descriptors()

@@ -36,7 +36,6 @@ inline std::ostream &operator<<(std::ostream &o, const Transport &t)
 }
 
 const std::vector<Transport> &transports();
-uint64_t now_ns();
 int descriptors(); // open in this process
 bool tcp_pair(int fd[2]);
 

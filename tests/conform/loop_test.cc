@@ -6,6 +6,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "net/now.h"
 #include "tests/conform/fixture.h"
 
 using namespace conform;

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "net/now.h"
 #include "tests/conform/dpdk_net.h"
 #include "tests/conform/fixture.h"
 

@@ -24,6 +24,7 @@
 
 #include "net/link.h"
 #include "net/log.h"
+#include "net/now.h"
 #include "tests/drive/moves.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
@@ -49,14 +50,6 @@ struct driver {
 };
 
 static void next(struct driver *d);
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void verdict(struct driver *d, const char *error)
 {

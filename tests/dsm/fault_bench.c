@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/now.h"
 #include "tests/support/dsm_host.h"
-#include "vmm/dist/now.h"
 
 #define FAULTS 2000u
 #define STREAM_PAGES 16384u

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/now.h"
 #include "tests/support/dsm_host.h"
-#include "vmm/dist/now.h"
 
 #define PAGES  2048u
 #define ROUNDS 16u

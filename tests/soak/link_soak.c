@@ -17,6 +17,7 @@
 
 #include "net/log.h"
 #include "net/link_dpdk.h"
+#include "net/now.h"
 #include "tests/support/link_choice.h"
 
 #define WINDOW	  32u
@@ -58,7 +59,7 @@ static void on_request(void *ctx, unsigned peer, const struct msg *m)
 static void on_page(void *ctx, unsigned peer, const struct msg *m)
 {
 	struct side *s = ctx;
-	uint64_t now = link_now_ns();
+	uint64_t now = now_ns();
 
 	(void)peer;
 	fill(s->got);
@@ -120,22 +121,22 @@ static bool one_life(struct side *s, const char *path, const char *text, bool ki
 {
 	int fd, status;
 	pid_t other = start_other(path, text, &fd);
-	uint64_t until = link_now_ns() + LIFE_S * 1000000000ull, now;
+	uint64_t until = now_ns() + LIFE_S * 1000000000ull, now;
 
-	*s = (struct side){.l = s->l, .last_ns = link_now_ns()};
+	*s = (struct side){.l = s->l, .last_ns = now_ns()};
 	if (other < 0 || link_add_fd(s->l, 0, fd))
 		return false;
-	while ((now = link_now_ns()) < until && now < end_ns + LIFE_S * 1000000000ull && !s->down) {
+	while ((now = now_ns()) < until && now < end_ns + LIFE_S * 1000000000ull && !s->down) {
 		for (; s->asked - s->got < WINDOW; s->asked++)
 			send_page(s, s->asked, false);
 		int r = link_run(s->l, now + 100000000);
-		now = link_now_ns(); // not before last_ns
+		now = now_ns(); // not before last_ns
 		if (r < 0 || now - s->last_ns > STALL_S * 1000000000ull)
 			break;
 		if (s->got == 0)
 			until = now + LIFE_S * 1000000000ull; // it is not up yet
 	}
-	now = link_now_ns();
+	now = now_ns();
 	bool stalled = now - s->last_ns > STALL_S * 1000000000ull || s->down;
 	if (kill_it)
 		kill(other, SIGKILL);
@@ -163,8 +164,8 @@ int main(int argc, char **argv)
 		printf("SKIP soak: no dpdk link here\n");
 		return 0;
 	}
-	uint64_t end = link_now_ns() + (uint64_t)(argc > 1 ? atoi(argv[1]) : 20) * 1000000000ull;
-	for (; link_now_ns() < end; lives++) {
+	uint64_t end = now_ns() + (uint64_t)(argc > 1 ? atoi(argv[1]) : 20) * 1000000000ull;
+	for (; now_ns() < end; lives++) {
 		bool ok = one_life(&s, path, text, lives & 1, end);
 
 		pages += s.got;

@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/now.h"
 #include "vmm/ctl/monitor.h"
-#include "vmm/dist/now.h"
 #include "vmm/qmp/json_stream.h"
 
 #define ANSWER_MAX (32u << 20)

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/now.h"
 #include "vmm/chip/pvpanic.h"
 #include "vmm/ctl/ctl.h"
 #include "vmm/ctl/guest_priv.h"
 #include "vmm/ctl/verb.h"
-#include "vmm/dist/now.h"
 
 #define STOP_GRACE_NS 20000000 // for kicked vCPUs to leave the guest before their pages are let go
 

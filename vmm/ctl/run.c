@@ -14,12 +14,12 @@
 
 #include "net/link.h"
 #include "net/log.h"
+#include "net/now.h"
 #include "vmm/conf/units.h"
 #include "vmm/ctl/ctl.h"
 #include "vmm/ctl/monitor.h"
 #include "vmm/ctl/run_priv.h"
 #include "vmm/ctl/tracer.h"
-#include "vmm/dist/now.h"
 
 #define RUN_TICK_NS 100000000u
 #define RUN_PUMP_NS 2000000u // while boot images are sent

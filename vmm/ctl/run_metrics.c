@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
-#include "vmm/dist/now.h"
+#include "net/now.h"
 #include "vmm/metrics/exposition.h"
 #include "vmm/metrics/http.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "net/log.h"
-#include "vmm/dist/now.h"
+#include "net/now.h"
 
 static void begin(struct statusd *s)
 {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/now.h"
 #include "vmm/ctl/guest_priv.h"
 #include "vmm/ctl/verb_args.h"
-#include "vmm/dist/now.h"
 #include "vmm/trace/record.h"
 
 static bool has_dist(struct guest *g, uint64_t call)

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "net/log.h"
-#include "vmm/dist/now.h"
+#include "net/now.h"
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
 #define REQUESTS_MAX 256u

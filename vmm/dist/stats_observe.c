@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What struct observe has counted, as JSON.
+#include "net/now.h"
 #include "vmm/dist/dist_priv.h"
-#include "vmm/dist/now.h"
 #include "vmm/mem/layout.h"
 
 static void set(json_t *o, const char *key, uint64_t v)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes between the UART and whoever shows them: gathered, since each hand-over costs far more than
 // a byte.
+#include "net/now.h"
 #include "vmm/machine/devices.h"
 
 void console_flush(struct devices *d)
@@ -15,7 +16,7 @@ void console_flush(struct devices *d)
 void console_put(struct devices *d, uint8_t byte)
 {
 	if (!d->out_n) {
-		d->out_since = machine_mono_ns();
+		d->out_since = now_ns();
 		pthread_cond_signal(&d->news); // it shows what no newline ends
 	}
 	d->out[d->out_n++] = byte;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "net/now.h"
 #include "vmm/machine/pause.h"
 
 #define NMIS_MAX     2u		// one running and one pending
@@ -174,7 +175,7 @@ static void arm(struct cpu *c, uint64_t due, uint64_t now)
 	if (due == CLOCK_NEVER || due == c->armed)
 		return;
 	c->armed = due;
-	hv_vcpu_set_timer(&c->vcpu, guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
+	hv_vcpu_set_timer(&c->vcpu, guest_clock_mono(&c->m->clock, due, now, now_ns()));
 }
 
 /* Lock held. */
@@ -260,7 +261,7 @@ static int on_halt(void *ctx)
 			continue;
 		machine_count(&c->sleeps);
 		hv_vcpu_sleep(&c->vcpu,
-			      guest_clock_mono(&c->m->clock, due, now, machine_mono_ns()));
+			      guest_clock_mono(&c->m->clock, due, now, now_ns()));
 	}
 	if (rests)
 		cpu_time_go(&c->time, __rdtsc());

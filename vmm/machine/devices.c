@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "net/now.h"
+
 static void queue_remote(struct devices *d, host_set to, const struct msg_irq *irq)
 {
 	if (d->remote_n == REMOTE_MAX) {
@@ -117,7 +119,7 @@ static void *timer_thread(void *arg)
 	pthread_setname_np(pthread_self(), "devices");
 	pthread_mutex_lock(&d->lock);
 	while (!d->stop) {
-		uint64_t tsc = machine_tsc(d->m), mono = machine_mono_ns();
+		uint64_t tsc = machine_tsc(d->m), mono = now_ns();
 
 		devices_settle(d, guest_clock_ns(&d->m->clock, tsc));
 		if (d->out_n && mono - d->out_since >= CONSOLE_WAIT_NS)

@@ -117,14 +117,6 @@ struct machine {
 	uint64_t irqs_local, irqs_remote, irqs_in, irqs_passed_on, irqs_nobody, io_forwarded, io_served;
 };
 
-static inline uint64_t machine_mono_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static inline uint64_t machine_tsc(const struct machine *m)
 {
 	uint64_t frozen = atomic_load_explicit(&m->frozen, memory_order_acquire);

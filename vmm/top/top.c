@@ -11,8 +11,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "net/now.h"
 
 static const double intervals[] = {0.2, 0.5, 1, 2, 5, 10, 30, 60};
 #define INTERVALS (int)(sizeof(intervals) / sizeof(intervals[0]))
@@ -26,14 +27,6 @@ struct top {
 	uint64_t asked_ns, next_ns;
 	char message[160];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- looks ---- */
 

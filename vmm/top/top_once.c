@@ -5,15 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "net/now.h"
 #include "vmm/top/top.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static struct sample *fetch(const struct top_source *source)
 {

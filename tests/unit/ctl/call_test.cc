@@ -7,8 +7,8 @@
 #include <vector>
 
 extern "C" {
+#include "net/now.h"
 #include "vmm/ctl/call.h"
-#include "vmm/dist/now.h"
 }
 
 namespace {

@@ -12,8 +12,8 @@
 #include "tests/unit/conf/sample.h"
 
 extern "C" {
+#include "net/now.h"
 #include "vmm/ctl/move.h"
-#include "vmm/dist/now.h"
 }
 
 namespace

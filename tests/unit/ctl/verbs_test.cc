@@ -18,10 +18,10 @@
 
 extern "C" {
 #include "coherence/base/bytes.h"
+#include "net/now.h"
 #include "vmm/ctl/memory_piece.h"
 #include "vmm/ctl/move.h"
 #include "vmm/ctl/verbs.h"
-#include "vmm/dist/now.h"
 }
 
 namespace {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <thread>
@@ -14,6 +13,7 @@
 #include <vector>
 
 extern "C" {
+#include "net/now.h"
 #include "vmm/hv/vcpu.h"
 }
 
@@ -75,13 +75,6 @@ namespace
 {
 constexpr uint64_t CODE = 0x100000, TABLES = 0x10000, IDT = 0x3000, GDT = 0x4000;
 constexpr uint8_t VECTOR = 0x40;
-
-uint64_t mono()
-{
-	timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct Vcpu : testing::Test {
 	hv kvm = {};
@@ -265,7 +258,7 @@ TEST_F(Vcpu, KicksFromAnotherThreadAreNeverLost)
 		for (int i = 1; i <= 200; i++) {
 			asked = i;
 			hv_vcpu_kick(&v);
-			for (uint64_t t = mono(); seen < i && mono() - t < 5000000000u;)
+			for (uint64_t t = now_ns(); seen < i && now_ns() - t < 5000000000u;)
 				std::this_thread::yield();
 			EXPECT_GE(seen, i);
 		}
@@ -280,10 +273,10 @@ TEST_F(Vcpu, TimerLeavesTheGuest)
 	uint64_t deadline = 0;
 	on_enter = [&] {
 		if (!deadline) {
-			deadline = mono() + 5000000;
+			deadline = now_ns() + 5000000;
 			hv_vcpu_set_timer(&v, deadline);
 		}
-		return mono() >= deadline ? HV_STOP : 0;
+		return now_ns() >= deadline ? HV_STOP : 0;
 	};
 	EXPECT_EQ(0, run()) << v.why;
 	EXPECT_TRUE(hv_vcpu_signalled(&v));
@@ -292,9 +285,9 @@ TEST_F(Vcpu, TimerLeavesTheGuest)
 
 TEST_F(Vcpu, SleepEndsByDeadlineAndByKick)
 {
-	uint64_t t = mono();
+	uint64_t t = now_ns();
 	hv_vcpu_sleep(&v, t + 3000000);
-	EXPECT_GE(mono(), t + 3000000);
+	EXPECT_GE(now_ns(), t + 3000000);
 	hv_vcpu_kick(&v); // came before: the sleep must not begin
 	hv_vcpu_sleep(&v, UINT64_MAX);
 	std::thread kicker([&] {

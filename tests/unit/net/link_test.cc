@@ -20,6 +20,7 @@
 
 extern "C" {
 #include "net/link.h"
+#include "net/now.h"
 }
 #include "tests/unit/net/msg_fill.h"
 
@@ -67,10 +68,8 @@ struct Link : testing::TestWithParam<const char *> {
 	// Handles what is there; in_ms: how long to wait for the first of it.
 	void run(unsigned in_ms = 0)
 	{
-		timespec t;
+		uint64_t now = now_ns();
 
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 		while (link_run(l, now + in_ms * 1000000ull) > 0)
 			in_ms = 0;
 	}

@@ -49,7 +49,8 @@ struct tracer *tracer_create(struct calls *calls, const struct machine_desc *des
 	return t;
 }
 
-static void finish(struct tracer *t, const char *error)
+/* Ends a command: what was written and not renamed goes away. */
+static void release(struct tracer *t)
 {
 	if (t->file)
 		fclose(t->file);
@@ -60,6 +61,11 @@ static void finish(struct tracer *t, const char *error)
 	t->file = NULL;
 	t->path = t->part = NULL;
 	t->busy = false;
+}
+
+static void finish(struct tracer *t, const char *error)
+{
+	release(t);
 	t->done(t->ctx, error);
 }
 
@@ -230,6 +236,25 @@ static void set_front(struct tracer *t)
 		snprintf(t->front.host[h].address, TRACE_ADDRESS_MAX, "%s", t->desc->hosts[h].address);
 }
 
+/* Opens the file at path.part. Where that fails, part stays NULL: a file of that name is not ours. */
+static int open_part(struct tracer *t, const char *path)
+{
+	char *part = NULL;
+
+	t->path = strdup(path);
+	if (!t->path || asprintf(&part, "%s.part", path) < 0)
+		return -ENOMEM;
+	t->file = fopen(part, "we");
+	if (!t->file) {
+		int e = errno;
+
+		free(part);
+		return -e;
+	}
+	t->part = part;
+	return 0;
+}
+
 int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done done, void *ctx)
 {
 	int r = begin(t, done, ctx);
@@ -237,26 +262,11 @@ int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done 
 	if (r)
 		return r;
 	set_front(t);
-	t->path = path ? strdup(path) : NULL;
-	if (!path) {
-		r = calls_start(t->calls, hosts, "trace-stop", NULL, TRACER_CALL_MS, on_stopped, t);
-	} else if (!t->path || asprintf(&t->part, "%s.part", path) < 0) {
-		t->part = NULL;
-		r = -ENOMEM;
-	} else {
-		t->file = fopen(t->part, "we");
-		r = t->file ? calls_start(t->calls, hosts, "trace-stop", NULL, TRACER_CALL_MS, on_stopped, t) : -errno;
-	}
+	if (path)
+		r = open_part(t, path);
 	if (!r)
-		return 0;
-	if (t->file) {
-		fclose(t->file);
-		unlink(t->part);
-	}
-	free(t->path);
-	free(t->part);
-	t->file = NULL;
-	t->path = t->part = NULL;
-	t->busy = false;
+		r = calls_start(t->calls, hosts, "trace-stop", NULL, TRACER_CALL_MS, on_stopped, t);
+	if (r)
+		release(t);
 	return r;
 }

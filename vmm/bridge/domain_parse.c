@@ -169,9 +169,11 @@ static int parse_with(struct walk *w, const char *text, size_t len, struct domai
 		if (!errors->n)
 			*out = w->d;
 	}
+	int r = errors->n ? -EINVAL : doc ? 0 : -ENOMEM;
+
 	xmlFreeDoc(doc);
 	xmlFreeParserCtxt(c);
-	return errors->n ? -EINVAL : doc ? 0 : -ENOMEM;
+	return r;
 }
 
 void domain_init(struct domain *d)

@@ -23,9 +23,17 @@ json_t *protocol_greeting(void)
 	return json_pack("{s:{s:o,s:[]}}", "QMP", "version", version(), "capabilities");
 }
 
+/* What is said may hold a client's own words, cut inside a character. */
+static json_t *error_message(const char *class, const char *desc)
+{
+	json_t *text = json_string(desc);
+
+	return json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", text ? text : json_string("(not UTF-8)"));
+}
+
 static void send_error(struct qmp_client *c, json_t *id, const char *class, const char *desc)
 {
-	json_t *m = json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", json_stringn_nocheck(desc, strlen(desc)));
+	json_t *m = error_message(class, desc);
 
 	c->q->stats.errors++;
 	if (id)
@@ -87,8 +95,7 @@ static void end_error(struct qmp_call *call, const char *class, const char *fmt,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (call->client)
 		call->client->q->stats.errors++;
-	json_t *desc = json_string(text);
-	end(call, json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", desc ? desc : json_string("(not UTF-8)")));
+	end(call, error_message(class, text));
 }
 
 void qmp_error(struct qmp_call *call, const char *fmt, ...)

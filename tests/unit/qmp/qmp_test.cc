@@ -204,6 +204,19 @@ TEST_F(Qmp, WrongInputHasQemusSentences)
 	close(c.fd);
 }
 
+// Its name is cut in the middle of a character: no text for JSON, and no reason to end the connection.
+TEST_F(Qmp, AnErrorThatIsNoTextIsAnErrorStill)
+{
+	Client c = open();
+	std::string name = "x";
+	for (int i = 0; i < 60; i++)
+		name += "\xc3\xa9";
+	EXPECT_EQ(say(c, "{\"execute\":\"" + name + "\"}"),
+		  "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"(not UTF-8)\"}}\r\n");
+	EXPECT_EQ(say(c, "{\"execute\":\"query-status\"}").find("{\"return\""), 0u);
+	close(c.fd);
+}
+
 TEST_F(Qmp, UnknownDeviceHasItsClass)
 {
 	Client c = open();

@@ -101,6 +101,7 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
 	    .token_in = dp->token,
 	    .token_out = dp->peer_token,
 	    .message_max = MSG_FRAME_MAX,
+	    .pack = true,
 	    .sums = dp->d->sums,
 	    .deliver = on_deliver,
 	    .release = on_release,

@@ -8,7 +8,8 @@
 struct rel_segment {
 	const uint8_t *data;
 	uint64_t first_ns, sent_ns, order; // order: counts transmissions of the stream
-	uint32_t bytes, message; // message: number of its message
+	uint32_t bytes, message; // message: number of its message, or of the first
+	uint16_t messages;	 // more than one: packed, and data is NULL
 	uint8_t flags;
 	bool acked, lost, repeated;
 	bool timed_out; // lost because of a timeout, which proves nothing

@@ -31,6 +31,23 @@ static void begin(struct rel *r, struct rel_in *in, uint32_t total)
 	in->part_n = 0;
 }
 
+static void deliver_packed(struct rel *r, unsigned stream, uint32_t messages, const uint8_t *data, uint32_t n)
+{
+	for (; messages && !r->stopped; messages--) {
+		uint32_t bytes = n > REL_PACK_HEAD ? (uint32_t)data[0] | (uint32_t)data[1] << 8 : 0;
+
+		if (!bytes || bytes > n - REL_PACK_HEAD || bytes > r->opt.message_max) {
+			breaks(r);
+			return;
+		}
+		r->opt.deliver(r->opt.ctx, stream, data + REL_PACK_HEAD, bytes);
+		data += REL_PACK_HEAD + bytes;
+		n -= REL_PACK_HEAD + bytes;
+	}
+	if (n && !r->stopped)
+		breaks(r);
+}
+
 /* The next segment in order. A message of one segment is delivered from where it lies. */
 static void accept_segment(struct rel *r, unsigned stream, uint8_t flags, uint32_t message, const uint8_t *data,
 			   uint32_t n)
@@ -38,6 +55,10 @@ static void accept_segment(struct rel *r, unsigned stream, uint8_t flags, uint32
 	struct rel_in *in = &r->in[stream];
 
 	in->next++;
+	if (flags & REL_PACKED && !in->part_total) {
+		deliver_packed(r, stream, message, data, n);
+		return;
+	}
 	if ((flags & (REL_FIRST | REL_LAST)) == (REL_FIRST | REL_LAST) && !in->part_total &&
 	    n <= r->opt.message_max) {
 		r->opt.deliver(r->opt.ctx, stream, data, n);

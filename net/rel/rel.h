@@ -6,7 +6,8 @@
  *
  * Two streams: 0 control and faults, 1 bulk. Messages of a stream arrive whole, once and in order; the
  * streams know nothing of each other, and 0 goes first. A message is cut into segments of the MTU,
- * one a frame. Every frame carries what has been received of both streams.
+ * one a frame; short ones that wait at the same moment go in one segment. Every frame carries what has
+ * been received of both streams.
  *
  *   send side     at most as many segments as the receiver gives credit for, as a window that follows
  *                 delay allows, at a pace. A segment is sent again when three later ones have arrived
@@ -39,6 +40,7 @@
 #define REL_LATE_MAX_NS 4000000u // how long a segment that others overtook is waited for, at most
 #define REL_MSGS_MAX   1024u // power of two: messages of a stream taken and not yet acknowledged
 #define REL_BURST      64u   // frames of one rel_output(), and after a pause: what a fault may wait behind
+#define REL_SMALL      256u  // messages up to so many bytes share a segment with those that wait behind them
 #define REL_SEAL       24u   // bytes of a frame left free, for the counter and the tag of encrypted frames
 
 struct rel;
@@ -48,6 +50,7 @@ struct rel_options {
 	uint64_t token_in, token_out; // in frames received; in frames sent
 	uint32_t segment_bytes;	      // data in one frame, at most: what the path takes, less REL_HEAD
 	uint32_t message_max;	      // bytes of a message received, at most
+	bool pack; // short messages that wait at the same moment share a segment
 	bool sums; // compute checksums, and refuse frames without (a path inside one machine needs none)
 	/* A message arrived. bytes are valid during the call. May call rel_send() and rel_stop(). */
 	void (*deliver)(void *ctx, unsigned stream, const uint8_t *bytes, uint32_t n);

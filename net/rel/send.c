@@ -58,7 +58,8 @@ static bool mark_acked(struct rel *r, struct rel_out *o, uint32_t seq, struct re
 	}
 	o->lost -= s->lost;
 	s->lost = false;
-	o->msg[s->message % REL_MSGS_MAX].left--;
+	for (uint32_t i = 0; i < s->messages; i++)
+		o->msg[(s->message + i) % REL_MSGS_MAX].left--;
 	if (s->order > o->acked_order) {
 		o->acked_order = s->order;
 		*newest = s;
@@ -209,7 +210,21 @@ static void fill_ack(struct rel *r, struct rel_head *h, uint64_t now)
 	rel_have(in, from, h->have);
 }
 
-static bool put_frame(struct rel *r, struct rel_head *h, const uint8_t *data, uint64_t now)
+/* The messages of a packed segment, each behind its length. */
+static void pack(const struct rel_out *o, const struct rel_segment *s, uint8_t *to)
+{
+	for (uint32_t i = 0; i < s->messages; i++) {
+		const struct rel_message *m = &o->msg[(s->message + i) % REL_MSGS_MAX];
+
+		*to++ = (uint8_t)m->n;
+		*to++ = (uint8_t)(m->n >> 8);
+		memcpy(to, m->bytes, m->n);
+		to += m->n;
+	}
+}
+
+/* s: the segment that it carries, of stream o; NULL: none. */
+static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o, const struct rel_segment *s, uint64_t now)
 {
 	uint8_t *out = r->opt.frame(r->opt.ctx, REL_HEAD + h->bytes);
 
@@ -219,8 +234,10 @@ static bool put_frame(struct rel *r, struct rel_head *h, const uint8_t *data, ui
 	}
 	h->token = r->opt.token_out;
 	fill_ack(r, h, now);
-	if (h->bytes)
-		memcpy(out + REL_HEAD, data, h->bytes);
+	if (s && s->messages > 1)
+		pack(o, s, out + REL_HEAD);
+	else if (s)
+		memcpy(out + REL_HEAD, s->data, s->bytes);
 	rel_head_write(out, h, r->opt.sums);
 	r->said_asleep = h->flags & REL_ASLEEP;
 	r->stats.frames_out++;
@@ -237,8 +254,8 @@ static bool transmit(struct rel *r, unsigned stream, uint32_t seq, uint64_t now)
 	struct rel_head h = {.bytes = (uint16_t)s->bytes, .flags = s->flags, .seq = seq};
 
 	if (s->flags & REL_FIRST)
-		h.message = o->msg[s->message % REL_MSGS_MAX].n;
-	if (!put_frame(r, &h, s->data, now))
+		h.message = s->messages > 1 ? s->messages : o->msg[s->message % REL_MSGS_MAX].n;
+	if (!put_frame(r, &h, o, s, now))
 		return false;
 	s->sent_ns = now;
 	s->order = ++o->orders;
@@ -271,17 +288,44 @@ static bool repeat(struct rel *r, unsigned stream, unsigned *budget, uint64_t no
 	return true;
 }
 
-/* Cuts the next segment. */
+/* How many of the messages that wait are short and fit in one segment together, and its bytes then. */
+static uint32_t short_ones(const struct rel *r, const struct rel_out *o, uint32_t *bytes)
+{
+	uint32_t n = 0;
+
+	*bytes = 0;
+	for (uint32_t i = o->sending; r->opt.pack && i != o->taken; i++, n++) {
+		uint32_t more = o->msg[i % REL_MSGS_MAX].n;
+
+		if (more > REL_SMALL || *bytes + REL_PACK_HEAD + more > r->opt.segment_bytes)
+			break;
+		*bytes += REL_PACK_HEAD + more;
+	}
+	return n;
+}
+
+/* Makes the next segment: of several short messages, or of one, which may be longer than it. */
 static void cut(struct rel *r, unsigned stream)
 {
 	struct rel_out *o = &r->out[stream];
 	struct rel_message *m = &o->msg[o->sending % REL_MSGS_MAX];
 	uint32_t left = m->n - m->at, n = left < r->opt.segment_bytes ? left : r->opt.segment_bytes;
+	uint32_t packed, messages = m->at ? 0 : short_ones(r, o, &packed);
 
+	if (messages > 1) {
+		*rel_seg(o, o->next) = (struct rel_segment){
+		    .bytes = packed,
+		    .message = o->sending,
+		    .messages = (uint16_t)messages,
+		    .flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | REL_FIRST | REL_LAST | REL_PACKED),
+		};
+		return;
+	}
 	*rel_seg(o, o->next) = (struct rel_segment){
 	    .data = m->bytes + m->at,
 	    .bytes = n,
 	    .message = o->sending,
+	    .messages = 1,
 	    .flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | (m->at ? 0 : REL_FIRST) |
 			       (n == left ? REL_LAST : 0)),
 	};
@@ -298,14 +342,24 @@ static void stall(struct rel *r, struct rel_out *o, uint64_t now)
 	o->timer_ns = now;
 }
 
+/* Its messages have so much in segments now. */
+static void count_in(struct rel_out *o, const struct rel_segment *s)
+{
+	for (uint32_t i = 0; i < s->messages; i++) {
+		struct rel_message *m = &o->msg[(s->message + i) % REL_MSGS_MAX];
+
+		m->at += s->messages > 1 ? m->n : s->bytes;
+		m->left++;
+		o->sending += m->at == m->n;
+	}
+}
+
 static bool send_new(struct rel *r, unsigned stream, unsigned *budget, uint64_t now)
 {
 	struct rel_out *o = &r->out[stream];
 	uint32_t window = o->credit < REL_WINDOW ? o->credit : REL_WINDOW;
 
 	while (o->sending != o->taken && *budget) {
-		struct rel_message *m = &o->msg[o->sending % REL_MSGS_MAX];
-
 		if (o->next - o->una >= window && !(o->ask && o->next == o->una)) {
 			stall(r, o, now);
 			return true;
@@ -319,12 +373,9 @@ static bool send_new(struct rel *r, unsigned stream, unsigned *budget, uint64_t 
 			return false;
 		if (o->una == o->next)
 			o->progress_ns = now;
-		m->at += rel_seg(o, o->next)->bytes;
-		m->left++;
+		count_in(o, rel_seg(o, o->next));
 		o->next++;
 		--*budget;
-		if (m->at == m->n)
-			o->sending++;
 	}
 	return true;
 }
@@ -346,7 +397,7 @@ static void output(struct rel *r, uint64_t now)
 	if (r->ack_now || now >= r->ack_at_ns) {
 		struct rel_head h = {0};
 
-		put_frame(r, &h, NULL, now);
+		put_frame(r, &h, NULL, NULL, now);
 	}
 }
 
@@ -355,7 +406,7 @@ void rel_say_asleep(struct rel *r, uint64_t now)
 	struct rel_head h = {.flags = REL_ASLEEP};
 
 	if (!r->said_asleep && !r->stopped)
-		put_frame(r, &h, NULL, now);
+		put_frame(r, &h, NULL, NULL, now);
 }
 
 void rel_output(struct rel *r, uint64_t now)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Checksum of a frame: four CRC-32C, each over every fourth word of 8 bytes (little-endian; the last
- * words padded with zeroes), mixed with the length by multiplications (finish() in sum.c). One CRC would
- * wait for itself; four run side by side. Pure. Never 0.
+ * Checksum of a frame: CRC-32C (Castagnoli; RFC 3720, appendix B.4) by ISA-L, which takes the widest instructions the CPU has. A
+ * sum of 0 is written as 0xffffffff: 0 says that there is none. Pure.
  */
 #ifndef NET_REL_SUM_H
 #define NET_REL_SUM_H
@@ -11,6 +10,5 @@
 #include <stdint.h>
 
 uint32_t rel_sum(const uint8_t *p, size_t n);
-uint32_t rel_sum_plain(const uint8_t *p, size_t n); // the same without the CPU's instruction
 
 #endif

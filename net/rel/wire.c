@@ -48,10 +48,13 @@ static bool sane(const struct rel_head *h)
 {
 	bool data = h->flags & REL_DATA;
 
-	if (h->flags & ~REL_FLAGS || (h->bytes > 0) != data)
+	if ((h->bytes > 0) != data)
 		return false;
 	if (!data)
-		return !(h->flags & (REL_FIRST | REL_LAST | REL_STREAM));
+		return !(h->flags & (REL_FIRST | REL_LAST | REL_STREAM | REL_PACKED));
+	if (h->flags & REL_PACKED)
+		return (h->flags & REL_FIRST) && (h->flags & REL_LAST) && h->message >= 2 &&
+		       h->message <= h->bytes / (REL_PACK_HEAD + 1);
 	if (h->flags & REL_FIRST)
 		return h->flags & REL_LAST ? h->message == h->bytes : h->message > h->bytes;
 	return h->message == 0;

@@ -2,11 +2,13 @@
 /*
  * The header of a frame, REL_HEAD bytes, little-endian:
  *   0 u64 token        8 u32 sum of all that follows, 0: none    12 u16 data bytes   14 u8 flags
- *   15 u8 version      16 u32 seq of the data                    20 u32 bytes of the message (FIRST)
+ *   15 u8 version      16 u32 seq of the data                    20 u32 bytes of the message (FIRST),
+ *                                                                  or how many messages (PACKED)
  *   24 u32 ack[2]: next segment wanted of each stream            32 u16 ack delay in units of 4 us
  *   34 u16 credit: segments taken beyond ack                     36..63 u8 have[28]
  * have: bit i set: segment ack + 1 + i of the stream that SECOND names is there; with FURTHER, segment
  * ack + 225 + i. Frames take turns where there is more to say than one can.
+ * The data of a PACKED segment are whole messages, each behind its length (u16).
  */
 #ifndef NET_REL_WIRE_H
 #define NET_REL_WIRE_H
@@ -25,8 +27,11 @@ enum rel_flags {
 	REL_SECOND = 16, // have is about stream 1
 	REL_ASLEEP = 32, // the sender sleeps now: a frame alone does not wake it
 	REL_FURTHER = 64, // and begins 224 segments later
-	REL_FLAGS = 31 | 32 | 64,
+	REL_PACKED = 128, // several messages; FIRST and LAST too
+	REL_FLAGS = 255,
 };
+
+#define REL_PACK_HEAD 2u // before each message of a packed segment
 
 struct rel_head {
 	uint64_t token;

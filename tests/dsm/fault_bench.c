@@ -16,13 +16,14 @@
 #include "tests/support/dsm_host.h"
 
 #define FAULTS 2000u
-#define STREAM_PAGES 16384u
+#define STREAM_PAGES stream_pages
 #define RTT_ROUNDS 4000u
 #define WINDOW 64u
 
 static struct dsm_group group;
 static struct link_choice choice;
 static unsigned spin_us;
+static uint64_t stream_pages = 16384;
 
 static int by_value(const void *a, const void *b)
 {
@@ -141,10 +142,8 @@ static void echo_msg(void *ctx, unsigned peer, const struct msg *m)
 
 	e->got_bytes += m->blob_bytes;
 	e->replies++;
-	if (m->kind == MSG_CTL_CONSOLE && peer == 0 && m->blob_bytes < 100) { // 64 bytes out, a page back
+	if (m->kind == MSG_CTL_CONSOLE && peer == 0 && m->blob_bytes < 100) // 64 bytes out, a page back
 		send_blob(e->link, 0, PAGE_BYTES);
-		link_flush(e->link);
-	}
 }
 
 static void echo_down(void *ctx, unsigned peer, const char *reason)
@@ -346,10 +345,14 @@ int main(int argc, char **argv)
 	put("spin", spin_us, "us");
 	if (link_choice_init(&choice, argc > 2 ? argv[2] : "uring"))
 		return 1;
+	if (argc > 3)
+		stream_pages = strtoull(argv[3], NULL, 10);
 	if (measure_link_apart(&rtt, &stream))
 		return 1;
 	put("link_rtt", rtt, "us");
 	put("link_stream", stream, "MB/s");
+	if (argc > 3)
+		return 0;
 	double local = measure_local();
 	put("fault_local", local, "us");
 	int r = dsm_group_init(&group, 2, pages, true);

@@ -3,6 +3,6 @@
 $(O)/tests/rel_sim: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rel/*.c net/rel/*.c))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^
+	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(PKG_LIBS)
 
 check-programs: $(O)/tests/rel_sim

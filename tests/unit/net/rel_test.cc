@@ -355,16 +355,3 @@ TEST(Rel, WhoSleepsIsKnown)
 	EXPECT_NE(rel_peer_asleep(p.b.r), 0u);
 	EXPECT_NE(rel_peer_asleep(p.b.r), first);
 }
-
-TEST(RelSum, TheInstructionAndTheLoopAgree)
-{
-	std::vector<uint8_t> b(300);
-
-	for (size_t i = 0; i < b.size(); i++)
-		b[i] = (uint8_t)(i * 7 + 1);
-	for (size_t n = 0; n <= b.size(); n++) {
-		EXPECT_EQ(rel_sum(b.data(), n), rel_sum_plain(b.data(), n)) << n;
-		EXPECT_NE(rel_sum(b.data(), n), 0u);
-	}
-	EXPECT_EQ(rel_sum((const uint8_t *)"123456789", 9), rel_sum_plain((const uint8_t *)"123456789", 9));
-}

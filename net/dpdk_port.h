@@ -22,6 +22,13 @@ struct dpdk_port_stats {
 	uint32_t buffers_free, buffers; // of the pool, now and at the start
 };
 
+/* Bytes outside of a port's buffers on their way out. back() is called on the thread that uses the port. */
+struct dpdk_lent {
+	void (*back)(void *ctx);
+	void *ctx;
+	uint64_t dpdk[3]; // the port's
+};
+
 /* Whether this build has DPDK. */
 bool dpdk_present(void);
 
@@ -63,6 +70,16 @@ unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint
  * leaves with dpdk_port_flush() or when a burst is full.
  */
 uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n);
+
+/*
+ * The same, but the frame goes on with bytes at data after the n, from where they lie. They must stay until lent->back has
+ * been called: once, when all frames that go on with lent's data have left. lent is zeroed before its first use. Only where
+ * dpdk_port_lends().
+ */
+uint8_t *dpdk_port_frame_before(struct dpdk_port *p, uint32_t n, const uint8_t *data, uint32_t bytes,
+				struct dpdk_lent *lent);
+bool dpdk_port_lends(const struct dpdk_port *p);
+void dpdk_port_drop(struct dpdk_port *p); // frames not yet sent are lost, and give back what was lent
 void dpdk_port_flush(struct dpdk_port *p);
 bool dpdk_port_pending(const struct dpdk_port *p); // frames that the port did not take yet
 

@@ -98,6 +98,8 @@ static void destroy(struct link *l)
 
 	link_uring_ops.destroy(l);
 	dpdk_peers_bury(d);
+	for (unsigned i = 0; i < d->spec.ports; i++)
+		dpdk_port_drop(d->port[i]); // frames of this link
 	close_ports(d);
 	free(d);
 }

@@ -43,6 +43,33 @@ static uint8_t *frame_on(struct dpdk_peer *dp, unsigned port, uint32_t n)
 	return f + head;
 }
 
+static void on_back(void *ctx)
+{
+	struct link_frame *f = ctx;
+
+	link_frame_put(f->link, f);
+}
+
+/* The message leaves from where it lies, and stays there until the port has taken it too. */
+static uint8_t *on_room_before(void *ctx, uint32_t n, void *msg, const uint8_t *data, uint32_t bytes)
+{
+	struct dpdk_peer *dp = ctx;
+	struct dpdk_port *port = dp->port >= 0 ? dp->d->port[dp->port] : NULL;
+	struct link_frame *f = msg;
+	uint32_t head = dpdk_head_bytes(&dp->to);
+
+	if (!port || !dpdk_port_lends(port))
+		return NULL;
+	f->lent.back = on_back;
+	f->lent.ctx = f;
+	uint8_t *at = dpdk_port_frame_before(port, head + n, data, bytes, &f->lent);
+	if (!at)
+		return NULL;
+	f->held = true;
+	dpdk_head_write(at, &dp->d->self[dp->port], &dp->to, n + bytes);
+	return at + head;
+}
+
 /* Sends what on_room() had filled into the scratch by every port. The port that answers is the one. */
 static void spread(struct dpdk_peer *dp)
 {
@@ -106,6 +133,7 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
 	    .deliver = on_deliver,
 	    .release = on_release,
 	    .frame = on_room,
+	    .frame_before = on_room_before,
 	};
 	uint32_t head = dpdk_head_bytes(&dp->to) - 14; // the MTU counts from after the Ethernet header
 

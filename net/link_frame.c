@@ -27,13 +27,18 @@ static struct link_frame *frame_get(struct link *l, size_t bytes)
 	}
 	size_t cap = bytes <= LINK_FRAME_ROOM ? LINK_FRAME_ROOM : bytes;
 	f = malloc(sizeof(*f) + cap);
-	if (f)
-		f->cap = (uint32_t)cap;
+	if (!f)
+		return NULL;
+	*f = (struct link_frame){.cap = (uint32_t)cap, .link = l};
 	return f;
 }
 
 void link_frame_put(struct link *l, struct link_frame *f)
 {
+	if (f->held) {
+		f->held = false;
+		return;
+	}
 	if (f->cap != LINK_FRAME_ROOM || l->free_n >= LINK_FREE_FRAMES) {
 		free(f);
 		return;

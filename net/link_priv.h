@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "net/dpdk_port.h"
 #include "net/link.h"
 
 #define LINK_BATCH_FRAMES 64u	      // frames handed to the transport at once, at most
@@ -21,6 +22,9 @@ struct link_frame {
 	struct link_frame *next;
 	uint32_t bytes, cap;
 	uint8_t prio;
+	bool held; // on its way out besides: link_frame_put() ends that first
+	struct link *link;
+	struct dpdk_lent lent;
 	uint8_t data[];
 };
 
@@ -178,6 +182,7 @@ void link_reap(struct link *l);
  * on error. */
 int link_peer_new(struct link *l, unsigned number, int fd, struct link_peer **out);
 
+/* A frame has done its work, or, if it is held, the first of two that used it is done. */
 void link_frame_put(struct link *l, struct link_frame *f);
 
 #endif

@@ -88,7 +88,15 @@ bool dpdk_port_pending(const struct dpdk_port *p)
 	return p->out_n > 0;
 }
 
-uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
+void dpdk_port_drop(struct dpdk_port *p)
+{
+	for (unsigned i = 0; i < p->out_n; i++)
+		rte_pktmbuf_free(p->out[i]);
+	p->out_n = 0;
+}
+
+/* The next frame to leave, with room for n bytes. */
+static struct rte_mbuf *next_out(struct dpdk_port *p, uint32_t n)
 {
 	if (p->out_n >= DPDK_BURST && p->out_n % DPDK_BURST == 0)
 		dpdk_port_flush(p);
@@ -105,5 +113,54 @@ uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
 	m->pkt_len = n;
 	p->out[p->out_n++] = m;
 	p->stats.tx_bytes += n;
+	return m;
+}
+
+uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
+{
+	struct rte_mbuf *m = next_out(p, n);
+
+	return m ? rte_pktmbuf_mtod(m, uint8_t *) : NULL;
+}
+
+bool dpdk_port_lends(const struct dpdk_port *p)
+{
+	return p->lends;
+}
+
+static void given_back(void *addr, void *opaque)
+{
+	struct dpdk_lent *l = opaque;
+
+	(void)addr;
+	l->back(l->ctx);
+}
+
+uint8_t *dpdk_port_frame_before(struct dpdk_port *p, uint32_t n, const uint8_t *data, uint32_t bytes,
+				struct dpdk_lent *lent)
+{
+	struct rte_mbuf_ext_shared_info *info = (void *)lent->dpdk;
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(p->pool), *m = rest ? next_out(p, n) : NULL;
+
+	_Static_assert(sizeof(*info) <= sizeof(lent->dpdk), "the port's part of struct dpdk_lent is too small");
+	if (!m) {
+		p->stats.no_buffer += !rest;
+		rte_pktmbuf_free(rest);
+		return NULL;
+	}
+	if (info->free_cb && rte_mbuf_ext_refcnt_read(info) > 0) { // sent again before it has left
+		rte_mbuf_ext_refcnt_update(info, 1);
+	} else {
+		info->free_cb = given_back;
+		info->fcb_opaque = lent;
+		rte_mbuf_ext_refcnt_set(info, 1);
+	}
+	/* the driver only reads, and by this address: there is no other */
+	rte_pktmbuf_attach_extbuf(rest, (void *)(uintptr_t)data, RTE_BAD_IOVA, (uint16_t)bytes, info);
+	rest->data_len = (uint16_t)bytes;
+	m->next = rest;
+	m->nb_segs = 2;
+	m->pkt_len = n + bytes;
+	p->stats.tx_bytes += bytes;
 	return rte_pktmbuf_mtod(m, uint8_t *);
 }

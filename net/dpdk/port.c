@@ -144,7 +144,11 @@ static int configure(struct dpdk_port *p, bool interrupts)
 
 	if (r)
 		return r;
-	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	bool local = p->spec->driver == DPDK_MEMIF || p->spec->driver == DPDK_AF_PACKET; // no device that wants DMA addresses
+
+	p->lends = local && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	conf.txmode.offloads =
+	    info.tx_offload_capa & (p->lends ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
 	if (p->spec->driver == DPDK_PCI)
 		conf.rxmode.mtu = p->mtu;
 	r = rte_eth_dev_configure(p->id, 1, 1, &conf);
@@ -272,8 +276,7 @@ void dpdk_port_close(struct dpdk_port *p)
 	if (!p)
 		return;
 	rte_pktmbuf_free(p->held);
-	for (unsigned i = 0; i < p->out_n; i++)
-		rte_pktmbuf_free(p->out[i]);
+	dpdk_port_drop(p);
 	if (p->started)
 		rte_eth_dev_stop(p->id);
 	if (p->attached) {
@@ -294,9 +297,7 @@ int dpdk_port_renew(struct dpdk_port *p, const struct dpdk_spec *spec, char *why
 	p->all.reorder_ppm = spec->reorder_ppm;
 	rte_pktmbuf_free(p->held);
 	p->held = NULL;
-	for (unsigned i = 0; i < p->out_n; i++)
-		rte_pktmbuf_free(p->out[i]);
-	p->out_n = 0;
+	dpdk_port_drop(p);
 	return wait_for_link(p, why, why_cap);
 }
 
@@ -353,5 +354,7 @@ void dpdk_port_stats(const struct dpdk_port *p, struct dpdk_port_stats *out)
 {
 	*out = p->stats;
 	out->buffers = p->buffers_at_start;
-	out->buffers_free = rte_mempool_avail_count(p->pool) + (p->held ? p->held->nb_segs : 0) + p->out_n;
+	out->buffers_free = rte_mempool_avail_count(p->pool) + (p->held ? p->held->nb_segs : 0);
+	for (unsigned i = 0; i < p->out_n; i++)
+		out->buffers_free += p->out[i]->nb_segs;
 }

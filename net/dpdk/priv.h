@@ -19,6 +19,7 @@ struct dpdk_port {
 	uint8_t mac[6];
 	uint32_t mtu, room; // room: bytes of data in one buffer
 	bool attached, started, interrupts;
+	bool lends; // frames of several pieces, and the driver reads them by our addresses
 	struct rte_mempool *pool;
 	uint32_t buffers_at_start;
 	int wake[DPDK_WAKE_FDS];

@@ -79,6 +79,26 @@ uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
 	return NULL;
 }
 
+uint8_t *dpdk_port_frame_before(struct dpdk_port *p, uint32_t n, const uint8_t *data, uint32_t bytes,
+				struct dpdk_lent *lent)
+{
+	(void)data;
+	(void)bytes;
+	(void)lent;
+	return dpdk_port_frame(p, n);
+}
+
+bool dpdk_port_lends(const struct dpdk_port *p)
+{
+	(void)p;
+	return false;
+}
+
+void dpdk_port_drop(struct dpdk_port *p)
+{
+	(void)p;
+}
+
 void dpdk_port_flush(struct dpdk_port *p)
 {
 	(void)p;

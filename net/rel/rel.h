@@ -40,6 +40,7 @@
 #define REL_LATE_MAX_NS 4000000u // how long a segment that others overtook is waited for, at most
 #define REL_MSGS_MAX   1024u // power of two: messages of a stream taken and not yet acknowledged
 #define REL_BURST      64u   // frames of one rel_output(), and after a pause: what a fault may wait behind
+#define REL_LEND       1024u // data of a frame that are worth two pieces
 #define REL_SMALL      256u  // messages up to so many bytes share a segment with those that wait behind them
 #define REL_SEAL       24u   // bytes of a frame left free, for the counter and the tag of encrypted frames
 
@@ -59,6 +60,11 @@ struct rel_options {
 	void (*release)(void *ctx, void *msg);
 	/* Room for a frame of n bytes, to be filled at once; NULL: not now. */
 	uint8_t *(*frame)(void *ctx, uint32_t n);
+	/*
+	 * Optional: the same, and the frame goes on with bytes of msg at data, which are not copied: the owner keeps msg until
+	 * they have left, even if release() comes sooner. NULL: not so, or not now; frame() is asked then.
+	 */
+	uint8_t *(*frame_before)(void *ctx, uint32_t n, void *msg, const uint8_t *data, uint32_t bytes);
 };
 
 struct rel_stats {

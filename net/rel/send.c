@@ -226,8 +226,15 @@ static void pack(const struct rel_out *o, const struct rel_segment *s, uint8_t *
 /* s: the segment that it carries, of stream o; NULL: none. */
 static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o, const struct rel_segment *s, uint64_t now)
 {
-	uint8_t *out = r->opt.frame(r->opt.ctx, REL_HEAD + h->bytes);
+	uint8_t *out = NULL;
+	bool lent = false;
 
+	if (s && s->data && s->bytes >= REL_LEND && r->opt.frame_before) {
+		out = r->opt.frame_before(r->opt.ctx, REL_HEAD, o->msg[s->message % REL_MSGS_MAX].msg, s->data, s->bytes);
+		lent = out != NULL;
+	}
+	if (!out)
+		out = r->opt.frame(r->opt.ctx, REL_HEAD + h->bytes);
 	if (!out) {
 		r->retry_at_ns = now + RETRY_NS;
 		return false;
@@ -236,9 +243,9 @@ static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o
 	fill_ack(r, h, now);
 	if (s && s->messages > 1)
 		pack(o, s, out + REL_HEAD);
-	else if (s)
+	else if (s && !lent)
 		memcpy(out + REL_HEAD, s->data, s->bytes);
-	rel_head_write(out, h, r->opt.sums);
+	rel_head_write(out, h, lent ? s->data : out + REL_HEAD, r->opt.sums);
 	r->said_asleep = h->flags & REL_ASLEEP;
 	r->stats.frames_out++;
 	r->unacked = 0;

@@ -3,9 +3,15 @@
 
 #include <isa-l/crc.h>
 
-uint32_t rel_sum(const uint8_t *p, size_t n)
+/* It reads only, and inverts neither at the start nor at the end. */
+static uint32_t go_on(uint32_t crc, const uint8_t *p, size_t n)
 {
-	uint32_t crc = ~crc32_iscsi((unsigned char *)p, (int)n, ~0u); // it reads only, and inverts neither at the start nor at the end
+	return n ? crc32_iscsi((unsigned char *)p, (int)n, crc) : crc;
+}
+
+uint32_t rel_sum(const uint8_t *p, size_t n, const uint8_t *more, size_t more_n)
+{
+	uint32_t crc = ~go_on(go_on(~0u, p, n), more, more_n);
 
 	return crc ? crc : ~0u;
 }

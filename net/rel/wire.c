@@ -28,7 +28,7 @@ uint64_t rel_token(const uint8_t *frame)
 	return get(frame, 8);
 }
 
-void rel_head_write(uint8_t *out, const struct rel_head *h, bool sums)
+void rel_head_write(uint8_t *out, const struct rel_head *h, const uint8_t *data, bool sums)
 {
 	put(out, h->token, 8);
 	put(out + 12, h->bytes, 2);
@@ -41,7 +41,7 @@ void rel_head_write(uint8_t *out, const struct rel_head *h, bool sums)
 	put(out + 32, h->delay, 2);
 	put(out + 34, h->credit, 2);
 	memcpy(out + 36, h->have, REL_HAVE_BYTES);
-	put(out + 8, sums ? rel_sum(out + SUMMED, REL_HEAD - SUMMED + h->bytes) : 0, 4);
+	put(out + 8, sums ? rel_sum(out + SUMMED, REL_HEAD - SUMMED, data, h->bytes) : 0, 4);
 }
 
 static bool sane(const struct rel_head *h)
@@ -77,7 +77,7 @@ int rel_head_read(const uint8_t *f, uint32_t n, bool sums, struct rel_head *h)
 	memcpy(h->have, f + 36, REL_HAVE_BYTES);
 	if (n != REL_HEAD + (uint32_t)h->bytes || !sane(h))
 		return -EPROTO;
-	if (h->sum ? h->sum != rel_sum(f + SUMMED, n - SUMMED) : sums)
+	if (h->sum ? h->sum != rel_sum(f + SUMMED, n - SUMMED, NULL, 0) : sums)
 		return -EPROTO;
 	return 0;
 }

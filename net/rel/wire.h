@@ -44,8 +44,8 @@ struct rel_head {
 	uint8_t have[REL_HAVE_BYTES];
 };
 
-/* Writes h in front of the h->bytes of data at out + REL_HEAD. */
-void rel_head_write(uint8_t *out, const struct rel_head *h, bool sums);
+/* Writes h to out, for the h->bytes at data, wherever they are. */
+void rel_head_write(uint8_t *out, const struct rel_head *h, const uint8_t *data, bool sums);
 
 /* Returns 0, or -EPROTO: too short, another version, unknown flags, wrong lengths, a wrong sum or none. */
 int rel_head_read(const uint8_t *frame, uint32_t n, bool sums, struct rel_head *h);

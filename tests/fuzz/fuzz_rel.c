@@ -75,7 +75,7 @@ static size_t one(struct rel *r, const uint8_t **at, size_t n, uint64_t now)
 		memset(frame + 18, 0xff, 2);
 		memset(frame + 26, 0xff, 2);
 		memset(frame + 30, 0xff, 2);
-		sum = rel_sum(frame + 12, len - 12);
+		sum = rel_sum(frame + 12, len - 12, NULL, 0);
 		memcpy(frame + 8, &sum, 4);
 	}
 	rel_input(r, frame, (uint32_t)len, now);

@@ -268,7 +268,7 @@ TEST(Rel, FramesOfAnotherSessionAreRefused)
 	h.token = 99; // of the connection before
 	h.flags = REL_DATA | REL_FIRST | REL_LAST;
 	h.bytes = h.message = 4;
-	rel_head_write(f, &h, true);
+	rel_head_write(f, &h, f + REL_HEAD, true);
 	rel_input(p.b.r, f, sizeof(f), p.net.now);
 	EXPECT_EQ(rel_stats(p.b.r)->bad, 1u);
 	EXPECT_EQ(p.b.got[0], 0u);
@@ -296,7 +296,7 @@ TEST(Rel, NonsenseFromAPeerIsRefusedOrEndsTheConnection)
 		h.flags = c.flags;
 		h.bytes = 4;
 		h.message = c.message;
-		rel_head_write(f, &h, true);
+		rel_head_write(f, &h, f + REL_HEAD, true);
 		rel_input(p.b.r, f, sizeof(f), p.net.now);
 		EXPECT_TRUE(rel_broken(p.b.r) || rel_stats(p.b.r)->bad == 1) << c.what;
 		EXPECT_EQ(p.b.got[0], 0u) << c.what;
@@ -310,7 +310,7 @@ TEST(Rel, MalformedFramesAreRefused)
 
 	h.flags = REL_DATA | REL_FIRST | REL_LAST;
 	h.bytes = h.message = 8;
-	rel_head_write(f, &h, true);
+	rel_head_write(f, &h, f + REL_HEAD, true);
 	ASSERT_EQ(rel_head_read(f, sizeof(f), true, &out), 0);
 	for (uint32_t n = 0; n < sizeof(f); n++)
 		EXPECT_NE(rel_head_read(f, n, true, &out), 0) << n;
@@ -332,7 +332,7 @@ TEST(Rel, AnAckOfWhatWasNeverSentIsRefused)
 
 	h.token = 11;
 	h.ack[0] = 5;
-	rel_head_write(f, &h, true);
+	rel_head_write(f, &h, f + REL_HEAD, true);
 	rel_input(p.a.r, f, sizeof(f), p.net.now);
 	EXPECT_EQ(rel_stats(p.a.r)->bad, 1u);
 }

@@ -115,7 +115,7 @@ Frame made(uint32_t seq, uint8_t flags, uint32_t message, uint32_t bytes, uint32
 	h.message = message;
 	h.bytes = (uint16_t)bytes;
 	h.ack[0] = h.ack[1] = ack;
-	rel_head_write(f.data(), &h, true);
+	rel_head_write(f.data(), &h, f.data() + REL_HEAD, true);
 	return f;
 }
 

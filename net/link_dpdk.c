@@ -89,6 +89,7 @@ static int create(struct link *l)
 		return r;
 	}
 	l->over = d;
+	l->sums = d->sums;
 	return 0;
 }
 

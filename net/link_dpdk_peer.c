@@ -279,6 +279,11 @@ void dpdk_peer_sleeps(struct dpdk_peer *dp)
 	spread(dp);
 }
 
+static void give(struct dpdk_peer *dp, struct link_frame *f)
+{
+	rel_send(dp->rel, f->prio, f->data, f->bytes, f->sum, f);
+}
+
 void dpdk_peer_push(struct dpdk_peer *dp)
 {
 	struct link_peer *p = dp->p;
@@ -289,7 +294,7 @@ void dpdk_peer_push(struct dpdk_peer *dp)
 	do {
 		n = link_batch_fill(p);
 		for (k = 0; k < n && rel_room(dp->rel, p->batch[k]->prio); k++)
-			rel_send(dp->rel, p->batch[k]->prio, p->batch[k]->data, p->batch[k]->bytes, p->batch[k]);
+			give(dp, p->batch[k]);
 		link_batch_moved(p, k);
 	} while (n && k == n);
 	send_frames(dp);

@@ -7,6 +7,7 @@
 #include "coherence/base/check.h"
 #include "net/link_priv.h"
 #include "net/log.h"
+#include "net/rel/sum.h"
 
 /*
  * Bulk stops short of the maximum and is refused (its sender can wait and repeat); what is left is
@@ -110,6 +111,7 @@ int link_send(struct link *l, unsigned peer, const struct msg *m)
 	if (m->blob_bytes)
 		memcpy(f->data + r, m->blob, m->blob_bytes);
 	f->bytes = (uint32_t)r + m->blob_bytes;
+	f->sum = l->sums && m->blob_bytes ? rel_sum(f->data, f->bytes) : 0; // now that they are in the cache
 	f->prio = (uint8_t)prio;
 	queue_append(&p->queue[prio], f);
 	p->queued_bytes += f->bytes;

@@ -21,6 +21,7 @@
 struct link_frame {
 	struct link_frame *next;
 	uint32_t bytes, cap;
+	uint32_t sum; // rel_sum() of the data, if the link wants it and they are many; else 0
 	uint8_t prio;
 	bool held; // on its way out besides: link_frame_put() ends that first
 	struct link *link;
@@ -133,6 +134,7 @@ struct link {
 	unsigned free_n, watches_n;
 	unsigned downs; // peers with down_reason set
 	bool lazy;	// some watch is lazy
+	bool sums;	// the transport sums up what it sends
 	bool arm;	// peers or watches the transport has not armed yet
 	bool running;	// inside link_run()
 	int kick_fd;

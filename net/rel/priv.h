@@ -19,6 +19,7 @@ struct rel_message {
 	const uint8_t *bytes;
 	void *msg;
 	uint32_t n, at; // at: first byte that is in no segment yet
+	uint32_t sum;	// of all of it, if known: else 0
 	uint32_t left;	// segments not acknowledged
 };
 

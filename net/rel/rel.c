@@ -63,13 +63,13 @@ bool rel_room(const struct rel *r, unsigned stream)
 	return !r->stopped && o->taken - o->first < REL_MSGS_MAX && o->taken - o->sending < REL_BURST;
 }
 
-bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, void *msg)
+bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, uint32_t sum, void *msg)
 {
 	struct rel_out *o = &r->out[stream];
 
 	if (!rel_room(r, stream) || !n)
 		return false;
-	o->msg[o->taken++ % REL_MSGS_MAX] = (struct rel_message){.bytes = bytes, .n = n, .msg = msg};
+	o->msg[o->taken++ % REL_MSGS_MAX] = (struct rel_message){.bytes = bytes, .n = n, .sum = sum, .msg = msg};
 	return true;
 }
 

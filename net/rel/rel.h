@@ -92,10 +92,10 @@ bool rel_broken(const struct rel *r);
 bool rel_room(const struct rel *r, unsigned stream); // rel_send() would take a message
 
 /*
- * Takes a message, which stays where it is until release(). Returns false if there is no room.
- * rel_output() sends.
+ * Takes a message, which stays where it is until release(). sum: rel_sum() of it, where the caller had the bytes at hand, or 0.
+ * Returns false if there is no room. rel_output() sends.
  */
-bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, void *msg);
+bool rel_send(struct rel *r, unsigned stream, const uint8_t *bytes, uint32_t n, uint32_t sum, void *msg);
 
 /* A frame came (from its first byte on: the token). Hostile until checked. rel_output() is due after it. */
 void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now);

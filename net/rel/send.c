@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/rel/priv.h"
+#include "net/rel/sum.h"
 
 #define BACKOFF_MAX 6u
 #define LATE_AGE_NS 1000000000u // without a late segment, and half the patience is gone
@@ -223,6 +224,15 @@ static void pack(const struct rel_out *o, const struct rel_segment *s, uint8_t *
 	}
 }
 
+/* Of a segment's data; of a whole message it may be known. */
+static uint32_t sum_of(const struct rel_out *o, const struct rel_segment *s, const uint8_t *data)
+{
+	const struct rel_message *m = &o->msg[s->message % REL_MSGS_MAX];
+	bool whole = s->messages == 1 && s->bytes == m->n;
+
+	return whole && m->sum ? m->sum : rel_sum(data, s->bytes);
+}
+
 /* s: the segment that it carries, of stream o; NULL: none. */
 static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o, const struct rel_segment *s, uint64_t now)
 {
@@ -245,7 +255,9 @@ static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o
 		pack(o, s, out + REL_HEAD);
 	else if (s && !lent)
 		memcpy(out + REL_HEAD, s->data, s->bytes);
-	rel_head_write(out, h, lent ? s->data : out + REL_HEAD, r->opt.sums);
+	if (s && r->opt.sums)
+		h->data_sum = sum_of(o, s, lent ? s->data : out + REL_HEAD);
+	rel_head_write(out, h, r->opt.sums);
 	r->said_asleep = h->flags & REL_ASLEEP;
 	r->stats.frames_out++;
 	r->unacked = 0;

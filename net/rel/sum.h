@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of n bytes at p and then more_n at more. */
-uint32_t rel_sum(const uint8_t *p, size_t n, const uint8_t *more, size_t more_n);
+uint32_t rel_sum(const uint8_t *p, size_t n);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "net/rel/sum.h"
 
-#define SUMMED 12u // the sum covers what follows it
+#define SUMMED 12u // the sum covers the rest of the header
 
 static void put(uint8_t *p, uint64_t v, unsigned bytes)
 {
@@ -28,7 +28,7 @@ uint64_t rel_token(const uint8_t *frame)
 	return get(frame, 8);
 }
 
-void rel_head_write(uint8_t *out, const struct rel_head *h, const uint8_t *data, bool sums)
+void rel_head_write(uint8_t *out, const struct rel_head *h, bool sums)
 {
 	put(out, h->token, 8);
 	put(out + 12, h->bytes, 2);
@@ -40,8 +40,9 @@ void rel_head_write(uint8_t *out, const struct rel_head *h, const uint8_t *data,
 	put(out + 28, h->ack[1], 4);
 	put(out + 32, h->delay, 2);
 	put(out + 34, h->credit, 2);
-	memcpy(out + 36, h->have, REL_HAVE_BYTES);
-	put(out + 8, sums ? rel_sum(out + SUMMED, REL_HEAD - SUMMED, data, h->bytes) : 0, 4);
+	put(out + 36, sums ? h->data_sum : 0, 4);
+	memcpy(out + 40, h->have, REL_HAVE_BYTES);
+	put(out + 8, sums ? rel_sum(out + SUMMED, REL_HEAD - SUMMED) : 0, 4);
 }
 
 static bool sane(const struct rel_head *h)
@@ -74,10 +75,13 @@ int rel_head_read(const uint8_t *f, uint32_t n, bool sums, struct rel_head *h)
 	h->ack[1] = (uint32_t)get(f + 28, 4);
 	h->delay = (uint16_t)get(f + 32, 2);
 	h->credit = (uint16_t)get(f + 34, 2);
-	memcpy(h->have, f + 36, REL_HAVE_BYTES);
+	h->data_sum = (uint32_t)get(f + 36, 4);
+	memcpy(h->have, f + 40, REL_HAVE_BYTES);
 	if (n != REL_HEAD + (uint32_t)h->bytes || !sane(h))
 		return -EPROTO;
-	if (h->sum ? h->sum != rel_sum(f + SUMMED, n - SUMMED, NULL, 0) : sums)
+	if (!h->sum)
+		return sums ? -EPROTO : 0;
+	if (h->sum != rel_sum(f + SUMMED, REL_HEAD - SUMMED))
 		return -EPROTO;
-	return 0;
+	return h->data_sum == (h->bytes ? rel_sum(f + REL_HEAD, h->bytes) : 0) ? 0 : -EPROTO;
 }

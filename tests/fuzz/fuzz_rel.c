@@ -75,7 +75,9 @@ static size_t one(struct rel *r, const uint8_t **at, size_t n, uint64_t now)
 		memset(frame + 18, 0xff, 2);
 		memset(frame + 26, 0xff, 2);
 		memset(frame + 30, 0xff, 2);
-		sum = rel_sum(frame + 12, len - 12, NULL, 0);
+		sum = len > REL_HEAD ? rel_sum(frame + REL_HEAD, len - REL_HEAD) : 0;
+		memcpy(frame + 36, &sum, 4);
+		sum = rel_sum(frame + 12, REL_HEAD - 12);
 		memcpy(frame + 8, &sum, 4);
 	}
 	rel_input(r, frame, (uint32_t)len, now);
@@ -98,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		unsigned how = data[1];
 
 		n = one(r, &data, n, now);
-		if (how & 8 && e.out < MSGS && rel_send(r, how >> 4 & 1, message, how & 32 ? sizeof(message) : 20, message))
+		if (how & 8 && e.out < MSGS && rel_send(r, how >> 4 & 1, message, how & 32 ? sizeof(message) : 20, 0, message))
 			e.out++;
 		now += how & 64 ? 3000000 : 10000;
 		rel_output(r, now);

@@ -9,6 +9,7 @@
 
 #include "coherence/base/check.h"
 #include "net/rel/priv.h"
+#include "net/rel/sum.h"
 #include "tests/rel/rel_sim.h"
 
 #define POLL_NS	 1000u	  // between two looks of a poller at its connection
@@ -169,6 +170,7 @@ static void open_side(struct world *w, unsigned number)
 	    .segment_bytes = w->plan->segment_bytes,
 	    .message_max = w->plan->size_max,
 	    .sums = true,
+	    .pack = w->seed & 1,
 	    .deliver = on_deliver,
 	    .release = on_release,
 	    .frame = on_frame,
@@ -214,7 +216,7 @@ static uint64_t produce(struct side *s, unsigned stream)
 		fill(&r, m->bytes, n);
 		w->handles++;
 		w->sent_ns[s->number][stream][s->sent[stream]++ % REL_MSGS_MAX] = w->now;
-		if (!rel_send(s->r, stream, m->bytes, n, m))
+		if (!rel_send(s->r, stream, m->bytes, n, w->seed & 2 ? rel_sum(m->bytes, n) : 0, m))
 			wrong(w, "no room where there was room");
 		if (p->gap_ns[stream])
 			s->next_send[stream] = w->now + rng_below(&w->rng, 2 * p->gap_ns[stream]);

@@ -161,7 +161,7 @@ struct Pair {
 				for (unsigned s = 0; s < 2; s++)
 					while (sent[i][s] < n && rel_room(side(i).r, s)) {
 						auto m = std::make_unique<std::vector<uint8_t>>(content(s, sent[i][s]++));
-						EXPECT_TRUE(rel_send(side(i).r, s, m->data(), (uint32_t)m->size(), m.get()));
+						EXPECT_TRUE(rel_send(side(i).r, s, m->data(), (uint32_t)m->size(), 0, m.get()));
 						side(i).messages.push_back(std::move(m));
 					}
 			a.output();
@@ -251,7 +251,7 @@ TEST(Rel, WhatWaitsIsBounded)
 	unsigned n = 0;
 
 	p.net.cut[1] = true;
-	while (rel_send(p.a.r, 0, m.data(), 100, nullptr) && n < 10000) {
+	while (rel_send(p.a.r, 0, m.data(), 100, 0, nullptr) && n < 10000) {
 		n++;
 		p.a.output();
 	}
@@ -268,7 +268,8 @@ TEST(Rel, FramesOfAnotherSessionAreRefused)
 	h.token = 99; // of the connection before
 	h.flags = REL_DATA | REL_FIRST | REL_LAST;
 	h.bytes = h.message = 4;
-	rel_head_write(f, &h, f + REL_HEAD, true);
+	h.data_sum = rel_sum(f + REL_HEAD, 4);
+	rel_head_write(f, &h, true);
 	rel_input(p.b.r, f, sizeof(f), p.net.now);
 	EXPECT_EQ(rel_stats(p.b.r)->bad, 1u);
 	EXPECT_EQ(p.b.got[0], 0u);
@@ -295,8 +296,9 @@ TEST(Rel, NonsenseFromAPeerIsRefusedOrEndsTheConnection)
 		h.token = 22;
 		h.flags = c.flags;
 		h.bytes = 4;
+		h.data_sum = rel_sum(f + REL_HEAD, 4);
 		h.message = c.message;
-		rel_head_write(f, &h, f + REL_HEAD, true);
+		rel_head_write(f, &h, true);
 		rel_input(p.b.r, f, sizeof(f), p.net.now);
 		EXPECT_TRUE(rel_broken(p.b.r) || rel_stats(p.b.r)->bad == 1) << c.what;
 		EXPECT_EQ(p.b.got[0], 0u) << c.what;
@@ -310,7 +312,8 @@ TEST(Rel, MalformedFramesAreRefused)
 
 	h.flags = REL_DATA | REL_FIRST | REL_LAST;
 	h.bytes = h.message = 8;
-	rel_head_write(f, &h, f + REL_HEAD, true);
+	h.data_sum = rel_sum(f + REL_HEAD, 8);
+	rel_head_write(f, &h, true);
 	ASSERT_EQ(rel_head_read(f, sizeof(f), true, &out), 0);
 	for (uint32_t n = 0; n < sizeof(f); n++)
 		EXPECT_NE(rel_head_read(f, n, true, &out), 0) << n;
@@ -332,7 +335,7 @@ TEST(Rel, AnAckOfWhatWasNeverSentIsRefused)
 
 	h.token = 11;
 	h.ack[0] = 5;
-	rel_head_write(f, &h, f + REL_HEAD, true);
+	rel_head_write(f, &h, true);
 	rel_input(p.a.r, f, sizeof(f), p.net.now);
 	EXPECT_EQ(rel_stats(p.a.r)->bad, 1u);
 }

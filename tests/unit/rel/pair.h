@@ -25,10 +25,22 @@ struct End {
 	std::vector<std::string> got[REL_STREAMS];
 	std::deque<std::string> kept; // messages given to rel and not released
 	unsigned released = 0, full = 0;
+	unsigned stop_at = 0; // deliver() stops the connection with that message
+	struct Lent { // a frame of two pieces: the second stays where it is until the frame is carried
+		size_t at; // in out
+		const void *msg;
+		const uint8_t *data;
+		uint32_t bytes;
+	};
+	std::vector<Lent> lent;
 
 	static void deliver(void *c, unsigned s, const uint8_t *b, uint32_t n)
 	{
-		((End *)c)->got[s].emplace_back((const char *)b, n);
+		End *e = (End *)c;
+
+		e->got[s].emplace_back((const char *)b, n);
+		if (e->stop_at && e->got[s].size() == e->stop_at)
+			rel_stop(e->r);
 	}
 	static void release(void *c, void *)
 	{
@@ -43,9 +55,29 @@ struct End {
 		e->out.emplace_back(n);
 		return e->out.back().data();
 	}
-	void open(uint64_t in, uint64_t to, uint64_t now, uint32_t segment = 1024)
+	static uint8_t *frame_before(void *c, uint32_t n, void *msg, const uint8_t *data, uint32_t bytes)
+	{
+		End *e = (End *)c;
+
+		if (e->full)
+			return nullptr;
+		e->lent.push_back({e->out.size(), msg, data, bytes});
+		e->out.emplace_back(n);
+		return e->out.back().data();
+	}
+	/* What was lent leaves now. */
+	void leave()
+	{
+		for (const Lent &l : lent)
+			out[l.at].insert(out[l.at].end(), l.data, l.data + l.bytes);
+		lent.clear();
+	}
+	void open(uint64_t in, uint64_t to, uint64_t now, uint32_t segment = 1024, bool pack = false, bool lend = false)
 	{
 		rel_options o = {};
+
+		o.pack = pack;
+		o.frame_before = lend ? frame_before : nullptr;
 
 		o.ctx = this;
 		o.token_in = in;
@@ -61,7 +93,7 @@ struct End {
 	bool send(unsigned stream, const std::string &text)
 	{
 		kept.push_back(text);
-		return rel_send(r, stream, (const uint8_t *)kept.back().data(), (uint32_t)kept.back().size(), &kept.back());
+		return rel_send(r, stream, (const uint8_t *)kept.back().data(), (uint32_t)kept.back().size(), 0, &kept.back());
 	}
 	const struct rel_stats &stats() const
 	{

@@ -114,8 +114,9 @@ Frame made(uint32_t seq, uint8_t flags, uint32_t message, uint32_t bytes, uint32
 	h.flags = flags;
 	h.message = message;
 	h.bytes = (uint16_t)bytes;
+	h.data_sum = bytes ? rel_sum(f.data() + REL_HEAD, bytes) : 0;
 	h.ack[0] = h.ack[1] = ack;
-	rel_head_write(f.data(), &h, f.data() + REL_HEAD, true);
+	rel_head_write(f.data(), &h, true);
 	return f;
 }
 

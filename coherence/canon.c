@@ -210,13 +210,6 @@ static uint32_t timer_id(const struct coh_engine *e, enum coh_canon_timer t, pag
 	return TIMERS_NONE;
 }
 
-bool coh_canon_timer_armed(const struct coh_engine *e, enum coh_canon_timer t, page_idx page)
-{
-	uint32_t id = timer_id(e, t, page);
-
-	return id != TIMERS_NONE && timers_armed(&e->timers, id);
-}
-
 void coh_canon_timer_expire(struct coh_engine *e, enum coh_canon_timer t, page_idx page)
 {
 	timers_set(&e->timers, timer_id(e, t, page), e->now);

@@ -46,9 +46,7 @@ int coh_canon_save(const struct coh_engine *e, struct coh_canon *out);
 /* Gives a fresh engine (just initialised, same configuration) the state in. Deadlines lie ahead. */
 void coh_canon_load(struct coh_engine *e, const struct coh_canon *in);
 
-/* Whether that timer of page runs (POLICY: page is ignored), and to let it expire: at the next
- * TICK. */
-bool coh_canon_timer_armed(const struct coh_engine *e, enum coh_canon_timer t, page_idx page);
+/* Lets that timer of page (POLICY: page is ignored) expire at the next TICK. */
 void coh_canon_timer_expire(struct coh_engine *e, enum coh_canon_timer t, page_idx page);
 
 /* A step in which the eviction hand picks page. fx->n is 0 if it would leave the page alone. */

@@ -23,16 +23,6 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct say *s, con
 	return -EINVAL;
 }
 
-const char *dpdk_driver_name(enum dpdk_driver d)
-{
-	static const char *const names[] = {[DPDK_MEMIF] = "memif",
-					    [DPDK_AF_PACKET] = "af_packet",
-					    [DPDK_AF_XDP] = "af_xdp",
-					    [DPDK_PCI] = "pci",
-					    [DPDK_OTHER] = "vdev"};
-	return names[d];
-}
-
 /* ---- values ---- */
 
 static int number(const char *key, const char *v, uint64_t min, uint64_t max, uint64_t *out,

@@ -67,6 +67,4 @@ int dpdk_spec_parse(const char *text, struct dpdk_spec *out, char *why, size_t w
 int dpdk_spec_local(const char *text, unsigned self, unsigned hosts, const char *dir, char *out,
 		    size_t cap, char *why, size_t why_cap);
 
-const char *dpdk_driver_name(enum dpdk_driver d);
-
 #endif

@@ -58,7 +58,8 @@ static void write_le(struct aml *a, uint32_t v, unsigned n)
 	aml_bytes(a, b, n);
 }
 
-void aml_name_string(struct aml *a, const char *name)
+/* A name: one segment of 1 to 4 characters, padded with '_'; a leading '\\' is the root. */
+static void name_string(struct aml *a, const char *name)
 {
 	char seg[4] = {'_', '_', '_', '_'};
 
@@ -113,7 +114,7 @@ void aml_eisa_id(struct aml *a, const char *id)
 void aml_name(struct aml *a, const char *name)
 {
 	aml_byte(a, OP_NAME);
-	aml_name_string(a, name);
+	name_string(a, name);
 }
 
 static void begin(struct aml *a)
@@ -143,7 +144,7 @@ void aml_begin_scope(struct aml *a, const char *name)
 {
 	aml_byte(a, OP_SCOPE);
 	begin(a);
-	aml_name_string(a, name);
+	name_string(a, name);
 }
 
 void aml_begin_device(struct aml *a, const char *name)
@@ -151,7 +152,7 @@ void aml_begin_device(struct aml *a, const char *name)
 	aml_byte(a, OP_EXT);
 	aml_byte(a, OP_EXT_DEVICE);
 	begin(a);
-	aml_name_string(a, name);
+	name_string(a, name);
 }
 
 void aml_begin_package(struct aml *a, uint8_t elements)

@@ -27,8 +27,6 @@ bool aml_failed(const struct aml *a);
 void aml_bytes(struct aml *a, const void *p, size_t n);
 void aml_byte(struct aml *a, uint8_t v);
 
-/* One name segment of 1 to 4 characters, padded with '_'; a leading '\\' is the root. */
-void aml_name_string(struct aml *a, const char *name);
 void aml_integer(struct aml *a, uint32_t v); // shortest encoding
 void aml_string(struct aml *a, const char *s);
 void aml_eisa_id(struct aml *a, const char *id); // "PNP0501"

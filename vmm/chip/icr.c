@@ -77,18 +77,3 @@ bool apic_msg_matches(const struct apic_msg *m, uint32_t sender, uint32_t apic_i
 		return m->logical ? logical_matches(m->dest, apic_id) : m->dest == apic_id;
 	}
 }
-
-int apic_msg_pick(const struct apic_msg *m, uint32_t sender, const uint32_t *ids, unsigned n)
-{
-	unsigned matches = 0, nth;
-
-	for (unsigned i = 0; i < n; i++)
-		matches += apic_msg_matches(m, sender, ids[i]);
-	if (!matches)
-		return -1;
-	nth = m->vector % matches;
-	for (unsigned i = 0; i < n; i++)
-		if (apic_msg_matches(m, sender, ids[i]) && nth-- == 0)
-			return (int)i;
-	return -1;
-}

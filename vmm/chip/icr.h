@@ -48,15 +48,9 @@ int msi_decode(uint64_t addr, uint32_t data, bool ext_dest, struct apic_msg *out
 
 /*
  * Does the message reach the APIC apic_id? sender: APIC id of who sent it (only used by
- * shorthands). A lowest-priority message matches all candidates; apic_msg_pick() chooses one.
+ * shorthands). A lowest-priority message matches all candidates; who routes it chooses one.
  */
 bool apic_msg_matches(const struct apic_msg *m, uint32_t sender, uint32_t apic_id);
-
-/*
- * The one vCPU that gets a lowest-priority message: an index into ids[n], or -1 if none matches.
- * Every host makes the same choice, and different vectors spread over the candidates.
- */
-int apic_msg_pick(const struct apic_msg *m, uint32_t sender, const uint32_t *ids, unsigned n);
 
 /* The logical x2APIC id of an APIC id (contents of LDR). */
 static inline uint32_t apic_logical_id(uint32_t id)

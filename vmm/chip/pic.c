@@ -17,12 +17,6 @@ void pic_reset(struct pic *p)
 	}
 }
 
-bool pic_owns_port(uint16_t port)
-{
-	return port == 0x20 || port == 0x21 || port == 0xa0 || port == 0xa1 || port == 0x4d0 ||
-	       port == 0x4d1;
-}
-
 static unsigned half_of(uint16_t port)
 {
 	return port == 0xa0 || port == 0xa1 || port == 0x4d1;

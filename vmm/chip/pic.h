@@ -24,7 +24,6 @@ struct pic {
 };
 
 void pic_reset(struct pic *p);
-bool pic_owns_port(uint16_t port); // 0x20 0x21 0xa0 0xa1 0x4d0 0x4d1
 uint8_t pic_read(const struct pic *p, uint16_t port);
 void pic_write(struct pic *p, uint16_t port, uint8_t value);
 

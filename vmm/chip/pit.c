@@ -36,11 +36,6 @@ void pit_reset(struct pit *p, uint64_t now)
 	p->irq_seen_ns = now;
 }
 
-bool pit_owns_port(uint16_t port)
-{
-	return (port >= 0x40 && port <= 0x43) || port == PORT_GATE;
-}
-
 /* Clock ticks since the count was loaded or triggered; a closed gate stops them. */
 static uint64_t ticks(const struct pit_channel *c, uint64_t now)
 {

@@ -37,7 +37,6 @@ struct pit {
 };
 
 void pit_reset(struct pit *p, uint64_t now_ns);
-bool pit_owns_port(uint16_t port); // 0x40-0x43, 0x61
 uint8_t pit_read(struct pit *p, uint16_t port, uint64_t now_ns);
 /* Returns true if pit_deadline() may have changed. */
 bool pit_write(struct pit *p, uint16_t port, uint8_t value, uint64_t now_ns);

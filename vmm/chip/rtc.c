@@ -165,11 +165,6 @@ void rtc_reset(struct rtc *r, int64_t unix_s, uint64_t now)
 	r->seen_ns = now;
 }
 
-bool rtc_owns_port(uint16_t port)
-{
-	return port == 0x70 || port == 0x71;
-}
-
 static bool field_matches(uint8_t alarm, unsigned want, unsigned have)
 {
 	return alarm >= ALARM_ANY || want == have;

@@ -23,7 +23,6 @@ struct rtc {
 
 /* unix_s: time of day at guest time now_ns. */
 void rtc_reset(struct rtc *r, int64_t unix_s, uint64_t now_ns);
-bool rtc_owns_port(uint16_t port); // 0x70 0x71
 uint8_t rtc_read(struct rtc *r, uint16_t port, uint64_t now_ns);
 /* After a read or write, rtc_line() and rtc_deadline() may have changed. */
 void rtc_write(struct rtc *r, uint16_t port, uint8_t value, uint64_t now_ns);

@@ -117,7 +117,11 @@ static int link_text(const struct local_options *opt, unsigned number, const cha
 	return 0;
 }
 
-int local_link_check(const struct local_options *opt, unsigned *data_mtu)
+/*
+ * Checks a link for local hosts: prints what is wrong with it. data_mtu: of the second interface it wants in every
+ * namespace, or 0. Returns 0 or -EINVAL.
+ */
+static int check_link(const struct local_options *opt, unsigned *data_mtu)
 {
 	char text[DPDK_SPEC_MAX], why[256] = "";
 	struct dpdk_spec s;
@@ -229,7 +233,7 @@ int local_start(struct local_hosts *l, const struct local_options *opt, const st
 
 	memset(l, 0, sizeof(*l));
 	if (!r)
-		r = local_link_check(opt, &data_mtu);
+		r = check_link(opt, &data_mtu);
 	if (!r && strncmp(opt->link, "dpdk:memif", 10) == 0) {
 		snprintf(l->dir, sizeof(l->dir), "/tmp/pando-memif-XXXXXX");
 		r = mkdtemp(l->dir) ? 0 : -errno;

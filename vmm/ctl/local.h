@@ -26,12 +26,6 @@ struct local_options {
 	const char *link; // "uring", or "dpdk:" and a short form or a whole option
 };
 
-/*
- * Checks a link for local hosts: prints what is wrong with it. data_mtu: of the second interface it wants in every
- * namespace, or 0. Returns 0 or -EINVAL.
- */
-int local_link_check(const struct local_options *opt, unsigned *data_mtu);
-
 /* Starts them on loopback. Returns 0 or a negative errno; those already started are ended again. */
 int local_start(struct local_hosts *l, const struct local_options *opt,
 		const struct session_key *key);

@@ -17,15 +17,6 @@ const char *verbs_state_name(enum verbs_state s)
 	return s < VERBS_STATES ? names[s] : "?";
 }
 
-const char *verbs_reason_name(enum verbs_reason r)
-{
-	static const char *const names[VERBS_REASONS] = {"none",     "booted", "unpaused",  "restarted",
-							 "user",     "dump",   "poweroff",  "reset",
-							 "destroyed", "crashed", "lost-host", "host-error"};
-
-	return r < VERBS_REASONS ? names[r] : "?";
-}
-
 enum verbs_state verbs_state(const struct verbs *v)
 {
 	return v->state;

@@ -65,8 +65,7 @@ int verbs_listen(struct verbs *v, verbs_listener fn, void *ctx); // -ENOSPC
 
 enum verbs_state verbs_state(const struct verbs *v);
 enum verbs_reason verbs_reason(const struct verbs *v);
-const char *verbs_state_name(enum verbs_state s);   // "running": QMP's word
-const char *verbs_reason_name(enum verbs_reason r); // "unpaused"
+const char *verbs_state_name(enum verbs_state s); // "running": QMP's word
 
 /* All return 0, or -ENOSPC (too much under way), -ENOMEM, -EINVAL, -ESHUTDOWN (the guest is not there); then done is not
  * called. */

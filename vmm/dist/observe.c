@@ -19,7 +19,7 @@ void observe_close(struct observe *o)
 	trace_ring_close(&o->trace);
 }
 
-uint64_t observe_ns(const struct observe *o, uint64_t ticks)
+static uint64_t ticks_ns(const struct observe *o, uint64_t ticks)
 {
 	return (uint64_t)((unsigned __int128)ticks * 1000000u / o->tsc_khz);
 }
@@ -118,7 +118,7 @@ static void account(struct observe *o, struct fault *f, uint64_t now)
 
 static void woken(struct observe *o, struct fault *f, bool writable, uint64_t now)
 {
-	uint64_t ns = observe_ns(o, now - f->since);
+	uint64_t ns = ticks_ns(o, now - f->since);
 	struct hot_page *hot = &o->hot.v[f->hot];
 
 	if (f->answered == HOST_NONE)

@@ -63,8 +63,6 @@ void observe_effect(struct observe *o, const struct coh_engine *e, const struct 
 /* Accounts the waits that are still going on. */
 void observe_settle(struct observe *o);
 
-uint64_t observe_ns(const struct observe *o, uint64_t ticks);
-
 /* Any other event, at a TSC of this host. r's clock is set here. */
 static inline void observe_event_at(struct observe *o, struct trace_record r, uint64_t tsc)
 {

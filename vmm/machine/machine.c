@@ -310,11 +310,3 @@ void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, 
 	if (m->devices && port == 0)
 		devices_console_in(m->devices, bytes, n);
 }
-
-void machine_clock_adjust(struct machine *m, int64_t delta)
-{
-	if (!m->hv.tsc_offset)
-		return;
-	atomic_fetch_add(&m->tsc_offset, delta);
-	machine_kick_all(m);
-}

@@ -86,8 +86,6 @@ void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
 void machine_eoi_in(struct machine *m, uint8_t vector);
 void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->value for a read
 void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
-/* Steers the clock: adds delta ticks to every local vCPU's offset (never makes a clock go back). */
-void machine_clock_adjust(struct machine *m, int64_t delta);
 
 /*
  * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes once, on

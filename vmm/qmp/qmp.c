@@ -281,8 +281,3 @@ const struct qmp_stats *qmp_get_stats(const struct qmp *q)
 {
 	return &q->stats;
 }
-
-const struct qmp_schema *qmp_get_schema(const struct qmp *q)
-{
-	return q->schema;
-}

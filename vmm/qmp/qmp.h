@@ -64,6 +64,5 @@ struct qmp_stats {
 	uint64_t clients, commands, errors, bad_input, events_lost, refused;
 };
 const struct qmp_stats *qmp_get_stats(const struct qmp *q);
-const struct qmp_schema *qmp_get_schema(const struct qmp *q);
 
 #endif

@@ -44,11 +44,6 @@ bool qmp_schema_has_command(const struct qmp_schema *s, const char *name)
 	return json_object_get(s->commands, name) != NULL;
 }
 
-bool qmp_schema_has_event(const struct qmp_schema *s, const char *name)
-{
-	return json_object_get(s->events, name) != NULL;
-}
-
 json_t *qmp_schema_names(const struct qmp_schema *s, const char *of)
 {
 	json_t *list = json_array(), *value;

@@ -19,7 +19,6 @@ struct qmp_schema *qmp_schema_load(void); // NULL: no memory
 void qmp_schema_free(struct qmp_schema *s);
 
 bool qmp_schema_has_command(const struct qmp_schema *s, const char *name);
-bool qmp_schema_has_event(const struct qmp_schema *s, const char *name);
 json_t *qmp_schema_names(const struct qmp_schema *s, const char *of); // [{"name":...}] of "commands" or "events"
 
 /* Arguments of a known command. false: why is QEMU's sentence for it. args is an object. */

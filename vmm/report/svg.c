@@ -62,7 +62,7 @@ void plot_end(struct plot *p)
 		p->bottom, p->bottom);
 }
 
-double plot_x(const struct plot *p, double x)
+static double x_of(const struct plot *p, double x)
 {
 	double part = p->log_x ? log(x / p->x0) / log(p->x1 / p->x0) : (x - p->x0) / (p->x1 - p->x0);
 
@@ -70,7 +70,7 @@ double plot_x(const struct plot *p, double x)
 	return p->left + part * (p->right - p->left);
 }
 
-double plot_y(const struct plot *p, double y)
+static double y_of(const struct plot *p, double y)
 {
 	double part = (y - p->y0) / (p->y1 - p->y0);
 
@@ -95,7 +95,7 @@ static void put_figure(FILE *f, double v)
 void plot_y_axis(const struct plot *p, const char *unit)
 {
 	for (int i = 0; i <= TICKS - 1; i++) {
-		double v = p->y1 * i / (TICKS - 1), y = plot_y(p, v);
+		double v = p->y1 * i / (TICKS - 1), y = y_of(p, v);
 
 		fprintf(p->f, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
 			      "<text class=\"label\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">", p->left, p->right, y, y,
@@ -112,7 +112,7 @@ void plot_y_axis(const struct plot *p, const char *unit)
 static void x_tick(const struct plot *p, double v, const char *(*fmt)(double x, char *buf, size_t cap))
 {
 	char buf[32];
-	double x = plot_x(p, v);
+	double x = x_of(p, v);
 
 	fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
 		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", x, x, p->bottom, p->bottom + 5,
@@ -146,9 +146,9 @@ void plot_area(const struct plot *p, const double *lower, const double *upper, u
 {
 	fprintf(p->f, "<path class=\"c%u area\" d=\"M", colour % SVG_COLOURS);
 	for (unsigned i = 0; i < n; i++) // steps: a value holds for its whole bin
-		fprintf(p->f, "%s%.1f %.1fH%.1f", i ? "L" : "", at(p, i, n), plot_y(p, upper[i]), at(p, i + 1, n));
+		fprintf(p->f, "%s%.1f %.1fH%.1f", i ? "L" : "", at(p, i, n), y_of(p, upper[i]), at(p, i + 1, n));
 	for (unsigned i = n; i-- > 0;)
-		fprintf(p->f, "L%.1f %.1fH%.1f", at(p, i + 1, n), plot_y(p, lower ? lower[i] : 0), at(p, i, n));
+		fprintf(p->f, "L%.1f %.1fH%.1f", at(p, i + 1, n), y_of(p, lower ? lower[i] : 0), at(p, i, n));
 	fprintf(p->f, "Z\"><title>");
 	html_escape(p->f, tip);
 	fprintf(p->f, "</title></path>\n");
@@ -156,7 +156,7 @@ void plot_area(const struct plot *p, const double *lower, const double *upper, u
 
 void plot_bar(const struct plot *p, double x_from, double x_to, double y, unsigned colour, const char *tip)
 {
-	double a = plot_x(p, x_from), b = plot_x(p, x_to), h = p->bottom - plot_y(p, y);
+	double a = x_of(p, x_from), b = x_of(p, x_to), h = p->bottom - y_of(p, y);
 
 	fprintf(p->f, "<rect class=\"c%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>",
 		colour % SVG_COLOURS, a + 0.5, p->bottom - h, b - a > 1.5 ? b - a - 1 : 0.8, h);
@@ -166,7 +166,7 @@ void plot_bar(const struct plot *p, double x_from, double x_to, double y, unsign
 
 void plot_mark(const struct plot *p, double x, double text_y, const char *text)
 {
-	double v = plot_x(p, x);
+	double v = x_of(p, x);
 
 	fprintf(p->f, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
 		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", v, v, p->top, p->bottom,

@@ -28,8 +28,6 @@ void plot_end(struct plot *p);
 void plot_y_axis(const struct plot *p, const char *unit);
 /* Ticks as texts: fmt(x, buf, cap). Log axes have ticks at 1, 10, 100, ... */
 void plot_x_axis(const struct plot *p, const char *(*fmt)(double x, char *buf, size_t cap));
-double plot_x(const struct plot *p, double x);
-double plot_y(const struct plot *p, double y);
 /* The area between two rows of n values over evenly spaced x; lower may be NULL (0). */
 void plot_area(const struct plot *p, const double *lower, const double *upper, unsigned n, unsigned colour,
 	       const char *tip);

@@ -85,7 +85,7 @@ int grid_printf(struct grid *g, int row, int col, enum look look, const char *fm
 	return grid_text(g, row, col, look, line);
 }
 
-size_t grid_utf8(uint32_t ch, char out[4])
+static size_t utf8(uint32_t ch, char out[4])
 {
 	if (ch < 0x80) {
 		out[0] = (char)ch;
@@ -113,7 +113,7 @@ char *grid_to_text(const struct grid *g)
 		while (used && g->cells[r * g->cols + used - 1].ch == ' ')
 			used--;
 		for (int c = 0; c < used; c++)
-			n += grid_utf8(g->cells[r * g->cols + c].ch, text + n);
+			n += utf8(g->cells[r * g->cols + c].ch, text + n);
 		text[n++] = '\n';
 	}
 	if (text)

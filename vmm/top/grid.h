@@ -50,6 +50,5 @@ int grid_printf(struct grid *g, int row, int col, enum look look, const char *fm
 void grid_fill(struct grid *g, int row, int col, int n, uint32_t ch, enum look look);
 /* Lines without trailing blanks, each ended by a line feed; malloc'd. */
 char *grid_to_text(const struct grid *g);
-size_t grid_utf8(uint32_t ch, char out[4]); // bytes written
 
 #endif

@@ -13,19 +13,6 @@ double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now
 	return (double)(now - before) * 1e9 / (double)(now_ns - before_ns);
 }
 
-int64_t sample_sum(const struct sample *s, enum sample_number n)
-{
-	int64_t sum = SAMPLE_NONE;
-
-	for (unsigned i = 0; s && i < s->hosts_n; i++) {
-		int64_t v = s->hosts[i].v[n];
-
-		if (v >= 0)
-			sum = sum < 0 ? v : v <= INT64_MAX - sum ? sum + v : INT64_MAX;
-	}
-	return sum;
-}
-
 double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum sample_number n)
 {
 	double sum = NAN;
@@ -39,17 +26,6 @@ double sample_host_rate(const struct sample *before, const struct sample *now, i
 		if (!isnan(r))
 			sum = isnan(sum) ? r : sum + r;
 	}
-	return sum;
-}
-
-int64_t sample_faults(const struct sample_host *h)
-{
-	static const enum sample_number kinds[] = {SAMPLE_FAULTS_READ, SAMPLE_FAULTS_WRITE, SAMPLE_FAULTS_UPGRADE};
-	int64_t sum = SAMPLE_NONE;
-
-	for (unsigned k = 0; h && k < 3; k++)
-		if (h->v[kinds[k]] >= 0 && h->v[kinds[k]] < INT64_MAX / 4)
-			sum = (sum < 0 ? 0 : sum) + h->v[kinds[k]];
 	return sum;
 }
 

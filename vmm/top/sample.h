@@ -113,13 +113,8 @@ const struct sample_peer *sample_peer(const struct sample_host *h, unsigned host
  */
 double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now_ns);
 
-/* The whole guest's sum of one number; SAMPLE_NONE when no host told it. */
-int64_t sample_sum(const struct sample *s, enum sample_number n);
 /* The rate of one number of one host, or of their sum (host < 0). before may be NULL. */
 double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum sample_number n);
-
-/* Faults of all kinds as the sum of the three counters; SAMPLE_NONE when none is told. */
-int64_t sample_faults(const struct sample_host *h);
 
 /* *out = now - before, bucket by bucket; now itself where before is NULL or not of the same counters. */
 void sample_histogram_delta(const struct sample_histogram *before, const struct sample_histogram *now,

@@ -22,9 +22,5 @@ int trace_json(const struct trace *t, FILE *out);
 
 /* The event's details as text: "req_read to 1, page 0x3f, transaction 0:17". Shared by both. */
 void trace_describe(const struct trace_record *r, char *buf, size_t cap);
-/* Arrows follow this record: all of a transaction but its DONE, which nobody waits for. */
-bool trace_in_flow(const struct trace_record *r);
-/* One number for a transaction of a requester, exact in JSON's numbers. */
-uint64_t trace_flow_id(const struct trace_record *r);
 
 #endif

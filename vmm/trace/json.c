@@ -41,14 +41,16 @@ struct json {
 	uint64_t others; // faults of threads that run no vCPU, for their numbers
 };
 
-uint64_t trace_flow_id(const struct trace_record *r)
+/* One number for a transaction of a requester, exact in JSON's numbers. */
+static uint64_t flow_id(const struct trace_record *r)
 {
 	bool io = r->kind != TRACE_MSG_OUT && r->kind != TRACE_MSG_IN && r->kind != TRACE_WAKE;
 
 	return (uint64_t)io << 52 | (uint64_t)(r->requester % HOSTS_MAX) << 46 | (r->txn & ((1ull << 46) - 1));
 }
 
-bool trace_in_flow(const struct trace_record *r)
+/* Arrows follow this record: all of a transaction but its DONE, which nobody waits for. */
+static bool in_flow(const struct trace_record *r)
 {
 	if (r->requester == HOST_NONE || !r->txn)
 		return false;
@@ -120,7 +122,7 @@ static void name_tracks(struct json *j, unsigned host)
 
 static void point(struct json *j, const struct trace_record *r, unsigned host, uint32_t track, uint64_t ns)
 {
-	j->points[j->points_n++] = (struct point){.flow = trace_flow_id(r), .ns = ns, .host = host, .track = track};
+	j->points[j->points_n++] = (struct point){.flow = flow_id(r), .ns = ns, .host = host, .track = track};
 }
 
 /* ---- faults, on the tracks of the vCPUs ---- */
@@ -169,7 +171,7 @@ static void show_fault(struct json *j, unsigned host, const struct trace_record 
 	}
 	begin(j, "X", host, TRACK_VCPU + r->arg, from);
 	end_slice(j, names[r->sub], "fault", to - from, what);
-	if (!trace_in_flow(r))
+	if (!in_flow(r))
 		return;
 	point(j, r, host, TRACK_VCPU + r->arg, from);
 	point(j, r, host, TRACK_VCPU + r->arg, to - 1);
@@ -207,7 +209,7 @@ static void show_step(struct json *j, unsigned host, const struct trace_record *
 		snprintf(label, sizeof(label), "%s", trace_kind_name(r->kind));
 	begin(j, "X", host, TRACK_PROTOCOL, from);
 	end_slice(j, label, "protocol", to - from, what);
-	if (trace_in_flow(r))
+	if (in_flow(r))
 		point(j, r, host, TRACK_PROTOCOL, from);
 }
 

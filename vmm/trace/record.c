@@ -6,14 +6,7 @@
 
 static const char *const names[] = {
 	"?",
-#define TRACE_KIND(NAME, name, text) #name,
-#include "vmm/trace/trace_kind.def"
-#undef TRACE_KIND
-};
-
-static const char *const texts[] = {
-	"?",
-#define TRACE_KIND(NAME, name, text) text,
+#define TRACE_KIND(NAME, name) #name,
 #include "vmm/trace/trace_kind.def"
 #undef TRACE_KIND
 };
@@ -21,11 +14,6 @@ static const char *const texts[] = {
 const char *trace_kind_name(unsigned kind)
 {
 	return names[kind < TRACE_KINDS ? kind : 0];
-}
-
-const char *trace_kind_text(unsigned kind)
-{
-	return texts[kind < TRACE_KINDS ? kind : 0];
 }
 
 void trace_record_put(uint8_t out[TRACE_RECORD_BYTES], const struct trace_record *r)

@@ -9,7 +9,7 @@
 
 enum trace_kind {
 	TRACE_NONE, // no event has this number
-#define TRACE_KIND(NAME, name, text) TRACE_##NAME,
+#define TRACE_KIND(NAME, name) TRACE_##NAME,
 #include "vmm/trace/trace_kind.def"
 #undef TRACE_KIND
 	TRACE_KINDS
@@ -31,7 +31,6 @@ struct trace_record {
 static_assert(sizeof(struct trace_record) == TRACE_RECORD_BYTES, "a record fills half a cache line");
 
 const char *trace_kind_name(unsigned kind); // "?" for an unknown one
-const char *trace_kind_text(unsigned kind);
 
 void trace_record_put(uint8_t out[TRACE_RECORD_BYTES], const struct trace_record *r);
 void trace_record_get(struct trace_record *r, const uint8_t in[TRACE_RECORD_BYTES]);

@@ -32,11 +32,6 @@ void trace_ring_close(struct trace_ring *r)
 	*r = (struct trace_ring){0};
 }
 
-void trace_ring_clear(struct trace_ring *r)
-{
-	r->written = 0;
-}
-
 uint64_t trace_ring_count(const struct trace_ring *r)
 {
 	return r->written < r->size ? r->written : r->size;

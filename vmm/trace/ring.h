@@ -22,7 +22,6 @@ struct trace_ring {
 /* records is rounded up to a power of two within the limits. Returns 0 or -ENOMEM. */
 int trace_ring_open(struct trace_ring *r, uint64_t records);
 void trace_ring_close(struct trace_ring *r);
-void trace_ring_clear(struct trace_ring *r);
 
 /* The place for the next record, all of which the caller writes. */
 static inline struct trace_record *trace_ring_next(struct trace_ring *r)

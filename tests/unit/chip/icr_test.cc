@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <set>
-#include <vector>
 
 extern "C" {
 #include "vmm/chip/icr.h"
@@ -77,25 +75,6 @@ TEST(Icr, Shorthands)
 		EXPECT_TRUE(apic_msg_matches(&all, 2, id));
 		EXPECT_EQ(id != 2, apic_msg_matches(&others, 2, id));
 	}
-}
-
-TEST(Icr, LowestPriorityPicksOneCandidateAndSpreads)
-{
-	const std::vector<uint32_t> ids = {0, 1, 2, 3, 16, 17};
-	apic_msg m = to(0xe, true); // ids 1, 2, 3
-	std::set<int> seen;
-	for (int v = 32; v < 64; v++) {
-		m.vector = v;
-		int at = apic_msg_pick(&m, 0, ids.data(), ids.size());
-		EXPECT_GE(at, 1);
-		EXPECT_LE(at, 3);
-		EXPECT_EQ(at, apic_msg_pick(&m, 0, ids.data(), ids.size()));
-		seen.insert(at);
-	}
-	EXPECT_EQ(3u, seen.size());
-	m = to(77);
-	EXPECT_EQ(-1, apic_msg_pick(&m, 0, ids.data(), ids.size()));
-	EXPECT_EQ(-1, apic_msg_pick(&m, 0, nullptr, 0));
 }
 
 TEST(Msi, Decode)

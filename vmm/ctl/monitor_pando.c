@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // x-pando-query-*: hosts, coherence, hot pages and placement, out of the status document.
+#include <math.h>
 #include <stdlib.h>
 
+#include "coherence/base/sharing.h"
 #include "vmm/ctl/monitor_priv.h"
 #include "vmm/mem/layout.h"
+#include "vmm/top/sample.h"
 
 static void status(struct monitor *m, struct qmp_call *call, const json_t *document)
 {
@@ -198,121 +201,58 @@ static void query_coherence(void *ctx, struct qmp_call *call, const json_t *args
 
 /* ---- hot pages: what each host counted, put together by page ---- */
 
-static json_t *page_of(json_t *pages, const struct machine_desc *d, json_int_t address)
+static host_id home_of(const struct machine_desc *d, uint64_t address)
 {
 	page_idx page = 0;
-	char key[32];
-
-	snprintf(key, sizeof(key), "%llx", (unsigned long long)address);
-	json_t *o = json_object_get(pages, key);
-	if (o)
-		return o;
 	host_id home = 0;
-	if (layout_page(desc_memory_bytes(d), (uint64_t)address, &page))
+
+	if (layout_page(desc_memory_bytes(d), address, &page))
 		for (uint64_t at = 0; home + 1u < d->hosts_n; home++) {
 			at += d->hosts[home].memory_bytes >> PAGE_SHIFT;
 			if (page < at)
 				break;
 		}
-	o = json_pack("{s:I,s:i,s:i,s:i,s:i,s:[]}", "address", address, "home", (int)home, "reads", 0, "writes", 0, "error", 0,
-		      "hosts");
-	json_object_set_new(pages, key, o);
-	return o;
+	return home;
 }
 
-static void add(json_t *o, const char *key, json_int_t n)
+static json_t *by_host(const struct sample *s, uint64_t address)
 {
-	json_object_set_new(o, key, json_integer(monitor_int(o, key) + n));
-}
+	json_t *out = json_array();
 
-static json_t *gather(const struct machine_desc *d, const json_t *document)
-{
-	json_t *pages = json_object(), *host, *p;
-	size_t i, k;
+	for (unsigned i = 0; i < s->hosts_n; i++)
+		for (unsigned k = 0; k < s->hosts[i].hot_n; k++) {
+			const struct sample_hot *v = &s->hosts[i].hot[k];
 
-	json_array_foreach(json_object_get(document, "hosts"), i, host) {
-		json_array_foreach(json_object_get(host, "hot_pages"), k, p) {
-			json_t *o = page_of(pages, d, monitor_int(p, "address"));
-
-			add(o, "reads", monitor_int(p, "reads"));
-			add(o, "writes", monitor_int(p, "writes"));
-			add(o, "error", monitor_int(p, "error"));
-			json_array_append_new(json_object_get(o, "hosts"),
-					      json_pack("{s:I,s:I,s:I}", "host", monitor_int(host, "host"), "reads",
-							monitor_int(p, "reads"), "writes", monitor_int(p, "writes")));
+			if (v->address == address)
+				json_array_append_new(out, json_pack("{s:i,s:I,s:I}", "host", (int)s->hosts[i].host, "reads",
+								     (json_int_t)v->reads, "writes", (json_int_t)v->writes));
 		}
-	}
-	return pages;
+	return out;
 }
 
-/* Who reads and who writes says what kind of sharing moves the page. */
-static const char *sharing(const json_t *o)
+/* The kind of sharing in QMP's words; the judgement is everybody's. */
+static json_t *hot_page(const struct machine_desc *d, const struct sample *s, const struct sample_sharing *p)
 {
-	unsigned users = 0, writers = 0;
-	json_t *h;
-	size_t i;
+	static const char *const kinds[SHARING_KINDS] = {"private", "read-shared", "producer-consumer", "write-shared"};
 
-	json_array_foreach(json_object_get(o, "hosts"), i, h) {
-		users++;
-		writers += monitor_int(h, "writes") > 0;
-	}
-	if (users < 2)
-		return "private";
-	return writers == 0 ? "read-shared" : writers == 1 ? "producer-consumer" : "write-shared";
+	return json_pack("{s:I,s:i,s:I,s:I,s:I,s:o,s:f,s:s}", "address", (json_int_t)p->address, "home",
+			 (int)home_of(d, p->address), "reads", (json_int_t)p->reads, "writes", (json_int_t)p->writes,
+			 "error", (json_int_t)p->error, "hosts", by_host(s, p->address), "rate",
+			 isnan(p->rate) ? 0.0 : p->rate, "sharing", kinds[sharing_of(p->readers, p->writers)]);
 }
 
-static const struct monitor_hot *last_time(const struct monitor *m, uint64_t address)
+static json_t *hottest(const struct machine_desc *d, const json_t *document, size_t count)
 {
-	for (unsigned i = 0; i < m->hot_n; i++)
-		if (m->hot[i].address == address)
-			return &m->hot[i];
-	return NULL;
-}
+	const unsigned cap = HOSTS_MAX * SAMPLE_HOT_MAX;
+	struct sample *s = sample_parse(document, 0);
+	struct sample_sharing *v = s ? calloc(cap, sizeof(*v)) : NULL;
+	unsigned n = v ? sample_hot_pages(s, v, cap) : 0;
+	json_t *out = json_array();
 
-static int hotter(const void *a, const void *b)
-{
-	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-	json_int_t nx = monitor_int(x, "reads") + monitor_int(x, "writes");
-	json_int_t ny = monitor_int(y, "reads") + monitor_int(y, "writes");
-
-	return nx < ny ? 1 : nx > ny ? -1 : 0;
-}
-
-/* Faults a second since the last question; of a page that was not in its answer: since the start. */
-static double rate(const struct monitor *m, const json_t *o, uint64_t now_ms)
-{
-	uint64_t faults = (uint64_t)(monitor_int(o, "reads") + monitor_int(o, "writes"));
-	const struct monitor_hot *then = last_time(m, (uint64_t)monitor_int(o, "address"));
-	uint64_t more = !then ? faults : faults > then->faults ? faults - then->faults : 0;
-	uint64_t ms = now_ms - (then && now_ms >= m->hot_ms ? m->hot_ms : 0);
-
-	return (double)more * 1000 / (double)(ms ? ms : 1);
-}
-
-static json_t *hottest(struct monitor *m, json_t *pages, uint64_t now_ms)
-{
-	size_t n = 0, all = json_object_size(pages);
-	json_t **v = calloc(all ? all : 1, sizeof(*v)), *out = json_array(), *o;
-	const char *key;
-
-	if (!v)
-		return out;
-	json_object_foreach(pages, key, o) {
-		json_object_set_new(o, "rate", json_real(rate(m, o, now_ms)));
-		json_object_set_new(o, "sharing", json_string(sharing(o)));
-		v[n++] = o;
-	}
-	qsort(v, n, sizeof(*v), hotter);
-	m->hot_n = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (m->hot_n < MONITOR_HOT_MAX)
-			m->hot[m->hot_n++] = (struct monitor_hot){
-			    .address = (uint64_t)monitor_int(v[i], "address"),
-			    .faults = (uint64_t)(monitor_int(v[i], "reads") + monitor_int(v[i], "writes"))};
-		json_array_append(out, v[i]);
-	}
-	m->hot_ms = now_ms;
+	for (unsigned i = 0; i < n && i < count; i++)
+		json_array_append_new(out, hot_page(d, s, &v[i]));
 	free(v);
+	sample_free(s);
 	return out;
 }
 
@@ -326,17 +266,10 @@ static void hot_pages(void *ctx, const json_t *document)
 {
 	struct hot_question *q = ctx;
 
-	if (document) {
-		json_t *pages = gather(&q->m->r->desc, document);
-		json_t *out = hottest(q->m, pages, (uint64_t)monitor_int(document, "uptime_ms"));
-
-		while (json_array_size(out) > q->count)
-			json_array_remove(out, json_array_size(out) - 1);
-		json_decref(pages);
-		qmp_return(q->call, out);
-	} else {
+	if (document)
+		qmp_return(q->call, hottest(&q->m->r->desc, document, q->count));
+	else
 		qmp_error(q->call, "the guest ended before its hosts answered");
-	}
 	free(q);
 }
 

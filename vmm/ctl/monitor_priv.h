@@ -9,17 +9,9 @@
 
 #define MONITOR_HOT_MAX 256u
 
-/* What was last said of a hot page, to give its rate at the next question. */
-struct monitor_hot {
-	uint64_t address, faults;
-};
-
 struct monitor {
 	struct run *r;
 	struct qmp *q;
-	struct monitor_hot hot[MONITOR_HOT_MAX];
-	unsigned hot_n;
-	uint64_t hot_ms; // uptime of the guest then
 };
 
 extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL

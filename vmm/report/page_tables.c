@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "coherence/base/sharing.h"
 #include "vmm/report/page_priv.h"
 
 #define HOTTEST 40u
@@ -59,17 +60,6 @@ static void hosts_of(FILE *f, const struct report *r, host_set set)
 		fputs("–", f);
 }
 
-static const char *sharing(const struct report_page *p)
-{
-	host_set all = p->readers | p->writers;
-
-	if (!(all & (all - 1)))
-		return "one host";
-	if (!p->writers)
-		return "several readers";
-	return p->writers & (p->writers - 1) ? "several writers" : "one writer";
-}
-
 void page_hottest(const struct report *r, report_address address, FILE *f)
 {
 	struct report_page v[HOTTEST];
@@ -91,7 +81,7 @@ void page_hottest(const struct report *r, report_address address, FILE *f)
 		hosts_of(f, r, v[i].readers);
 		fprintf(f, "<td class=\"l\">");
 		hosts_of(f, r, v[i].writers);
-		fprintf(f, "<td class=\"l\">%s</tr>\n", sharing(&v[i]));
+		fprintf(f, "<td class=\"l\">%s</tr>\n", sharing_name(sharing_of(v[i].readers, v[i].writers)));
 	}
 	fprintf(f, "</table></div></section>\n");
 }

@@ -137,14 +137,6 @@ static struct sample_sharing *page_of(struct sample_sharing *list, unsigned *n, 
 	return &list[(*n)++];
 }
 
-static const struct sample_hot *hot_of(const struct sample_host *h, uint64_t address)
-{
-	for (unsigned i = 0; h && i < h->hot_n; i++)
-		if (h->hot[i].address == address)
-			return &h->hot[i];
-	return NULL;
-}
-
 static int hotter(const void *a, const void *b)
 {
 	const struct sample_sharing *x = a, *y = b;
@@ -158,15 +150,15 @@ static int hotter(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
-unsigned sample_hot_pages(const struct sample *before, const struct sample *now, struct sample_sharing *out, unsigned cap)
+unsigned sample_hot_pages(const struct sample *now, struct sample_sharing *out, unsigned cap)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < now->hosts_n; i++) {
-		const struct sample_host *h = &now->hosts[i], *b = sample_host(before, h->host);
+		const struct sample_host *h = &now->hosts[i];
 
 		for (unsigned k = 0; k < h->hot_n; k++) {
-			const struct sample_hot *v = &h->hot[k], *old = hot_of(b, v->address);
+			const struct sample_hot *v = &h->hot[k];
 			struct sample_sharing *p = page_of(out, &n, cap, v->address);
 
 			if (!p || v->reads > INT64_MAX / 128 || v->writes > INT64_MAX / 128 || v->error > INT64_MAX / 128)
@@ -176,25 +168,10 @@ unsigned sample_hot_pages(const struct sample *before, const struct sample *now,
 			p->reads += v->reads;
 			p->writes += v->writes;
 			p->error += v->error;
-			double r = old ? sample_rate(old->reads + old->writes, v->reads + v->writes, before->taken_ns,
-						     now->taken_ns) : NAN;
-			if (!isnan(r))
-				p->rate = isnan(p->rate) ? r : p->rate + r;
+			if (!isnan(v->rate))
+				p->rate = isnan(p->rate) ? v->rate : p->rate + v->rate;
 		}
 	}
 	qsort(out, n, sizeof(*out), hotter);
 	return n;
-}
-
-const char *sample_sharing_name(const struct sample_sharing *p)
-{
-	host_set all = p->readers | p->writers;
-
-	if (!(all & (all - 1)))
-		return "one host"; // it lives elsewhere, or its home is another host
-	if (!p->writers)
-		return "read-shared";
-	if (p->writers & (p->writers - 1))
-		return "write-shared";
-	return "one writer";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/top/sample.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,14 @@ static int parse_peers(const json_t *list, struct sample_host *h)
 	return h->peers ? 0 : -1;
 }
 
+static double rate(const json_t *o)
+{
+	const json_t *v = json_object_get(o, "rate");
+	double r = json_is_number(v) ? json_number_value(v) : NAN;
+
+	return r >= 0 && r < 1e12 ? r : NAN;
+}
+
 static int parse_hot(const json_t *list, struct sample_host *h)
 {
 	size_t n = list_size(list, SAMPLE_HOT_MAX);
@@ -151,7 +160,7 @@ static int parse_hot(const json_t *list, struct sample_host *h)
 
 		if (address < 0 || reads < 0 || writes < 0)
 			continue;
-		h->hot[h->hot_n++] = (struct sample_hot){(uint64_t)address, reads, writes, error < 0 ? 0 : error};
+		h->hot[h->hot_n++] = (struct sample_hot){(uint64_t)address, reads, writes, error < 0 ? 0 : error, rate(o)};
 	}
 	return h->hot ? 0 : -1;
 }

@@ -65,6 +65,7 @@ struct sample_peer {
 struct sample_hot {
 	uint64_t address;
 	int64_t reads, writes, error;
+	double rate; // faults a second lately, as the host counts them; NAN when not told
 };
 
 struct sample_host {
@@ -135,12 +136,10 @@ struct sample_sharing {
 	uint64_t address;
 	host_set readers, writers;
 	int64_t reads, writes, error; // sums; a sum may be too high by error
-	double rate;                  // faults a second, NAN when not known
+	double rate;                  // faults a second lately, NAN when not told
 };
 #define SAMPLE_SHARING_MAX 256u
 /* The hot pages of all hosts together, hottest first by rate, then by count. Returns how many of out[cap]. */
-unsigned sample_hot_pages(const struct sample *before, const struct sample *now, struct sample_sharing *out, unsigned cap);
-/* "migrating", "read-shared", ...: what the set of readers and writers amounts to. */
-const char *sample_sharing_name(const struct sample_sharing *p);
+unsigned sample_hot_pages(const struct sample *now, struct sample_sharing *out, unsigned cap);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "coherence/base/sharing.h"
 #include "vmm/top/screen_priv.h"
 
 /* "0,1,5" in at most cap - 1 characters; what does not fit becomes "+". */
@@ -46,7 +47,7 @@ static int lower(const void *a, const void *b)
 int draw_hot_rows(struct draw *d, int row, int end, int skip)
 {
 	struct sample_sharing v[SAMPLE_SHARING_MAX];
-	int n = (int)sample_hot_pages(d->before, d->now, v, SAMPLE_SHARING_MAX), room = end - row - 1;
+	int n = (int)sample_hot_pages(d->now, v, SAMPLE_SHARING_MAX), room = end - row - 1;
 	char rate[FIG], reads[FIG], writes[FIG], by[16], of[16];
 
 	if (d->o->view == SCREEN_HOT && d->o->sort != SCREEN_BY_NUMBER)
@@ -58,7 +59,7 @@ int draw_hot_rows(struct draw *d, int row, int end, int skip)
 	skip = skip > n - room ? n - room : skip;
 	for (int i = skip < 0 ? 0 : skip; i < n && row < end; i++)
 		grid_printf(d->g, row++, 1, LOOK_PLAIN, "0x%-12" PRIx64 " %8s  %-12s %9s %9s  %-9s %-9s", v[i].address,
-			    fig_rate(v[i].rate, rate), sample_sharing_name(&v[i]), fig_rate((double)v[i].reads, reads),
+			    fig_rate(v[i].rate, rate), sharing_name(sharing_of(v[i].readers, v[i].writers)), fig_rate((double)v[i].reads, reads),
 			    fig_rate((double)v[i].writes, writes), host_list(v[i].readers, by, 10),
 			    host_list(v[i].writers, of, 10));
 	return row;

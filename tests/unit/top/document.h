@@ -63,9 +63,9 @@ inline json_t *host_of(int host, long long t)
 				      "invalidations_in", 700 * t, "invalidations_out", 600 * t, "downgrades", 5,
 				      "prefetches", 9, "prefetch_hits", 8, "queue_full", 0, "bad_msgs", 0));
 	json_object_set_new(o, "hot_pages",
-			    json_pack("[{s:I,s:I,s:I,s:i},{s:i,s:I,s:i,s:i}]", "address", 3309568LL, "reads", 300 * t,
-				      "writes", 200 * t, "error", 0, "address", 8192 + 4096 * host, "reads", 40 * t,
-				      "writes", 0, "error", 3));
+			    json_pack("[{s:I,s:I,s:I,s:i,s:f},{s:i,s:I,s:i,s:i,s:f}]", "address", 3309568LL, "reads", 300 * t,
+				      "writes", 200 * t, "error", 0, "rate", 500.0, "address", 8192 + 4096 * host, "reads", 40 * t,
+				      "writes", 0, "error", 3, "rate", 40.0));
 	json_object_set_new(o, "peers", json_pack("[o]", peer_of(1 - host, t)));
 	json_object_set_new(o, "clock", json_pack("{s:i,s:I,s:i}", "tsc_khz", 2600000, "offset_ticks", -70052706511645LL,
 						  "bound_ticks", 26000 * host));

@@ -6,6 +6,10 @@
 
 #include "tests/unit/top/document.h"
 
+extern "C" {
+#include "coherence/base/sharing.h"
+}
+
 TEST(Sample, ReadsAWholeDocument)
 {
 	struct sample *s = sample_of(document(10), 1);
@@ -108,7 +112,7 @@ TEST(Sample, LiesAreBounded)
 		for (unsigned i = 0; i < SAMPLE_REGIONS_MAX; i++)
 			EXPECT_LT(s->map.owner[i], (int)HOSTS_MAX) << text;
 		struct sample_sharing hot[4];
-		EXPECT_EQ(0u, sample_hot_pages(nullptr, s, hot, 4));
+		EXPECT_EQ(0u, sample_hot_pages(s, hot, 4));
 		sample_free(s);
 	}
 }
@@ -194,23 +198,31 @@ TEST(Sample, HistogramsSubtractAndHaveQuantiles)
 
 TEST(Sample, HotPagesOfAllHostsAreOneList)
 {
-	struct sample *a = sample_of(document(10), 10), *b = sample_of(document(12), 12);
+	struct sample *s = sample_of(document(12), 12);
 	struct sample_sharing v[8];
-	ASSERT_EQ(3u, sample_hot_pages(a, b, v, 8));
+	ASSERT_EQ(3u, sample_hot_pages(s, v, 8));
 	EXPECT_EQ(3309568u, v[0].address);
 	EXPECT_EQ(3u, v[0].readers);
 	EXPECT_EQ(3u, v[0].writers);
 	EXPECT_EQ(7200, v[0].reads);
 	EXPECT_DOUBLE_EQ(1000, v[0].rate);
-	EXPECT_STREQ("write-shared", sample_sharing_name(&v[0]));
 	EXPECT_EQ(8192u, v[1].address);
 	EXPECT_EQ(1u, v[1].readers);
-	EXPECT_STREQ("one host", sample_sharing_name(&v[1]));
-	ASSERT_EQ(2u, sample_hot_pages(a, b, v, 2)) << "as many as there is room for";
-	v[0].writers = 1;
-	EXPECT_STREQ("one writer", sample_sharing_name(&v[0]));
-	v[0].writers = 0;
-	EXPECT_STREQ("read-shared", sample_sharing_name(&v[0]));
-	sample_free(a);
-	sample_free(b);
+	EXPECT_DOUBLE_EQ(40, v[1].rate);
+	ASSERT_EQ(2u, sample_hot_pages(s, v, 2)) << "as many as there is room for";
+	s->hosts[1].hot[0].rate = NAN;
+	ASSERT_EQ(3u, sample_hot_pages(s, v, 8));
+	EXPECT_DOUBLE_EQ(500, v[0].rate) << "what is told counts";
+	sample_free(s);
+}
+
+TEST(Sample, WhoReadsAndWhoWritesSaysWhatKindOfSharingItIs)
+{
+	EXPECT_EQ(SHARING_ONE_HOST, sharing_of(0, 0));
+	EXPECT_EQ(SHARING_ONE_HOST, sharing_of(2, 2));
+	EXPECT_EQ(SHARING_READ, sharing_of(3, 0));
+	EXPECT_EQ(SHARING_ONE_WRITER, sharing_of(1, 2));
+	EXPECT_EQ(SHARING_ONE_WRITER, sharing_of(3, 2));
+	EXPECT_EQ(SHARING_WRITE, sharing_of(0, 6));
+	EXPECT_STREQ("write-shared", sharing_name(SHARING_WRITE));
 }

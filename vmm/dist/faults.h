@@ -20,7 +20,6 @@ struct fault {
 	uint64_t since;   // ticks: its first event
 	uint64_t settled; // ticks: until when its waiting has been accounted
 	uint32_t tid, vcpu;
-	uint16_t hot;     // its page's place among the hot pages
 	uint8_t kind;     // enum fault_kind
 	host_id answered; // who sent what it waits for; HOST_NONE: nobody yet
 };

@@ -25,12 +25,12 @@ struct hot_page {
 struct hot {
 	unsigned n, next; // next: where the search for the least begins
 	uint64_t least;   // no total is below it
-	uint32_t tag[HOT_PAGES];   // of each: its page's low bits
+	uint32_t tag[HOT_PAGES];   // of each: its page's low bits; those from n on mean nothing
 	uint64_t total[HOT_PAGES]; // reads + writes + error
 	struct hot_page v[HOT_PAGES];
 };
 
-/* A fault. Returns its page's place, good until another page takes it over (compare .page). */
+/* A fault that is over. Returns its page's place, good until another page takes it over (compare .page). */
 unsigned hot_count(struct hot *h, page_idx page, bool write, bool upgrade, uint64_t now_ns);
 /* Faults a second lately. */
 double hot_rate(const struct hot_page *p, uint64_t now_ns);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "vmm/dist/now.h"
+
 void observe_init(struct observe *o, host_id self, unsigned hosts, uint64_t pages, uint64_t tsc_khz)
 {
 	memset(o, 0, sizeof(*o));
@@ -24,19 +26,17 @@ static uint64_t ticks_ns(const struct observe *o, uint64_t ticks)
 	return (uint64_t)((unsigned __int128)ticks * 1000000u / o->tsc_khz);
 }
 
-void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page, bool write, uint32_t tid, uint64_t now_ns)
+/* Before the request is sent, so only what has to be known by then: the hot pages are counted when the thread runs again. */
+void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page, bool write, uint32_t tid)
 {
 	bool upgrade = write && coh_engine_rights(e, page) != COH_NONE;
 	enum fault_kind kind = !write ? FAULT_READ : upgrade ? FAULT_UPGRADE : FAULT_WRITE;
 	uint32_t vcpu = tid && o->threads.vcpu_of ? o->threads.vcpu_of(o->threads.ctx, tid) : FAULT_NO_VCPU;
 	uint64_t now = __rdtsc();
 	struct fault *f = faults_begin(&o->faults, tid, page, kind, now);
-	unsigned hot = hot_count(&o->hot, page, write, upgrade, now_ns);
 
-	if (f) {
+	if (f)
 		f->vcpu = vcpu;
-		f->hot = (uint16_t)hot;
-	}
 	if (coh_engine_home(e, page) == o->self)
 		heat_count(&o->heat, page);
 	observe_event_at(o,
@@ -119,13 +119,13 @@ static void account(struct observe *o, struct fault *f, uint64_t now)
 static void woken(struct observe *o, struct fault *f, bool writable, uint64_t now)
 {
 	uint64_t ns = ticks_ns(o, now - f->since);
-	struct hot_page *hot = &o->hot.v[f->hot];
+	struct hot_page *hot = &o->hot.v[hot_count(&o->hot, f->page, f->kind != FAULT_READ, f->kind == FAULT_UPGRADE, now_ns())];
 
 	if (f->answered == HOST_NONE)
 		latency_count(&o->local, ns);
 	else
 		latency_count(&o->peer[f->answered].latency[f->kind], ns);
-	if (f->kind == FAULT_READ && writable && f->answered != HOST_NONE && hot->page == f->page)
+	if (f->kind == FAULT_READ && writable && f->answered != HOST_NONE)
 		hot->migrated++;
 	account(o, f, now);
 	observe_event_at(o,

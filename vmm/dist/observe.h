@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the distribution layer knows about its own work: how long faults took and who answered them, what went to and came
- * from each host, where memory is hot, and the trace. The pager and the dist layer tell it what happens; it reads the TSC
- * and nothing else. Dist thread.
+ * from each host, where memory is hot, and the trace. The pager and the dist layer tell it what happens; it reads
+ * clocks and nothing else. Dist thread.
  */
 #ifndef VMM_DIST_OBSERVE_H
 #define VMM_DIST_OBSERVE_H
@@ -53,7 +53,7 @@ void observe_init(struct observe *o, host_id self, unsigned hosts, uint64_t page
 void observe_close(struct observe *o);
 
 /* An event of userfaultfd, before the engine sees it. */
-void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page, bool write, uint32_t tid, uint64_t now_ns);
+void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page, bool write, uint32_t tid);
 /* A message from a peer, before and after the engine's step; out: just before it is sent. */
 void observe_msg_in(struct observe *o, const struct coh_engine *e, host_id from, const struct coh_msg *m);
 void observe_step_end(struct observe *o, const struct coh_engine *e);

@@ -255,8 +255,7 @@ void pager_on_faults(struct pager *p)
 				.access = faults[i].write ? COH_WRITE : COH_READ,
 			};
 			if (p->observe)
-				observe_fault(p->observe, p->engine, faults[i].page, faults[i].write, faults[i].tid,
-					      ev.now_ns);
+				observe_fault(p->observe, p->engine, faults[i].page, faults[i].write, faults[i].tid);
 			step(p, &ev, NULL);
 		}
 		p->faults_read += n > 0 ? (unsigned)n : 0;

@@ -66,7 +66,7 @@ static void devargs(const struct dpdk_port *p, char *out, size_t cap)
 		snprintf(out + n, cap - n, ",busy_budget=0"); // preferring busy polling, it wakes nobody
 	else if (p->spec->driver == DPDK_AF_PACKET && !strstr(own, ",framesz="))
 		snprintf(out + n, cap - n, ",framesz=%u,blocksz=16384,framecnt=%u",
-			 large ? p->mtu > 8000 ? 16384 : 8192 : 2048, large ? 512 : 1024);
+			 large ? p->mtu > 8000 ? 16384 : 8192 : 2048, large ? 256 : 1024);
 }
 
 /* ---- steps of opening; a step that fails leaves what close() undoes ---- */

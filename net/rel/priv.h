@@ -34,6 +34,7 @@ struct rel_out {
 	uint64_t timer_ns;		// when the timeout began to run
 	uint64_t look_ns;		// when a late segment is late enough to be lost; UINT64_MAX: none
 	unsigned backoff;
+	bool probed; // since something was last acknowledged
 	bool stalled, asking, ask; // no credit; nor anything on the way; ask once more
 	struct rel_segment seg[REL_WINDOW];
 	struct rel_message msg[REL_MSGS_MAX];

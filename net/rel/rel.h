@@ -11,8 +11,9 @@
  *
  *   send side     at most as many segments as the receiver gives credit for, as a window that follows
  *                 delay allows, at a pace. A segment is sent again when three later ones have arrived
- *                 and it is later than segments of this path tend to be, or when nothing has arrived
- *                 for a timeout made from measured round trips.
+ *                 and it is later than segments of this path tend to be. Where nothing follows that could
+ *                 show it, the oldest are sent once more after about two round trips (as the tail loss
+ *                 probe of RFC 8985), and all after a timeout made from measured round trips.
  *   receive side  keeps segments that came early, delivers what is in order at once, and answers with
  *                 the next data frame, after REL_ACK_FRAMES, or after REL_ACK_NS.
  *
@@ -33,7 +34,8 @@
 #define REL_HEAD       64u
 #define REL_VERSION    1u
 #define REL_ACK_FRAMES 16u
-#define REL_ACK_NS     500000u
+#define REL_ACK_NS     100000u
+#define REL_PROBE_MIN_NS 200000u
 #define REL_RTO_MIN_NS 1000000u
 #define REL_RTO_MAX_NS 500000000u
 #define REL_REORDER    3u   // later segments that must arrive before one counts as lost
@@ -74,6 +76,7 @@ struct rel_stats {
 	uint64_t rtt_ns, rtt_var_ns;	 // smoothed; 0: not measured yet
 	uint64_t rtt_min_ns, cwnd;	 // the shortest of some seconds; segments that may be on the way
 	uint64_t paced;			 // more could have been sent but for the pace
+	uint64_t probes;		 // times that the oldest were sent again because nothing came
 	uint64_t needless;		 // repeats of segments that had arrived
 	uint64_t outside;		 // segments beyond the window, acknowledgements of what was never sent
 	uint64_t strange;		 // frames with another token: of an earlier connection, or of nobody

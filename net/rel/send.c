@@ -6,6 +6,7 @@
 #include "net/rel/sum.h"
 
 #define BACKOFF_MAX 6u
+#define PROBES	    2u // segments of one probe
 #define LATE_AGE_NS 1000000000u // without a late segment, and half the patience is gone
 #define RETRY_NS    50000u // after the port took no frame
 
@@ -142,6 +143,7 @@ void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *hav
 	if (!any)
 		return;
 	o->backoff = 0;
+	o->probed = false;
 	o->progress_ns = o->timer_ns = now;
 	if (newest && !newest->repeated && now - newest->sent_ns >= delay_ns)
 		measure(r, now - newest->sent_ns - delay_ns, now);
@@ -166,6 +168,18 @@ static uint64_t timeout_at(const struct rel *r, const struct rel_out *o)
 	if (!o->flight && !o->asking)
 		return UINT64_MAX;
 	return o->timer_ns + (wait < REL_RTO_MAX_NS ? wait : REL_RTO_MAX_NS);
+}
+
+/* Nothing has come for longer than it should take, and nothing follows that could tell what is missing. */
+static uint64_t probe_at(const struct rel *r, const struct rel_out *o)
+{
+	const struct rel_stats *s = &r->stats;
+	uint64_t wait = 2 * s->rtt_ns + 4 * s->rtt_var_ns + REL_ACK_NS + r->late_ns;
+
+	if (!o->flight || o->probed || !s->rtt_ns)
+		return UINT64_MAX;
+	wait = wait > REL_PROBE_MIN_NS ? wait : REL_PROBE_MIN_NS;
+	return wait < r->rto_ns ? o->timer_ns + wait : UINT64_MAX;
 }
 
 /* All that is on the way counts as lost. The window is small then: what arrives tells about the rest. */
@@ -323,6 +337,32 @@ static uint32_t short_ones(const struct rel *r, const struct rel_out *o, uint32_
 	return n;
 }
 
+/* The oldest once more. It is no loss until something shows that it is one: the window stays. */
+static bool probe(struct rel *r, unsigned stream, unsigned *budget, uint64_t now)
+{
+	struct rel_out *o = &r->out[stream];
+	unsigned n = 0;
+
+	for (uint32_t seq = o->una; seq != o->next && n < PROBES && *budget; seq++) {
+		struct rel_segment *s = rel_seg(o, seq);
+
+		if (s->acked || s->lost)
+			continue;
+		o->flight--; // transmit() counts it
+		if (!transmit(r, stream, seq, now)) {
+			o->flight++;
+			return false;
+		}
+		s->repeated = true;
+		--*budget;
+		n++;
+		r->stats.retransmits++;
+	}
+	o->probed = true;
+	r->stats.probes++;
+	return true;
+}
+
 /* Makes the next segment: of several short messages, or of one, which may be longer than it. */
 static void cut(struct rel *r, unsigned stream)
 {
@@ -407,6 +447,8 @@ static void output(struct rel *r, uint64_t now)
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		if (now >= timeout_at(r, &r->out[s]))
 			on_timeout(r, &r->out[s], now);
+		else if (now >= probe_at(r, &r->out[s]) && !probe(r, s, &budget, now))
+			return;
 		if (now >= r->out[s].look_ns)
 			rel_look_for_lost(r, &r->out[s], now);
 		if (!repeat(r, s, &budget, now) || !send_new(r, s, &budget, now))
@@ -446,8 +488,9 @@ uint64_t rel_deadline(const struct rel *r)
 	if (r->ack_now || r->more)
 		return r->retry_at_ns == UINT64_MAX ? 0 : r->retry_at_ns;
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
-		uint64_t t = timeout_at(r, &r->out[s]);
+		uint64_t t = timeout_at(r, &r->out[s]), p = probe_at(r, &r->out[s]);
 
+		t = p < t ? p : t;
 		at = t < at ? t : at;
 		at = r->out[s].look_ns < at ? r->out[s].look_ns : at;
 	}

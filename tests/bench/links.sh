@@ -45,7 +45,7 @@ echo "# links: two processes, this machine ($(nproc) CPUs), polling 100 us; best
 	one dpdk_veth_1pct_loss "$veth,drop=1%"
 	m=$out/pmd.sock,socket-abstract=no,bsize=8192,rsize=10
 	testpmd testpmd_memif "net_memif0,role=server,socket=$m" "net_memif0,role=client,socket=$m"
-	p=framesz=8192,blocksz=16384,framecnt=512
+	p=framesz=8192,blocksz=16384,framecnt=256
 	testpmd testpmd_veth "net_af_packet0,iface=pb1,$p" "net_af_packet0,iface=pb0,$p"
 } | tee "$out/figures"
 awk '{ v[$1] = $2 }
@@ -54,6 +54,7 @@ awk '{ v[$1] = $2 }
 		ratio("dpdk_memif_rtt_over_uring_rtt", "dpdk_memif_rtt_best", "uring_rtt_best", "at most 0.5")
 		ratio("dpdk_stream_over_testpmd", "dpdk_veth_stream_best", "testpmd_veth", "at least 0.85")
 		ratio("dpdk_memif_stream_over_testpmd", "dpdk_memif_stream_best", "testpmd_memif", "at least 0.85")
-		ratio("dpdk_stream_at_1pct_loss", "dpdk_memif_1pct_loss_stream_best", "dpdk_memif_stream_best", "at least 0.8")
-		ratio("dpdk_veth_stream_at_1pct_loss", "dpdk_veth_1pct_loss_stream_best", "dpdk_veth_stream_best", "at least 0.8")
+		# of the whole stream: in its best piece hardly anything is lost
+		ratio("dpdk_stream_at_1pct_loss", "dpdk_veth_1pct_loss_stream", "dpdk_veth_stream", "at least 0.8")
+		ratio("dpdk_memif_stream_at_1pct_loss", "dpdk_memif_1pct_loss_stream", "dpdk_memif_stream", "at least 0.8")
 	}' "$out/figures"

@@ -16,14 +16,14 @@
 #include "tests/support/dsm_host.h"
 
 #define FAULTS 2000u
-#define STREAM_PAGES stream_pages
+#define STREAM_PAGES 16384u
+#define LINK_PAGES   131072u // over the link alone
 #define RTT_ROUNDS 4000u
 #define WINDOW 64u
 
 static struct dsm_group group;
 static struct link_choice choice;
 static unsigned spin_us;
-static uint64_t stream_pages = 16384;
 
 static int by_value(const void *a, const void *b)
 {
@@ -214,7 +214,7 @@ static double measure_stream(struct echo *e)
 
 	for (unsigned i = 0; i < WINDOW; i++)
 		send_blob(e->link, 1, 32);
-	for (uint64_t asked = WINDOW; asked < STREAM_PAGES && !e->over;) {
+	for (uint64_t asked = WINDOW; asked < LINK_PAGES && !e->over;) {
 		link_run(e->link, UINT64_MAX);
 		if (e->replies - mark_replies >= PIECE * 4) {
 			uint64_t now = now_ns();
@@ -230,9 +230,9 @@ static double measure_stream(struct echo *e)
 			send_blob(e->link, 1, 32);
 		link_flush(e->link);
 	}
-	wait_replies(e, start + STREAM_PAGES);
+	wait_replies(e, start + LINK_PAGES);
 	put("link_stream_best", best, "MB/s");
-	return (double)STREAM_PAGES * PAGE_BYTES * 1000 / (double)(now_ns() - t);
+	return (double)LINK_PAGES * PAGE_BYTES * 1000 / (double)(now_ns() - t);
 }
 
 static int measure_link(double *rtt, double *stream)
@@ -249,6 +249,7 @@ static int measure_link(double *rtt, double *stream)
 			_exit(1);
 		while (!e.over)
 			link_run(e.link, UINT64_MAX);
+		link_destroy(e.link);
 		_exit(0);
 	}
 	close(group.sockets[1][0]);
@@ -347,14 +348,10 @@ int main(int argc, char **argv)
 	put("spin", spin_us, "us");
 	if (link_choice_init(&choice, argc > 2 ? argv[2] : "uring"))
 		return 1;
-	if (argc > 3)
-		stream_pages = strtoull(argv[3], NULL, 10);
 	if (measure_link_apart(&rtt, &stream))
 		return 1;
 	put("link_rtt", rtt, "us");
 	put("link_stream", stream, "MB/s");
-	if (argc > 3)
-		return 0;
 	double local = measure_local();
 	put("fault_local", local, "us");
 	int r = dsm_group_init(&group, 2, pages, true);

@@ -60,7 +60,7 @@ TEST_F(RelSend, ALostSegmentIsRepeatedAfterThreeLaterOnesWithoutATimeout)
 	EXPECT_EQ(a.stats().timeouts, 0u);
 }
 
-TEST_F(RelSend, ALostLastSegmentIsRepeatedAfterATimeout)
+TEST_F(RelSend, ALostLastSegmentIsProbedForAfterTwoRoundTrips)
 {
 	ASSERT_TRUE(a.send(0, "warm"));
 	run(2000000); // the round trip is known
@@ -68,11 +68,49 @@ TEST_F(RelSend, ALostLastSegmentIsRepeatedAfterATimeout)
 	rel_output(a.r, now);
 	a.out.clear();
 	const uint64_t at = rel_deadline(a.r);
+	const uint32_t window = (uint32_t)a.stats().cwnd;
+	EXPECT_GE(at, now + REL_PROBE_MIN_NS);
+	EXPECT_LT(at, now + REL_RTO_MIN_NS);
+	run(at - now + 100000);
+	EXPECT_EQ(b.got[0].size(), 2u);
+	EXPECT_EQ(a.stats().probes, 1u);
+	EXPECT_EQ(a.stats().timeouts, 0u);
+	EXPECT_EQ(a.stats().cwnd, window) << "a probe is no loss";
+	run(10000000);
+	EXPECT_EQ(rel_deadline(a.r), UINT64_MAX);
+	EXPECT_EQ(b.got[0].size(), 2u) << "once";
+}
+
+TEST_F(RelSend, WhereTheProbeIsLostTooThereIsATimeout)
+{
+	ASSERT_TRUE(a.send(0, "warm"));
+	run(2000000);
+	ASSERT_TRUE(a.send(0, "tail"));
+	rel_output(a.r, now);
+	a.out.clear();
+	now = rel_deadline(a.r);
+	rel_output(a.r, now);
+	EXPECT_EQ(a.out.size(), 1u);
+	a.out.clear();
+	const uint64_t at = rel_deadline(a.r);
 	EXPECT_GT(at, now);
 	EXPECT_LE(at, now + 5000000);
 	run(at - now + 100000);
 	EXPECT_EQ(b.got[0].size(), 2u);
+	EXPECT_EQ(a.stats().probes, 1u) << "one, until something comes";
 	EXPECT_EQ(a.stats().timeouts, 1u);
+}
+
+TEST_F(RelSend, WhoWaitsForNoAnswerIsNotProbedFor)
+{
+	ASSERT_TRUE(a.send(0, "warm"));
+	run(2000000);
+	for (int i = 0; i < 50; i++) { // the acknowledgement comes by itself, and in time
+		ASSERT_TRUE(a.send(0, "news"));
+		run(2000000);
+	}
+	EXPECT_EQ(a.stats().probes, 0u);
+	EXPECT_EQ(a.stats().retransmits, 0u);
 }
 
 TEST_F(RelSend, TimeoutsGrowButNeverBeyondTheMaximum)

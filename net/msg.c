@@ -2,6 +2,7 @@
 #include "net/msg.h"
 
 #include <errno.h>
+#include <isa-l/crc.h>
 #include <stddef.h>
 
 #include "coherence/base/bytes.h"
@@ -70,22 +71,10 @@ int msg_prio(unsigned kind)
 	return k ? k->prio : -EINVAL;
 }
 
-/* CRC-32C (Castagnoli, reflected 0x82f63b78), four bits at a time: only lossy transports use it. */
+/* CRC-32C (Castagnoli), which only lossy transports would use. */
 static uint32_t crc32c(const uint8_t *p, size_t n)
 {
-	uint32_t table[16], crc = ~0u;
-
-	for (uint32_t i = 0; i < 16; i++) {
-		table[i] = i;
-		for (unsigned b = 0; b < 4; b++)
-			table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0x82f63b78u : 0);
-	}
-	while (n--) {
-		crc ^= *p++;
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc;
+	return ~crc32_iscsi((unsigned char *)p, (int)n, ~0u); // reads only
 }
 
 /* Pages travel with coherence messages exactly when the flag says so. */

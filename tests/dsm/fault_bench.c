@@ -253,6 +253,22 @@ static void stay_on(unsigned n)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* What the link counted at this end, where it counts frames. */
+static void put_counters(const struct link *l, unsigned peer)
+{
+	struct link_net_stats s;
+
+	link_net_stats(l, peer, &s);
+	if (!s.frames_in)
+		return;
+	put("link_frames_in", (double)s.frames_in, "frames");
+	put("link_frames_out", (double)s.frames_out, "frames");
+	put("link_retransmits", (double)s.retransmits, "frames");
+	put("link_duplicates", (double)s.duplicates, "frames");
+	put("link_credit_stalls", (double)s.credit_stalls, "times");
+	put("link_frame_rtt", (double)s.rtt_ns / 1000, "us");
+}
+
 static int measure_link(double *rtt, double *stream)
 {
 	uint64_t pages[2] = {512, 512};
@@ -277,6 +293,7 @@ static int measure_link(double *rtt, double *stream)
 	stay_on(0);
 	*rtt = measure_rtt(&e);
 	*stream = measure_stream(&e);
+	put_counters(e.link, 1);
 	link_destroy(e.link);
 	if (e.over)
 		fprintf(stderr, "fault_bench: the link broke\n");

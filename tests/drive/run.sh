@@ -16,11 +16,7 @@ export PANDO_RUN_DIR=$tmp/run
 trap 'umount "$tmp/full" 2>/dev/null; rm -rf "$tmp"' EXIT
 mkdir -p "$logs"
 
-no() {
-	echo "FAIL drive.$1: $2"
-	bad=1
-	tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'
-}
+show() { tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'; }
 count() { # NAME WHAT TIMES: that many lines in the log
 	local n
 	n=$(grep -c "$2" "$log")

@@ -22,9 +22,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-no() {
-	echo "FAIL failures.$1: $2"
-	bad=1
+show() {
 	for f in "$WORK"/*.log; do
 		echo "    $f:"
 		tail -n 8 "$f" | sed 's/^/        /'

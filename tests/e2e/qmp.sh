@@ -40,7 +40,7 @@ else
 	no dump_is_an_elf_core "$(head -3 "$tmp/elf")"
 fi
 
-python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json" || bad=1
+judged returns python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json"
 
 # --- the same with QEMU
 boot_qemu() {
@@ -52,7 +52,7 @@ boot_qemu() {
 }
 boot_qemu
 if timeout 150 python3 tests/e2e/qmp/session.py "$lib" "$tmp/qemu.sock" "$tmp/qemu.json" "$tmp/qemu-core"; then
-	python3 tests/e2e/qmp/compare.py "$tmp/pando.json" "$tmp/qemu.json" docs/QMP.md || bad=1
+	judged compare python3 tests/e2e/qmp/compare.py "$tmp/pando.json" "$tmp/qemu.json" docs/QMP.md
 else
 	no qemu_session "the session with QEMU failed: $(tail -2 "$tmp/qemu.log")"
 fi
@@ -61,7 +61,7 @@ qemu=""
 # --- arguments that no command has, refused in the same words
 boot two
 boot_qemu -S
-timeout 60 python3 tests/e2e/qmp/schema.py arguments "$PANDO_RUN_DIR/two.qmp" "$tmp/qemu.sock" || bad=1
+judged arguments timeout 60 python3 tests/e2e/qmp/schema.py arguments "$PANDO_RUN_DIR/two.qmp" "$tmp/qemu.sock"
 kill "$qemu" && wait "$qemu" 2>/dev/null
 qemu=""
 
@@ -90,7 +90,7 @@ got=$(say '{"execute":"qmp_capabilities"}{"execute":"query-name"}' "TCP:127.0.0.
 [ $rc = 2 ] && ok command_line.usage || no command_line.usage "$rc"
 
 # --- hostile clients
-timeout 200 python3 tests/e2e/qmp/hostile.py "$PANDO_RUN_DIR/two.qmp" "$guest" || bad=1
+judged hostile timeout 200 python3 tests/e2e/qmp/hostile.py "$PANDO_RUN_DIR/two.qmp" "$guest"
 "$O/pando" qmp two quit >/dev/null
 wait "$guest" && ok ends_well || no ends_well "exit status $?: $(tail -2 "$tmp/two.log")"
 guest=""

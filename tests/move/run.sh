@@ -21,11 +21,7 @@ if [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 
-no() {
-	echo "FAIL move.$1: $2"
-	bad=1
-	tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'
-}
+show() { tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'; }
 
 work=sb_fence,mp,lb,corr,s,ipi,timer,ioapic,port,clock,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory,storm,pattern
 drive thousand-2-hosts 2 2 64 0 "test=$work rounds=20000 tickets=2000 handoffs=1000 hops=5000 ops=2000" "until=PASS smp" \

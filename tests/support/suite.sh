@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the shell tests share; sourced by them. Set first: suite, the name before each verdict. A suite that has more to say of
-# a failure defines no() again. bad is the exit status in the end.
+# a failure defines show() for it. bad is the exit status in the end; no() alone sets it, so that none is bad without a word.
+# Verdicts go to the suite's own standard output, whatever is redirected where they are said.
 # shellcheck shell=bash
 bad=0
-ok() { echo "PASS $suite.$1"; }
+exec {verdicts}>&1
+ok() { echo "PASS $suite.$1" >&"$verdicts"; }
 no() { # NAME WHY
-	echo "FAIL $suite.$1: $2"
+	echo "FAIL $suite.$1: $2" >&"$verdicts"
 	bad=1
+	show >&"$verdicts"
 }
+show() { :; }
 verdict() { # NAME STATUS WHY
 	if [ "$2" -eq 0 ]; then ok "$1"; else no "$1" "$3"; fi
+}
+
+judged() { # NAME COMMAND...: a program with verdicts of its own, and that it ended well
+	local name=$1 rc
+	shift
+	"$@" || { rc=$?; no "$name" "exit status $rc"; }
 }
 
 wait_for() { # SECONDS COMMAND...: until it succeeds

@@ -59,6 +59,7 @@ stage_unit() {
 	run unit 300 bash -c "$(declare -f units); units $O"
 	run layering 30 bash tests/unit/layering.sh
 	run manpage 30 bash tests/unit/manpage.sh "$O"
+	run docs 30 bash tests/unit/docs.sh
 }
 stage_conform() { run conform 300 "$O/tests/conform"; }
 stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" "$O/tests/link_soak" "${SOAK_SECONDS:-20}"; }

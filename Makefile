@@ -150,6 +150,7 @@ demo: deps-test
 install: $(O)/pando
 	install -D -m 755 $(O)/pando $(DESTDIR)$(PREFIX)/bin/pando
 	install -D -m 644 docs/man/pando.1 $(DESTDIR)$(PREFIX)/share/man/man1/pando.1
+	install -D -m 644 completions/pando.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pando
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 

@@ -59,6 +59,7 @@ stage_unit() {
 	run unit 300 bash -c "$(declare -f units); units $O"
 	run layering 30 bash tests/unit/layering.sh
 	run manpage 30 bash tests/unit/manpage.sh "$O"
+	run completion 30 bash tests/unit/completion.sh "$O"
 	run docs 30 bash tests/unit/docs.sh
 }
 stage_conform() { run conform 300 "$O/tests/conform"; }

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# Bash completion for pando(1): commands, options, files, and the names of running guests.
+# tests/unit/completion.sh compares the two tables with what --help says.
+# shellcheck shell=bash disable=SC2207
+
+declare -gA _pando_options=(
+	[run]="--domain --kernel --initrd --append --cpus --memory --hosts --key --local --netns --link --name --uuid
+		--qmp --console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
+		--local-memory --dilate --tsc-skew --no-reboot --metrics --metrics-anywhere --metrics-file --metrics-every
+		--quiet --verbose"
+	[host]="--listen --key --cpus --memory --spin --link --once --log-name --listen-fd --key-fd --verbose"
+	[status]="--json"
+	[dumpxml]="--from"
+	[qmp]="--wait --events"
+	[top]="--interval --view --once --rows --cols"
+	[move]="--json"
+	[trace]="--output --json --text --records"
+	[report]="-o"
+	[keygen]=""
+)
+
+_pando_names() { # guests with a monitor here
+	local dir s
+	for dir in "${PANDO_RUN_DIR:-}" /run/pando "${XDG_RUNTIME_DIR:-/nonexistent}/pando"; do
+		for s in "${dir:-/nonexistent}"/*.qmp; do
+			[ -S "$s" ] && basename "$s" .qmp
+		done
+	done
+}
+
+_pando() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]:-}
+	COMPREPLY=()
+
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		COMPREPLY=($(compgen -W "${!_pando_options[*]} --help --version" -- "$cur"))
+		return
+	fi
+	case $prev in
+	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | -o)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
+	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
+	--json | --once | --events | --netns | --quiet | --verbose | --no-reboot | --metrics-anywhere | --text) ;;
+	--*) return ;; # its value is nobody's to guess
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "${_pando_options[$command]:-} --help" -- "$cur"))
+		return
+	fi
+	case $command in
+	status | qmp | top | move | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
+	trace)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			COMPREPLY=($(compgen -W "start stop decode" -- "$cur"))
+		elif [ "${COMP_WORDS[2]}" = decode ]; then
+			COMPREPLY=($(compgen -f -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur"))
+		fi
+		;;
+	report | keygen) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	esac
+}
+complete -o filenames -F _pando pando

@@ -167,8 +167,13 @@ TEST_F(RelReceive, MoreThanAMessageAnnouncedBreaksTheConnection)
 
 TEST_F(RelReceive, ASegmentOfNoMessageBreaksTheConnection)
 {
-	Frame f = made(first, REL_DATA, 0, 8, first);
+	for (int flags : {+REL_DATA, REL_DATA | REL_LAST}) {
+		Frame f = made(first, (uint8_t)flags, 0, 8, first);
+		End fresh;
 
-	rel_input(b.r, f.data(), (uint32_t)f.size(), now);
-	EXPECT_TRUE(rel_broken(b.r));
+		fresh.open(2, 1, now);
+		rel_input(fresh.r, f.data(), (uint32_t)f.size(), now);
+		EXPECT_TRUE(rel_broken(fresh.r)) << flags;
+		EXPECT_TRUE(fresh.got[0].empty());
+	}
 }

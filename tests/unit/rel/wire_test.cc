@@ -109,6 +109,11 @@ TEST(RelWire, SumsMayBeLeftOutOnlyWhereTheyAreNotWanted)
 	rel_head_write(f.data(), &h, false);
 	EXPECT_EQ(rel_head_read(f.data(), REL_HEAD, false, &h), 0);
 	EXPECT_NE(rel_head_read(f.data(), REL_HEAD, true, &h), 0);
+
+	Frame data = data_frame(100);
+	memset(data.data() + 8, 0, 4); // the head's sum
+	EXPECT_FALSE(reads(data));
+	EXPECT_EQ(rel_head_read(data.data(), (uint32_t)data.size(), false, &h), 0);
 }
 
 /* CRC-32C bit by bit, as RFC 3720 defines it. */

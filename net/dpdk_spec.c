@@ -84,16 +84,16 @@ static int mac(const char *v, uint8_t out[6], const struct say *s)
 	return 0;
 }
 
-static int huge(const char *v, struct dpdk_spec *o, const struct say *s)
+static int choice(const char *key, const char *v, enum dpdk_choice *out, const struct say *s)
 {
 	static const char *const words[] = {"auto", "no", "yes"};
 
 	for (unsigned i = 0; i < 3; i++)
 		if (strcmp(v, words[i]) == 0) {
-			o->huge = (enum dpdk_huge)i;
+			*out = (enum dpdk_choice)i;
 			return 0;
 		}
-	return refuse(s, "dpdk: huge=%s: expected yes, no or auto", v);
+	return refuse(s, "dpdk: %s=%s: expected yes, no or auto", key, v);
 }
 
 /* ---- words ---- */
@@ -123,7 +123,9 @@ static int common(const char *key, const char *v, struct dpdk_spec *o, const str
 		return r ? r : 1;
 	}
 	if (strcmp(key, "huge") == 0)
-		r = huge(v, o, s);
+		r = choice(key, v, &o->huge, s);
+	else if (strcmp(key, "sums") == 0)
+		r = choice(key, v, &o->sums, s);
 	else if (strcmp(key, "drop") == 0)
 		r = share(key, v, &o->drop_ppm, s);
 	else if (strcmp(key, "reorder") == 0)

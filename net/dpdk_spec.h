@@ -37,7 +37,7 @@ struct dpdk_port_spec {
 	int peer;		       // the only host it leads to, or -1
 };
 
-enum dpdk_huge { DPDK_HUGE_AUTO, DPDK_HUGE_NO, DPDK_HUGE_YES };
+enum dpdk_choice { DPDK_AUTO, DPDK_NO, DPDK_YES };
 
 struct dpdk_spec {
 	struct dpdk_port_spec port[DPDK_PORTS_MAX];
@@ -46,7 +46,8 @@ struct dpdk_spec {
 	uint32_t mbufs;	 // 0: what the driver needs
 	uint32_t mem_mb; // 0: enough for the buffers
 	int lcore;	 // CPU of DPDK's main thread, -1: those of the process
-	enum dpdk_huge huge;
+	enum dpdk_choice huge;
+	enum dpdk_choice sums; // of frames; auto: not where every port is a memif
 	uint32_t drop_ppm, reorder_ppm; // test knobs, on receive
 	uint32_t udp_ip;		// own IPv4 address in host order, 0: raw Ethernet
 	uint16_t udp_port;

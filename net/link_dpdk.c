@@ -44,7 +44,7 @@ static int open_ports(struct dpdk_link *d)
 			log_error("%s", why);
 			return r;
 		}
-		d->sums |= d->spec.port[i].driver != DPDK_MEMIF;
+		d->sums |= d->spec.sums == DPDK_YES || (d->spec.sums == DPDK_AUTO && d->spec.port[i].driver != DPDK_MEMIF);
 		memcpy(d->self[i].mac, dpdk_port_mac(d->port[i]), 6);
 		d->self[i].ip = d->spec.udp_ip;
 		d->self[i].port = d->spec.udp_port;

@@ -33,7 +33,7 @@ struct dpdk_link {
 	bool port_down;	     // one was found without
 	int handled; // messages of this round
 	bool naps;   // some port wakes nobody
-	bool sums;   // frames leave this machine: they get a checksum
+	bool sums;   // frames leave this machine: they get a checksum (and if the peer's do)
 };
 
 struct dpdk_peer {

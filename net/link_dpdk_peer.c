@@ -114,6 +114,7 @@ static int say_hello(struct dpdk_peer *dp)
 	m.u.link_hello.mtu = mtu;
 	m.u.link_hello.ip = d->spec.udp_ip;
 	m.u.link_hello.port = d->spec.udp_port;
+	m.u.link_hello.sums = d->sums;
 	int n = msg_encode(&m, frame, sizeof(frame));
 	/* the first bytes of ours on a stream that is set up: they fit in its buffer */
 	if (n < 0 || send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
@@ -121,7 +122,7 @@ static int say_hello(struct dpdk_peer *dp)
 	return 0;
 }
 
-static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
+static int open_rel(struct dpdk_peer *dp, uint32_t mtu, bool sums)
 {
 	struct rel_options o = {
 	    .ctx = dp,
@@ -129,7 +130,7 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu)
 	    .token_out = dp->peer_token,
 	    .message_max = MSG_FRAME_MAX,
 	    .pack = true,
-	    .sums = dp->d->sums,
+	    .sums = sums,
 	    .deliver = on_deliver,
 	    .release = on_release,
 	    .frame = on_room,
@@ -163,7 +164,7 @@ static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
 		bool routed = h->ip && (d->spec.gateway[0] | d->spec.gateway[5] | d->spec.gateway[4]);
 		dp->to.mac[i] = routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
 	}
-	int r = open_rel(dp, h->mtu < own ? h->mtu : own);
+	int r = open_rel(dp, h->mtu < own ? h->mtu : own, d->sums || h->sums);
 	if (r)
 		link_down(dp->p, r == -ENOMEM ? "out of memory" : "broke the protocol");
 	else if (dp->p->queue[0].head || dp->p->queue[1].head)

@@ -99,8 +99,8 @@ static int choose_huge(const struct dpdk_spec *spec, unsigned mem_mb, bool *use,
 	bool mounted;
 	unsigned have = huge_free_mb(&mounted);
 
-	*use = spec->huge != DPDK_HUGE_NO && mounted && have >= mem_mb;
-	if (spec->huge != DPDK_HUGE_YES || *use)
+	*use = spec->huge != DPDK_NO && mounted && have >= mem_mb;
+	if (spec->huge != DPDK_YES || *use)
 		return 0;
 	if (have < mem_mb)
 		snprintf(why, cap,

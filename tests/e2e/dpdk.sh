@@ -42,6 +42,7 @@ counter() { grep -oE "\"$1\": *[0-9]+" "$out/status" | awk -F: '{ n += $2 } END 
 
 guest memif dpdk:memif
 [ "$(counter frames_out)" -gt 100 ] && ok status_counts_frames || no status_counts_frames "$(counter frames_out) frames"
+guest memif_with_sums "dpdk:memif,sums=yes"
 guest memif_loses_frames "dpdk:memif,drop=1%"
 [ "$(counter retransmits)" -gt 0 ] && ok status_counts_retransmits || no status_counts_retransmits "none"
 if unshare -n true 2>/dev/null; then

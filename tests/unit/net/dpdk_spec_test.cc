@@ -49,7 +49,8 @@ TEST(DpdkSpec, APortAndItsArguments)
 	EXPECT_EQ(p.s.mtu, 8000u);
 	EXPECT_EQ(p.s.drop_ppm, 10000u);
 	EXPECT_EQ(p.s.lcore, -1);
-	EXPECT_EQ(p.s.huge, DPDK_HUGE_AUTO);
+	EXPECT_EQ(p.s.huge, DPDK_AUTO);
+	EXPECT_EQ(p.s.sums, DPDK_AUTO);
 }
 
 TEST(DpdkSpec, DriversAreTold)
@@ -63,14 +64,15 @@ TEST(DpdkSpec, DriversAreTold)
 
 TEST(DpdkSpec, OnePortAPeer)
 {
-	Parsed p = parse("vdev=net_memif0,socket=/a,peer=1;vdev=net_memif1,socket=/b,peer=2;huge=no,mem=64,lcore=1");
+	Parsed p = parse("vdev=net_memif0,socket=/a,peer=1;vdev=net_memif1,socket=/b,peer=2;huge=no,sums=yes,mem=64,lcore=1");
 
 	ASSERT_EQ(p.r, 0) << p.why;
 	EXPECT_EQ(p.s.ports, 2u);
 	EXPECT_EQ(p.s.port[0].peer, 1);
 	EXPECT_EQ(p.s.port[1].peer, 2);
 	EXPECT_STREQ(p.s.port[1].device, "net_memif1,socket=/b");
-	EXPECT_EQ(p.s.huge, DPDK_HUGE_NO);
+	EXPECT_EQ(p.s.huge, DPDK_NO);
+	EXPECT_EQ(p.s.sums, DPDK_YES);
 	EXPECT_EQ(p.s.mem_mb, 64u);
 	EXPECT_EQ(p.s.lcore, 1);
 }
@@ -102,6 +104,7 @@ TEST(DpdkSpec, ErrorsNameTheWord)
 	    {"vdev=net_tap0,drop=95%", "at most 90%"},
 	    {"vdev=net_tap0,drop=nan%", "drop=nan%"},
 	    {"vdev=net_tap0,huge=maybe", "huge=maybe: expected yes, no or auto"},
+	    {"vdev=net_tap0,sums=", "sums=: expected yes, no or auto"},
 	    {"vdev=net_tap0,udp=1.2.3.4", "expected IPV4:PORT"},
 	    {"vdev=net_tap0,udp=1.2.3:80", "is no IPv4 address"},
 	    {"vdev=net_tap0,udp=1.2.3.4:0", "udp=0"},

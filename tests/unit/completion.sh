@@ -23,8 +23,7 @@ same() { # NAME WANTED GOT
 commands=$("$pando" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort)
 same commands "$commands" "$(offered '' | grep -v '^--')"
 for c in $commands; do
-	# one letter: -o
-	same "$c" "$( ("$pando" "$c" --help | grep -oE '^  --[a-z-]+' | sed -E 's/^ *//; s/^--(.)$/-\1/'; echo --help) | sort)" \
+	same "$c" "$( ("$pando" "$c" --help | grep -oE '^  --?[a-z-]+' | sed 's/^ *//'; echo --help) | sort)" \
 		"$(offered "$c" -)"
 done
 same values "$(printf '%s\n' file: null pty stdio)" "$(offered run --console '')"

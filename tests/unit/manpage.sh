@@ -14,9 +14,8 @@ for c in $commands; do
 	missing=""
 	grep -q "^.B pando $c" <<<"$page" || missing=" (synopsis)"
 	grep -q "^.B $c\$" <<<"$page" || missing="$missing (description)"
-	for o in $("$pando" "$c" --help | grep -oE '^  --[a-z-]+' | tr -d ' '); do
+	for o in $("$pando" "$c" --help | grep -oE '^  --?[a-z-]+' | tr -d ' '); do
 		known="$known $o"
-		[ ${#o} = 3 ] && o=${o#-} # one letter: -o
 		grep -qE -- "$o([^a-z-]|\$)" <<<"$page" || missing="$missing $o"
 	done
 	if [ -z "$missing" ]; then echo "PASS manpage.$c"; else echo "FAIL manpage.$c: not in the page:$missing"; bad=1; fi

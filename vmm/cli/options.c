@@ -81,7 +81,7 @@ void cli_print_options(const struct cli_option *table)
 	for (; table->name; table++) {
 		char left[64];
 
-		snprintf(left, sizeof(left), "--%s%s%s", table->name, table->arg ? " " : "",
+		snprintf(left, sizeof(left), "%s%s%s%s", table->name[1] ? "--" : "-", table->name, table->arg ? " " : "",
 			 table->arg ? table->arg : "");
 		printf("  %-26s %s\n", left, table->help);
 	}

@@ -79,7 +79,7 @@ if ! [[ $only == "  " || $only == *" disk-full "* ]]; then
 	:
 elif mount -t tmpfs -o size=64k none "$tmp/full" 2>/dev/null; then
 	# The driver has to complain here, so its own verdict (in a subshell: bad stays as it is) is not the test's.
-	(drive disk-full 2 2 64 1 "test=stops" "until=STOPS WANTED" "dump=$tmp/full/core" stops=3,10,10 nmi >/dev/null 2>&1)
+	(ok() { :; }; no() { :; }; show() { :; }; drive disk-full 2 2 64 1 "test=stops" "until=STOPS WANTED" "dump=$tmp/full/core" stops=3,10,10 nmi >/dev/null 2>&1)
 	log=$logs/disk-full.log
 	if grep -q "FAIL drive-dump: cannot write .*No space left" "$log" && [ -z "$(ls "$tmp/full")" ] && grep -q '^PASS stops' "$log"; then
 		ok disk-full

@@ -232,6 +232,8 @@ static int open_steps(struct dpdk_port *p, char *why, size_t cap)
 		r = make_pool(p, why, cap);
 	if (!r)
 		rte_mempool_obj_iter(p->pool, prefault, NULL);
+	if (!r && p->spec->driver == DPDK_AF_XDP && (r = dpdk_umem_trim(p->pool)))
+		snprintf(why, cap, "dpdk: cannot sort the buffers of '%s': %s", p->spec->device, strerror(-r));
 	if (!r)
 		r = probe(p, why, cap);
 	if (!r)

@@ -43,6 +43,9 @@ int dpdk_port_check(const struct dpdk_port_spec *p, char *why, size_t cap);
 /* The interface's MTU, or 0. */
 uint32_t dpdk_iface_mtu(const char *iface);
 
+/* umem.c: for af_xdp, before the port has the pool. Returns 0 or a negative errno. */
+int dpdk_umem_trim(struct rte_mempool *pool);
+
 /* wake.c: finds what becomes readable when frames arrive. before: the descriptors open earlier. */
 struct dpdk_fds {
 	uint64_t bits[64]; // 4096 descriptors

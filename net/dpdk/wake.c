@@ -26,7 +26,8 @@ void dpdk_fds_now(struct dpdk_fds *f)
 	while (d && (e = readdir(d))) {
 		unsigned fd = (unsigned)atoi(e->d_name);
 
-		if (fd < 64 * 64)
+		/* the folder's own is free again in a moment, and then the port's socket has its number */
+		if (fd < 64 * 64 && fd != (unsigned)dirfd(d))
 			f->bits[fd / 64] |= 1ull << fd % 64;
 	}
 	if (d)

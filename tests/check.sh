@@ -82,6 +82,7 @@ stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_trace() { run trace 300 bash tests/e2e/trace.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
+stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 stage_asan() {
 	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||
@@ -95,7 +96,7 @@ stage_tsan() {
 }
 
 [ "${1:-}" = all ] && set -- unit conform soak dpdk sim rel model fuzz dsm micro trace drive move failures metrics top report qmp domain \
-	asan tsan guest drive_guest move_guest
+	asan tsan guest two_machines drive_guest move_guest
 for s in "$@"; do
 	"stage_$s"
 done

@@ -3,18 +3,20 @@
 # Boots Debian's kernel on one machine made of two hosts that really are two machines: two nested ones, each with a kernel
 # and a time-stamp counter of its own, joined by a virtio network card each. What the guest says is checked as in demo.sh.
 #
-#   two-machines.sh          LINK=uring|dpdk (how pages travel), and demo.sh's GUEST_KERNEL, MEMORY, DEMO_TIMEOUT,
-#                            DEMO_TOOLS, DEMO_APPEND, PANDO_EMULATOR, PANDO_DILATE; O is the build folder
+#   two-machines.sh          LINK=uring|dpdk (how pages travel), GUEST=debian|micro (micro: the small test kernel's memory
+#                            tests), and demo.sh's GUEST_KERNEL, MEMORY, DEMO_TIMEOUT, DEMO_TOOLS, DEMO_APPEND,
+#                            PANDO_EMULATOR, PANDO_DILATE; LINK_MORE: words after dpdk:pci=ADDRESS; O is the build folder
 #
-# With LINK=dpdk the card leaves the kernel (uio_pci_generic) and is driven by DPDK's virtio driver; a second card keeps
-# the kernel's network for the sessions.
+# With LINK=dpdk a second card leaves the kernel (uio_pci_generic) and is driven by DPDK's virtio driver; the first one
+# keeps the kernel's network for the sessions.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cd "$top"
 build=${O:-build} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-300}
 emulator=${PANDO_EMULATOR:-reading-walks} dilate=${PANDO_DILATE:-20} link=${LINK:-uring}
-tools=${DEMO_TOOLS:-topology}
+tools=${DEMO_TOOLS:-topology} guest=${GUEST:-debian}
+case $guest in debian | micro) ;; *) echo "two-machines: GUEST=$guest: expected debian or micro" >&2; exit 2 ;; esac
 case $link in uring | dpdk) ;; *) echo "two-machines: LINK=$link: expected uring or dpdk" >&2; exit 2 ;; esac
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pando-two.XXXXXX")
@@ -38,10 +40,16 @@ net() { # MACHINE NUMBER: the arguments for one card
 }
 cards() { echo "$(net "$1" 0)" "$([ "$link" = dpdk ] && net "$1" 1)"; }
 if [ "$link" = dpdk ]; then
+	if ! ldd "$build/pando" | grep -q librte_eal; then
+		echo "SKIP two_machines: pando was built without DPDK (libdpdk-dev)"
+		exit 0
+	fi
 	files="$files,$here/dpdk-card.sh=dpdk-card.sh"
-	for d in "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*; do files="$files,$d=$(echo "$d" | sed 's|^/||')"; done
-	card='sh /pando/dpdk-card.sh 52:54:00:00:01:0$n || exit 1;'
-	spec='--link dpdk:pci=$(cat /run/dpdk-card)'
+	# DPDK looks for its drivers in one folder of the system; the bus comes as a library of the driver.
+	drivers=$(echo "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*)
+	for d in mempool_ring net_virtio; do files="$files,$drivers/librte_$d.so=dpdk/librte_$d.so"; done
+	card="mkdir -p ${drivers%/*} && ln -s /pando/dpdk $drivers && sh /pando/dpdk-card.sh 52:54:00:00:01:0\$n || exit 1;"
+	spec="--link dpdk:pci=\$(cat /run/dpdk-card)${LINK_MORE:+,$LINK_MORE}"
 fi
 up='modprobe virtio_net; for d in /sys/class/net/*; do grep -q 52:54:00:00:00: $d/address && e=${d##*/}; done;
 ip addr add 10.9.0.$n/24 dev $e && ip link set $e up || exit 1;'
@@ -56,8 +64,15 @@ away=$!
 
 append="console=ttyS0 pando.run=$tools pando.topology=--cpus=2,--nodes=2 pando.clock=--rounds=100,--seconds=0.5"
 append="$append pando.litmus=--rounds=20000,--seconds=0.2 pando.compute=--msteps=400 ${DEMO_APPEND:-}"
+system="--kernel /pando/kernels/$series --initrd /pando/guest.cpio"
+if [ "$guest" = micro ]; then
+	files="$files,$build/guest-tools/micro.elf=micro.elf"
+	system="--kernel /pando/micro.elf"
+	append="test=sb,mp,lb,corr,s rounds=2000"
+fi
 run="pando run --hosts 10.9.0.1:7411,10.9.0.2:7411 --key /pando/key --cpus 2 --memory $((2 * each))M --dilate $dilate \
---peer-timeout 60000 --start-timeout 300 --kernel /pando/kernels/$series --initrd /pando/guest.cpio --append '$append'"
+--peer-timeout 60000 --start-timeout 300 $system --append '$append' --status-json /run/status; rc=\$?; echo; \
+echo 'status at the end:'; cat /run/status; echo; exit \$rc"
 # The sessions are tried until the second machine is up.
 wait_for='for i in $(seq 120); do bash -c ": >/dev/tcp/10.9.0.2/7411" 2>/dev/null && break; sleep 1; done;'
 rc=0
@@ -70,8 +85,13 @@ check() { # NAME CONDITION...
 	if "${@:2}"; then echo "PASS two_machines_$1"; else echo "FAIL two_machines_$1"; bad=1; fi
 }
 check exit_status [ "$rc" = 0 ]
-check power_off grep -q '^pando guest: done' "$log"
-check no_tool_failed grep -Eq '^RESULT guest_failed 0 ' "$log"
-check clocksource_tsc grep -Eq '^RESULT clocksource tsc ' "$log"
+if [ "$guest" = micro ]; then
+	check no_memory_test_failed eval '! grep -q ^FAIL "$log"'
+	check last_memory_test grep -q '^PASS s' "$log"
+else
+	check power_off grep -q '^pando guest: done' "$log"
+	check no_tool_failed grep -Eq '^RESULT guest_failed 0 ' "$log"
+	check clocksource_tsc grep -Eq '^RESULT clocksource tsc ' "$log"
+fi
 [ $bad = 0 ] || { echo "two-machines: what the second one said:"; tail -30 "$work/second.log"; }
 exit $bad

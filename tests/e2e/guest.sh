@@ -1,31 +1,40 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Whole guests: Debian's own kernels on one, two, three and four hosts, in the nested testbed where the local KVM can't
-# run them.  Usage: tests/e2e/guest.sh BUILD_FOLDER [CASE ...]
+# Whole guests: Debian's own kernels on one, two, three and four hosts, and over each kind of link, in the nested testbed
+# where the local KVM can't run them.
+# Usage: tests/e2e/guest.sh BUILD_FOLDER [CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK]"
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
 [ $# -gt 0 ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 all 500 2" "2 6.12 topology 300 2" "3 6.1 topology 300 2" \
-	"4 6.1 topology 400 2"
+	"4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" "2 6.1 topology 300 2 dpdk:af_packet" \
+	"2 6.1 topology 300 2 dpdk:af_xdp"
 bad=0
 
-# one HOSTS KERNEL TOOLS SECONDS: a guest to its power-off, judged by the demo's own checks; TOOLS all: those the demo runs
+# one HOSTS KERNEL TOOLS SECONDS [LINK]: a guest to its power-off, judged by the demo's own checks; TOOLS all: those the demo runs
 one() {
-	HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=${3#all} DEMO_TIMEOUT=$4 DEMO_APPEND="quiet nokaslr" O=$O \
+	HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=${3#all} DEMO_TIMEOUT=$4 DEMO_LINK=${5:-} DEMO_APPEND="quiet nokaslr" O=$O \
 		timeout -k 30 $(($4 + 900)) bash tests/testbed/demo.sh >"$log" 2>&1 </dev/null
 }
 
 # The emulated machine may have races yet unknown (docs/SPEC.md): an attempt that failed is reported, and made again once.
 for c in "$@"; do
-	read -r hosts kernel tools limit attempts <<<"$c"
-	name=guest.${hosts}_hosts.debian_$kernel
+	read -r hosts kernel tools limit attempts link <<<"$c"
+	name=guest.${hosts}_hosts.debian_$kernel${link:+.${link//[^a-z0-9_]/_}}
+	name=${name%_}
+	case $link in dpdk:*)
+		if ! ldd "$O/pando" | grep -q librte_eal; then
+			echo "SKIP $name: pando was built without DPDK (libdpdk-dev)"
+			continue
+		fi ;;
+	esac
 	mkdir -p "$O/check"
 	for ((try = 1; try <= attempts; try++)); do
-		log=$O/check/guest-$hosts-$kernel-$try.log
+		log=$O/check/$name-$try.log
 		start=$SECONDS
-		one "$hosts" "$kernel" "$tools" "$limit" && break
+		one "$hosts" "$kernel" "$tools" "$limit" "$link" && break
 		echo "RETRY $name: attempt $try of $attempts failed after $((SECONDS - start)) s: $(tr -d '\r' <"$log" |
 			grep -oE 'the guest died.*|lost host.*|ended after.*|nested machine ended.*|FAIL demo.*' | head -n 1)"
 	done

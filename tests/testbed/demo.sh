@@ -7,7 +7,7 @@
 # MEMORY=256 (MiB)     of each host         PANDO_EMULATOR           stock, or reading-walks
 # DEMO_TIMEOUT=900 (s) for the guest        PANDO_DILATE             guest time at 1/K of real time
 # DEMO_TOOLS, DEMO_APPEND                   which tools run; more words for the guest's kernel
-# DEMO_LINK=uring|dpdk:memif[,drop=1%]      how the hosts reach each other
+# DEMO_LINK=uring|dpdk:KIND[,drop=1%]       how the hosts reach each other; KIND: memif, af_packet or af_xdp
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -53,16 +53,15 @@ if [ "$mode" = nested ]; then
 	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
-# DPDK looks for its drivers in one folder of the system: the nested machine has what a memif needs there.
 before="" files=()
 if [ -n "${DEMO_LINK:-}" ]; then
 	PANDO_RUN_ARGS="--link $DEMO_LINK ${PANDO_RUN_ARGS:-}"
-	drivers=$(echo /usr/lib/x86_64-linux-gnu/dpdk/pmds-*)
-	if [ "$mode" = nested ] && [ -d "$drivers" ]; then
-		before="mkdir -p $(dirname "$drivers") && ln -s /pando/dpdk $drivers && "
-		for d in mempool_ring net_memif; do # what they need comes as every program's libraries do
-			files+=("$drivers/librte_$d.so=dpdk/librte_$d.so")
-		done
+	port=${DEMO_LINK#dpdk:} port=${port%%,*}
+	case $DEMO_LINK in dpdk:af_*) PANDO_RUN_ARGS="--netns $PANDO_RUN_ARGS" ;; esac # each host has an interface of its own
+	if [ "$mode" = nested ] && [ "$DEMO_LINK" != "$port" ]; then
+		. "$here/dpdk.sh"
+		dpdk_driver "$port"
+		before="$dpdk_before && " files=(--files "$dpdk_files")
 	fi
 fi
 run() { # KERNEL INITRD
@@ -78,7 +77,7 @@ if [ "$mode" = direct ]; then
 		sh -c "$(run "$kernel/vmlinuz" "$initrd")" 2>&1 </dev/null | tee "$log" || rc=$?
 else
 	"$here/run.sh" --emulator "$emulator" --build "$build" --timeout "$limit" \
-		${files:+--files "$(IFS=,; echo "${files[*]}")"} \
+		"${files[@]}" \
 		-- "$(run "/pando/kernels/$series" /pando/guest.cpio)" 2>&1 </dev/null | tee "$log" || rc=$?
 fi
 

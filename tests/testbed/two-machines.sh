@@ -19,6 +19,8 @@ tools=${DEMO_TOOLS:-topology} guest=${GUEST:-debian}
 case $guest in debian | micro) ;; *) echo "two-machines: GUEST=$guest: expected debian or micro" >&2; exit 2 ;; esac
 case $link in uring | dpdk) ;; *) echo "two-machines: LINK=$link: expected uring or dpdk" >&2; exit 2 ;; esac
 
+[ "$guest" = debian ] || make -s O="$build" "$build/guest-tools/micro.elf"
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/pando-two.XXXXXX")
 log=$build/two-machines.log
 away=""
@@ -45,10 +47,10 @@ if [ "$link" = dpdk ]; then
 		exit 0
 	fi
 	files="$files,$here/dpdk-card.sh=dpdk-card.sh"
-	# DPDK looks for its drivers in one folder of the system; the bus comes as a library of the driver.
-	drivers=$(echo "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*)
-	for d in mempool_ring net_virtio; do files="$files,$drivers/librte_$d.so=dpdk/librte_$d.so"; done
-	card="mkdir -p ${drivers%/*} && ln -s /pando/dpdk $drivers && sh /pando/dpdk-card.sh 52:54:00:00:01:0\$n || exit 1;"
+	. "$here/dpdk.sh"
+	dpdk_driver virtio
+	files="$files,$dpdk_files"
+	card="$dpdk_before && sh /pando/dpdk-card.sh 52:54:00:00:01:0\$n || exit 1;"
 	spec="--link dpdk:pci=\$(cat /run/dpdk-card)${LINK_MORE:+,$LINK_MORE}"
 fi
 up='modprobe virtio_net; for d in /sys/class/net/*; do grep -q 52:54:00:00:00: $d/address && e=${d##*/}; done;

@@ -65,6 +65,12 @@ unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint
 			   void *ctx);
 
 /*
+ * From fn above: the frame stays where it is until dpdk_port_let_go(). NULL: too many are kept, or it lies in several pieces.
+ */
+void *dpdk_port_keep(struct dpdk_port *p);
+void dpdk_port_let_go(struct dpdk_port *p, void *kept);
+
+/*
  * A buffer of n bytes (at most 14 + MTU) for a frame that the caller fills before its next call on
  * this port; NULL: the pool is empty or the port is stuck (counted: the frame is lost). The frame
  * leaves with dpdk_port_flush() or when a burst is full.

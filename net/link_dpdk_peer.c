@@ -70,6 +70,21 @@ static uint8_t *on_room_before(void *ctx, uint32_t n, void *msg, const uint8_t *
 	return at + head;
 }
 
+/* Only while a frame is looked at, so by the port that it came from. */
+static void *on_keep(void *ctx)
+{
+	struct dpdk_peer *dp = ctx;
+
+	return dp->port >= 0 && dp->d->receiving == dp->d->port[dp->port] ? dpdk_port_keep(dp->d->receiving) : NULL;
+}
+
+static void on_let_go(void *ctx, void *kept)
+{
+	struct dpdk_peer *dp = ctx;
+
+	dpdk_port_let_go(dp->d->port[dp->port], kept);
+}
+
 /* Sends what on_room() had filled into the scratch by every port. The port that answers is the one. */
 static void spread(struct dpdk_peer *dp)
 {
@@ -135,6 +150,8 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu, bool sums)
 	    .release = on_release,
 	    .frame = on_room,
 	    .frame_before = on_room_before,
+	    .keep = on_keep,
+	    .let_go = on_let_go,
 	};
 	uint32_t head = dpdk_head_bytes(&dp->to) - 14; // the MTU counts from after the Ethernet header
 

@@ -24,8 +24,10 @@ static void deliver(struct dpdk_port *p, struct rte_mbuf *m,
 
 	p->stats.rx_frames++;
 	p->stats.rx_bytes += m->pkt_len;
+	p->now = m->nb_segs == 1 ? m : NULL;
 	if (bytes)
 		fn(ctx, bytes, m->pkt_len);
+	p->now = NULL;
 	rte_pktmbuf_free(m);
 }
 
@@ -36,6 +38,23 @@ static void release_held(struct dpdk_port *p, void (*fn)(void *, const uint8_t *
 	p->held = NULL;
 	if (m)
 		deliver(p, m, fn, ctx);
+}
+
+void *dpdk_port_keep(struct dpdk_port *p)
+{
+	struct rte_mbuf *m = p->now;
+
+	if (!m || p->kept >= p->buffers_at_start / PORT_KEEPS)
+		return NULL;
+	p->kept++;
+	rte_mbuf_refcnt_update(m, 1);
+	return m;
+}
+
+void dpdk_port_let_go(struct dpdk_port *p, void *kept)
+{
+	p->kept--;
+	rte_pktmbuf_free(kept);
 }
 
 unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),

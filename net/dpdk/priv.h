@@ -10,6 +10,7 @@
 
 #define PORT_DESCS   1024u
 #define PORT_PENDING 512u // frames that wait for room in the port
+#define PORT_KEEPS   4u	  // a share of so much of the pool may be kept: the device needs the rest
 
 struct dpdk_port {
 	const struct dpdk_port_spec *spec;
@@ -27,6 +28,8 @@ struct dpdk_port {
 	uint64_t started_ns;
 	uint64_t random;
 	struct rte_mbuf *held; // by the reorder knob
+	struct rte_mbuf *now;  // the frame that fn of dpdk_port_receive() looks at, in one piece
+	uint32_t kept;
 	struct rte_mbuf *out[PORT_PENDING];
 	unsigned out_n;
 	uint8_t *flat; // a frame of several pieces, in one

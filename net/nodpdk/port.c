@@ -72,6 +72,18 @@ unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint
 	return 0;
 }
 
+void *dpdk_port_keep(struct dpdk_port *p)
+{
+	(void)p;
+	return NULL;
+}
+
+void dpdk_port_let_go(struct dpdk_port *p, void *kept)
+{
+	(void)p;
+	(void)kept;
+}
+
 uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n)
 {
 	(void)p;

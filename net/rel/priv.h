@@ -12,7 +12,7 @@ struct rel_segment {
 	uint16_t messages;	 // more than one: packed, and data is NULL
 	uint8_t flags;
 	bool acked, lost, repeated;
-	bool timed_out; // lost because of a timeout, which proves nothing
+	bool timed_out; // sent again because of a timeout or as a probe, which proves nothing
 };
 
 struct rel_message {
@@ -41,7 +41,8 @@ struct rel_out {
 };
 
 struct rel_early {
-	uint8_t *data; // NULL: not there
+	const uint8_t *data; // NULL: not there
+	void *kept;	     // the frame that data is in; NULL: data is a copy of its own
 	uint16_t bytes;
 	uint8_t flags;
 	uint32_t message;
@@ -86,6 +87,9 @@ static inline struct rel_segment *rel_seg(struct rel_out *o, uint32_t seq)
 {
 	return &o->seg[seq % REL_WINDOW];
 }
+
+/* receive.c */
+void rel_early_drop(struct rel *r, struct rel_early *e);
 
 /* send.c */
 void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, unsigned from,

@@ -81,33 +81,47 @@ static void accept_segment(struct rel *r, unsigned stream, uint8_t flags, uint32
 	}
 }
 
+void rel_early_drop(struct rel *r, struct rel_early *e)
+{
+	if (e->kept)
+		r->opt.let_go(r->opt.ctx, e->kept);
+	else
+		free((void *)(uintptr_t)e->data);
+	*e = (struct rel_early){0};
+}
+
 static void drain_early(struct rel *r, unsigned stream)
 {
 	struct rel_in *in = &r->in[stream];
 
 	while (in->early_n && !r->stopped) {
-		struct rel_early *e = &in->early[in->next % REL_WINDOW];
-		uint8_t *data = e->data;
+		struct rel_early *at = &in->early[in->next % REL_WINDOW], e = *at;
 
-		if (!data)
+		if (!e.data)
 			break;
-		e->data = NULL;
+		*at = (struct rel_early){0};
 		in->early_n--;
-		accept_segment(r, stream, e->flags, e->message, data, e->bytes);
-		free(data);
+		accept_segment(r, stream, e.flags, e.message, e.data, e.bytes);
+		rel_early_drop(r, &e);
 	}
 }
 
-static bool keep_early(struct rel_in *in, const struct rel_head *h, const uint8_t *data)
+static bool keep_early(struct rel *r, struct rel_in *in, const struct rel_head *h, const uint8_t *data)
 {
 	struct rel_early *e = &in->early[h->seq % REL_WINDOW];
 
 	if (e->data)
 		return false;
-	e->data = malloc(h->bytes);
-	if (!e->data)
-		return true; // as if it had been lost
-	memcpy(e->data, data, h->bytes);
+	e->kept = r->opt.keep ? r->opt.keep(r->opt.ctx) : NULL;
+	e->data = data;
+	if (!e->kept) {
+		uint8_t *copy = malloc(h->bytes);
+
+		e->data = copy;
+		if (!copy)
+			return true; // as if it had been lost
+		memcpy(copy, data, h->bytes);
+	}
 	e->bytes = h->bytes;
 	e->flags = h->flags;
 	e->message = h->message;
@@ -137,7 +151,7 @@ void rel_receive(struct rel *r, const struct rel_head *h, const uint8_t *data, u
 		drain_early(r, stream);
 	} else if (ahead < REL_WINDOW) {
 		r->ack_now = true; // something is missing: the sender should know
-		if (keep_early(in, h, data))
+		if (keep_early(r, in, h, data))
 			r->stats.early++;
 		else
 			r->stats.duplicates++;

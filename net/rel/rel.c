@@ -49,7 +49,7 @@ void rel_close(struct rel *r)
 	rel_release_all(r);
 	for (unsigned s = 0; s < REL_STREAMS; s++) {
 		for (unsigned i = 0; i < REL_WINDOW; i++)
-			free(r->in[s].early[i].data);
+			rel_early_drop(r, &r->in[s].early[i]);
 		free(r->in[s].part);
 	}
 	free(r);

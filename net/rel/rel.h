@@ -67,6 +67,12 @@ struct rel_options {
 	 * they have left, even if release() comes sooner. NULL: not so, or not now; frame() is asked then.
 	 */
 	uint8_t *(*frame_before)(void *ctx, uint32_t n, void *msg, const uint8_t *data, uint32_t bytes);
+	/*
+	 * Optional, both: the frame that rel_input() was given stays where it is until let_go() has its kept. NULL: not so, or
+	 * not now, and what came early is copied.
+	 */
+	void *(*keep)(void *ctx);
+	void (*let_go)(void *ctx, void *kept);
 };
 
 struct rel_stats {

@@ -353,7 +353,7 @@ static bool probe(struct rel *r, unsigned stream, unsigned *budget, uint64_t now
 			o->flight++;
 			return false;
 		}
-		s->repeated = true;
+		s->repeated = s->timed_out = true;
 		--*budget;
 		n++;
 		r->stats.retransmits++;

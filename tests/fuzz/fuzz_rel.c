@@ -18,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 struct end {
 	unsigned out; // messages given to rel
+	uint8_t *frame; // that rel_input() has, on the heap; NULL: it is kept
+	unsigned kept;
 	uint8_t room[REL_HEAD + SEGMENT];
 };
 
@@ -51,8 +53,27 @@ static uint8_t *on_frame(void *ctx, uint32_t n)
 	return e->room;
 }
 
+static void *on_keep(void *ctx)
+{
+	struct end *e = ctx;
+	uint8_t *frame = e->frame;
+
+	e->kept += frame != NULL;
+	e->frame = NULL;
+	return frame;
+}
+
+static void on_let_go(void *ctx, void *kept)
+{
+	struct end *e = ctx;
+
+	if (!kept || !e->kept--)
+		abort();
+	free(kept);
+}
+
 /* The next frame: two bytes of length and of how, then the frame. Returns what is left. */
-static size_t one(struct rel *r, const uint8_t **at, size_t n, uint64_t now)
+static size_t one(struct rel *r, struct end *e, const uint8_t **at, size_t n, uint64_t now)
 {
 	uint8_t frame[REL_HEAD + SEGMENT];
 	size_t len = (*at)[0] | ((*at)[1] & 3u) << 8;
@@ -80,7 +101,12 @@ static size_t one(struct rel *r, const uint8_t **at, size_t n, uint64_t now)
 		sum = rel_sum(frame + 12, REL_HEAD - 12);
 		memcpy(frame + 8, &sum, 4);
 	}
-	rel_input(r, frame, (uint32_t)len, now);
+	e->frame = malloc(len + 1); // of its own, so that bytes behind it or used later are noticed
+	if (!e->frame)
+		abort();
+	memcpy(e->frame, frame, len);
+	rel_input(r, e->frame, (uint32_t)len, now);
+	free(e->frame);
 	*at += len;
 	return n - len;
 }
@@ -90,16 +116,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct end e = {0};
 	struct rel_options o = {.ctx = &e, .token_in = 7, .token_out = 8, .segment_bytes = SEGMENT,
 				.message_max = LONGEST, .sums = true, .deliver = on_deliver, .release = on_release,
-				.frame = on_frame};
+				.frame = on_frame, .let_go = on_let_go};
 	uint64_t now = 1000;
 	struct rel *r;
 
+	o.keep = n & 1 ? on_keep : NULL;
 	if (rel_open(&r, &o, now))
 		abort();
 	while (n > 2) {
 		unsigned how = data[1];
 
-		n = one(r, &data, n, now);
+		n = one(r, &e, &data, n, now);
 		if (how & 8 && e.out < MSGS && rel_send(r, how >> 4 & 1, message, how & 32 ? sizeof(message) : 20, 0, message))
 			e.out++;
 		now += how & 64 ? 3000000 : 10000;
@@ -109,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		rel_output(r, now);
 	}
 	rel_close(r);
-	if (e.out)
+	if (e.out || e.kept)
 		abort();
 	return 0;
 }

@@ -17,6 +17,7 @@
 #define DEAD_NS	 (1000 * MS)
 #define SPINS	 1000u   // outputs that were due and did nothing, one after the other
 #define MSG_MIN	 16u
+#define KEPT_MAX 100	// frames that stay in the receivers' buffers
 
 struct sent {
 	struct world *w;
@@ -34,6 +35,7 @@ struct side {
 	uint64_t next_send[REL_STREAMS], last_output;
 	uint8_t *frame; // given to rel, filled when it comes back
 	uint32_t frame_n;
+	uint8_t *looked_at; // the frame that rel_input() has; NULL: it is kept
 	unsigned spins;
 	bool low;
 };
@@ -44,7 +46,7 @@ struct world {
 	struct rng rng;
 	struct side side[2];
 	uint64_t now, token[2], seed;
-	long handles;
+	long handles, kept;
 	unsigned restarts;
 	bool trace;
 	uint64_t sent_ns[2][REL_STREAMS][REL_MSGS_MAX]; // of the newest messages
@@ -158,6 +160,27 @@ static uint8_t *on_frame(void *ctx, uint32_t n)
 	return s->frame;
 }
 
+/* As a port does: not for ever more of them. */
+static void *on_keep(void *ctx)
+{
+	struct side *s = ctx;
+	uint8_t *frame = s->w->kept < KEPT_MAX ? s->looked_at : NULL;
+
+	if (frame) {
+		s->looked_at = NULL;
+		s->w->kept++;
+	}
+	return frame;
+}
+
+static void on_let_go(void *ctx, void *kept)
+{
+	struct side *s = ctx;
+
+	s->w->kept--;
+	free(kept);
+}
+
 /* ---- hosts ---- */
 
 static void open_side(struct world *w, unsigned number)
@@ -174,6 +197,8 @@ static void open_side(struct world *w, unsigned number)
 	    .deliver = on_deliver,
 	    .release = on_release,
 	    .frame = on_frame,
+	    .keep = w->seed & 4 ? on_keep : NULL,
+	    .let_go = on_let_go,
 	};
 	unsigned life = s->r ? s->life + 1 : 0;
 
@@ -193,7 +218,7 @@ static void output(struct side *s)
 	s->last_output = s->w->now;
 	s->spins = due_now ? s->spins + 1 : 0;
 	if (s->spins > SPINS)
-		fprintf(stderr, "DBG side %u now %lu acknow %d more %d retry %lu ackat %lu lost %u %u una %u %u next %u %u credit %u dl %lu st %d\n", s->number, s->w->now, s->r->ack_now, s->r->more, s->r->retry_at_ns, s->r->ack_at_ns, s->r->out[0].lost, s->r->out[1].lost, s->r->out[0].una, s->r->out[1].una, s->r->out[0].next, s->r->out[1].next, s->r->out[0].credit, rel_deadline(s->r), s->r->stopped), wrong(s->w, "it wants to send, again and again, and sends nothing");
+		wrong(s->w, "it wants to send, again and again, and sends nothing");
 	commit(s);
 }
 
@@ -299,9 +324,12 @@ static void step(struct world *w)
 	w->now = at > w->now ? at : w->now;
 	while (net_next(&w->net) <= w->now) {
 		struct packet p = net_take(&w->net);
+		struct side *s = &w->side[p.to];
 
-		rel_input(w->side[p.to].r, p.bytes, p.n, w->now);
-		free(p.bytes);
+		s->looked_at = p.bytes;
+		rel_input(s->r, p.bytes, p.n, w->now);
+		free(s->looked_at);
+		s->looked_at = NULL;
 	}
 	restart(w);
 	see_dead(w);
@@ -336,6 +364,8 @@ struct outcome world_run(const struct plan *plan, uint64_t seed, bool trace)
 	}
 	if (w->handles)
 		wrong(w, "closed, and messages were not given back");
+	if (w->kept)
+		wrong(w, "closed, and frames are still kept");
 	w->out.overflowed = w->net.overflowed;
 	w->out.sent = w->net.sent;
 	net_free(&w->net);

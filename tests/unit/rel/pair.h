@@ -39,6 +39,7 @@ struct End {
 		End *e = (End *)c;
 
 		e->got[s].emplace_back((const char *)b, n);
+		e->last = b;
 		if (e->stop_at && e->got[s].size() == e->stop_at)
 			rel_stop(e->r);
 	}
@@ -65,6 +66,26 @@ struct End {
 		e->out.emplace_back(n);
 		return e->out.back().data();
 	}
+	/* Frames received that stay where they are; looked_at: the one that rel_input() has, NULL: none that may. */
+	const Frame *looked_at = nullptr;
+	std::vector<const Frame *> held;
+	const uint8_t *last = nullptr; // where the message lay that came last
+	static void *keep(void *c)
+	{
+		End *e = (End *)c;
+
+		if (e->looked_at)
+			e->held.push_back(e->looked_at);
+		return (void *)e->looked_at;
+	}
+	static void let_go(void *c, void *f)
+	{
+		auto &held = ((End *)c)->held;
+		auto at = std::find(held.begin(), held.end(), (const Frame *)f);
+
+		ASSERT_NE(at, held.end()) << "let go what was not kept";
+		held.erase(at);
+	}
 	/* What was lent leaves now. */
 	void leave()
 	{
@@ -88,6 +109,8 @@ struct End {
 		o.deliver = deliver;
 		o.release = release;
 		o.frame = frame;
+		o.keep = keep;
+		o.let_go = let_go;
 		ASSERT_EQ(rel_open(&r, &o, now), 0);
 	}
 	bool send(unsigned stream, const std::string &text)
@@ -103,6 +126,7 @@ struct End {
 	{
 		rel_close(r);
 		EXPECT_EQ(released, kept.size()) << "every message is given back once";
+		EXPECT_TRUE(held.empty()) << "every frame that was kept is let go";
 	}
 };
 

@@ -64,6 +64,42 @@ TEST_F(RelReceive, EveryOrderOfFiveFramesGivesTheSame)
 	} while (std::next_permutation(order.begin(), order.end()));
 }
 
+TEST_F(RelReceive, AnEarlyFrameStaysWhereItIs)
+{
+	for (const char *text : {"first", "second", "third"})
+		ASSERT_TRUE(a.send(0, text));
+	rel_output(a.r, now);
+	ASSERT_EQ(a.out.size(), 3u);
+	b.looked_at = &a.out[2];
+	rel_input(b.r, a.out[2].data(), (uint32_t)a.out[2].size(), now);
+	EXPECT_EQ(b.held.size(), 1u);
+	rel_input(b.r, a.out[2].data(), (uint32_t)a.out[2].size(), now);
+	EXPECT_EQ(b.held.size(), 1u) << "the second copy is not kept";
+	b.looked_at = nullptr; // the port has no more buffers to spare
+	rel_input(b.r, a.out[1].data(), (uint32_t)a.out[1].size(), now);
+	EXPECT_EQ(b.held.size(), 1u) << "this one was copied";
+	rel_input(b.r, a.out[0].data(), (uint32_t)a.out[0].size(), now);
+	EXPECT_EQ(b.got[0], (std::vector<std::string>{"first", "second", "third"}));
+	EXPECT_EQ(b.last, a.out[2].data() + REL_HEAD) << "delivered from the frame";
+	EXPECT_TRUE(b.held.empty()) << "and let go";
+}
+
+TEST_F(RelReceive, TheEndLetsGoOfWhatWasEarly)
+{
+	End x, y;
+	Frame late;
+
+	x.open(3, 4, now);
+	y.open(4, 3, now);
+	for (int i = 0; i < 2; i++)
+		ASSERT_TRUE(x.send(0, "x"));
+	rel_output(x.r, now);
+	late = x.out[1];
+	y.looked_at = &late;
+	rel_input(y.r, late.data(), (uint32_t)late.size(), now);
+	EXPECT_EQ(y.held.size(), 1u); // the rest is in ~End()
+}
+
 TEST_F(RelReceive, LongMessagesAreWhole)
 {
 	std::string text(262160, 0);

@@ -81,6 +81,22 @@ TEST_F(RelSend, ALostLastSegmentIsProbedForAfterTwoRoundTrips)
 	EXPECT_EQ(b.got[0].size(), 2u) << "once";
 }
 
+TEST_F(RelSend, AProbeThatWasNeedlessTeachesNoPatience)
+{
+	ASSERT_TRUE(a.send(0, "warm"));
+	run(2000000);
+	ASSERT_TRUE(a.send(0, "slow peer"));
+	rel_output(a.r, now);
+	now = rel_deadline(a.r);
+	rel_output(a.r, now);
+	ASSERT_EQ(a.stats().probes, 1u);
+	carry(a, b); // both
+	rel_output(b.r, now);
+	carry(b, a); // sooner after the probe than a round trip takes
+	EXPECT_EQ(a.released, 2u);
+	EXPECT_EQ(a.r->late_ns, 0u) << "the peer was slow: nothing came out of order";
+}
+
 TEST_F(RelSend, WhereTheProbeIsLostTooThereIsATimeout)
 {
 	ASSERT_TRUE(a.send(0, "warm"));

@@ -27,12 +27,6 @@ static const struct kind_info kinds[MSG_KINDS_END] = {
 	}                                                                                          \
 	,
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 };
 
 #define MSG(number, NAME, name, prio, blob, text)                                                  \
@@ -44,12 +38,6 @@ static const struct kind_info kinds[MSG_KINDS_END] = {
 #define U64(f, text) +8
 #define END <= MSG_FIELDS_MAX, "fields of a message exceed MSG_FIELDS_MAX");
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 _Static_assert(MSG_KINDS_END <= 64, "link statistics count kinds up to 63");
 
 static const struct kind_info *kind_of(unsigned kind)
@@ -99,12 +87,6 @@ static void put_fields(const struct msg *m, uint8_t *p)
 	break;                                                                                     \
 	}
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	}
 }
 
@@ -122,12 +104,6 @@ static void get_fields(const uint8_t *p, struct msg *m)
 	break;                                                                                     \
 	}
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	}
 }
 

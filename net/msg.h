@@ -26,12 +26,6 @@
 #define U64(f, text) uint64_t f;
 #define END };
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 
 enum msg_kind {
 #define MSG(number, NAME, name, prio, blob_max, text) MSG_##NAME = number,
@@ -41,12 +35,6 @@ enum msg_kind {
 #define U64(f, text)
 #define END
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	MSG_KINDS_END
 };
 
@@ -61,12 +49,6 @@ struct msg {
 #define U64(f, text)
 #define END
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	} u;
 	const uint8_t *blob; // not owned
 	uint32_t blob_bytes;

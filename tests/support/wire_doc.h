@@ -39,12 +39,6 @@ static inline void wire_doc(FILE *out)
 #define U64(f, text) at = wire_doc_field(out, at, 64, #f, text);
 #define END	     fprintf(out, "\nFields end at %u.\n", at);
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 }
 
 #endif

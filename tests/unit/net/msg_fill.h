@@ -38,12 +38,6 @@ inline const std::vector<KindInfo> &all_kinds()
 #define U64(f, text) +8
 #define END },
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	};
 	return kinds;
 }
@@ -65,12 +59,6 @@ inline struct msg filled(unsigned kind, uint32_t blob_bytes = 0)
 #define U64(f, text) v.f = name_hash(#f);
 #define END break; }
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	}
 	if (kind == MSG_COH)
 		m.u.coh.flags = (uint8_t)((m.u.coh.flags & ~COH_MSGF_DATA) | (blob_bytes ? COH_MSGF_DATA : 0));
@@ -89,12 +77,6 @@ inline bool same_fields(const struct msg &a, const struct msg &b)
 #define U64(f, text) && x.f == y.f
 #define END ; }
 #include "net/msg.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef END
 	}
 	return false;
 }

@@ -23,7 +23,6 @@
 #define WINDOW	  32u
 #define STALL_S	  10u // the other side's start is in it
 #define LIFE_S	  4u  // of the other side
-#define MISS_MAX  64u // buffers that drivers keep in their rings and caches
 
 struct side {
 	struct link *l;
@@ -177,6 +176,7 @@ int main(int argc, char **argv)
 		link_choice_end(&choice);
 		return 1;
 	}
+	link_run(s.l, 0); // the last peer is buried, with the frames that it kept
 	struct dpdk_port_stats port;
 	dpdk_port_stats(((struct dpdk_link *)s.l->over)->port[0], &port);
 	missing = port.buffers - port.buffers_free;
@@ -187,7 +187,6 @@ int main(int argc, char **argv)
 	link_destroy(s.l);
 	link_choice_end(&choice);
 	printf("%s soak_pages\n", pages ? "PASS" : "FAIL");
-	printf("%s soak_buffers_return%s\n", missing <= MISS_MAX ? "PASS" : "FAIL",
-	       missing <= MISS_MAX ? "" : ": some are missing");
-	return missing > MISS_MAX || !pages;
+	printf("%s soak_buffers_return%s\n", missing ? "FAIL" : "PASS", missing ? ": some are missing" : "");
+	return missing || !pages;
 }

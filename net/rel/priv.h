@@ -11,7 +11,8 @@ struct rel_segment {
 	uint32_t bytes, message; // message: number of its message, or of the first
 	uint16_t messages;	 // more than one: packed, and data is NULL
 	uint8_t flags;
-	bool acked, lost, repeated;
+	bool acked, lost;
+	uint8_t repeats; // saturates
 	bool timed_out; // sent again because of a timeout or as a probe, which proves nothing
 };
 

@@ -12,7 +12,7 @@
 
 /* ---- acknowledgements ---- */
 
-static void measure(struct rel *r, uint64_t rtt, uint64_t now)
+static void estimate(struct rel *r, uint64_t rtt)
 {
 	struct rel_stats *s = &r->stats;
 
@@ -26,8 +26,31 @@ static void measure(struct rel *r, uint64_t rtt, uint64_t now)
 		s->rtt_ns = (7 * s->rtt_ns + rtt) / 8;
 	}
 	uint64_t rto = s->rtt_ns + 4 * s->rtt_var_ns + REL_ACK_NS;
-	rel_pace_sample(r, rtt, now);
 	r->rto_ns = rto < REL_RTO_MIN_NS ? REL_RTO_MIN_NS : rto > REL_RTO_MAX_NS ? REL_RTO_MAX_NS : rto;
+}
+
+/* s has been acknowledged sooner after it was sent again than a round trip takes: the first one had arrived. */
+static bool needless(const struct rel *r, const struct rel_segment *s, uint64_t now)
+{
+	return s->repeats && !s->lost && now - s->sent_ns < r->pace.rtt_min_ns;
+}
+
+/*
+ * A round trip, from the newest segment acknowledged; delay: how long the peer kept the acknowledgement. Which transmission
+ * of several it answers is not known (Karn). Where a timeout or a probe came too soon it is: without these round trips, the
+ * longest, they would for ever come too soon.
+ */
+static void measure(struct rel *r, const struct rel_segment *s, uint64_t delay, uint64_t now)
+{
+	uint64_t since = now - s->first_ns;
+
+	if (!s->repeats && since >= delay) {
+		rel_pace_sample(r, since - delay, now);
+		estimate(r, since - delay);
+	} else if (s->repeats == 1 && s->timed_out && needless(r, s, now) && since >= delay) {
+		r->stats.needless++;
+		estimate(r, since - delay);
+	}
 }
 
 /* s came late but was not lost: others are given as long from now on, before they count as lost. */
@@ -54,8 +77,8 @@ static bool mark_acked(struct rel *r, struct rel_out *o, uint32_t seq, struct re
 		o->flight--;
 	else if (!s->timed_out)
 		on_late(r, s, now);
-	if (s->repeated && !s->lost && !s->timed_out && now - s->sent_ns < r->pace.rtt_min_ns) {
-		r->stats.needless++; // the repeat can't have been there and back
+	if (!s->timed_out && needless(r, s, now)) {
+		r->stats.needless++;
 		on_late(r, s, now);
 	}
 	o->lost -= s->lost;
@@ -145,8 +168,8 @@ void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *hav
 	o->backoff = 0;
 	o->probed = false;
 	o->progress_ns = o->timer_ns = now;
-	if (newest && !newest->repeated && now - newest->sent_ns >= delay_ns)
-		measure(r, now - newest->sent_ns - delay_ns, now);
+	if (newest)
+		measure(r, newest, delay_ns, now);
 	rel_look_for_lost(r, o, now);
 	rel_pace_round(r, now);
 	release(r, o);
@@ -312,7 +335,7 @@ static bool repeat(struct rel *r, unsigned stream, unsigned *budget, uint64_t no
 			return true;
 		if (!transmit(r, stream, seq, now))
 			return false;
-		s->repeated = true;
+		s->repeats += s->repeats < UINT8_MAX;
 		s->lost = false;
 		o->lost--;
 		--*budget;
@@ -353,7 +376,8 @@ static bool probe(struct rel *r, unsigned stream, unsigned *budget, uint64_t now
 			o->flight++;
 			return false;
 		}
-		s->repeated = s->timed_out = true;
+		s->repeats += s->repeats < UINT8_MAX;
+		s->timed_out = true;
 		--*budget;
 		n++;
 		r->stats.retransmits++;

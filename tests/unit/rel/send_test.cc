@@ -97,6 +97,31 @@ TEST_F(RelSend, AProbeThatWasNeedlessTeachesNoPatience)
 	EXPECT_EQ(a.r->late_ns, 0u) << "the peer was slow: nothing came out of order";
 }
 
+TEST_F(RelSend, APeerThatBecomesSlowIsSoonNotProbed)
+{
+	auto question = [&](uint64_t takes) {
+		ASSERT_TRUE(a.send(0, "question"));
+		for (const uint64_t answered = now + takes; now < answered; now += 5000)
+			rel_output(a.r, now);
+		carry(a, b);
+		ASSERT_TRUE(b.send(0, "answer"));
+		rel_output(b.r, now);
+		carry(b, a);
+	};
+	for (int i = 0; i < 50; i++)
+		question(80000);
+	EXPECT_EQ(a.stats().probes, 0u);
+	for (int i = 0; i < 20; i++)
+		question(300000);
+	const uint64_t probes = a.stats().probes;
+	EXPECT_GT(probes, 0u);
+	EXPECT_EQ(a.stats().needless, probes);
+	for (int i = 0; i < 200; i++)
+		question(300000);
+	EXPECT_EQ(a.stats().probes, probes);
+	EXPECT_EQ(a.stats().timeouts, 0u);
+}
+
 TEST_F(RelSend, WhereTheProbeIsLostTooThereIsATimeout)
 {
 	ASSERT_TRUE(a.send(0, "warm"));

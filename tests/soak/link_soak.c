@@ -2,7 +2,9 @@
 /*
  * A dpdk link for a long time, over memif with frames lost and out of order: a host that lives asks another for pages and
  * checks them; the other is ended and started again and again, now in order, now by SIGKILL. At the end the buffers of the
- * port are all there again, and no answer ever took longer than STALL_S.   link_soak SECONDS [WORDS]
+ * port are all there again; no answer ever took longer than STALL_S, and who was to end in order did.
+ *
+ *   link_soak SECONDS [WORDS [HARM]]      HARM: mute or crash, what the other side then does: both must be noticed
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,8 +23,11 @@
 #include "tests/support/link_choice.h"
 
 #define WINDOW	  32u
-#define STALL_S	  10u // the other side's start is in it
+#define START_S	  10u // of the other side: a process, DPDK, a handshake
+#define STALL_S	  2u  // without a page, once they flow
 #define LIFE_S	  4u  // of the other side
+#define END_S	  5u  // for it to end by itself
+#define MUTE_AFTER 1000u
 
 struct side {
 	struct link *l;
@@ -30,7 +35,12 @@ struct side {
 	int down;
 };
 
+struct words {
+	const char *link, *harm;
+};
+
 static struct link_choice choice;
+static bool mute; // this side answers no more
 static uint8_t page[PAGE_BYTES];
 
 static void fill(uint64_t n)
@@ -50,7 +60,12 @@ static void send_page(struct side *s, uint64_t n, bool data)
 
 static void on_request(void *ctx, unsigned peer, const struct msg *m)
 {
+	struct side *s = ctx;
+
 	(void)peer;
+	s->got++;
+	if (mute)
+		return;
 	fill(m->u.coh.page);
 	send_page(ctx, m->u.coh.page, true);
 }
@@ -64,7 +79,8 @@ static void on_page(void *ctx, unsigned peer, const struct msg *m)
 	fill(s->got);
 	s->bad += m->u.coh.page != s->got || m->blob_bytes != PAGE_BYTES || memcmp(m->blob, page, PAGE_BYTES);
 	s->got++;
-	s->worst_ns = now - s->last_ns > s->worst_ns ? now - s->last_ns : s->worst_ns;
+	if (s->got > 1) // before the first one there is the other side's start
+		s->worst_ns = now - s->last_ns > s->worst_ns ? now - s->last_ns : s->worst_ns;
 	s->last_ns = now;
 }
 
@@ -84,7 +100,7 @@ static int open_link(struct side *s, unsigned self)
 }
 
 /* The other side: a process of its own, started from the program's file since DPDK does not survive a fork. */
-static int serve(int fd)
+static int serve(int fd, const char *harm)
 {
 	struct side s = {0};
 
@@ -92,12 +108,14 @@ static int serve(int fd)
 	if (open_link(&s, 1) || link_add_fd(s.l, 0, fd))
 		return 1;
 	while (!s.down && link_run(s.l, UINT64_MAX) >= 0)
-		;
+		mute = s.got > MUTE_AFTER && strcmp(harm, "mute") == 0;
 	link_destroy(s.l);
+	if (strcmp(harm, "crash") == 0)
+		abort();
 	return 0;
 }
 
-static pid_t start_other(const char *self_path, const char *text, int *fd)
+static pid_t start_other(const char *self_path, const struct words *w, int *fd)
 {
 	char number[16];
 	int pair[2];
@@ -108,7 +126,7 @@ static pid_t start_other(const char *self_path, const char *text, int *fd)
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		execl(self_path, "link_soak", "serve", number, choice.dir, text, (char *)NULL);
+		execl(self_path, "link_soak", "serve", number, choice.dir, w->link, w->harm, (char *)NULL);
 		_exit(127);
 	}
 	close(pair[1]);
@@ -116,63 +134,88 @@ static pid_t start_other(const char *self_path, const char *text, int *fd)
 	return pid;
 }
 
-static bool one_life(struct side *s, const char *path, const char *text, bool kill_it, uint64_t end_ns)
+/* Waits for its end, which is a good one: by itself, with status 0. */
+static bool ended_well(pid_t pid)
+{
+	uint64_t until = now_ns() + END_S * 1000000000ull;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ns() > until) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			return false;
+		}
+		usleep(1000);
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Returns what was wrong, or NULL. */
+static const char *one_life(struct side *s, const char *path, const struct words *w, bool kill_it)
 {
 	int fd, status;
-	pid_t other = start_other(path, text, &fd);
-	uint64_t until = now_ns() + LIFE_S * 1000000000ull, now;
+	uint64_t until = 0, now = now_ns();
+	pid_t other = start_other(path, w, &fd);
+	const char *wrong = NULL;
 
-	*s = (struct side){.l = s->l, .last_ns = now_ns()};
+	*s = (struct side){.l = s->l, .last_ns = now};
 	if (other < 0 || link_add_fd(s->l, 0, fd))
-		return false;
-	while ((now = now_ns()) < until && now < end_ns + LIFE_S * 1000000000ull && !s->down) {
+		return "the other side could not be started";
+	while (!wrong && (!until || now < until)) {
 		for (; s->asked - s->got < WINDOW; s->asked++)
 			send_page(s, s->asked, false);
-		int r = link_run(s->l, now + 100000000);
-		now = now_ns(); // not before last_ns
-		if (r < 0 || now - s->last_ns > STALL_S * 1000000000ull)
-			break;
-		if (s->got == 0)
-			until = now + LIFE_S * 1000000000ull; // it is not up yet
+		if (link_run(s->l, now + 100000000) < 0)
+			wrong = "the link failed";
+		now = now_ns();
+		if (s->got && !until)
+			until = now + LIFE_S * 1000000000ull;
+		if (s->down)
+			wrong = "the peer went";
+		else if (now > s->last_ns && now - s->last_ns > (s->got ? STALL_S : START_S) * 1000000000ull)
+			wrong = s->got ? "a stall" : "nothing came";
+		else if (s->bad)
+			wrong = "a page was wrong, or another one";
 	}
-	now = now_ns();
-	bool stalled = now - s->last_ns > STALL_S * 1000000000ull || s->down;
-	if (kill_it)
+	if (kill_it || wrong)
 		kill(other, SIGKILL);
 	link_remove(s->l, 0);
-	waitpid(other, &status, 0);
-	return !stalled && !s->bad && s->got;
+	if (kill_it || wrong)
+		waitpid(other, &status, 0);
+	else if (!ended_well(other))
+		wrong = "the other side did not end as it should";
+	return wrong;
 }
 
 int main(int argc, char **argv)
 {
-	const char *text = argc > 2 ? argv[2] : "dpdk:memif,drop=1%,reorder=1%";
+	struct words w = {argc > 2 ? argv[2] : "dpdk:memif,drop=1%,reorder=1%", argc > 3 ? argv[3] : ""};
 	struct side s = {0};
 	uint64_t pages = 0, lives = 0, again = 0, worst = 0, missing = 0;
 	char path[4096];
 
 	log_set(LOG_ERROR, "soak");
-	if (argc == 5 && strcmp(argv[1], "serve") == 0) {
+	if (argc == 6 && strcmp(argv[1], "serve") == 0) {
 		choice.text = argv[4];
 		snprintf(choice.dir, sizeof(choice.dir), "%s", argv[3]);
-		return serve(atoi(argv[2]));
+		return serve(atoi(argv[2]), argv[5]);
 	}
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = 0;
-	if (link_choice_init(&choice, text) || open_link(&s, 0)) {
+	if (link_choice_init(&choice, w.link) || open_link(&s, 0)) {
 		printf("SKIP soak: no dpdk link here\n");
 		return 0;
 	}
 	uint64_t end = now_ns() + (uint64_t)(argc > 1 ? atoi(argv[1]) : 20) * 1000000000ull;
 	for (; now_ns() < end; lives++) {
-		bool ok = one_life(&s, path, text, lives & 1, end);
+		const char *wrong = one_life(&s, path, &w, lives & 1);
 
 		pages += s.got;
 		worst = s.worst_ns > worst ? s.worst_ns : worst;
-		if (ok)
+		if (!wrong)
 			continue;
-		printf("FAIL soak: life %llu: %llu pages, %llu wrong, %s\n", (unsigned long long)lives,
-		       (unsigned long long)s.got, (unsigned long long)s.bad, s.down ? "the peer went" : "nothing came");
+		printf("FAIL soak: life %llu: %llu pages, %llu wrong: %s\n", (unsigned long long)lives,
+		       (unsigned long long)s.got, (unsigned long long)s.bad, wrong);
 		link_choice_end(&choice);
 		return 1;
 	}

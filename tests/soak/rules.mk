@@ -7,4 +7,4 @@ $(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/lin
 
 .PHONY: soak
 soak: $(O)/tests/link_soak
-	$(Q)$< $(or $(SOAK_SECONDS),600)
+	$(Q)tests/soak/run.sh $(O) $(or $(SOAK_SECONDS),600)

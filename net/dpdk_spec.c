@@ -71,7 +71,7 @@ static int address(const char *v, struct dpdk_spec *o, const struct say *s)
 	return 0;
 }
 
-static int mac(const char *v, uint8_t out[6], const struct say *s)
+static int gateway(const char *v, struct dpdk_spec *o, const struct say *s)
 {
 	unsigned b[6];
 	int n = 0;
@@ -80,7 +80,8 @@ static int mac(const char *v, uint8_t out[6], const struct say *s)
 	    v[n])
 		return refuse(s, "dpdk: gateway=%s: expected a MAC address", v);
 	for (unsigned i = 0; i < 6; i++)
-		out[i] = (uint8_t)b[i];
+		o->gateway[i] = (uint8_t)b[i];
+	o->routed = true;
 	return 0;
 }
 
@@ -133,7 +134,7 @@ static int common(const char *key, const char *v, struct dpdk_spec *o, const str
 	else if (strcmp(key, "udp") == 0)
 		r = address(v, o, s);
 	else if (strcmp(key, "gateway") == 0)
-		r = mac(v, o->gateway, s);
+		r = gateway(v, o, s);
 	else
 		return 0;
 	return r ? r : 1;
@@ -213,8 +214,6 @@ static int word(char *w, struct dpdk_port_spec **port, struct dpdk_spec *o, cons
 
 static int check(const struct dpdk_spec *o, const struct say *s)
 {
-	unsigned open = 0;
-
 	if (!o->ports)
 		return refuse(s, "dpdk: no port: expected vdev=... or pci=..., for example "
 				 "dpdk:vdev=net_af_packet0,iface=eth1");
@@ -223,13 +222,12 @@ static int check(const struct dpdk_spec *o, const struct say *s)
 
 		if ((p->driver == DPDK_AF_PACKET || p->driver == DPDK_AF_XDP) && !p->iface[0])
 			return refuse(s, "dpdk: vdev=%s needs iface=NAME", p->device);
-		open += p->peer < 0;
 		for (unsigned j = 0; j < i; j++)
 			if (p->peer >= 0 && p->peer == o->port[j].peer)
 				return refuse(s, "dpdk: two ports lead to peer %d", p->peer);
 	}
-	if (open > 1)
-		return refuse(s, "dpdk: %u ports without peer=N: all but one need it", open);
+	if (o->routed && !o->udp_ip)
+		return refuse(s, "dpdk: gateway= is for frames in UDP: udp=IPV4:PORT is missing");
 	return 0;
 }
 

@@ -51,7 +51,8 @@ struct dpdk_spec {
 	uint32_t drop_ppm, reorder_ppm; // test knobs, on receive
 	uint32_t udp_ip;		// own IPv4 address in host order, 0: raw Ethernet
 	uint16_t udp_port;
-	uint8_t gateway[6]; // next hop of UDP frames; all 0: the peer itself
+	bool routed;	    // UDP frames go to the next hop below, else to the peer itself
+	uint8_t gateway[6];
 };
 
 /*

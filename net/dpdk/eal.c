@@ -17,11 +17,12 @@
 #include "net/dpdk/priv.h"
 #include "net/log.h"
 
-#define EAL_MEM_MB 128u
-
 static struct {
 	pthread_mutex_t lock; // of all below; innermost
 	bool started, huge;
+	unsigned memory_mb;
+	int failed; // the first start's error, with its sentence: DPDK cannot be started a second time
+	char why[512];
 	char said[512]; // the newest of what DPDK logged
 	size_t said_n;
 } eal = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -73,7 +74,7 @@ static void log_to_us(void)
 /* ---- memory ---- */
 
 /* Free huge pages of the default size, in MiB; and whether hugetlbfs is mounted, which DPDK wants. */
-static unsigned huge_free_mb(bool *mounted)
+static unsigned huge_free_mb(bool *mounted, unsigned *page_kb)
 {
 	char line[256];
 	unsigned long pages = 0, kb = 0;
@@ -91,13 +92,14 @@ static unsigned huge_free_mb(bool *mounted)
 		*mounted |= strstr(line, " hugetlbfs ") != NULL;
 	if (f)
 		fclose(f);
+	*page_kb = kb ? (unsigned)kb : 2048;
 	return (unsigned)(pages * kb / 1024);
 }
 
 static int choose_huge(const struct dpdk_spec *spec, unsigned mem_mb, bool *use, char *why, size_t cap)
 {
 	bool mounted;
-	unsigned have = huge_free_mb(&mounted);
+	unsigned page_kb, have = huge_free_mb(&mounted, &page_kb);
 
 	*use = spec->huge != DPDK_NO && mounted && have >= mem_mb;
 	if (spec->huge != DPDK_YES || *use)
@@ -106,7 +108,7 @@ static int choose_huge(const struct dpdk_spec *spec, unsigned mem_mb, bool *use,
 		snprintf(why, cap,
 			 "dpdk: huge=yes: %u MiB of huge pages are free and %u are needed: reserve them "
 			 "(echo %u >/proc/sys/vm/nr_hugepages) or say huge=no",
-			 have, mem_mb, mem_mb / 2 + 1);
+			 have, mem_mb, (unsigned)(((uint64_t)mem_mb << 10) / page_kb + 1));
 	else
 		snprintf(why, cap, "dpdk: huge=yes: no hugetlbfs is mounted: mount -t hugetlbfs none "
 				   "/dev/hugepages, or say huge=no");
@@ -167,34 +169,38 @@ static int start(const struct dpdk_spec *spec, bool use_huge, unsigned mem_mb)
 	return r < 0 ? -(e ? e : EINVAL) : 0;
 }
 
-static unsigned mem_needed(const struct dpdk_spec *spec)
+unsigned dpdk_eal_memory_mb(void)
 {
-	uint64_t each = (spec->mtu ? spec->mtu : 9000) + 1024;
-	uint64_t pools = (uint64_t)spec->ports * spec->mbufs * each >> 20;
-
-	return spec->mem_mb ? spec->mem_mb : EAL_MEM_MB + (unsigned)pools;
+	return eal.memory_mb;
 }
 
 int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap)
 {
-	unsigned mem_mb = mem_needed(spec);
+	unsigned mem_mb = dpdk_size_memory_mb(spec);
 	char said[400];
 	bool use_huge;
 
 	if (eal.started)
 		return 0;
+	if (eal.failed) {
+		snprintf(why, cap, "%s; DPDK starts once a process: start pando again", eal.why);
+		return eal.failed;
+	}
 	int r = choose_huge(spec, mem_mb, &use_huge, why, cap);
 	if (r)
 		return r;
 	r = start(spec, use_huge, mem_mb);
 	if (r) {
 		dpdk_eal_said(said, sizeof(said));
-		snprintf(why, cap, "dpdk: DPDK does not start with %u MiB of %s: %s (%s)%s", mem_mb,
+		snprintf(eal.why, sizeof(eal.why), "dpdk: DPDK does not start with %u MiB of %s: %s (%.300s)%s", mem_mb,
 			 use_huge ? "huge pages" : "plain memory", strerror(-r), said,
 			 r == -EACCES || r == -EPERM ? "; it needs root, or see docs/LINKS.md" : "");
+		snprintf(why, cap, "%s", eal.why);
+		eal.failed = r;
 		return r;
 	}
 	eal.started = true;
 	eal.huge = use_huge;
+	eal.memory_mb = mem_mb;
 	return 0;
 }

@@ -14,48 +14,17 @@
 #include "net/log.h"
 #include "net/now.h"
 
-#define MEMIF_MTU     8000u // a page and its headers in one frame
-#define MEMIF_BUFFER  8192u
-#define XDP_ROOM      3072u // one buffer a page, with DPDK's headers: none may cross into the next
-#define XDP_HEADROOM  256u  // of which the kernel keeps this
-#define VDEV_ROOM     2048u
 #define LINK_WAIT_MS  8000u // a NIC negotiates for some seconds
 #define MEMIF_WAIT_MS 10000u // for the server of a client
 #define MEMIF_SHAKE_NS 2000000000ull
 #define LINK_STEP_MS  50u
-#define XDP_BUFFERS   8191u
-#define NIC_BUFFERS   4095u
-#define VDEV_BUFFERS  2047u
 #define CACHE_BUFFERS 250u
-
-/* ---- sizes ---- */
-
-static uint32_t port_mtu(const struct dpdk_spec *s, const struct dpdk_port_spec *p)
-{
-	uint32_t own = p->iface[0] ? dpdk_iface_mtu(p->iface) : p->driver == DPDK_MEMIF ? MEMIF_MTU : 1500;
-	uint32_t most = p->driver == DPDK_MEMIF ? MEMIF_BUFFER - RTE_ETHER_HDR_LEN : DPDK_MTU_MAX;
-
-	if (p->driver == DPDK_AF_XDP)
-		most = XDP_ROOM - XDP_HEADROOM - RTE_ETHER_HDR_LEN;
-	/* NICs may be told another MTU, kernel interfaces have theirs: less may be used, not more */
-	if (p->iface[0] && own && own < most)
-		most = own;
-	uint32_t mtu = s->mtu ? s->mtu : own;
-	return mtu < most ? mtu : most;
-}
-
-static unsigned buffers_of(const struct dpdk_spec *s, const struct dpdk_port_spec *p)
-{
-	if (s->mbufs)
-		return s->mbufs;
-	return p->driver == DPDK_AF_XDP ? XDP_BUFFERS : p->driver == DPDK_PCI ? NIC_BUFFERS : VDEV_BUFFERS;
-}
 
 /* Arguments that we know better than DPDK's defaults, where the user named none. */
 static void devargs(const struct dpdk_port *p, char *out, size_t cap)
 {
 	const char *own = p->spec->device;
-	bool large = p->mtu > 2000;
+	uint32_t slot = dpdk_size_slot(p->mtu);
 
 	snprintf(out, cap, "%s", own);
 	size_t n = strlen(out);
@@ -66,7 +35,7 @@ static void devargs(const struct dpdk_port *p, char *out, size_t cap)
 		snprintf(out + n, cap - n, ",busy_budget=0"); // preferring busy polling, it wakes nobody
 	else if (p->spec->driver == DPDK_AF_PACKET && !strstr(own, ",framesz="))
 		snprintf(out + n, cap - n, ",framesz=%u,blocksz=16384,framecnt=%u",
-			 large ? p->mtu > 8000 ? 16384 : 8192 : 2048, large ? 256 : 1024);
+			 slot, slot > 2048 ? 256 : 1024);
 }
 
 /* ---- steps of opening; a step that fails leaves what close() undoes ---- */
@@ -94,18 +63,10 @@ static int probe(struct dpdk_port *p, char *why, size_t cap)
 
 static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 {
-	unsigned n = buffers_of(&p->all, p->spec);
+	unsigned n = dpdk_size_buffers(&p->all, p->spec);
 	char name[32];
 
-	p->room = p->mtu + RTE_ETHER_HDR_LEN + 4;
-	if (p->spec->driver == DPDK_AF_XDP)
-		p->room = XDP_ROOM;
-	if (p->spec->driver == DPDK_MEMIF)
-		p->room = MEMIF_BUFFER;
-	else if (p->spec->driver != DPDK_AF_XDP && p->room < VDEV_ROOM)
-		p->room = VDEV_ROOM;
-	if (p->spec->driver == DPDK_AF_PACKET && p->mtu > 2000)
-		p->room = p->mtu > 8000 ? 16384 : 8192; // it wants to fit a whole frame of its ring
+	p->room = dpdk_size_room(p->spec, p->mtu);
 	snprintf(name, sizeof(name), "pando%p", (void *)p);
 	p->pool = rte_pktmbuf_pool_create(name, n, n > 4 * CACHE_BUFFERS ? CACHE_BUFFERS : 0, 0,
 					  (uint16_t)(p->room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
@@ -116,8 +77,8 @@ static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 	}
 	if (!p->pool) {
 		snprintf(why, cap,
-			 "dpdk: no memory for %u buffers of %u bytes: say mem=MIB (now %u by itself) or fewer mbufs=",
-			 n, p->room, p->all.mem_mb);
+			 "dpdk: no memory for %u buffers of %u bytes: say mem=MIB (now %u) or fewer mbufs=",
+			 n, p->room, dpdk_eal_memory_mb());
 		return -ENOMEM;
 	}
 	return 0;
@@ -225,7 +186,7 @@ static int open_steps(struct dpdk_port *p, char *why, size_t cap)
 
 	if (!r)
 		r = dpdk_eal_start(&p->all, why, cap);
-	p->mtu = port_mtu(&p->all, p->spec);
+	p->mtu = dpdk_size_mtu(&p->all, p->spec);
 	dpdk_fds_now(&before);
 	/* memory first: the time between a memif server's socket and its start is one in which it turns clients away */
 	if (!r)
@@ -285,8 +246,8 @@ void dpdk_port_close(struct dpdk_port *p)
 		bool known = rte_eth_dev_info_get(p->id, &info) == 0;
 
 		rte_eth_dev_close(p->id);
-		if (known && p->spec->driver != DPDK_PCI)
-			rte_dev_remove(info.device);
+		if (known)
+			rte_dev_remove(info.device); // so that it can be opened again
 	}
 	rte_mempool_free(p->pool);
 	free(p->flat);
@@ -344,6 +305,8 @@ unsigned dpdk_port_wake_fds(const struct dpdk_port *p, int fds[DPDK_WAKE_FDS])
 
 void dpdk_port_arm(struct dpdk_port *p, bool on)
 {
+	if (on)
+		dpdk_wake_quiet(p);
 	if (!p->interrupts)
 		return;
 	if (on)

@@ -38,6 +38,7 @@ struct dpdk_port {
 
 /* eal.c: starts DPDK. Returns 0 or a negative errno with a sentence. */
 int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap);
+unsigned dpdk_eal_memory_mb(void); // that it was started with
 /* The last lines that DPDK logged since the previous call, in one line. */
 void dpdk_eal_said(char *text, size_t cap);
 
@@ -45,6 +46,13 @@ void dpdk_eal_said(char *text, size_t cap);
 int dpdk_port_check(const struct dpdk_port_spec *p, char *why, size_t cap);
 /* The interface's MTU, or 0. */
 uint32_t dpdk_iface_mtu(const char *iface);
+
+/* size.c: bytes after the Ethernet header; of a slot of a packet socket's ring; of a buffer; how many; of all ports. */
+uint32_t dpdk_size_mtu(const struct dpdk_spec *s, const struct dpdk_port_spec *p);
+uint32_t dpdk_size_slot(uint32_t mtu);
+uint32_t dpdk_size_room(const struct dpdk_port_spec *p, uint32_t mtu);
+unsigned dpdk_size_buffers(const struct dpdk_spec *s, const struct dpdk_port_spec *p);
+unsigned dpdk_size_memory_mb(const struct dpdk_spec *s);
 
 /* umem.c: for af_xdp, before the port has the pool. Returns 0 or a negative errno. */
 int dpdk_umem_trim(struct rte_mempool *pool);
@@ -55,5 +63,7 @@ struct dpdk_fds {
 };
 void dpdk_fds_now(struct dpdk_fds *f);
 void dpdk_wake_find(struct dpdk_port *p, const struct dpdk_fds *before);
+/* What keeps a descriptor ready though no frame waits is taken from it: an interrupt's count, an interface's going down. */
+void dpdk_wake_quiet(struct dpdk_port *p);
 
 #endif

@@ -7,11 +7,14 @@
 #include <dirent.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/dpdk/priv.h"
+#include "net/log.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -68,6 +71,24 @@ static void find_sockets(struct dpdk_port *p, const struct dpdk_fds *before, int
 		if (domain == AF_PACKET)
 			filter(fd, p->all.udp_ip != 0);
 		p->wake[p->wakes++] = fd;
+	}
+}
+
+void dpdk_wake_quiet(struct dpdk_port *p)
+{
+	for (unsigned i = 0; i < p->wakes; i++) {
+		struct pollfd f = {.fd = p->wake[i], .events = POLLIN};
+		uint64_t count;
+		int error;
+		socklen_t n = sizeof(error);
+
+		if (!p->interrupts) {
+			getsockopt(f.fd, SOL_SOCKET, SO_ERROR, &error, &n); // the port's link is looked at elsewhere
+		} else if (poll(&f, 1, 0) == 1) {
+			/* an eventfd gives 8 bytes, a UIO device 4 */
+			if (read(f.fd, &count, 8) < 0 && read(f.fd, &count, 4) < 0)
+				log_debug("dpdk: %s: its interrupt cannot be read", p->name);
+		}
 	}
 }
 

@@ -26,13 +26,14 @@ says no_such_link "expected uring or dpdk" "rdma"
 says no_such_interface "there is no such network interface" "dpdk:vdev=net_af_packet0,iface=nope0"
 says no_such_device "no such PCI device" "dpdk:pci=ffff:ff:1f.7"
 
-guest() { # NAME LINK ARGUMENTS...
+guest() { # NAME LINK ARGUMENTS...: a guest with a CPU of each of $hosts hosts
 	local name=$1 link=$2
 	shift 2
-	timeout 120 "$O/pando" run --local 2 --cpus 2 --memory 128M --kernel "$O/guest-tools/micro.elf" --link "$link" "$@" \
+	timeout 120 "$O/pando" run --local "$hosts" --cpus "$hosts" --memory "$((64 * hosts))M" \
+		--kernel "$O/guest-tools/micro.elf" --link "$link" "$@" \
 		--append "test=sb,mp,lb,corr,s rounds=5000" --status-json "$out/status" >"$out/log" 2>&1 </dev/null
 	local rc=$?
-	if [ $rc -ne 0 ] || grep -q '^FAIL' "$out/log" || ! grep -q '^PASS s' "$out/log"; then
+	if [ $rc -ne 0 ] || grep -q '^FAIL' "$out/log" || ! grep -Eq $'^PASS s\r?$' "$out/log"; then
 		no "$name" "exit status $rc: $(grep -m1 -E 'error|FAIL|pando:' "$out/log")"
 	else
 		ok "$name"
@@ -40,6 +41,7 @@ guest() { # NAME LINK ARGUMENTS...
 }
 counter() { grep -oE "\"$1\": *[0-9]+" "$out/status" | awk -F: '{ n += $2 } END { print n + 0 }'; }
 
+hosts=2
 guest memif dpdk:memif
 [ "$(counter frames_out)" -gt 100 ] && ok status_counts_frames || no status_counts_frames "$(counter frames_out) frames"
 guest memif_with_sums "dpdk:memif,sums=yes"
@@ -52,4 +54,6 @@ if unshare -n true 2>/dev/null; then
 else
 	echo "SKIP dpdk.af_packet: network namespaces need root"
 fi
+hosts=8
+guest memif_of_8_hosts dpdk:memif # seven ports a host: DPDK is started with memory for all
 exit $bad

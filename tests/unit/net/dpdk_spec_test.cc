@@ -111,7 +111,7 @@ TEST(DpdkSpec, ErrorsNameTheWord)
 	    {"vdev=net_tap0,gateway=1:2", "gateway=1:2: expected a MAC"},
 	    {"vdev=net_tap0,peer=64", "peer=64"},
 	    {"vdev=net_af_packet0,iface=../x", "no name of a network interface"},
-	    {"vdev=net_tap0;vdev=net_tap1", "2 ports without peer=N"},
+	    {"vdev=net_tap0,gateway=02:00:00:00:00:fe", "udp=IPV4:PORT is missing"},
 	    {"vdev=net_tap0,peer=1;vdev=net_tap1,peer=1", "two ports lead to peer 1"},
 	};
 
@@ -120,6 +120,25 @@ TEST(DpdkSpec, ErrorsNameTheWord)
 		EXPECT_EQ(p.r, -EINVAL) << b.text;
 		EXPECT_NE(p.why.find(b.says), std::string::npos) << b.text << ": " << p.why;
 	}
+}
+
+TEST(DpdkSpec, PortsFindTheirPeersByThemselves)
+{
+	Parsed p = parse("vdev=net_tap0;vdev=net_tap1;vdev=net_tap2,peer=4");
+
+	ASSERT_EQ(p.r, 0) << p.why;
+	EXPECT_EQ(p.s.port[0].peer, -1);
+	EXPECT_EQ(p.s.port[1].peer, -1);
+	EXPECT_EQ(p.s.port[2].peer, 4);
+}
+
+TEST(DpdkSpec, AnyGatewayCounts)
+{
+	Parsed p = parse("vdev=net_tap0,udp=10.1.2.3:7412,gateway=00:1b:21:aa:00:00");
+
+	ASSERT_EQ(p.r, 0) << p.why;
+	EXPECT_TRUE(p.s.routed);
+	EXPECT_FALSE(parse("vdev=net_tap0,udp=10.1.2.3:7412").s.routed);
 }
 
 TEST(DpdkSpec, TooMuchOfEverything)

@@ -156,11 +156,7 @@ static void on_frame(void *ctx, const uint8_t *frame, uint32_t n)
 		d->strangers++;
 		return;
 	}
-	if (dp->port < 0) { // the first frame with the token tells which port leads there
-		dp->port = (int)d->receiving_n;
-		memcpy(dp->to.mac, from.mac, 6);
-	}
-	dpdk_peer_frame(dp, inside, (uint32_t)bytes);
+	dpdk_peer_frame(dp, d->receiving_n, &from, inside, (uint32_t)bytes);
 }
 
 static unsigned receive_port(struct dpdk_link *d, unsigned i, unsigned bursts)
@@ -199,20 +195,19 @@ static void look_after_ports(struct dpdk_link *d)
 /* Returns what was handled: messages, and frames that moved something else. */
 static int receive_all(struct dpdk_link *d, unsigned bursts)
 {
-	unsigned frames = 0;
-
+	d->frames = 0;
 	d->handled = 0;
 	if (d->peers && !d->receiving)
 		look_after_ports(d);
-	for (unsigned i = 0; i < d->spec.ports && d->peers; i++)
-		frames += receive_port(d, i, bursts);
+	for (unsigned i = 0; i < d->spec.ports; i++) // without peers too: what waits in a port keeps waking us
+		d->frames += receive_port(d, i, bursts);
 	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next)
 		dpdk_peer_tick(dp);
 	for (unsigned i = 0; i < d->spec.ports; i++)
 		dpdk_port_flush(d->port[i]);
 	for (struct dpdk_peer *dp = d->peers; dp; dp = dp->next)
 		dpdk_peer_flushed(dp);
-	if (frames)
+	if (d->frames)
 		d->nap_ns = NAP_MIN_NS;
 	return d->handled;
 }
@@ -256,7 +251,7 @@ static uint64_t wake_at(struct dpdk_link *d, uint64_t deadline_ns)
 
 static void arm(struct dpdk_link *d, bool on)
 {
-	for (unsigned i = 0; i < d->spec.ports && d->peers; i++)
+	for (unsigned i = 0; i < d->spec.ports; i++)
 		dpdk_port_arm(d->port[i], on);
 }
 
@@ -280,14 +275,18 @@ static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
 		if (d->naps)
 			say_asleep(d);
 		n = receive_all(d, BURSTS_A_TURN); // what came before the port was armed
+		uint64_t at = wake_at(d, deadline_ns);
 		if (n == 0 && !l->downs)
-			n = link_uring_ops.wait(l, true, wake_at(d, deadline_ns));
+			n = link_uring_ops.wait(l, true, at);
+		bool early = n == 0 && now_ns() < at;
 		arm(d, false);
 		if (n < 0)
 			return n;
 		if (d->naps && d->nap_ns < NAP_MAX_NS)
 			d->nap_ns *= 2;
 		n += receive_all(d, BURSTS_A_TURN);
+		if (early && !d->frames)
+			break; // a signal
 	}
 	return n;
 }

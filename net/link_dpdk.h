@@ -31,7 +31,8 @@ struct dpdk_link {
 	uint64_t strangers;
 	uint64_t look_at_ns; // when the ports' links are looked at again
 	bool port_down;	     // one was found without
-	int handled; // messages of this round
+	unsigned frames; // of this round
+	int handled;	 // messages of it
 	bool naps;   // some port wakes nobody
 	bool sums;   // frames leave this machine: they get a checksum (and if the peer's do)
 };
@@ -57,7 +58,8 @@ void dpdk_peer_leave(struct dpdk_peer *dp); // from a callback too
 void dpdk_peers_bury(struct dpdk_link *d);  // from no callback
 bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *m);
 void dpdk_peer_push(struct dpdk_peer *dp);			  // queued messages go to rel, frames out
-void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *b, uint32_t n); // received
+/* A frame of n bytes after the headers, received by a port from an address. */
+void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from, const uint8_t *b, uint32_t n);
 void dpdk_peer_tick(struct dpdk_peer *dp);			  // timers
 void dpdk_peer_flushed(struct dpdk_peer *dp);			  // its frames have left the port
 void dpdk_peer_sleeps(struct dpdk_peer *dp);			  // tells the peer

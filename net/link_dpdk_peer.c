@@ -178,8 +178,7 @@ static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
 	dp->to.ip = h->ip;
 	dp->to.port = h->port;
 	for (unsigned i = 0; i < 6; i++) {
-		bool routed = h->ip && (d->spec.gateway[0] | d->spec.gateway[5] | d->spec.gateway[4]);
-		dp->to.mac[i] = routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
+		dp->to.mac[i] = d->spec.routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
 	}
 	int r = open_rel(dp, h->mtu < own ? h->mtu : own, d->sums || h->sums);
 	if (r)
@@ -198,7 +197,9 @@ bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *
 	p->stats->bytes_in = dp->rel ? dp->bytes_in : 0; // messages are counted, and these are none
 	if (m->kind == MSG_LINK_HELLO)
 		on_hello(dp, &m->u.link_hello);
-	else if (m->kind != MSG_LINK_BELL)
+	else if (m->kind == MSG_LINK_BELL && dp->rel)
+		rel_woken(dp->rel);
+	else
 		link_down(p, "does not use the dpdk link: every host needs the same --link");
 	return true;
 }
@@ -273,12 +274,12 @@ static void ring(struct dpdk_peer *dp)
 
 static void send_frames(struct dpdk_peer *dp)
 {
-	uint64_t before = rel_stats(dp->rel)->frames_out;
+	uint64_t before = rel_stats(dp->rel)->segments_out; // acknowledgements wake nobody
 
 	rel_output(dp->rel, dp->d->now_ns);
 	spread(dp);
 	uint32_t asleep = rel_peer_asleep(dp->rel);
-	dp->ring_due |= asleep && asleep != dp->rung && rel_stats(dp->rel)->frames_out != before;
+	dp->ring_due |= asleep && asleep != dp->rung && rel_stats(dp->rel)->segments_out != before;
 }
 
 /* After the frames have left. */
@@ -321,9 +322,29 @@ void dpdk_peer_push(struct dpdk_peer *dp)
 	dpdk_peer_flushed(dp);
 }
 
-void dpdk_peer_frame(struct dpdk_peer *dp, const uint8_t *bytes, uint32_t n)
+static bool is_broadcast(const uint8_t mac[6])
 {
+	return (mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff;
+}
+
+/* What a frame of the peer's that is sound tells: which port leads there, and from which of its own. */
+static void learn(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from)
+{
+	if (dp->port < 0)
+		dp->port = (int)port;
+	else if (!is_broadcast(dp->to.mac) || (unsigned)dp->port != port)
+		return;
+	if (!dp->d->spec.routed)
+		memcpy(dp->to.mac, from->mac, 6);
+}
+
+void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from, const uint8_t *bytes, uint32_t n)
+{
+	uint64_t before = rel_stats(dp->rel)->frames_in;
+
 	rel_input(dp->rel, bytes, n, dp->d->now_ns);
+	if (rel_stats(dp->rel)->frames_in != before)
+		learn(dp, port, from);
 	if (rel_broken(dp->rel) && !dp->p->removed)
 		link_down(dp->p, "broke the protocol");
 }

@@ -118,6 +118,7 @@ void rel_output(struct rel *r, uint64_t now);
  */
 void rel_say_asleep(struct rel *r, uint64_t now);
 uint32_t rel_peer_asleep(const struct rel *r);
+void rel_woken(struct rel *r); // by other ways than frames: it has to be said again
 
 /*
  * How many segments of a stream the peer may have on the way from now on (REL_WINDOW at most, as at the start; 0: none,

@@ -494,6 +494,11 @@ void rel_say_asleep(struct rel *r, uint64_t now)
 		put_frame(r, &h, NULL, NULL, now);
 }
 
+void rel_woken(struct rel *r)
+{
+	r->said_asleep = false;
+}
+
 void rel_output(struct rel *r, uint64_t now)
 {
 	if (r->stopped || r->outputting)

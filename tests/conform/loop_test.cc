@@ -2,6 +2,7 @@
 // The event loop: deadlines, kicks, watched descriptors.
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <sys/eventfd.h>
 #include <thread>
 #include <unistd.h>
@@ -205,6 +206,31 @@ TEST_P(Loop, MessageEndsASleep)
 	t.join();
 	EXPECT_EQ(a.msgs, 1u);
 	EXPECT_LT(ms_since(begin), 2000u);
+}
+
+TEST_P(Loop, ASignalEndsASleep)
+{
+	Node &a = add(), &b = add();
+	struct sigaction act = {}, old;
+
+	connect(a, 0, b, 0);
+	settle(a, b);
+	act.sa_handler = [](int) {};
+	ASSERT_EQ(sigaction(SIGUSR1, &act, &old), 0);
+	const pthread_t self = pthread_self();
+	std::atomic<bool> done{false};
+	std::thread t([&] {
+		while (!done) { // the first may come before the sleep
+			usleep(20000);
+			pthread_kill(self, SIGUSR1);
+		}
+	});
+	uint64_t begin = now_ns();
+	EXPECT_EQ(link_run(a.l, begin + 5000000000ull), 0);
+	EXPECT_LT(ms_since(begin), 2000u);
+	done = true;
+	t.join();
+	sigaction(SIGUSR1, &old, nullptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Loop, testing::ValuesIn(transports()),

@@ -275,3 +275,21 @@ TEST(RelNetwork, WhoSleepsIsKnown)
 	EXPECT_NE(rel_peer_asleep(p.b.r), 0u);
 	EXPECT_NE(rel_peer_asleep(p.b.r), first);
 }
+
+TEST(RelNetwork, WhoWasWokenByOtherWaysSaysAgainThatItSleeps)
+{
+	Pair p(Faults{}, 1);
+	auto sleep = [&] {
+		rel_say_asleep(p.a.r, p.net.now);
+		p.a.flush();
+		while (p.step())
+			;
+		return rel_peer_asleep(p.b.r);
+	};
+	const uint32_t first = sleep();
+
+	EXPECT_NE(first, 0u);
+	EXPECT_EQ(sleep(), first) << "once is enough: two that sleep would wake each other for ever";
+	rel_woken(p.a.r);
+	EXPECT_NE(sleep(), first) << "woken, it has to be woken anew";
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only links over DPDK ports can get wrong.
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include "net/now.h"
+#include "tests/conform/dpdk_net.h"
+#include "tests/conform/fixture.h"
+
+extern "C" {
+#include "tests/conform/dpdk_peek.h"
+}
+
+using namespace conform;
+
+namespace
+{
+
+class Dpdk : public Conform
+{
+};
+
+class Sleeper : public Conform // where no frame is lost: what says that it sleeps, or the answer, may be
+{
+};
+
+class Packet : public Conform // over interfaces of the kernel
+{
+};
+
+std::vector<Transport> of_kind(const char *kind, bool lossless = false)
+{
+	std::vector<Transport> some;
+
+	for (const Transport &t : transports())
+		if (t.dpdk && (!kind || !strcmp(t.dpdk, kind)) && (!lossless || !*t.more))
+			some.push_back(t);
+	return some;
+}
+
+// The share of a processor that a takes while it waits for ms.
+double share(Node &a, unsigned ms)
+{
+	auto cpu = [] {
+		timespec t;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+		return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+	};
+	const uint64_t begin = now_ns();
+	const double before = cpu();
+
+	while (now_ns() < begin + ms * 1000000ull)
+		link_run(a.l, begin + ms * 1000000ull);
+	return (cpu() - before) / (double)(now_ns() - begin);
+}
+
+// A frame of our type that nobody asked for, to everybody on an interface.
+void stray(const char *iface)
+{
+	uint8_t frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 0x88, 0xb5};
+	sockaddr_ll to = {};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	to.sll_family = AF_PACKET;
+	to.sll_ifindex = (int)if_nametoindex(iface);
+	to.sll_halen = 6;
+	EXPECT_EQ(sendto(fd, frame, sizeof(frame), 0, (sockaddr *)&to, sizeof(to)), (ssize_t)sizeof(frame));
+	close(fd);
+}
+
+} // namespace
+
+TEST_P(Sleeper, IsFoundByAnAnswerHoweverLateItComes)
+{
+	std::atomic<bool> over{false};
+	std::atomic<uint64_t> asked{0}, answered{0}, sent_at{0};
+	Node &a = add(), &b = add();
+	std::vector<uint64_t> took;
+
+	connect(a, 1, b, 0);
+	settle(a, b);
+	b.on_msg = [&](unsigned, const struct msg &) { asked = now_ns(); };
+	std::thread server([&] {
+		while (!over) {
+			const uint64_t due = asked ? asked + 60000000 : now_ns() + 20000000;
+
+			link_run(b.l, due);
+			if (!asked || now_ns() < due)
+				continue;
+			asked = 0;
+			sent_at = now_ns();
+			b.send(0, control(1));
+			link_flush(b.l);
+		}
+	});
+	a.on_msg = [&](unsigned, const struct msg &) { answered = now_ns(); };
+	for (unsigned i = 0; i < 9; i++) {
+		const uint64_t begin = now_ns();
+
+		answered = 0;
+		a.send(1, control(i));
+		while (!answered && now_ns() < begin + 5000000000ull)
+			link_run(a.l, begin + 5000000000ull);
+		ASSERT_NE(answered, 0u);
+		took.push_back(answered - sent_at);
+	}
+	over = true;
+	server.join();
+	std::sort(took.begin(), took.end());
+	EXPECT_LT(took[4], 7000000u) << "it was found between naps, which are 20 ms long by then";
+}
+
+TEST_P(Dpdk, WhereAPeerIsIsLearnt)
+{
+	Node &a = add(), &b = add();
+	const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	connect(a, 1, b, 0);
+	a.send(1, control(1));
+	b.send(0, control(1));
+	ASSERT_TRUE(pump(5000, [&] { return a.msgs && b.msgs; }));
+	for (Node *n : {&a, &b}) {
+		uint8_t mac[6] = {};
+		EXPECT_GE(dpdk_peek(n->l, mac), 0);
+		EXPECT_NE(memcmp(mac, all, 6), 0) << "frames go to every host of the network";
+	}
+}
+
+TEST_P(Packet, StrangersWakeAHostWithoutPeersOnce)
+{
+	Node &a = add();
+
+	EXPECT_LT(share(a, 100), 0.5);
+	stray("bp0");
+	EXPECT_LT(share(a, 300), 0.5);
+}
+
+TEST_P(Packet, AnInterfaceThatGoesDownBurnsNoProcessor)
+{
+	Node &a = add(), &b = add();
+
+	connect(a, 1, b, 0);
+	settle(a, b);
+	ASSERT_EQ(system("ip link set p0 down"), 0);
+	EXPECT_LT(share(a, 300), 0.5);
+	ASSERT_EQ(system("ip link set p0 up"), 0);
+	EXPECT_LT(share(a, 300), 0.5);
+	b.send(0, control(1));
+	a.send(1, control(1));
+	EXPECT_TRUE(pump(8000, [&] { return a.msgs && b.msgs; })) << "and works when it is up again";
+}
+
+TEST_P(Packet, FramesOfOddMtusArriveWhole)
+{
+	const std::vector<uint8_t> bytes = pattern(1, PAGE_BYTES);
+
+	for (unsigned mtu : {1900u, 2000u, 8100u}) {
+		const std::string m = std::to_string(mtu), ends = "ip link add q" + m + " mtu " + m + " type veth peer name r" + m +
+								  " mtu " + m + " && ip link set q" + m + " up && ip link set r" +
+								  m + " up";
+		dpdk_spec spec[2] = {};
+		struct link *l[2] = {};
+		struct msg got = {};
+		char why[256] = "";
+
+		ASSERT_EQ(system(ends.c_str()), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			const std::string dev = std::string(1, "qr"[i]) + m;
+			const std::string text = "vdev=net_af_packet_" + dev + ",iface=" + dev + ",mbufs=511";
+			ASSERT_EQ(dpdk_spec_parse(text.c_str(), &spec[i], why, sizeof(why)), 0) << why;
+			link_options o = {"dpdk", 0, 1, &spec[i]};
+			link_handler h = {};
+			h.ctx = &got;
+			h.on_msg = [](void *ctx, unsigned, const struct msg *in) { *(struct msg *)ctx = *in; };
+			h.on_down = [](void *, unsigned, const char *reason) { ADD_FAILURE() << reason; };
+			ASSERT_EQ(link_create(&l[i], &o, &h), 0);
+		}
+		int fd[2];
+		ASSERT_TRUE(tcp_pair(fd));
+		ASSERT_EQ(link_add_fd(l[0], 1, fd[0]), 0);
+		ASSERT_EQ(link_add_fd(l[1], 0, fd[1]), 0);
+		const struct msg out = page(7, bytes);
+		link_send(l[0], 1, &out);
+		for (uint64_t end = now_ns() + 3000000000ull; !got.kind && now_ns() < end;)
+			for (struct link *one : l)
+				link_run(one, now_ns() + 50000);
+		EXPECT_EQ(got.blob_bytes, PAGE_BYTES) << "MTU " << mtu;
+		for (struct link *one : l)
+			link_destroy(one);
+	}
+	fds_before = descriptors(); // the ports stay open
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Dpdk, testing::ValuesIn(of_kind(nullptr)), [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Sleeper, testing::ValuesIn(of_kind(nullptr, true)), [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Packet, testing::ValuesIn(of_kind("af_packet")), [](auto &i) { return i.param.shown; });

@@ -23,8 +23,9 @@ guest() {
 }
 
 seconds() { sed -n 's/.*powered off after \([0-9.]*\) s.*/\1/p' "$out/$1.log"; }
-total() { # HOSTS KEY: a counter of the status, summed over the hosts
-	grep -oE "\"$2\": *[0-9]+" "$out/$1.json" | awk -F: '{ n += $2 } END { print n + 0 }'
+total() { # HOSTS KEY: a counter of the status, summed over the hosts; those of the links to each peer count the same again
+	python3 -c 'import json, sys
+print(sum(h["coherence"].get(sys.argv[2], h.get(sys.argv[2])) for h in json.load(open(sys.argv[1]))["hosts"]))' "$out/$1.json" "$2"
 }
 
 echo "# emulator $EMULATOR, guest time at 1/$DILATE of real time, $RUNS runs"

@@ -22,7 +22,10 @@ start() { # LOG CPU NETNS DEVICE ARGUMENTS...
 }
 
 start "$out/rx" 0 "$rxns" "$rxdev" --forward-mode=rxonly
-sleep 1
+for ((i = 0; i < 100; i++)); do # a memif's client finds its server when it starts, or never
+	grep -q 'Port statistics' "$out/rx" && break
+	sleep 0.1
+done
 start "$out/tx" 1 "$txns" "$txdev" --forward-mode=txonly --txpkts="$bytes"
 sleep $((SECONDS_RUN + 2))
 # the middle of what the receiver saw in each second: packets a second times their size

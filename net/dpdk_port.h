@@ -33,7 +33,7 @@ struct dpdk_lent {
 bool dpdk_present(void);
 
 /*
- * Starts DPDK, once a process (later calls only compare huge=), and opens port n of the spec.
+ * Starts DPDK, once a process (huge=, mem= and lcore= of later calls change nothing), and opens port n of the spec.
  * Returns 0; -ENOSYS (built without DPDK), -EPERM, -ENODEV, -ENOMEM, -ENETDOWN, -EINVAL or another
  * negative errno, with a sentence in why that names the option and says what to do.
  */

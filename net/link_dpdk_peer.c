@@ -177,9 +177,8 @@ static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
 	dp->peer_token = h->token;
 	dp->to.ip = h->ip;
 	dp->to.port = h->port;
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 6; i++)
 		dp->to.mac[i] = d->spec.routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
-	}
 	int r = open_rel(dp, h->mtu < own ? h->mtu : own, d->sums || h->sums);
 	if (r)
 		link_down(dp->p, r == -ENOMEM ? "out of memory" : "broke the protocol");

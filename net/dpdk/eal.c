@@ -19,7 +19,7 @@
 
 static struct {
 	pthread_mutex_t lock; // of all below; innermost
-	bool started, huge;
+	bool started;
 	unsigned memory_mb;
 	int failed; // the first start's error, with its sentence: DPDK cannot be started a second time
 	char why[512];
@@ -176,7 +176,6 @@ unsigned dpdk_eal_memory_mb(void)
 
 int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap)
 {
-	unsigned mem_mb = dpdk_size_memory_mb(spec);
 	char said[400];
 	bool use_huge;
 
@@ -186,6 +185,7 @@ int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap)
 		snprintf(why, cap, "%s; DPDK starts once a process: start pando again", eal.why);
 		return eal.failed;
 	}
+	unsigned mem_mb = dpdk_size_memory_mb(spec);
 	int r = choose_huge(spec, mem_mb, &use_huge, why, cap);
 	if (r)
 		return r;
@@ -200,7 +200,6 @@ int dpdk_eal_start(const struct dpdk_spec *spec, char *why, size_t cap)
 		return r;
 	}
 	eal.started = true;
-	eal.huge = use_huge;
 	eal.memory_mb = mem_mb;
 	return 0;
 }

@@ -38,8 +38,6 @@ uint32_t dpdk_size_slot(uint32_t mtu)
 
 uint32_t dpdk_size_room(const struct dpdk_port_spec *p, uint32_t mtu)
 {
-	uint32_t room = mtu + RTE_ETHER_HDR_LEN + 4;
-
 	switch (p->driver) {
 	case DPDK_AF_XDP:
 		return XDP_ROOM;
@@ -48,7 +46,7 @@ uint32_t dpdk_size_room(const struct dpdk_port_spec *p, uint32_t mtu)
 	case DPDK_AF_PACKET:
 		return dpdk_size_slot(mtu); // it wants to fit a whole frame of its ring
 	default:
-		return room < VDEV_ROOM ? VDEV_ROOM : room;
+		return RTE_MAX(mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN, VDEV_ROOM);
 	}
 }
 

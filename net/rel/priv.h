@@ -12,7 +12,7 @@ struct rel_segment {
 	uint16_t messages;	 // more than one: packed, and data is NULL
 	uint8_t flags;
 	bool acked, lost;
-	uint8_t repeats; // saturates
+	uint8_t sends; // times that it left; saturates
 	bool timed_out; // sent again because of a timeout or as a probe, which proves nothing
 };
 

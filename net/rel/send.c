@@ -32,7 +32,7 @@ static void estimate(struct rel *r, uint64_t rtt)
 /* s has been acknowledged sooner after it was sent again than a round trip takes: the first one had arrived. */
 static bool needless(const struct rel *r, const struct rel_segment *s, uint64_t now)
 {
-	return s->repeats && !s->lost && now - s->sent_ns < r->pace.rtt_min_ns;
+	return s->sends > 1 && !s->lost && now - s->sent_ns < r->pace.rtt_min_ns;
 }
 
 /*
@@ -43,14 +43,15 @@ static bool needless(const struct rel *r, const struct rel_segment *s, uint64_t 
 static void measure(struct rel *r, const struct rel_segment *s, uint64_t delay, uint64_t now)
 {
 	uint64_t since = now - s->first_ns;
+	bool too_soon = s->sends == 2 && s->timed_out && needless(r, s, now);
 
-	if (!s->repeats && since >= delay) {
-		rel_pace_sample(r, since - delay, now);
-		estimate(r, since - delay);
-	} else if (s->repeats == 1 && s->timed_out && needless(r, s, now) && since >= delay) {
+	if ((s->sends > 1 && !too_soon) || since < delay)
+		return;
+	if (too_soon)
 		r->stats.needless++;
-		estimate(r, since - delay);
-	}
+	else
+		rel_pace_sample(r, since - delay, now);
+	estimate(r, since - delay);
 }
 
 /* s came late but was not lost: others are given as long from now on, before they count as lost. */
@@ -313,6 +314,8 @@ static bool transmit(struct rel *r, unsigned stream, uint32_t seq, uint64_t now)
 		h.message = s->messages > 1 ? s->messages : o->msg[s->message % REL_MSGS_MAX].n;
 	if (!put_frame(r, &h, o, s, now))
 		return false;
+	r->stats.retransmits += s->sends > 0;
+	s->sends += s->sends < UINT8_MAX;
 	s->sent_ns = now;
 	s->order = ++o->orders;
 	if (!o->flight++)
@@ -335,11 +338,9 @@ static bool repeat(struct rel *r, unsigned stream, unsigned *budget, uint64_t no
 			return true;
 		if (!transmit(r, stream, seq, now))
 			return false;
-		s->repeats += s->repeats < UINT8_MAX;
 		s->lost = false;
 		o->lost--;
 		--*budget;
-		r->stats.retransmits++;
 	}
 	return true;
 }
@@ -376,11 +377,9 @@ static bool probe(struct rel *r, unsigned stream, unsigned *budget, uint64_t now
 			o->flight++;
 			return false;
 		}
-		s->repeats += s->repeats < UINT8_MAX;
 		s->timed_out = true;
 		--*budget;
 		n++;
-		r->stats.retransmits++;
 	}
 	o->probed = true;
 	r->stats.probes++;

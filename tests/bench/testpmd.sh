@@ -3,6 +3,7 @@
 # What DPDK's own test application moves between two ports here: one dpdk-testpmd sends frames of BYTES, another only
 # receives them. Prints one line: NAME MB/s.   testpmd.sh NAME BYTES RXDEV TXDEV [RX-NETNS TX-NETNS]
 set -u
+. "$(dirname "$0")/../support/suite.sh"
 name=$1 bytes=$2 rxdev=$3 txdev=$4 rxns=${5:-} txns=${6:-}
 SECONDS_RUN=${TESTPMD_SECONDS:-4}
 command -v dpdk-testpmd >/dev/null || { echo "SKIP $name: there is no dpdk-testpmd (package dpdk)"; exit 0; }
@@ -22,10 +23,7 @@ start() { # LOG CPU NETNS DEVICE ARGUMENTS...
 }
 
 start "$out/rx" 0 "$rxns" "$rxdev" --forward-mode=rxonly
-for ((i = 0; i < 100; i++)); do # a memif's client finds its server when it starts, or never
-	grep -q 'Port statistics' "$out/rx" && break
-	sleep 0.1
-done
+wait_for 10 grep -q 'Port statistics' "$out/rx" # a memif's client finds its server when it starts, or never
 start "$out/tx" 1 "$txns" "$txdev" --forward-mode=txonly --txpkts="$bytes"
 sleep $((SECONDS_RUN + 2))
 # the middle of what the receiver saw in each second: packets a second times their size

@@ -2,7 +2,6 @@
 // What only links over DPDK ports can get wrong.
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstring>
 #include <ctime>
 #include <linux/if_packet.h>
@@ -166,36 +165,28 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 		const std::string m = std::to_string(mtu), ends = "ip link add q" + m + " mtu " + m + " type veth peer name r" + m +
 								  " mtu " + m + " && ip link set q" + m + " up && ip link set r" +
 								  m + " up";
-		dpdk_spec spec[2] = {};
-		struct link *l[2] = {};
-		struct msg got = {};
-		char why[256] = "";
+		uint32_t came = 0;
 
 		ASSERT_EQ(system(ends.c_str()), 0);
-		for (unsigned i = 0; i < 2; i++) {
-			const std::string dev = std::string(1, "qr"[i]) + m;
-			const std::string text = "vdev=net_af_packet_" + dev + ",iface=" + dev + ",mbufs=511";
-			ASSERT_EQ(dpdk_spec_parse(text.c_str(), &spec[i], why, sizeof(why)), 0) << why;
-			link_options o = {"dpdk", 0, 1, &spec[i]};
-			link_handler h = {};
-			h.ctx = &got;
-			h.on_msg = [](void *ctx, unsigned, const struct msg *in) { *(struct msg *)ctx = *in; };
-			h.on_down = [](void *, unsigned, const char *reason) { ADD_FAILURE() << reason; };
-			ASSERT_EQ(link_create(&l[i], &o, &h), 0);
+		nodes.clear();
+		for (const char *end : {"q", "r"}) {
+			const std::string text = "vdev=net_af_packet_" + (end + m) + ",iface=" + end + m + ",mbufs=511";
+			dpdk_spec spec = {};
+			char why[256] = "";
+
+			ASSERT_EQ(dpdk_spec_parse(text.c_str(), &spec, why, sizeof(why)), 0) << why;
+			nodes.push_back(std::make_unique<Node>(link_options{"dpdk", 0, 1, &spec}));
+			ASSERT_NE(nodes.back()->l, nullptr);
 		}
-		int fd[2];
-		ASSERT_TRUE(tcp_pair(fd));
-		ASSERT_EQ(link_add_fd(l[0], 1, fd[0]), 0);
-		ASSERT_EQ(link_add_fd(l[1], 0, fd[1]), 0);
-		const struct msg out = page(7, bytes);
-		link_send(l[0], 1, &out);
-		for (uint64_t end = now_ns() + 3000000000ull; !got.kind && now_ns() < end;)
-			for (struct link *one : l)
-				link_run(one, now_ns() + 50000);
-		EXPECT_EQ(got.blob_bytes, PAGE_BYTES) << "MTU " << mtu;
-		for (struct link *one : l)
-			link_destroy(one);
+		Node &a = *nodes[0], &b = *nodes[1];
+		b.on_msg = [&](unsigned, const struct msg &in) { came = in.blob_bytes; };
+		connect(a, 1, b, 0);
+		a.send(1, page(7, bytes));
+		pump(3000, [&] { return b.msgs > 0; });
+		EXPECT_EQ(came, PAGE_BYTES) << "MTU " << mtu;
+		EXPECT_TRUE(a.downs.empty() && b.downs.empty());
 	}
+	nodes.clear();
 	fds_before = descriptors(); // the ports stay open
 }
 

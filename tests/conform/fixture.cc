@@ -64,7 +64,17 @@ bool tcp_pair(int fd[2])
 Node::Node(const Transport &t, uint32_t epoch, unsigned node)
 {
 	dpdk_spec ports = t.dpdk ? dpdk_node(t.dpdk, t.more, node) : dpdk_spec{};
-	link_options o = {t.name, t.spin_us, epoch, t.dpdk ? &ports : nullptr};
+
+	open({t.name, t.spin_us, epoch, t.dpdk ? &ports : nullptr});
+}
+
+Node::Node(const link_options &o)
+{
+	open(o);
+}
+
+void Node::open(const link_options &o)
+{
 	link_handler h = {};
 
 	h.ctx = this;

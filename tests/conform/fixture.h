@@ -49,8 +49,10 @@ struct Node {
 	uint64_t msgs = 0, kicks = 0;
 
 	Node(const Transport &t, uint32_t epoch = 1, unsigned node = 0);
+	explicit Node(const link_options &o);
 	~Node();
 	Node(const Node &) = delete;
+	void open(const link_options &o);
 	int run(unsigned ms); // one link_run()
 	int send(unsigned peer, const struct msg &m)
 	{

@@ -10,10 +10,7 @@ trap 'rm -rf "$out"' EXIT
 suite=dpdk
 . tests/support/suite.sh
 
-if ! ldd "$O/pando" | grep -q librte_eal; then
-	echo "SKIP dpdk: pando was built without DPDK (libdpdk-dev)"
-	exit 0
-fi
+dpdk_or_skip dpdk || exit 0
 
 says() { # NAME WANTED LINK: pando host refuses it, and says so
 	"$O/pando" keygen "$out/key" 2>/dev/null

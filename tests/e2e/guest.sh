@@ -11,7 +11,7 @@ export PANDO_BUILD=$O
 [ $# -gt 0 ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 all 500 2" "2 6.12 topology 300 2" "3 6.1 topology 300 2" \
 	"4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" "2 6.1 topology 300 2 dpdk:af_packet" \
 	"2 6.1 topology 300 2 dpdk:af_xdp"
-bad=0
+. tests/support/suite.sh
 
 # one HOSTS KERNEL TOOLS SECONDS [LINK]: a guest to its power-off, judged by the demo's own checks; TOOLS all: those the demo runs
 one() {
@@ -24,12 +24,7 @@ for c in "$@"; do
 	read -r hosts kernel tools limit attempts link <<<"$c"
 	name=guest.${hosts}_hosts.debian_$kernel${link:+.${link//[^a-z0-9_]/_}}
 	name=${name%_}
-	case $link in dpdk:*)
-		if ! ldd "$O/pando" | grep -q librte_eal; then
-			echo "SKIP $name: pando was built without DPDK (libdpdk-dev)"
-			continue
-		fi ;;
-	esac
+	[[ $link != dpdk:* ]] || dpdk_or_skip "$name" || continue
 	mkdir -p "$O/check"
 	for ((try = 1; try <= attempts; try++)); do
 		log=$O/check/$name-$try.log

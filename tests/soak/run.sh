@@ -20,5 +20,5 @@ notices() { # HARM WANTED
 }
 notices mute "a stall"
 notices crash "did not end as it should"
-"$O/tests/link_soak" "$seconds" || bad=1
+judged link "$O/tests/link_soak" "$seconds"
 exit $bad

@@ -39,6 +39,13 @@ free_port() { # a port nobody listens on now
 	done
 }
 
+# Whether $O/pando has the dpdk link. If not, that NAME, a whole name, is left out is said.
+dpdk_or_skip() { # NAME
+	ldd "$O/pando" | grep -q librte_eal && return
+	echo "SKIP $1: pando was built without DPDK (libdpdk-dev)"
+	return 1
+}
+
 # Whether the guest NAME runs and its monitor says so ($O: the build folder).
 guest_runs() { "$O/pando" qmp "$1" query-status 2>/dev/null | grep -q '"running": true'; }
 

@@ -56,11 +56,11 @@ append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
 before="" files=()
 if [ -n "${DEMO_LINK:-}" ]; then
 	PANDO_RUN_ARGS="--link $DEMO_LINK ${PANDO_RUN_ARGS:-}"
-	port=${DEMO_LINK#dpdk:} port=${port%%,*}
-	case $DEMO_LINK in dpdk:af_*) PANDO_RUN_ARGS="--netns $PANDO_RUN_ARGS" ;; esac # each host has an interface of its own
-	if [ "$mode" = nested ] && [ "$DEMO_LINK" != "$port" ]; then
+	[[ $DEMO_LINK != dpdk:af_* ]] || PANDO_RUN_ARGS="--netns $PANDO_RUN_ARGS" # each host has an interface of its own
+	if [[ $mode = nested && $DEMO_LINK = dpdk:* ]]; then
 		. "$here/dpdk.sh"
-		dpdk_driver "$port"
+		kind=${DEMO_LINK#dpdk:}
+		dpdk_driver "${kind%%,*}"
 		before="$dpdk_before && " files=(--files "$dpdk_files")
 	fi
 fi

@@ -43,10 +43,9 @@ net() { # MACHINE NUMBER: the arguments for one card
 }
 cards() { echo "$(net "$1" 0)" "$([ "$link" = dpdk ] && net "$1" 1)"; }
 if [ "$link" = dpdk ]; then
-	if ! ldd "$build/pando" | grep -q librte_eal; then
-		echo "SKIP two_machines: pando was built without DPDK (libdpdk-dev)"
-		exit 0
-	fi
+	O=$build
+	. tests/support/suite.sh
+	dpdk_or_skip two_machines || exit 0
 	files="$files,$here/dpdk-card.sh=dpdk-card.sh"
 	. "$here/dpdk.sh"
 	dpdk_driver virtio

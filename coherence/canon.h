@@ -11,7 +11,7 @@
 
 #define COH_CANON_PAGES 2u
 #define COH_CANON_HOSTS 4u
-#define COH_CANON_NONE	0xffu
+#define COH_CANON_NONE  0xffu
 
 struct coh_canon_page {
 	uint8_t rights, owner, held, evicting, waiting, wait_write;
@@ -31,10 +31,10 @@ struct coh_canon_page {
 };
 
 struct coh_canon {
-	uint64_t txn;			// last own transaction number used
+	uint64_t txn;                   // last own transaction number used
 	uint64_t seen[COH_CANON_HOSTS]; // highest accepted from each host
-	uint8_t wait_n;			// faults waiting for room
-	uint8_t wait[COH_CANON_PAGES];	// their pages, first come first
+	uint8_t wait_n;                 // faults waiting for room
+	uint8_t wait[COH_CANON_PAGES];  // their pages, first come first
 	struct coh_canon_page page[COH_CANON_PAGES];
 };
 

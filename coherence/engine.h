@@ -24,18 +24,18 @@
 
 #include "coherence/base/types.h"
 
-#define COH_HOMES_MAX 256u      // home ranges in one configuration
-#define COH_FX_MAX 1024u        // effects of one step (an engine that needs more defers work to a tick)
-#define COH_ZERO_RUN_MAX 512u   // pages of one INSTALL_ZERO effect
-#define COH_MIGRATORY_ALL 255u  // .migratory: every read that may take ownership does
-#define COH_MIGRATORY_ODD 254u  // .migratory: those of hosts with odd numbers do
-#define COH_PREFETCH_MAX 64u    // largest prefetch_max
-#define COH_EVICT_INFLIGHT 32u  // EVICT hints under way from one host
-#define COH_RESERVE 64u         // pages above quota_pages that own faults may take
-#define COH_RESERVE_HOME 128u   // ... that pages homed here may take when they come back
-#define COH_WAIT_MAX 1024u      // faults that wait in the engine for room
-#define COH_RETRY_NS 100000u    // wait after a NACK, doubled up to 16 times
-#define COH_EVICT_NS 20000000u  // an EVICT hint is forgotten after this time
+#define COH_HOMES_MAX      256u      // home ranges in one configuration
+#define COH_FX_MAX         1024u     // effects of one step (an engine that needs more defers work to a tick)
+#define COH_ZERO_RUN_MAX   512u      // pages of one INSTALL_ZERO effect
+#define COH_MIGRATORY_ALL  255u      // .migratory: every read that may take ownership does
+#define COH_MIGRATORY_ODD  254u      // .migratory: those of hosts with odd numbers do
+#define COH_PREFETCH_MAX   64u       // largest prefetch_max
+#define COH_EVICT_INFLIGHT 32u       // EVICT hints under way from one host
+#define COH_RESERVE        64u       // pages above quota_pages that own faults may take
+#define COH_RESERVE_HOME   128u      // ... that pages homed here may take when they come back
+#define COH_WAIT_MAX       1024u     // faults that wait in the engine for room
+#define COH_RETRY_NS       100000u   // wait after a NACK, doubled up to 16 times
+#define COH_EVICT_NS       20000000u // an EVICT hint is forgotten after this time
 
 enum coh_access { COH_READ = 0, COH_WRITE = 1 };
 enum coh_rights { COH_NONE = 0, COH_RO = 1, COH_RW = 2 };
@@ -144,7 +144,7 @@ struct coh_stats {
 	uint64_t upgrades, invalidations_in, invalidations_out;
 	uint64_t downgrades, evict_hints, drops_silent, prefetches, prefetch_hits;
 	uint64_t holds, stale_msgs, queue_full, bad_msgs;
-	uint64_t msgs_in[32], msgs_out[32]; // by enum coh_msg_kind
+	uint64_t msgs_in[32], msgs_out[32];     // by enum coh_msg_kind
 	uint64_t resident, owned, resident_max; // levels: pages
 };
 
@@ -180,7 +180,8 @@ bool coh_engine_pending(const struct coh_engine *e, page_idx page);
 /* The page is homed here and no host ever had it: all zeroes, nowhere in memory. */
 bool coh_engine_untouched(const struct coh_engine *e, page_idx page);
 
-/* Who owns a page homed here, as its directory has it; HOST_NONE for one that nobody ever wrote or that is homed elsewhere. */
+/* Who owns a page homed here, as its directory has it; HOST_NONE for one that nobody ever wrote or that is homed
+ * elsewhere. */
 host_id coh_engine_owner(const struct coh_engine *e, page_idx page);
 
 host_id coh_engine_home(const struct coh_engine *e, page_idx page);

@@ -12,24 +12,24 @@
 #include "coherence/base/timers.h"
 #include "coherence/engine.h"
 
-#define STREAMS	       8u   // sequential read streams followed at once
+#define STREAMS        8u   // sequential read streams followed at once
 #define SELF_MAX       64u  // messages of this host to itself within one step
 #define DEFER_MAX      256u // requests put off by a hold; more are served without a hold
-#define FX_ROOM	       200u // effects that one item of work may need (2 * HOSTS_MAX and change)
+#define FX_ROOM        200u // effects that one item of work may need (2 * HOSTS_MAX and change)
 #define HAND_WORDS     512u // words of the eviction bitmaps looked at in one step
 #define HOLD_LEVEL_MAX 7u   // the hold is at most hold_ns << this
 
 /* Page state: one word for each page of the guest. */
-#define PG_RIGHTS      3u	  // enum coh_rights
+#define PG_RIGHTS      3u         // enum coh_rights
 #define PG_OWNER       (1u << 2)  // this host has the page's data to give
 #define PG_PENDING     (1u << 3)  // an own request is in the table
 #define PG_DEFERRED    (1u << 4)  // a FWD or INV waits for the hold to end
-#define PG_HELD	       (1u << 5)  // installed for a local fault: hold from the stamp on
+#define PG_HELD        (1u << 5)  // installed for a local fault: hold from the stamp on
 #define PG_AHEAD       (1u << 6)  // prefetched, not asked for yet
 #define PG_WAITING     (1u << 7)  // a fault waits for room (wait ring)
 #define PG_WAIT_WR     (1u << 8)  // ... and wants to write
 #define PG_EVICTING    (1u << 9)  // an EVICT is under way
-#define PG_REF	       (1u << 10) // second chance of the clock hand
+#define PG_REF         (1u << 10) // second chance of the clock hand
 #define PG_CONTESTED   (1u << 11) // the last hold ended by time with somebody waiting
 #define PG_LEVEL_SHIFT 12
 #define PG_LEVEL       (7u << PG_LEVEL_SHIFT)
@@ -38,15 +38,15 @@
 /* Directory entry of a page homed here. */
 struct dir {
 	host_set sharers; // may hold read copies; the owner is not in it
-	uint32_t busy;	  // pool index + 1 of the running transaction, head of the queue; 0: idle
+	uint32_t busy;    // pool index + 1 of the running transaction, head of the queue; 0: idle
 	host_id owner;
-	uint8_t touched; // 0: nobody ever wrote it, no host has data, all zeroes
-	uint8_t reader;	 // host + 1 of the last reader that has not written since; 0: none
+	uint8_t touched;             // 0: nobody ever wrote it, no host has data, all zeroes
+	uint8_t reader;              // host + 1 of the last reader that has not written since; 0: none
 	uint8_t score : 4, turn : 4; // read-then-write hand-overs in a row; migratory grants since a check
 };
 
 #define MIGRATORY_SCORE_MAX 15u
-#define MIGRATORY_CHECK 8u // every so many migratory grants one is an ordinary read, to see whether it is written
+#define MIGRATORY_CHECK     8u // every so many migratory grants one is an ordinary read, to see whether it is written
 
 /* A request accepted by this home: running (head) or queued behind the head. */
 struct home_req {
@@ -69,7 +69,7 @@ struct request {
 	bool used;
 	bool granted;
 	bool want_write; // a write fault came while a read was under way
-	bool waiter;	 // a local access waits (not a prefetch, not a recall)
+	bool waiter;     // a local access waits (not a prefetch, not a recall)
 	uint32_t next_free;
 };
 
@@ -84,7 +84,7 @@ struct evict_slot {
 };
 
 struct stream {
-	page_idx last;	// last miss
+	page_idx last;  // last miss
 	page_idx ahead; // last page requested
 	uint32_t window;
 	bool used;
@@ -98,10 +98,9 @@ struct coh_engine {
 	uint32_t *page;
 	struct dir *dir;
 	uint64_t *loose,
-	    *loose_top; // resident pages that may be given up: a bit a page, a bit a word
-	uint64_t homed; // pages homed here
-	uint64_t
-	    range_dir[COH_HOMES_MAX]; // index in dir of a range's first page (ranges of this host)
+		*loose_top;                // resident pages that may be given up: a bit a page, a bit a word
+	uint64_t homed;                    // pages homed here
+	uint64_t range_dir[COH_HOMES_MAX]; // index in dir of a range's first page (ranges of this host)
 
 	struct request *reqs;
 	struct pmap req_map;
@@ -194,7 +193,7 @@ uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *firs
 
 /* ---- owner.c ---- */
 void owner_asked(struct coh_engine *e, const struct coh_msg *m); // FWD_READ, FWD_WRITE, INV
-void owner_release(struct coh_engine *e, page_idx page);	 // the hold of a deferred page ends
+void owner_release(struct coh_engine *e, page_idx page);         // the hold of a deferred page ends
 void owner_defer_due(struct coh_engine *e, uint32_t i);
 
 /* ---- policy.c ---- */

@@ -8,8 +8,7 @@
 
 static struct coh_msg msg_for(const struct home_req *q, uint8_t kind)
 {
-	return (struct coh_msg){
-	    .kind = kind, .requester = q->requester, .txn = q->txn, .page = q->page};
+	return (struct coh_msg){.kind = kind, .requester = q->requester, .txn = q->txn, .page = q->page};
 }
 
 /* Sends INV to every host of the set. Returns how many there are: the acknowledgements to collect.
@@ -28,8 +27,7 @@ static uint16_t invalidate(struct coh_engine *e, const struct home_req *q, host_
 	return n;
 }
 
-static void grant(struct coh_engine *e, const struct home_req *q, enum coh_rights rights,
-		  uint8_t flags, uint16_t acks)
+static void grant(struct coh_engine *e, const struct home_req *q, enum coh_rights rights, uint8_t flags, uint16_t acks)
 {
 	struct coh_msg m = msg_for(q, COH_MSG_GRANT);
 
@@ -132,8 +130,7 @@ static bool queue_has_room(const struct coh_engine *e, host_id from)
 
 static void refuse(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
-	struct coh_msg nack = {
-	    .kind = COH_MSG_NACK, .requester = from, .txn = m->txn, .page = m->page};
+	struct coh_msg nack = {.kind = COH_MSG_NACK, .requester = from, .txn = m->txn, .page = m->page};
 
 	e->stats.queue_full++;
 	msg_send(e, from, nack);
@@ -156,8 +153,7 @@ void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	struct home_req *q = &e->pool[i];
 	e->pool_free = q->next;
 	e->pool_used[from]++;
-	*q = (struct home_req){
-	    .page = m->page, .txn = m->txn, .tail = i + 1, .requester = from, .kind = m->kind};
+	*q = (struct home_req){.page = m->page, .txn = m->txn, .tail = i + 1, .requester = from, .kind = m->kind};
 	if (!d->busy) {
 		d->busy = i + 1;
 		run_queue(e, d);
@@ -194,8 +190,7 @@ static bool untouched(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = page_dir(e, page);
 
-	return d && !d->touched && !d->busy && !d->sharers &&
-	       !(e->page[page] & (PG_RIGHTS | PG_PENDING));
+	return d && !d->touched && !d->busy && !d->sharers && !(e->page[page] & (PG_RIGHTS | PG_PENDING));
 }
 
 uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first)

@@ -37,8 +37,7 @@ const char *coh_config_error(const struct coh_config *c)
 		return "own host number";
 	if (c->pages == 0 || c->pages > PAGES_MAX)
 		return "number of pages";
-	if (c->requests_max == 0 || c->requests_max > REQUESTS_MAX ||
-	    (c->requests_max & (c->requests_max - 1)))
+	if (c->requests_max == 0 || c->requests_max > REQUESTS_MAX || (c->requests_max & (c->requests_max - 1)))
 		return "requests_max is not a power of two in range";
 	if (c->queue_max < c->hosts || c->queue_max > QUEUE_MAX)
 		return "queue_max must be at least the number of hosts";

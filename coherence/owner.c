@@ -37,8 +37,7 @@ static void serve(struct coh_engine *e, const struct coh_msg *m)
 	uint32_t w = e->page[m->page];
 
 	if (m->kind == COH_MSG_INV) {
-		struct coh_msg ack = {
-		    .kind = COH_MSG_ACK, .requester = m->requester, .txn = m->txn, .page = m->page};
+		struct coh_msg ack = {.kind = COH_MSG_ACK, .requester = m->requester, .txn = m->txn, .page = m->page};
 		e->stats.invalidations_in++;
 		if (w & PG_RIGHTS) // else dropped silently before
 			drop(e, m->page);

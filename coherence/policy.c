@@ -56,8 +56,7 @@ bool policy_room(const struct coh_engine *e, page_idx page)
 {
 	bool home = page_home(e, page) == e->cfg.self;
 
-	return !e->cfg.quota_pages ||
-	       expected(e) < e->cfg.quota_pages + (home ? COH_RESERVE_HOME : COH_RESERVE);
+	return !e->cfg.quota_pages || expected(e) < e->cfg.quota_pages + (home ? COH_RESERVE_HOME : COH_RESERVE);
 }
 
 bool policy_has_spare(const struct coh_engine *e, uint64_t pages)
@@ -175,10 +174,10 @@ void policy_evict(struct coh_engine *e)
 /* ---- migratory pages ---- */
 
 /*
- * A page that each host reads and then writes (a lock and what it protects) moves with two transactions, a read and an upgrade.
- * Where that happened several times in a row, a read takes ownership at once. Every MIGRATORY_CHECK-th time it does not: if no
- * upgrade follows, the page has become one that is read, and goes back to the ordinary way. (Cox and Fowler, Adaptive cache
- * coherency for detecting migratory shared data, ISCA 1993; the check is ours.)
+ * A page that each host reads and then writes (a lock and what it protects) moves with two transactions, a read and an
+ * upgrade. Where that happened several times in a row, a read takes ownership at once. Every MIGRATORY_CHECK-th time it
+ * does not: if no upgrade follows, the page has become one that is read, and goes back to the ordinary way. (Cox and
+ * Fowler, Adaptive cache coherency for detecting migratory shared data, ISCA 1993; the check is ours.)
  */
 bool policy_migrates(const struct coh_engine *e, struct dir *d, host_id requester)
 {
@@ -225,8 +224,8 @@ static struct stream *stream_of(struct coh_engine *e, page_idx page)
 }
 
 /*
- * A stream of misses fetches ahead with the access it misses with: a reader copies, a writer (memory that is being cleared or
- * filled for the first time) the pages themselves.
+ * A stream of misses fetches ahead with the access it misses with: a reader copies, a writer (memory that is being
+ * cleared or filled for the first time) the pages themselves.
  */
 void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access)
 {
@@ -240,7 +239,7 @@ void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access)
 	s->window = s->window * 2 < e->cfg.prefetch_max ? s->window * 2 : e->cfg.prefetch_max;
 	if (s->ahead < page)
 		s->ahead = page;
-	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages &&
-	       policy_has_spare(e, s->window + 1) && req_prefetch(e, s->ahead + 1, access))
+	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages && policy_has_spare(e, s->window + 1) &&
+	       req_prefetch(e, s->ahead + 1, access))
 		s->ahead++;
 }

@@ -38,9 +38,7 @@ static bool begin(struct coh_engine *e, page_idx page, enum coh_access access, b
 	e->req_free = r->next_free;
 	e->reqs_used++;
 	*r = (struct request){.page = page, .used = true, .waiter = waiter};
-	r->kind = access == COH_READ ? COH_MSG_REQ_READ
-		  : resident	     ? COH_MSG_REQ_UPGRADE
-				     : COH_MSG_REQ_WRITE;
+	r->kind = access == COH_READ ? COH_MSG_REQ_READ : resident ? COH_MSG_REQ_UPGRADE : COH_MSG_REQ_WRITE;
 	pmap_put(&e->req_map, page, i);
 	e->page[page] |= PG_PENDING;
 	e->incoming += !resident;
@@ -213,8 +211,7 @@ static void complete(struct coh_engine *e, struct request *r)
 {
 	page_idx page = r->page;
 	bool again = r->want_write && page_rights(e, page) != COH_RW;
-	struct coh_msg done = {
-	    .kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
+	struct coh_msg done = {.kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
 
 	if (r->waiter)
 		policy_hold_begin(e, page);
@@ -328,8 +325,7 @@ void req_nack(struct coh_engine *e, const struct coh_msg *m)
 {
 	struct request *r = find(e, m->page);
 
-	if (!r || r->txn != m->txn || r->granted ||
-	    timers_armed(&e->timers, timer_req(index_of(e, r)))) {
+	if (!r || r->txn != m->txn || r->granted || timers_armed(&e->timers, timer_req(index_of(e, r)))) {
 		e->stats.stale_msgs++;
 		return;
 	}
@@ -338,8 +334,7 @@ void req_nack(struct coh_engine *e, const struct coh_msg *m)
 		end(e, r);
 		return;
 	}
-	timers_set(&e->timers, timer_req(index_of(e, r)),
-		   e->now + ((uint64_t)COH_RETRY_NS << r->nacks));
+	timers_set(&e->timers, timer_req(index_of(e, r)), e->now + ((uint64_t)COH_RETRY_NS << r->nacks));
 	if (r->nacks < 4)
 		r->nacks++;
 }

@@ -69,8 +69,8 @@ static void exchange(int me, void *arg)
 	__atomic_store_n(p->stop, 1, __ATOMIC_RELAXED);
 }
 
-static void clocks(const char *name, uint64_t (*read)(void), const char *unit, const int cpu[],
-		   int cpus, uint64_t rounds, double seconds, uint64_t jump)
+static void clocks(const char *name, uint64_t (*read)(void), const char *unit, const int cpu[], int cpus,
+		   uint64_t rounds, double seconds, uint64_t jump)
 {
 	uint64_t done = 0, back = 0, worst = 0, step = 0, jumps = 0;
 	char rname[64];

@@ -18,7 +18,7 @@ struct run {
 	uint32_t threads;
 	uint64_t rounds, deadline;
 	volatile uint64_t *x, *y; // 2 words a slot
-	uint8_t *saw[4];	  // what each thread saw, on a page of its own
+	uint8_t *saw[4];          // what each thread saw, on a page of its own
 	struct tool_meet *meet;
 	uint64_t *counter; // of the atomic and the lock test
 	uint32_t *stop, *lock;
@@ -56,8 +56,7 @@ static void walk(int me, void *arg)
 		tool_meet(r->meet, r->threads, &sense);
 		for (uint32_t s = 0; s < SLOTS; s++) {
 			dawdle(&random);
-			r->saw[me][s] =
-			    litmus_step(r->kind, (uint32_t)me, &r->x[2 * s], &r->y[2 * s], g);
+			r->saw[me][s] = litmus_step(r->kind, (uint32_t)me, &r->x[2 * s], &r->y[2 * s], g);
 		}
 		tool_meet(r->meet, r->threads, &sense);
 		if (me == 0)
@@ -110,18 +109,15 @@ static void prepare(struct run *r, bool one_page, uint64_t rounds, double second
 	r->lock = (uint32_t *)(area + (one_page ? 8 : 9) * TOOL_PAGE + 64);
 }
 
-static void ordering(const struct topo *t, enum litmus_kind kind, bool one_page, uint64_t rounds,
-		     double seconds)
+static void ordering(const struct topo *t, enum litmus_kind kind, bool one_page, uint64_t rounds, double seconds)
 {
 	static struct run r;
 	char name[64], rname[96];
 	int cpu[4];
 
-	snprintf(name, sizeof(name), "litmus_%s_%s", litmus_shapes[kind].name,
-		 one_page ? "one_page" : "two_pages");
+	snprintf(name, sizeof(name), "litmus_%s_%s", litmus_shapes[kind].name, one_page ? "one_page" : "two_pages");
 	if (!topo_spread(t, (int)litmus_shapes[kind].threads, cpu)) {
-		tool_skip(name, "needs %u CPUs, there are %d", litmus_shapes[kind].threads,
-			  t->cpus);
+		tool_skip(name, "needs %u CPUs, there are %d", litmus_shapes[kind].threads, t->cpus);
 		return;
 	}
 	prepare(&r, one_page, rounds, seconds);
@@ -135,14 +131,14 @@ static void ordering(const struct topo *t, enum litmus_kind kind, bool one_page,
 		tool_result(rname, (double)r.seen[LITMUS_RELAXED], "rounds");
 	}
 	if (r.seen[LITMUS_FORBIDDEN])
-		tool_fail(name, "%llu forbidden outcomes in %llu rounds",
-			  (unsigned long long)r.seen[LITMUS_FORBIDDEN], (unsigned long long)r.done);
+		tool_fail(name, "%llu forbidden outcomes in %llu rounds", (unsigned long long)r.seen[LITMUS_FORBIDDEN],
+			  (unsigned long long)r.done);
 	else
 		tool_pass(name);
 }
 
-static void counting(const struct topo *t, const char *name, bool one_page,
-		     void (*fn)(int me, void *arg), uint64_t rounds, double seconds)
+static void counting(const struct topo *t, const char *name, bool one_page, void (*fn)(int me, void *arg),
+		     uint64_t rounds, double seconds)
 {
 	static struct run r;
 	uint64_t sum = 0;
@@ -161,8 +157,8 @@ static void counting(const struct topo *t, const char *name, bool one_page,
 	snprintf(rname, sizeof(rname), "%s_rounds", name);
 	tool_result(rname, (double)sum, "rounds");
 	if (*r.counter != sum)
-		tool_fail(name, "the counter is %llu after %llu increments",
-			  (unsigned long long)*r.counter, (unsigned long long)sum);
+		tool_fail(name, "the counter is %llu after %llu increments", (unsigned long long)*r.counter,
+			  (unsigned long long)sum);
 	else
 		tool_pass(name);
 }

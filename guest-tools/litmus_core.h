@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 enum litmus_kind {
-	LITMUS_SB,	 // store, then load the other: both may see old
+	LITMUS_SB,       // store, then load the other: both may see old
 	LITMUS_SB_FENCE, // with mfence between: they may not
-	LITMUS_MP,	 // x then y written; y then x read
-	LITMUS_LB,	 // load, then store the other: both may not see new
-	LITMUS_CORR,	 // two loads of one location
-	LITMUS_IRIW,	 // two writers, two readers that may not disagree about the order
+	LITMUS_MP,       // x then y written; y then x read
+	LITMUS_LB,       // load, then store the other: both may not see new
+	LITMUS_CORR,     // two loads of one location
+	LITMUS_IRIW,     // two writers, two readers that may not disagree about the order
 	LITMUS_KINDS
 };
 
@@ -30,8 +30,8 @@ struct litmus_shape {
 };
 
 static const struct litmus_shape litmus_shapes[LITMUS_KINDS] = {
-    [LITMUS_SB] = {"sb", 2}, [LITMUS_SB_FENCE] = {"sb_mfence", 2}, [LITMUS_MP] = {"mp", 2},
-    [LITMUS_LB] = {"lb", 2}, [LITMUS_CORR] = {"corr", 2},	   [LITMUS_IRIW] = {"iriw", 4},
+	[LITMUS_SB] = {"sb", 2}, [LITMUS_SB_FENCE] = {"sb_mfence", 2}, [LITMUS_MP] = {"mp", 2},
+	[LITMUS_LB] = {"lb", 2}, [LITMUS_CORR] = {"corr", 2},          [LITMUS_IRIW] = {"iriw", 4},
 };
 
 #define LITMUS_SAW0 1u // the first load saw new
@@ -50,8 +50,8 @@ static inline uint8_t litmus_one(const volatile uint64_t *a, uint64_t g)
 }
 
 /* What thread ME of the test does in generation G; what it saw. */
-static inline uint8_t litmus_step(enum litmus_kind kind, uint32_t me, volatile uint64_t *x,
-				  volatile uint64_t *y, uint64_t g)
+static inline uint8_t litmus_step(enum litmus_kind kind, uint32_t me, volatile uint64_t *x, volatile uint64_t *y,
+				  uint64_t g)
 {
 	volatile uint64_t *mine = me & 1 ? y : x, *other = me & 1 ? x : y;
 	uint8_t saw = 0;
@@ -107,8 +107,7 @@ static inline enum litmus_verdict litmus_judge(enum litmus_kind kind, const uint
 	case LITMUS_LB:
 		return both ? LITMUS_FORBIDDEN : LITMUS_PLAIN;
 	case LITMUS_IRIW:
-		return saw[2] == LITMUS_SAW0 && saw[3] == LITMUS_SAW0 ? LITMUS_FORBIDDEN
-								      : LITMUS_PLAIN;
+		return saw[2] == LITMUS_SAW0 && saw[3] == LITMUS_SAW0 ? LITMUS_FORBIDDEN : LITMUS_PLAIN;
 	case LITMUS_KINDS:
 		break;
 	}

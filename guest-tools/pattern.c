@@ -11,9 +11,9 @@
 
 #include "guest-tools/tool.h"
 
-#define WORDS	  (TOOL_PAGE / 8)
+#define WORDS     (TOOL_PAGE / 8)
 #define LEAVE_KIB 24576 // of each node, for the kernel
-#define BIND	  2	// MPOL_BIND
+#define BIND      2     // MPOL_BIND
 
 struct area {
 	uint64_t *words;
@@ -104,8 +104,7 @@ int pattern_main(int argc, char **argv)
 	tool_result("pattern_bad_words", (double)bad, "words");
 	tool_result("pattern_time", (double)(tool_now_ns() - start) / 1e9, "s");
 	if (bad)
-		tool_fail("pattern", "%llu words are not what was written",
-			  (unsigned long long)bad);
+		tool_fail("pattern", "%llu words are not what was written", (unsigned long long)bad);
 	else
 		tool_pass("pattern");
 	return 0;

@@ -6,7 +6,7 @@
 
 #include "guest-tools/tool.h"
 
-#define RING 64u
+#define RING           64u
 #define READ_MOSTLY_NS 50000u // between two writes
 
 struct share {
@@ -141,8 +141,8 @@ static void no_sharing(int me, void *arg)
 	both_count(s, me, me ? s->b : s->a);
 }
 
-static void pattern(const char *name, void (*fn)(int me, void *arg), int counter, const int cpu[],
-		    uint64_t limit, double seconds)
+static void pattern(const char *name, void (*fn)(int me, void *arg), int counter, const int cpu[], uint64_t limit,
+		    double seconds)
 {
 	static struct share s;
 	uint8_t *area = tool_pages(8 * TOOL_PAGE);

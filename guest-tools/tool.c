@@ -232,8 +232,7 @@ double tool_arg(int argc, char **argv, const char *name, double otherwise)
 	size_t n = strlen(name);
 
 	for (int i = 1; i < argc; i++)
-		if (!strncmp(argv[i], "--", 2) && !strncmp(argv[i] + 2, name, n) &&
-		    argv[i][2 + n] == '=')
+		if (!strncmp(argv[i], "--", 2) && !strncmp(argv[i] + 2, name, n) && argv[i][2 + n] == '=')
 			return strtod(argv[i] + 3 + n, NULL);
 	return otherwise;
 }
@@ -242,8 +241,8 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } tools[] = {
-    {"topology", topology_main}, {"litmus", litmus_main}, {"pattern", pattern_main},
-    {"sharing", sharing_main},	 {"clock", clock_main},	  {"compute", compute_main},
+	{"topology", topology_main}, {"litmus", litmus_main}, {"pattern", pattern_main},
+	{"sharing", sharing_main},   {"clock", clock_main},   {"compute", compute_main},
 };
 
 int main(int argc, char **argv)

@@ -15,10 +15,10 @@
 #define TOOL_PAGE      4096u
 
 struct topo {
-	int cpus;		       // online
-	int cpu[TOOL_CPUS_MAX];	       // their numbers
+	int cpus;                      // online
+	int cpu[TOOL_CPUS_MAX];        // their numbers
 	int node_of[TOOL_CPUS_MAX];    // by position in cpu[]; 0 where the kernel has no nodes
-	int nodes;		       // with memory or CPUs
+	int nodes;                     // with memory or CPUs
 	int node[TOOL_NODES_MAX];      // their numbers
 	long free_kib[TOOL_NODES_MAX]; // by position in node[]
 	long all_kib[TOOL_NODES_MAX];

@@ -25,11 +25,9 @@ static const char *line_of(const char *path, const char *key)
 
 static void print_clock(void)
 {
-	static const char *const flags[] = {
-	    "tsc",	  "constant_tsc",	"nonstop_tsc", "tsc_known_freq",
-	    "tsc_adjust", "tsc_deadline_timer", "x2apic"};
-	const char *src =
-	    line_of("/sys/devices/system/clocksource/clocksource0/current_clocksource", "");
+	static const char *const flags[] = {"tsc",        "constant_tsc",       "nonstop_tsc", "tsc_known_freq",
+					    "tsc_adjust", "tsc_deadline_timer", "x2apic"};
+	const char *src = line_of("/sys/devices/system/clocksource/clocksource0/current_clocksource", "");
 	const char *have;
 
 	printf("RESULT clocksource %s name\n", *src ? src : "unknown");

@@ -32,8 +32,7 @@ static bool round_trip(const struct clock_sample *s, uint64_t *out)
  * since. */
 static uint64_t error_bound(uint64_t rtt, uint64_t age)
 {
-	return (rtt + 1) / 2 + 1 + age / 1000000u * DRIFT_PPM +
-	       age % 1000000u * DRIFT_PPM / 1000000u;
+	return (rtt + 1) / 2 + 1 + age / 1000000u * DRIFT_PPM + age % 1000000u * DRIFT_PPM / 1000000u;
 }
 
 static void choose(struct clock_est *c, uint64_t now)
@@ -62,9 +61,7 @@ static void choose(struct clock_est *c, uint64_t now)
 
 bool clock_est_add(struct clock_est *c, const struct clock_sample *s)
 {
-	uint64_t rtt,
-	    newest =
-		c->n ? c->window[(c->next + CLOCK_EST_WINDOW - 1) % CLOCK_EST_WINDOW].received : 0;
+	uint64_t rtt, newest = c->n ? c->window[(c->next + CLOCK_EST_WINDOW - 1) % CLOCK_EST_WINDOW].received : 0;
 
 	if (!round_trip(s, &rtt))
 		return false;

@@ -8,9 +8,9 @@
 
 #define ETHER_HEAD  14u
 #define ETHER_IPV4  0x0800u
-#define IP_HEAD	    20u
+#define IP_HEAD     20u
 #define UDP_HEAD    8u
-#define IP_UDP	    17u
+#define IP_UDP      17u
 #define IP_NO_FRAG  0x4000u
 #define IP_FRAGMENT 0x3fffu // more fragments, or an offset
 
@@ -98,8 +98,8 @@ int dpdk_head_read(const uint8_t *frame, uint32_t n, const struct dpdk_addr *sel
 	memcpy(from->mac, frame + 6, 6);
 	if (self->ip)
 		return get16(frame + 12) == ETHER_IPV4
-			   ? udp_read(frame + ETHER_HEAD, n - ETHER_HEAD, self, from, inside)
-			   : -EPROTO;
+			       ? udp_read(frame + ETHER_HEAD, n - ETHER_HEAD, self, from, inside)
+			       : -EPROTO;
 	uint32_t bytes = get16(frame + ETHER_HEAD);
 	if (get16(frame + 12) != DPDK_ETHER_TYPE || bytes > n - DPDK_RAW_HEAD)
 		return -EPROTO;

@@ -8,17 +8,17 @@
 
 #include "net/dpdk_spec.h"
 
-#define DPDK_BURST     32u
-#define DPDK_WAKE_FDS  4u
+#define DPDK_BURST      32u
+#define DPDK_WAKE_FDS   4u
 #define DPDK_ETHER_TYPE 0x88b5u // IEEE 802 local experimental: ours on raw Ethernet
 
 struct dpdk_port;
 
 struct dpdk_port_stats {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
-	uint64_t dropped, reordered; // by the test knobs
-	uint64_t tx_full;	     // frames given up because the port took none
-	uint64_t no_buffer;	     // frames not sent because the pool was empty
+	uint64_t dropped, reordered;    // by the test knobs
+	uint64_t tx_full;               // frames given up because the port took none
+	uint64_t no_buffer;             // frames not sent because the pool was empty
 	uint32_t buffers_free, buffers; // of the pool, now and at the start
 };
 
@@ -37,8 +37,7 @@ bool dpdk_present(void);
  * Returns 0; -ENOSYS (built without DPDK), -EPERM, -ENODEV, -ENOMEM, -ENETDOWN, -EINVAL or another
  * negative errno, with a sentence in why that names the option and says what to do.
  */
-int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why,
-		   size_t why_cap);
+int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why, size_t why_cap);
 void dpdk_port_close(struct dpdk_port *p); // frames not yet sent are lost
 
 /*
@@ -48,8 +47,8 @@ void dpdk_port_close(struct dpdk_port *p); // frames not yet sent are lost
 int dpdk_port_renew(struct dpdk_port *p, const struct dpdk_spec *spec, char *why, size_t why_cap);
 
 const uint8_t *dpdk_port_mac(const struct dpdk_port *p); // 6 bytes
-uint32_t dpdk_port_mtu(const struct dpdk_port *p);	 // bytes after the Ethernet header
-bool dpdk_port_up(const struct dpdk_port *p);		 // it has a link now
+uint32_t dpdk_port_mtu(const struct dpdk_port *p);       // bytes after the Ethernet header
+bool dpdk_port_up(const struct dpdk_port *p);            // it has a link now
 /*
  * For a port that is down, now and then: a memif client looks for its server when it starts and not again, and a server
  * turns away who comes before it has started.
@@ -61,11 +60,11 @@ const char *dpdk_port_name(const struct dpdk_port *p);
  * Takes at most a burst of frames and calls fn for each: frame is one piece, in the port's buffer,
  * valid during the call. Returns the frames taken from the port.
  */
-unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),
-			   void *ctx);
+unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n), void *ctx);
 
 /*
- * From fn above: the frame stays where it is until dpdk_port_let_go(). NULL: too many are kept, or it lies in several pieces.
+ * From fn above: the frame stays where it is until dpdk_port_let_go(). NULL: too many are kept, or it lies in several
+ * pieces.
  */
 void *dpdk_port_keep(struct dpdk_port *p);
 void dpdk_port_let_go(struct dpdk_port *p, void *kept);
@@ -78,9 +77,9 @@ void dpdk_port_let_go(struct dpdk_port *p, void *kept);
 uint8_t *dpdk_port_frame(struct dpdk_port *p, uint32_t n);
 
 /*
- * The same, but the frame goes on with bytes at data after the n, from where they lie. They must stay until lent->back has
- * been called: once, when all frames that go on with lent's data have left. lent is zeroed before its first use. Only where
- * dpdk_port_lends().
+ * The same, but the frame goes on with bytes at data after the n, from where they lie. They must stay until lent->back
+ * has been called: once, when all frames that go on with lent's data have left. lent is zeroed before its first use.
+ * Only where dpdk_port_lends().
  */
 uint8_t *dpdk_port_frame_before(struct dpdk_port *p, uint32_t n, const uint8_t *data, uint32_t bytes,
 				struct dpdk_lent *lent);

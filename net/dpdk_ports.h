@@ -9,8 +9,8 @@
 #include "net/dpdk_port.h"
 
 /*
- * Port n of spec, for the caller alone until dpdk_ports_give(): opened, or one opened earlier for the same text, with this
- * spec's test knobs. Any thread. Returns as dpdk_port_open(), or -EBUSY.
+ * Port n of spec, for the caller alone until dpdk_ports_give(): opened, or one opened earlier for the same text, with
+ * this spec's test knobs. Any thread. Returns as dpdk_port_open(), or -EBUSY.
  */
 int dpdk_ports_take(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why, size_t why_cap);
 void dpdk_ports_give(struct dpdk_port *p);

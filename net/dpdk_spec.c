@@ -25,16 +25,15 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct say *s, con
 
 /* ---- values ---- */
 
-static int number(const char *key, const char *v, uint64_t min, uint64_t max, uint64_t *out,
-		  const struct say *s)
+static int number(const char *key, const char *v, uint64_t min, uint64_t max, uint64_t *out, const struct say *s)
 {
 	char *end;
 
 	errno = 0;
 	unsigned long long n = strtoull(v, &end, 10);
 	if (errno || end == v || *end || *v == '-' || n < min || n > max)
-		return refuse(s, "dpdk: %s=%s: expected a number from %llu to %llu", key, v,
-			      (unsigned long long)min, (unsigned long long)max);
+		return refuse(s, "dpdk: %s=%s: expected a number from %llu to %llu", key, v, (unsigned long long)min,
+			      (unsigned long long)max);
 	*out = n;
 	return 0;
 }
@@ -76,8 +75,7 @@ static int gateway(const char *v, struct dpdk_spec *o, const struct say *s)
 	unsigned b[6];
 	int n = 0;
 
-	if (sscanf(v, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 ||
-	    v[n])
+	if (sscanf(v, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 || v[n])
 		return refuse(s, "dpdk: gateway=%s: expected a MAC address", v);
 	for (unsigned i = 0; i < 6; i++)
 		o->gateway[i] = (uint8_t)b[i];
@@ -159,8 +157,7 @@ static int new_port(const char *key, const char *v, struct dpdk_spec *o, const s
 		return refuse(s, "dpdk: more than %u ports", DPDK_PORTS_MAX);
 	if (strlen(v) < 4 || strlen(v) >= 64)
 		return refuse(s, "dpdk: %s=%s: expected %s", key, v,
-			      *key == 'p' ? "a PCI address such as 0000:00:04.0"
-					  : "a DPDK device such as net_memif0");
+			      *key == 'p' ? "a PCI address such as 0000:00:04.0" : "a DPDK device such as net_memif0");
 	snprintf(p->device, sizeof(p->device), "%s", v);
 	p->driver = strcmp(key, "pci") == 0 ? DPDK_PCI : driver_of(v);
 	p->peer = -1;
@@ -184,8 +181,7 @@ static int port_word(struct dpdk_port_spec *p, const char *key, const char *v, c
 			return refuse(s, "dpdk: iface=%s: no name of a network interface", v);
 		snprintf(p->iface, sizeof(p->iface), "%s", v);
 	}
-	if ((size_t)snprintf(p->device + n, sizeof(p->device) - n, ",%s=%s", key, v) >=
-	    sizeof(p->device) - n)
+	if ((size_t)snprintf(p->device + n, sizeof(p->device) - n, ",%s=%s", key, v) >= sizeof(p->device) - n)
 		return refuse(s, "dpdk: the arguments of '%.32s' are too long", p->device);
 	return 0;
 }
@@ -207,8 +203,8 @@ static int word(char *w, struct dpdk_port_spec **port, struct dpdk_spec *o, cons
 	if (r)
 		return r < 0 ? r : 0;
 	if (!*port)
-		return refuse(s, "dpdk: '%s=%s' is no option of the link, and no vdev= or pci= stands before it",
-			      key, v);
+		return refuse(s, "dpdk: '%s=%s' is no option of the link, and no vdev= or pci= stands before it", key,
+			      v);
 	return port_word(*port, key, v, s);
 }
 
@@ -258,8 +254,8 @@ int dpdk_spec_parse(const char *text, struct dpdk_spec *out, char *why, size_t w
 
 /* ---- hosts of one machine ---- */
 
-static int local_memif(unsigned self, unsigned hosts, const char *dir, const char *more, char *out,
-		       size_t cap, const struct say *s)
+static int local_memif(unsigned self, unsigned hosts, const char *dir, const char *more, char *out, size_t cap,
+		       const struct say *s)
 {
 	size_t n = 0;
 
@@ -268,17 +264,16 @@ static int local_memif(unsigned self, unsigned hosts, const char *dir, const cha
 
 		if (h != self)
 			n += (size_t)snprintf(out + n, cap - n,
-					      "%svdev=net_memif%u,role=%s,socket=%s/%u-%u.sock,peer=%u",
-					      n ? ";" : "", h, self == low ? "server" : "client", dir,
-					      low, high, h);
+					      "%svdev=net_memif%u,role=%s,socket=%s/%u-%u.sock,peer=%u", n ? ";" : "",
+					      h, self == low ? "server" : "client", dir, low, high, h);
 	}
 	if (n < cap)
 		n += (size_t)snprintf(out + n, cap - n, "%s", more);
 	return n < cap ? 0 : refuse(s, "dpdk: too many hosts for memif ports");
 }
 
-int dpdk_spec_local(const char *text, unsigned self, unsigned hosts, const char *dir, char *out,
-		    size_t cap, char *why, size_t why_cap)
+int dpdk_spec_local(const char *text, unsigned self, unsigned hosts, const char *dir, char *out, size_t cap, char *why,
+		    size_t why_cap)
 {
 	struct say s = {why, why_cap};
 	size_t n = strcspn(text, ",");

@@ -17,8 +17,8 @@
 
 static const struct link_ops *ops_by_name(const char *name)
 {
-	static const struct link_ops *const all[] = {&link_uring_ops, &link_uring_plain_ops,
-						     &link_loop_ops, &link_dpdk_ops};
+	static const struct link_ops *const all[] = {&link_uring_ops, &link_uring_plain_ops, &link_loop_ops,
+						     &link_dpdk_ops};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (name && strcmp(all[i]->name, name) == 0)
@@ -234,8 +234,7 @@ int link_watch(struct link *l, int fd, void (*fn)(void *ctx, int fd), void *ctx)
 
 		if (s->used)
 			continue;
-		*s = (struct link_watch){
-		    .fn = fn, .ctx = ctx, .fd = fd, .used = true, .gen = s->gen + 1};
+		*s = (struct link_watch){.fn = fn, .ctx = ctx, .fd = fd, .used = true, .gen = s->gen + 1};
 		l->arm = true;
 		return 0;
 	}

@@ -43,21 +43,21 @@ struct link_peer_stats {
 
 /* Of a transport with frames of its own: what the network did to them. */
 struct link_net_stats {
-	const char *transport;		// static text
+	const char *transport;          // static text
 	uint64_t frames_in, frames_out; // of this peer's connection
 	uint64_t retransmits, duplicates;
-	uint64_t credit_stalls;	 // times that sending waited for the peer to make room
-	uint64_t rtt_ns;	 // smoothed round trip of the link itself
-	uint64_t bad_frames;	 // refused: checksum, length, another session
-	uint64_t drops;		 // by the test knob, of the port
-	uint64_t strangers;	 // frames on the port that belong to no connection
+	uint64_t credit_stalls;         // times that sending waited for the peer to make room
+	uint64_t rtt_ns;                // smoothed round trip of the link itself
+	uint64_t bad_frames;            // refused: checksum, length, another session
+	uint64_t drops;                 // by the test knob, of the port
+	uint64_t strangers;             // frames on the port that belong to no connection
 	uint64_t buffers_free, buffers; // of the port's pool, now and at its start
 };
 
 struct link_options {
-	const char *transport; // "uring", "dpdk" or "loop"; "uring-plain": without provided buffers
-	uint32_t spin_us;      // busy-poll this long before sleeping (0: sleep at once)
-	uint32_t epoch; // put in every frame sent; frames of another epoch take the peer down
+	const char *transport;        // "uring", "dpdk" or "loop"; "uring-plain": without provided buffers
+	uint32_t spin_us;             // busy-poll this long before sleeping (0: sleep at once)
+	uint32_t epoch;               // put in every frame sent; frames of another epoch take the peer down
 	const struct dpdk_spec *dpdk; // of transport "dpdk": its ports; read by link_create() only
 };
 

@@ -2,10 +2,10 @@
 /*
  * Pages by Ethernet frames, without the kernel's TCP: see link_dpdk.h.
  *
- * Waiting: the owner looks at the ring of uring and at the ports by turns while it spins. To sleep it waits in the ring,
- * which then also polls the descriptors that the ports have for this. A port that has none (memif) wakes nobody: its
- * owner tells the peers that it sleeps, and the first frame after that comes with a word on the stream. What crossed
- * that is found between naps, which grow from NAP_MIN_NS to NAP_MAX_NS while nothing happens.
+ * Waiting: the owner looks at the ring of uring and at the ports by turns while it spins. To sleep it waits in the
+ * ring, which then also polls the descriptors that the ports have for this. A port that has none (memif) wakes nobody:
+ * its owner tells the peers that it sleeps, and the first frame after that comes with a word on the stream. What
+ * crossed that is found between naps, which grow from NAP_MIN_NS to NAP_MAX_NS while nothing happens.
  */
 #include "net/link_dpdk.h"
 
@@ -18,11 +18,11 @@
 #include "net/log.h"
 #include "net/now.h"
 
-#define NAP_MIN_NS   50000u
-#define NAP_MAX_NS   20000000u
-#define PORT_LOOK_NS 100000000u
+#define NAP_MIN_NS    50000u
+#define NAP_MAX_NS    20000000u
+#define PORT_LOOK_NS  100000000u
 #define BURSTS_A_TURN 8u   // from one port before others and the ring get theirs
-#define LAST_BURSTS  256u // at a stream's end: what may still be in a port's ring
+#define LAST_BURSTS   256u // at a stream's end: what may still be in a port's ring
 
 /* ---- ports ---- */
 
@@ -44,7 +44,8 @@ static int open_ports(struct dpdk_link *d)
 			log_error("%s", why);
 			return r;
 		}
-		d->sums |= d->spec.sums == DPDK_YES || (d->spec.sums == DPDK_AUTO && d->spec.port[i].driver != DPDK_MEMIF);
+		d->sums |=
+			d->spec.sums == DPDK_YES || (d->spec.sums == DPDK_AUTO && d->spec.port[i].driver != DPDK_MEMIF);
 		memcpy(d->self[i].mac, dpdk_port_mac(d->port[i]), 6);
 		d->self[i].ip = d->spec.udp_ip;
 		d->self[i].port = d->spec.udp_port;
@@ -315,15 +316,15 @@ static void unwatch(struct link *l, unsigned w)
 }
 
 const struct link_ops link_dpdk_ops = {
-    .name = "dpdk",
-    .create = create,
-    .destroy = destroy,
-    .attach = attach,
-    .detach = detach,
-    .push = push,
-    .wait = wait_events,
-    .unwatch = unwatch,
-    .on_stream = dpdk_peer_on_stream,
-    .on_stream_end = on_stream_end,
-    .stats = stats,
+	.name = "dpdk",
+	.create = create,
+	.destroy = destroy,
+	.attach = attach,
+	.detach = detach,
+	.push = push,
+	.wait = wait_events,
+	.unwatch = unwatch,
+	.on_stream = dpdk_peer_on_stream,
+	.on_stream_end = on_stream_end,
+	.stats = stats,
 };

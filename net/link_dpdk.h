@@ -21,20 +21,20 @@ struct dpdk_link {
 	struct dpdk_spec spec;
 	struct dpdk_port *port[DPDK_PORTS_MAX];
 	struct dpdk_addr self[DPDK_PORTS_MAX];
-	struct dpdk_peer *peers; // hosts, in no order
-	struct dpdk_peer *gone;	 // left, perhaps from their own callback: freed when none runs
+	struct dpdk_peer *peers;     // hosts, in no order
+	struct dpdk_peer *gone;      // left, perhaps from their own callback: freed when none runs
 	struct dpdk_port *receiving; // the port whose frames are being handled, or NULL
-	unsigned receiving_n;	     // its index
+	unsigned receiving_n;        // its index
 	struct link *link;
-	uint64_t now_ns;  // of this round
-	uint64_t nap_ns;  // how long to sleep where nothing wakes us
+	uint64_t now_ns; // of this round
+	uint64_t nap_ns; // how long to sleep where nothing wakes us
 	uint64_t strangers;
 	uint64_t look_at_ns; // when the ports' links are looked at again
-	bool port_down;	     // one was found without
-	unsigned frames; // of this round
-	int handled;	 // messages of it
-	bool naps;   // some port wakes nobody
-	bool sums;   // frames leave this machine: they get a checksum (and if the peer's do)
+	bool port_down;      // one was found without
+	unsigned frames;     // of this round
+	int handled;         // messages of it
+	bool naps;           // some port wakes nobody
+	bool sums;           // frames leave this machine: they get a checksum (and if the peer's do)
 };
 
 struct dpdk_peer {
@@ -42,14 +42,14 @@ struct dpdk_peer {
 	struct link_peer *p;
 	struct dpdk_link *d;
 	uint64_t token, peer_token; // frames to us carry token
-	int port;		    // index, or -1: not known yet, frames go to all
+	int port;                   // index, or -1: not known yet, frames go to all
 	struct dpdk_addr to;
 	struct rel *rel;  // NULL: the peer's hello is not here yet
 	uint8_t *scratch; // a frame that goes to several ports
 	uint64_t bytes_in;
 	uint32_t rung; // which sleep of the peer was ended
 	bool ring_due;
-	uint32_t copies;  // its bytes, while it waits for spread()
+	uint32_t copies; // its bytes, while it waits for spread()
 };
 
 /* link_dpdk_peer.c */
@@ -57,12 +57,12 @@ int dpdk_peer_new(struct dpdk_link *d, struct link_peer *p);
 void dpdk_peer_leave(struct dpdk_peer *dp); // from a callback too
 void dpdk_peers_bury(struct dpdk_link *d);  // from no callback
 bool dpdk_peer_on_stream(struct link *l, struct link_peer *p, const struct msg *m);
-void dpdk_peer_push(struct dpdk_peer *dp);			  // queued messages go to rel, frames out
+void dpdk_peer_push(struct dpdk_peer *dp); // queued messages go to rel, frames out
 /* A frame of n bytes after the headers, received by a port from an address. */
 void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from, const uint8_t *b, uint32_t n);
-void dpdk_peer_tick(struct dpdk_peer *dp);			  // timers
-void dpdk_peer_flushed(struct dpdk_peer *dp);			  // its frames have left the port
-void dpdk_peer_sleeps(struct dpdk_peer *dp);			  // tells the peer
+void dpdk_peer_tick(struct dpdk_peer *dp);    // timers
+void dpdk_peer_flushed(struct dpdk_peer *dp); // its frames have left the port
+void dpdk_peer_sleeps(struct dpdk_peer *dp);  // tells the peer
 uint64_t dpdk_peer_deadline(const struct dpdk_peer *dp);
 void dpdk_peer_stats(const struct dpdk_peer *dp, struct link_net_stats *out);
 

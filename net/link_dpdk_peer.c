@@ -140,18 +140,18 @@ static int say_hello(struct dpdk_peer *dp)
 static int open_rel(struct dpdk_peer *dp, uint32_t mtu, bool sums)
 {
 	struct rel_options o = {
-	    .ctx = dp,
-	    .token_in = dp->token,
-	    .token_out = dp->peer_token,
-	    .message_max = MSG_FRAME_MAX,
-	    .pack = true,
-	    .sums = sums,
-	    .deliver = on_deliver,
-	    .release = on_release,
-	    .frame = on_room,
-	    .frame_before = on_room_before,
-	    .keep = on_keep,
-	    .let_go = on_let_go,
+		.ctx = dp,
+		.token_in = dp->token,
+		.token_out = dp->peer_token,
+		.message_max = MSG_FRAME_MAX,
+		.pack = true,
+		.sums = sums,
+		.deliver = on_deliver,
+		.release = on_release,
+		.frame = on_room,
+		.frame_before = on_room_before,
+		.keep = on_keep,
+		.let_go = on_let_go,
 	};
 	uint32_t head = dpdk_head_bytes(&dp->to) - 14; // the MTU counts from after the Ethernet header
 
@@ -337,7 +337,8 @@ static void learn(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *f
 		memcpy(dp->to.mac, from->mac, 6);
 }
 
-void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from, const uint8_t *bytes, uint32_t n)
+void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr *from, const uint8_t *bytes,
+		     uint32_t n)
 {
 	uint64_t before = rel_stats(dp->rel)->frames_in;
 
@@ -355,7 +356,8 @@ static void say_silent(const struct dpdk_peer *dp)
 
 	if (dp->port >= 0)
 		dpdk_port_stats(dp->d->port[dp->port], &s);
-	log_warn("link: peer %u: %llu frames out, %llu in, %llu sent again, %llu refused, %llu of strangers; port %s: %s, "
+	log_warn("link: peer %u: %llu frames out, %llu in, %llu sent again, %llu refused, %llu of strangers; port %s: "
+		 "%s, "
 		 "%llu sent, %llu received, %llu not taken, %u of %u buffers free",
 		 dp->p->number, (unsigned long long)r->frames_out, (unsigned long long)r->frames_in,
 		 (unsigned long long)r->retransmits, (unsigned long long)r->bad, (unsigned long long)dp->d->strangers,

@@ -22,10 +22,10 @@
 #include "net/now.h"
 
 #define PIPE_BYTES    (4u << 20) // on the way to one side at most: what a socket's buffers are to TCP
-#define FRAMES_A_WAIT 256u	 // handled from one peer before others and watches get their turn
+#define FRAMES_A_WAIT 256u       // handled from one peer before others and watches get their turn
 
 struct loop_side {
-	struct link *link;		 // NULL: this side is gone
+	struct link *link;               // NULL: this side is gone
 	struct link_frame *head, **tail; // on the way to this side
 	size_t bytes;
 	bool stuck; // this side waits for room to send
@@ -257,10 +257,8 @@ static int poll_watches(struct link *l, bool sleep, uint64_t deadline_ns)
 	struct pollfd set[LINK_WATCH_SLOTS + 1];
 	unsigned slot[LINK_WATCH_SLOTS + 1], n = 0;
 	uint32_t gen[LINK_WATCH_SLOTS + 1];
-	uint64_t now = now_ns(), left = sleep && deadline_ns > now ? deadline_ns - now : 0,
-		 count;
-	struct timespec ts = {.tv_sec = (time_t)(left / 1000000000u),
-			      .tv_nsec = (long)(left % 1000000000u)};
+	uint64_t now = now_ns(), left = sleep && deadline_ns > now ? deadline_ns - now : 0, count;
+	struct timespec ts = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
 	int handled = 0, wake_fd = *(int *)l->tp;
 
 	for (unsigned w = 0; w < LINK_WATCH_SLOTS; w++)
@@ -297,11 +295,11 @@ static void unwatch(struct link *l, unsigned w)
 }
 
 const struct link_ops link_loop_ops = {
-    .name = "loop",
-    .create = create,
-    .destroy = destroy,
-    .detach = detach,
-    .push = push,
-    .wait = wait_events,
-    .unwatch = unwatch,
+	.name = "loop",
+	.create = create,
+	.destroy = destroy,
+	.detach = detach,
+	.push = push,
+	.wait = wait_events,
+	.unwatch = unwatch,
 };

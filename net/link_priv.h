@@ -11,11 +11,11 @@
 #include "net/dpdk_port.h"
 #include "net/link.h"
 
-#define LINK_BATCH_FRAMES 64u	      // frames handed to the transport at once, at most
-#define LINK_BATCH_BULK	  (64u << 10) // bulk bytes in one batch: what a fault can wait behind
-#define LINK_FREE_FRAMES  256u	      // page-sized frames kept for reuse
-#define LINK_FRAME_ROOM	  (MSG_HEADER_BYTES + MSG_FIELDS_MAX + PAGE_BYTES)
-#define LINK_WATCH_OWN	  16u // watches of a transport itself
+#define LINK_BATCH_FRAMES 64u         // frames handed to the transport at once, at most
+#define LINK_BATCH_BULK   (64u << 10) // bulk bytes in one batch: what a fault can wait behind
+#define LINK_FREE_FRAMES  256u        // page-sized frames kept for reuse
+#define LINK_FRAME_ROOM   (MSG_HEADER_BYTES + MSG_FIELDS_MAX + PAGE_BYTES)
+#define LINK_WATCH_OWN    16u                                    // watches of a transport itself
 #define LINK_WATCH_SLOTS  (1u + LINK_WATCH_MAX + LINK_WATCH_OWN) // slot 0 is the kick eventfd
 
 struct link_frame {
@@ -40,23 +40,23 @@ struct link_queue {
 struct link_peer {
 	struct link *link;
 	struct link_peer *next_dead;
-	void *tp;	 // the transport's part
-	void *over;	 // the part of a transport that is built over another one (dpdk)
-	unsigned number; // slot in link->peers
-	int fd;		 // owned; -1: none (loop)
-	unsigned holds;	 // operations in flight plus frames of it being delivered
-	bool removed;	 // no callback for it any more
-	bool dirty;	 // on link->dirty
-	bool tx_dead;	 // sending failed: frames are discarded, the receive side will report it
+	void *tp;                // the transport's part
+	void *over;              // the part of a transport that is built over another one (dpdk)
+	unsigned number;         // slot in link->peers
+	int fd;                  // owned; -1: none (loop)
+	unsigned holds;          // operations in flight plus frames of it being delivered
+	bool removed;            // no callback for it any more
+	bool dirty;              // on link->dirty
+	bool tx_dead;            // sending failed: frames are discarded, the receive side will report it
 	const char *down_reason; // set: link_run() reports it, nothing is sent or received any more
 	struct link_peer *next_dirty;
 	struct link_queue queue[2];
-	size_t queued_bytes;			     // both queues and the batch
+	size_t queued_bytes;                         // both queues and the batch
 	struct link_frame *batch[LINK_BATCH_FRAMES]; // handed to the transport, oldest first
 	unsigned batch_n;
 	size_t batch_sent; // bytes of batch[0] already sent
 	bool batch_busy;   // the transport reads the batch until link_batch_done()
-	uint8_t *part;	   // first bytes of a frame not yet whole
+	uint8_t *part;     // first bytes of a frame not yet whole
 	size_t part_bytes, part_cap;
 	struct link_peer_stats *stats; // of the slot
 };
@@ -66,7 +66,7 @@ struct link_watch {
 	void *ctx;
 	int fd;
 	bool used, armed;
-	bool lazy; // looked at only when the owner is about to sleep
+	bool lazy;    // looked at only when the owner is about to sleep
 	uint32_t gen; // of the slot: late readiness of an fd no longer watched is ignored
 };
 
@@ -120,23 +120,22 @@ struct link_ops {
 struct link {
 	const struct link_ops *ops;
 	void *tp;
-	void *over;		       // of a transport built over another one
+	void *over;                   // of a transport built over another one
 	const struct dpdk_spec *dpdk; // during create() only
 	struct link_handler h;
 	uint32_t spin_us, epoch;
 	struct link_peer *peers[LINK_PEERS_MAX];
-	struct link_peer_stats
-	    stats[LINK_PEERS_MAX]; // outlive the peer, until the slot is used again
-	struct link_peer *dirty;   // has frames the transport has not seen
-	struct link_peer *dead;	   // removed, waiting for holds to end
+	struct link_peer_stats stats[LINK_PEERS_MAX]; // outlive the peer, until the slot is used again
+	struct link_peer *dirty;                      // has frames the transport has not seen
+	struct link_peer *dead;                       // removed, waiting for holds to end
 	struct link_watch watch[LINK_WATCH_SLOTS];
 	struct link_frame *free_frames;
 	unsigned free_n, watches_n;
 	unsigned downs; // peers with down_reason set
-	bool lazy;	// some watch is lazy
-	bool sums;	// the transport sums up what it sends
-	bool arm;	// peers or watches the transport has not armed yet
-	bool running;	// inside link_run()
+	bool lazy;      // some watch is lazy
+	bool sums;      // the transport sums up what it sends
+	bool arm;       // peers or watches the transport has not armed yet
+	bool running;   // inside link_run()
 	int kick_fd;
 	atomic_bool kicked, sleeping; // the only fields other threads touch
 };

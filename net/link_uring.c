@@ -31,10 +31,9 @@
 #include "net/log.h"
 #include "net/now.h"
 
-#define RING_ENTRIES                                                                               \
-	256u // more than there are operations: a recv and a send a peer, a poll a watch
+#define RING_ENTRIES 256u // more than there are operations: a recv and a send a peer, a poll a watch
 #define CQ_ENTRIES   1024u
-#define BUFFERS	     64u // power of two
+#define BUFFERS      64u // power of two
 #define BUFFER_BYTES (64u << 10)
 #define BUFFER_GROUP 1
 #define CQE_BATCH    64u
@@ -71,12 +70,11 @@ static uint64_t watch_tag(const struct link *l, unsigned w)
 static int ring_open(struct uring *u)
 {
 	struct io_uring_params best = {
-	    .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-		     IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-	    .cq_entries = CQ_ENTRIES,
+		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		.cq_entries = CQ_ENTRIES,
 	};
-	struct io_uring_params old = {.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE,
-				      .cq_entries = CQ_ENTRIES};
+	struct io_uring_params old = {.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES};
 	int r = io_uring_queue_init_params(RING_ENTRIES, &u->ring, &best);
 
 	u->deferred = r == 0;
@@ -85,8 +83,8 @@ static int ring_open(struct uring *u)
 
 static void give_buffer(struct uring *u, unsigned id)
 {
-	io_uring_buf_ring_add(u->buffers, u->bytes + (size_t)id * BUFFER_BYTES, BUFFER_BYTES,
-			      (unsigned short)id, io_uring_buf_ring_mask(BUFFERS), 0);
+	io_uring_buf_ring_add(u->buffers, u->bytes + (size_t)id * BUFFER_BYTES, BUFFER_BYTES, (unsigned short)id,
+			      io_uring_buf_ring_mask(BUFFERS), 0);
 	io_uring_buf_ring_advance(u->buffers, 1);
 }
 
@@ -134,8 +132,7 @@ static int create_plain(struct link *l)
 	r = ring_open(u);
 	if (r) {
 		log_error("link: io_uring is not available: %s%s", strerror(-r),
-			  r == -EPERM ? " (kernel.io_uring_disabled or a seccomp filter forbids it)"
-				      : "");
+			  r == -EPERM ? " (kernel.io_uring_disabled or a seccomp filter forbids it)" : "");
 		free(u);
 		return r;
 	}
@@ -213,8 +210,7 @@ static unsigned batch_to_iov(struct link_peer *p)
 	unsigned n = link_batch_fill(p);
 
 	for (unsigned i = 0; i < n; i++)
-		up->iov[i] =
-		    (struct iovec){.iov_base = p->batch[i]->data, .iov_len = p->batch[i]->bytes};
+		up->iov[i] = (struct iovec){.iov_base = p->batch[i]->data, .iov_len = p->batch[i]->bytes};
 	if (n) {
 		up->iov[0].iov_base = p->batch[0]->data + p->batch_sent;
 		up->iov[0].iov_len -= p->batch_sent;
@@ -356,8 +352,7 @@ static int on_recv(struct link *l, struct link_peer *p, int res, unsigned flags)
 
 	if (res > 0) {
 		n = 1;
-		link_rx(p, selected ? u->bytes + (size_t)id * BUFFER_BYTES : up->recv_buf,
-			(size_t)res);
+		link_rx(p, selected ? u->bytes + (size_t)id * BUFFER_BYTES : up->recv_buf, (size_t)res);
 	}
 	if (selected)
 		give_buffer(u, id);
@@ -401,8 +396,7 @@ static int on_cqe(struct link *l, const struct io_uring_cqe *c)
 		l->arm |= !l->watch[w].lazy;
 		if (c->res < 0 && c->res != -EINTR && c->res != -EAGAIN) {
 			/* Closed while it was watched: arming it again would fail for ever. */
-			log_error("link: descriptor %d can't be watched: %s", l->watch[w].fd,
-				  strerror(-c->res));
+			log_error("link: descriptor %d can't be watched: %s", l->watch[w].fd, strerror(-c->res));
 			l->watch[w].used = false;
 			return 0;
 		}
@@ -423,9 +417,8 @@ static int handle(struct link *l)
 	int handled = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		copy[i] = (struct io_uring_cqe){.user_data = ready[i]->user_data,
-						.res = ready[i]->res,
-						.flags = ready[i]->flags};
+		copy[i] = (struct io_uring_cqe){
+			.user_data = ready[i]->user_data, .res = ready[i]->res, .flags = ready[i]->flags};
 	io_uring_cq_advance(&u->ring, n);
 	for (unsigned i = 0; i < n; i++)
 		handled += on_cqe(l, &copy[i]);
@@ -436,9 +429,7 @@ static int handle(struct link *l)
  * export it. */
 static int enable(struct uring *u)
 {
-	int r = u->enabled
-		    ? 0
-		    : io_uring_register(u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	int r = u->enabled ? 0 : io_uring_register(u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 
 	u->enabled |= r >= 0;
 	return r < 0 ? r : 0;
@@ -463,8 +454,7 @@ static int sleep_for(struct uring *u, uint64_t deadline_ns)
 				       .tv_nsec = (long long)(left % 1000000000u)};
 	struct io_uring_cqe *cqe;
 
-	return io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1,
-						deadline_ns == UINT64_MAX ? NULL : &ts, NULL);
+	return io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, deadline_ns == UINT64_MAX ? NULL : &ts, NULL);
 }
 
 static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
@@ -494,8 +484,7 @@ static void destroy(struct link *l)
 		for (struct link_peer *p = l->dead; p; p = p->next_dead)
 			held |= p->holds > 0;
 		/* an error: the thread that ran the link has ended, which ended its operations */
-		if (!held || now_ns() > end ||
-		    sleep_for(u, now_ns() + DRAIN_NS / 10) == -EEXIST)
+		if (!held || now_ns() > end || sleep_for(u, now_ns() + DRAIN_NS / 10) == -EEXIST)
 			break;
 		handle(l);
 	}
@@ -503,23 +492,23 @@ static void destroy(struct link *l)
 }
 
 const struct link_ops link_uring_ops = {
-    .name = "uring",
-    .create = create_best,
-    .destroy = destroy,
-    .attach = attach,
-    .detach = detach,
-    .push = push,
-    .wait = wait_events,
-    .unwatch = unwatch,
+	.name = "uring",
+	.create = create_best,
+	.destroy = destroy,
+	.attach = attach,
+	.detach = detach,
+	.push = push,
+	.wait = wait_events,
+	.unwatch = unwatch,
 };
 
 const struct link_ops link_uring_plain_ops = {
-    .name = "uring-plain",
-    .create = create_plain,
-    .destroy = destroy,
-    .attach = attach,
-    .detach = detach,
-    .push = push,
-    .wait = wait_events,
-    .unwatch = unwatch,
+	.name = "uring-plain",
+	.create = create_plain,
+	.destroy = destroy,
+	.attach = attach,
+	.detach = detach,
+	.push = push,
+	.wait = wait_events,
+	.unwatch = unwatch,
 };

@@ -39,8 +39,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_list ap;
 
 	pthread_mutex_lock(&log_lock);
-	head = snprintf(line, sizeof(line),
-			log_who[0] ? "pando[%s]: %s: " : "pando%s: %s: ", log_who, names[level]);
+	head = snprintf(line, sizeof(line), log_who[0] ? "pando[%s]: %s: " : "pando%s: %s: ", log_who, names[level]);
 	va_start(ap, fmt);
 	int n = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
 	va_end(ap);

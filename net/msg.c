@@ -17,20 +17,20 @@ struct kind_info {
 /* A number used twice in msg.def is a duplicate initializer here (-Woverride-init) and in
  * msg_encode(). */
 static const struct kind_info kinds[MSG_KINDS_END] = {
-#define MSG(number, NAME, name_, prio_, blob, text)                                                \
+#define MSG(number, NAME, name_, prio_, blob, text) \
 	[number] = {.name = #NAME, .prio = prio_, .blob_max = blob, .fields = 0
 #define U8(f, text)  +1
 #define U16(f, text) +2
 #define U32(f, text) +4
 #define U64(f, text) +8
-#define END                                                                                        \
-	}                                                                                          \
+#define END \
+	}   \
 	,
 #include "net/msg.def"
 };
 
-#define MSG(number, NAME, name, prio, blob, text)                                                  \
-	_Static_assert((prio) <= 1 && (blob) <= MSG_BLOB_MAX && (number) > 0, #NAME);              \
+#define MSG(number, NAME, name, prio, blob, text)                                     \
+	_Static_assert((prio) <= 1 && (blob) <= MSG_BLOB_MAX && (number) > 0, #NAME); \
 	_Static_assert(0
 #define U8(f, text)  +1
 #define U16(f, text) +2
@@ -76,15 +76,15 @@ static bool blob_fits(const struct kind_info *k, const struct msg *m)
 static void put_fields(const struct msg *m, uint8_t *p)
 {
 	switch (m->kind) {
-#define MSG(number, NAME, name, prio, blob, text)                                                  \
-	case MSG_##NAME: {                                                                         \
+#define MSG(number, NAME, name, prio, blob, text) \
+	case MSG_##NAME: {                        \
 		const struct msg_##name *v = &m->u.name;
 #define U8(f, text)  *p++ = v->f;
 #define U16(f, text) put_le(p, v->f, 2), p += 2;
 #define U32(f, text) put_le(p, v->f, 4), p += 4;
 #define U64(f, text) put_le(p, v->f, 8), p += 8;
-#define END                                                                                        \
-	break;                                                                                     \
+#define END    \
+	break; \
 	}
 #include "net/msg.def"
 	}
@@ -93,15 +93,15 @@ static void put_fields(const struct msg *m, uint8_t *p)
 static void get_fields(const uint8_t *p, struct msg *m)
 {
 	switch (m->kind) {
-#define MSG(number, NAME, name, prio, blob, text)                                                  \
-	case MSG_##NAME: {                                                                         \
+#define MSG(number, NAME, name, prio, blob, text) \
+	case MSG_##NAME: {                        \
 		struct msg_##name *v = &m->u.name;
 #define U8(f, text)  v->f = *p++;
 #define U16(f, text) v->f = (uint16_t)get_le(p, 2), p += 2;
 #define U32(f, text) v->f = (uint32_t)get_le(p, 4), p += 4;
 #define U64(f, text) v->f = get_le(p, 8), p += 8;
-#define END                                                                                        \
-	break;                                                                                     \
+#define END    \
+	break; \
 	}
 #include "net/msg.def"
 	}

@@ -11,20 +11,22 @@
 
 #include "coherence/engine.h"
 
-#define MSG_MAGIC 0x4450u
-#define MSG_VERSION 1u
+#define MSG_MAGIC        0x4450u
+#define MSG_VERSION      1u
 #define MSG_HEADER_BYTES 16u
-#define MSG_FIELDS_MAX 64u      // bytes of fields of the largest kind
-#define MSG_BLOB_MAX 262144u    // largest blob_max
-#define MSG_FRAME_MAX (MSG_HEADER_BYTES + MSG_FIELDS_MAX + MSG_BLOB_MAX)
+#define MSG_FIELDS_MAX   64u     // bytes of fields of the largest kind
+#define MSG_BLOB_MAX     262144u // largest blob_max
+#define MSG_FRAME_MAX    (MSG_HEADER_BYTES + MSG_FIELDS_MAX + MSG_BLOB_MAX)
 
 /* struct msg_irq { uint8_t delivery; ... }; one for each kind */
 #define MSG(number, NAME, name, prio, blob_max, text) struct msg_##name {
-#define U8(f, text) uint8_t f;
-#define U16(f, text) uint16_t f;
-#define U32(f, text) uint32_t f;
-#define U64(f, text) uint64_t f;
-#define END };
+#define U8(f, text)                                   uint8_t f;
+#define U16(f, text)                                  uint16_t f;
+#define U32(f, text)                                  uint32_t f;
+#define U64(f, text)                                  uint64_t f;
+#define END \
+	}   \
+	;
 #include "net/msg.def"
 
 enum msg_kind {

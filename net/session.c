@@ -94,8 +94,8 @@ static int write_all(int fd, const uint8_t *buf, size_t n, uint64_t deadline)
 
 /* ---- the two sides ---- */
 
-static int shake_as_connector(int fd, const struct session_key *key,
-			      const struct session_hello *hello, uint64_t deadline)
+static int shake_as_connector(int fd, const struct session_key *key, const struct session_hello *hello,
+			      uint64_t deadline)
 {
 	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 	int r;
@@ -117,8 +117,7 @@ static int shake_as_connector(int fd, const struct session_key *key,
 	return session_proof_check(SESSION_ACCEPTOR, key, own, other, proof);
 }
 
-static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out,
-			     uint64_t deadline)
+static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out, uint64_t deadline)
 {
 	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 	const struct session_hello none = {0};
@@ -156,11 +155,9 @@ static void tune(int fd)
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello,
-		   unsigned timeout_ms)
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms)
 {
-	int r = sodium_init() < 0 ? -EIO
-				  : shake_as_acceptor(fd, key, peer_hello, now_ms() + timeout_ms);
+	int r = sodium_init() < 0 ? -EIO : shake_as_acceptor(fd, key, peer_hello, now_ms() + timeout_ms);
 
 	if (r)
 		close(fd);
@@ -171,8 +168,7 @@ int session_accept(int fd, const struct session_key *key, struct session_hello *
 
 /* ---- addresses and sockets ---- */
 
-int session_parse_address(const char *text, char *host, size_t host_cap, char *port,
-			  size_t port_cap)
+int session_parse_address(const char *text, char *host, size_t host_cap, char *port, size_t port_cap)
 {
 	const char *colon = strrchr(text, ':'), *from = text;
 	size_t n;
@@ -191,8 +187,7 @@ int session_parse_address(const char *text, char *host, size_t host_cap, char *p
 	if (n >= host_cap || memchr(from, '[', n) || memchr(from, ']', n))
 		return -EINVAL;
 	size_t digits = strlen(colon + 1);
-	if (digits == 0 || digits > 5 || digits >= port_cap ||
-	    strspn(colon + 1, "0123456789") != digits)
+	if (digits == 0 || digits > 5 || digits >= port_cap || strspn(colon + 1, "0123456789") != digits)
 		return -EINVAL;
 	unsigned value = 0;
 	for (size_t i = 0; i < digits; i++)
@@ -209,7 +204,7 @@ static int resolve(const char *address, int flags, struct addrinfo **out, const 
 {
 	char host[256], port[8];
 	struct addrinfo hints = {
-	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
 	int r = session_parse_address(address, host, sizeof(host), port, sizeof(port));
 
 	if (r) {
@@ -249,8 +244,7 @@ int session_listen(const char *address, const char **why)
 	if (fd)
 		return fd;
 	fd = -EADDRNOTAVAIL;
-	for (int pass = 0; pass < 2 && fd < 0;
-	     pass++) // IPv6 first: on the wildcard it serves IPv4 too
+	for (int pass = 0; pass < 2 && fd < 0; pass++) // IPv6 first: on the wildcard it serves IPv4 too
 		for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
 			if ((a->ai_family == AF_INET6) == (pass == 0))
 				fd = listen_on(a);
@@ -262,8 +256,7 @@ int session_listen(const char *address, const char **why)
 
 static int connect_to(const struct addrinfo *a, uint64_t deadline)
 {
-	int e = 0, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			       a->ai_protocol);
+	int e = 0, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
 	socklen_t len = sizeof(e);
 
 	if (fd < 0)
@@ -288,8 +281,8 @@ static const char *shake_error(int r)
 			       : "the other side does not speak Pando's protocol";
 }
 
-int session_connect(const char *address, const struct session_key *key,
-		    const struct session_hello *hello, unsigned timeout_ms, const char **why)
+int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
+		    unsigned timeout_ms, const char **why)
 {
 	uint64_t deadline = now_ms() + timeout_ms;
 	struct addrinfo *all;

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SESSION_KEY_BYTES 32u
+#define SESSION_KEY_BYTES  32u
 #define SESSION_TIMEOUT_MS 3000u
 
 enum session_role {
@@ -42,15 +42,14 @@ int session_listen(const char *address, const char **why);
  * Connects within timeout_ms and shakes hands as hello. Returns a descriptor (TCP_NODELAY, close-on-exec),
  * or -ETIMEDOUT, -ECONNREFUSED, -EACCES (the other side does not know the key), -EPROTO; *why says more.
  */
-int session_connect(const char *address, const struct session_key *key,
-		    const struct session_hello *hello, unsigned timeout_ms, const char **why);
+int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
+		    unsigned timeout_ms, const char **why);
 
 /*
  * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.
  * Returns 0 (fd stays open), -EACCES, -EPROTO, -ETIMEDOUT (fd is closed).
  */
-int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello,
-		   unsigned timeout_ms);
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms);
 
 /* Reads a key file: 64 hex digits or 32 raw bytes, mode 0600 or stricter. Returns 0 or a negative errno. */
 int session_key_read(const char *path, struct session_key *out, const char **why);

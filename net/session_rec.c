@@ -12,8 +12,7 @@ _Static_assert(SESSION_PROOF_BYTES == crypto_auth_BYTES, "proof size");
 
 static const uint8_t magic[6] = "PANDO";
 
-void session_hello_make(enum session_side side, const struct session_hello *h,
-			uint8_t out[SESSION_HELLO_BYTES])
+void session_hello_make(enum session_side side, const struct session_hello *h, uint8_t out[SESSION_HELLO_BYTES])
 {
 	memset(out, 0, SESSION_HELLO_BYTES);
 	memcpy(out, magic, sizeof(magic));
@@ -27,12 +26,10 @@ void session_hello_make(enum session_side side, const struct session_hello *h,
 
 static bool role_ok(enum session_side side, uint8_t role)
 {
-	return side == SESSION_ACCEPTOR ? role == 0
-					: role == SESSION_PEER || role == SESSION_CONTROL;
+	return side == SESSION_ACCEPTOR ? role == 0 : role == SESSION_PEER || role == SESSION_CONTROL;
 }
 
-int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES],
-			struct session_hello *h)
+int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h)
 {
 	static const uint8_t zeroes[12];
 
@@ -43,9 +40,8 @@ int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_
 	if (memcmp(rec + 10, zeroes, 2) || memcmp(rec + 20, zeroes, 12))
 		return -EPROTO;
 	if (h)
-		*h = (struct session_hello){.role = rec[9],
-					    .arg = (uint32_t)get_le(rec + 12, 4),
-					    .epoch = (uint32_t)get_le(rec + 16, 4)};
+		*h = (struct session_hello){
+			.role = rec[9], .arg = (uint32_t)get_le(rec + 12, 4), .epoch = (uint32_t)get_le(rec + 16, 4)};
 	return 0;
 }
 
@@ -66,8 +62,7 @@ static void transcript_make(struct transcript *t, enum session_side side, const 
 }
 
 void session_proof_make(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES],
-			const uint8_t acceptor[SESSION_HELLO_BYTES],
+			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
 			uint8_t out[SESSION_PROOF_BYTES])
 {
 	struct transcript t;
@@ -77,8 +72,7 @@ void session_proof_make(enum session_side side, const struct session_key *key,
 }
 
 int session_proof_check(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES],
-			const uint8_t acceptor[SESSION_HELLO_BYTES],
+			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
 			const uint8_t proof[SESSION_PROOF_BYTES])
 {
 	struct transcript t;

@@ -12,7 +12,7 @@
 
 #include "net/session.h"
 
-#define SESSION_VERSION	    1u
+#define SESSION_VERSION     1u
 #define SESSION_NONCE_BYTES 32u
 #define SESSION_HELLO_BYTES 64u
 #define SESSION_PROOF_BYTES 32u
@@ -20,23 +20,19 @@
 enum session_side { SESSION_CONNECTOR = 1, SESSION_ACCEPTOR = 2 };
 
 /* Fills out with a fresh nonce. sodium_init() must have been called. */
-void session_hello_make(enum session_side side, const struct session_hello *h,
-			uint8_t out[SESSION_HELLO_BYTES]);
+void session_hello_make(enum session_side side, const struct session_hello *h, uint8_t out[SESSION_HELLO_BYTES]);
 
 /* Checks a HELLO that must come from side. Returns 0 (*h is set; may be NULL), or -EPROTO. */
-int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES],
-			struct session_hello *h);
+int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h);
 
 /* The proof that side knows key, over both HELLOs. */
 void session_proof_make(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES],
-			const uint8_t acceptor[SESSION_HELLO_BYTES],
+			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
 			uint8_t out[SESSION_PROOF_BYTES]);
 
 /* Compares in constant time. Returns 0, or -EACCES. */
 int session_proof_check(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES],
-			const uint8_t acceptor[SESSION_HELLO_BYTES],
+			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
 			const uint8_t proof[SESSION_PROOF_BYTES]);
 
 #endif

@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PD_CHECK(cond)                                                                             \
-	do {                                                                                       \
-		if (__builtin_expect(!(cond), 0)) {                                                \
-			fprintf(stderr, "pando: internal check failed: %s (%s:%d)\n", #cond,       \
-				__FILE__, __LINE__);                                               \
-			abort();                                                                   \
-		}                                                                                  \
+#define PD_CHECK(cond)                                                                                            \
+	do {                                                                                                      \
+		if (__builtin_expect(!(cond), 0)) {                                                               \
+			fprintf(stderr, "pando: internal check failed: %s (%s:%d)\n", #cond, __FILE__, __LINE__); \
+			abort();                                                                                  \
+		}                                                                                                 \
 	} while (0)
 
 #endif

@@ -14,7 +14,7 @@
 #include "coherence/base/bytes.h"
 
 struct fields {
-	uint8_t *to;	     // writing: the next byte; NULL when reading
+	uint8_t *to;         // writing: the next byte; NULL when reading
 	const uint8_t *from; // reading: the next byte
 	size_t left;
 	bool bad;

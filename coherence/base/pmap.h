@@ -15,7 +15,7 @@ struct pmap_slot {
 
 struct pmap {
 	struct pmap_slot *slots; // caller's zero-filled memory
-	uint32_t mask;		 // slots - 1; slots is a power of two, at least twice the entries
+	uint32_t mask;           // slots - 1; slots is a power of two, at least twice the entries
 };
 
 /* Slots needed to hold entries entries. */

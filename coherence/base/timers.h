@@ -10,10 +10,10 @@
 
 struct timers {
 	uint64_t *when; // by id
-	uint32_t *pos;	// by id: place in the heap + 1, 0: not armed
+	uint32_t *pos;  // by id: place in the heap + 1, 0: not armed
 	uint32_t *heap; // ids, earliest first
-	uint32_t n;	// armed
-	uint32_t ids;	// how many there can be
+	uint32_t n;     // armed
+	uint32_t ids;   // how many there can be
 };
 
 /* Arms id (again) for when_ns. */

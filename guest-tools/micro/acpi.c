@@ -52,8 +52,7 @@ static const uint8_t *table_find(const uint8_t *rsdp, const char *sig)
 
 		if (!__builtin_memcmp(t, sig, 4)) {
 			if (!sums_to_zero(t, get32(t + 4)))
-				print("FAIL acpi: bad checksum of %c%c%c%c\n", sig[0], sig[1],
-				      sig[2], sig[3]);
+				print("FAIL acpi: bad checksum of %c%c%c%c\n", sig[0], sig[1], sig[2], sig[3]);
 			return t;
 		}
 	}
@@ -103,8 +102,7 @@ void acpi_parse(void)
 	const uint8_t *srat = rsdp ? table_find(rsdp, "SRAT") : NULL;
 
 	mach.nodes_n = 1;
-	for (uint32_t at = 44; madt && at + 2 <= get32(madt + 4) && madt[at + 1];
-	     at += madt[at + 1]) {
+	for (uint32_t at = 44; madt && at + 2 <= get32(madt + 4) && madt[at + 1]; at += madt[at + 1]) {
 		if (madt[at] == 0)
 			vcpu_found(madt[at + 3], get32(madt + at + 4));
 		else if (madt[at] == 9)
@@ -112,8 +110,7 @@ void acpi_parse(void)
 	}
 	if (!mach.vcpus_n)
 		mach.vcpus_n = 1;
-	for (uint32_t at = 48; srat && at + 2 <= get32(srat + 4) && srat[at + 1];
-	     at += srat[at + 1]) {
+	for (uint32_t at = 48; srat && at + 2 <= get32(srat + 4) && srat[at + 1]; at += srat[at + 1]) {
 		const uint8_t *e = srat + at;
 
 		if (e[0] == 0 && (get32(e + 4) & 1))

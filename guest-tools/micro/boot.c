@@ -4,7 +4,7 @@
 
 #define BP_E820_N  0x1e8
 #define BP_CMDLINE 0x228
-#define BP_E820	   0x2d0
+#define BP_E820    0x2d0
 
 struct machine mach;
 struct vcpu bsp_vcpu;

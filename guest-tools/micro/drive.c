@@ -5,11 +5,10 @@
  */
 #include "guest-tools/micro/micro.h"
 
-#define PAGES	  64u
-#define NMI	  2u
+#define PAGES     64u
+#define NMI       2u
 #define LVT_LINT1 0x836u
-#define MAGIC	  0x0072657365743a29ul // what a page says after the machine has been reset once
-
+#define MAGIC     0x0072657365743a29ul // what a page says after the machine has been reset once
 
 static bool outside(const char *name)
 {
@@ -152,7 +151,8 @@ static void stops_run(const char *name)
 		rounds += w->rounds[v];
 		worst = w->worst[v] > worst ? w->worst[v] : worst;
 	}
-	print("stops: %lu additions, clock back %lu times, largest step %lu us\n", rounds, back, ticks_ns(worst) / 1000);
+	print("stops: %lu additions, clock back %lu times, largest step %lu us\n", rounds, back,
+	      ticks_ns(worst) / 1000);
 	if (got != want)
 		test_fail(name, "the sum of the shared words is %lx, not %lx", got, want);
 	else if (back)
@@ -165,10 +165,10 @@ static void stops_run(const char *name)
 
 /* ---- power: the button, a level interrupt, on each vCPU in turn, asleep and awake ---- */
 
-#define SCI_PIN	    9u
-#define LEVEL	    0x8000u
-#define MASKED	    0x10000u
-#define PRESS_MS    20000u
+#define SCI_PIN  9u
+#define LEVEL    0x8000u
+#define MASKED   0x10000u
+#define PRESS_MS 20000u
 
 struct press {
 	uint64_t want; // of this vCPU's count
@@ -240,5 +240,5 @@ static void panic_run(const char *name)
 		test_fail(name, "the panic device offers %lx", can);
 }
 
-const struct test drive_tests[] = {
-    {"nmi", nmi_run}, {"reset", reset_run}, {"stops", stops_run}, {"power", power_run}, {"panic", panic_run}, {NULL, NULL}};
+const struct test drive_tests[] = {{"nmi", nmi_run},     {"reset", reset_run}, {"stops", stops_run},
+				   {"power", power_run}, {"panic", panic_run}, {NULL, NULL}};

@@ -6,7 +6,7 @@
  */
 #include "guest-tools/micro/micro.h"
 
-#define PAGES	     1024u
+#define PAGES        1024u
 #define STREAM_PAGES 2048u
 
 struct fault {
@@ -86,8 +86,7 @@ static void report(const char *name, const char *suffix)
 	char text[48];
 
 	sort_words(f.sample, PAGES);
-	v[0] = f.sample[PAGES / 2], v[1] = f.sample[PAGES * 9 / 10],
-	v[2] = f.sample[PAGES * 99 / 100];
+	v[0] = f.sample[PAGES / 2], v[1] = f.sample[PAGES * 9 / 10], v[2] = f.sample[PAGES * 99 / 100];
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned n = 0;
 
@@ -198,11 +197,10 @@ static void cpu_run(const char *name)
 	t = tsc();
 	run_on(mach.vcpus_n, cpu_job, &n);
 	all = tsc() - t;
-	print("cpu loops %lu alone_us %lu together_us %lu vcpus %u\n", n, ticks_ns(one) / 1000,
-	      ticks_ns(all) / 1000, mach.vcpus_n);
+	print("cpu loops %lu alone_us %lu together_us %lu vcpus %u\n", n, ticks_ns(one) / 1000, ticks_ns(all) / 1000,
+	      mach.vcpus_n);
 	result("guest_cpu_scaling", one * 1000 * mach.vcpus_n / all, "ratio");
 	test_pass(name);
 }
 
-const struct test fault_tests[] = {
-    {"fault", fault_run}, {"stream", stream_run}, {"cpu", cpu_run}, {NULL, NULL}};
+const struct test fault_tests[] = {{"fault", fault_run}, {"stream", stream_run}, {"cpu", cpu_run}, {NULL, NULL}};

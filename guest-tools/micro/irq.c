@@ -3,15 +3,15 @@
  * share. */
 #include "guest-tools/micro/micro.h"
 
-#define FIXED	     0x50u // + sender
+#define FIXED        0x50u // + sender
 #define BROADCAST    0x60u
-#define TIMER	     0x62u
-#define EDGE	     0x70u
-#define NMI_ICR	     0x400u
-#define LOGICAL	     0x800u
-#define ALL	     0x80000u
+#define TIMER        0x62u
+#define EDGE         0x70u
+#define NMI_ICR      0x400u
+#define LOGICAL      0x800u
+#define ALL          0x80000u
 #define ALL_BUT_SELF 0xc0000u
-#define WAIT_MS	     5000u
+#define WAIT_MS      5000u
 
 static uint64_t wrong;
 
@@ -86,8 +86,7 @@ static void ipi_pairs(const char *kind, uint32_t icr, uint32_t vector)
 				near += p.took, near_n += p.n;
 		}
 	print("ipi %s seen after us: same node %lu, other node %lu\n", kind,
-	      near_n ? ticks_ns(near / near_n) / 1000 : 0,
-	      far_n ? ticks_ns(far / far_n) / 1000 : 0);
+	      near_n ? ticks_ns(near / near_n) / 1000 : 0, far_n ? ticks_ns(far / far_n) / 1000 : 0);
 	if (far_n && icr == 0)
 		result("ipi_guest", ticks_ns(far / far_n), "us");
 }
@@ -212,8 +211,7 @@ static void ioapic_run(const char *name)
 
 				sys_call(SYS_OUT, 0x3f9, 2 | 1ull << 32);
 				if (!counted(v, vector, had + 1)) {
-					print("ioapic: vcpu %u %s: had %u, has %u\n", v,
-					      level ? "level" : "edge", had,
+					print("ioapic: vcpu %u %s: had %u, has %u\n", v, level ? "level" : "edge", had,
 					      mach.vcpu[v]->counts[vector]);
 					break;
 				}
@@ -272,9 +270,9 @@ static void port_run(const char *name)
 }
 
 /*
- * A write to a port is over before the processor goes on. The writer is far from the port, the reader near: a flag stored
- * after the write shows that it is done (message passing), and of a write followed by a load and a store followed by a read
- * of the port one sees the other (store buffering).
+ * A write to a port is over before the processor goes on. The writer is far from the port, the reader near: a flag
+ * stored after the write shows that it is done (message passing), and of a write followed by a load and a store
+ * followed by a read of the port one sees the other (store buffering).
  */
 struct order {
 	volatile uint64_t *flag, *answer; // on pages of their own
@@ -362,8 +360,8 @@ static void order_run(const char *name)
 		order_reader(&o);
 		run_end(far ? far : 1);
 		if (o.passed || o.buffered) {
-			test_fail(name, "home %u: %lu writes were seen after a later store, %lu after a later load", home, o.passed,
-				  o.buffered);
+			test_fail(name, "home %u: %lu writes were seen after a later store, %lu after a later load",
+				  home, o.passed, o.buffered);
 			return;
 		}
 	}
@@ -414,13 +412,13 @@ static void clock_run(const char *name)
 	run_on(mach.vcpus_n, clock_job, r);
 	print("clock hops %lu back_steps %lu worst_ticks %lu\n", r->turn, r->back, r->worst);
 	if (r->back)
-		test_fail(name, "the clock went back %lu times, by up to %lu ticks", r->back,
-			  r->worst);
+		test_fail(name, "the clock went back %lu times, by up to %lu ticks", r->back, r->worst);
 	else if (r->turn != r->hops)
 		test_fail(name, "the relay stopped");
 	else
 		test_pass(name);
 }
 
-const struct test irq_tests[] = {{"ipi", ipi_run},   {"timer", timer_run}, {"ioapic", ioapic_run},
-				 {"port", port_run}, {"portorder", order_run}, {"clock", clock_run}, {NULL, NULL}};
+const struct test irq_tests[] = {{"ipi", ipi_run},   {"timer", timer_run},     {"ioapic", ioapic_run},
+				 {"port", port_run}, {"portorder", order_run}, {"clock", clock_run},
+				 {NULL, NULL}};

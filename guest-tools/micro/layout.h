@@ -4,7 +4,7 @@
 #define MICRO_LAYOUT_H
 
 #define TRAMPOLINE 0x8000
-#define MAP_GIB	   16 /* how much the identity map covers */
+#define MAP_GIB    16 /* how much the identity map covers */
 #define VCPU_BYTES 8192
 
 /* struct vcpu */
@@ -16,16 +16,17 @@
 #define LEVEL_VECTOR 0x71 /* its handler also quiets the serial port */
 #define POWER_VECTOR 0x73 /* its handler also quiets the power button */
 
-#define PM1_STATUS   0x600 /* ports; PM1_POWER in the first says that the button was pressed, in the second that it interrupts */
-#define PM1_ENABLE   0x602
-#define PM1_POWER    0x100
+#define PM1_STATUS \
+	0x600 /* ports; PM1_POWER in the first says that the button was pressed, in the second that it interrupts */
+#define PM1_ENABLE 0x602
+#define PM1_POWER  0x100
 
 #define SYS_WRITE 1
 #define SYS_WRMSR 2
 #define SYS_RDMSR 3
 #define SYS_IDLE  4
-#define SYS_OUT	  5
-#define SYS_IN	  6
-#define SYS_OFF	  7
+#define SYS_OUT   5
+#define SYS_IN    6
+#define SYS_OFF   7
 
 #endif

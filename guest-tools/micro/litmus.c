@@ -8,11 +8,11 @@
  */
 #include "guest-tools/micro/micro.h"
 
-#define SLOTS	256u // 16 bytes apart: x and y may share a page
+#define SLOTS   256u // 16 bytes apart: x and y may share a page
 #define HELD_NS 1500u
-#define SAW0	1u
-#define SAW1	2u
-#define HELD	4u
+#define SAW0    1u
+#define SAW1    2u
+#define HELD    4u
 
 enum shape { SB_FENCE, SB, MP, LB, CORR, S, WRC, IRIW };
 
@@ -21,14 +21,14 @@ static const struct {
 	uint32_t vcpus;
 	bool may; // allowed on x86, only counted
 } shapes[] = {
-    [SB_FENCE] = {"sb_fence", 2, false},
-    [SB] = {"sb", 2, true},
-    [MP] = {"mp", 2, false},
-    [LB] = {"lb", 2, false},
-    [CORR] = {"corr", 2, false},
-    [S] = {"s", 2, false},
-    [WRC] = {"wrc", 3, false},
-    [IRIW] = {"iriw", 4, false},
+	[SB_FENCE] = {"sb_fence", 2, false},
+	[SB] = {"sb", 2, true},
+	[MP] = {"mp", 2, false},
+	[LB] = {"lb", 2, false},
+	[CORR] = {"corr", 2, false},
+	[S] = {"s", 2, false},
+	[WRC] = {"wrc", 3, false},
+	[IRIW] = {"iriw", 4, false},
 };
 
 struct litmus {
@@ -50,8 +50,7 @@ static inline uint8_t one(volatile uint64_t *a, volatile uint64_t *b, uint64_t g
 	return (uint8_t)((r0 == g ? SAW0 : 0) | (r1 == g ? SAW1 : 0));
 }
 
-static inline uint8_t step(enum shape shape, uint32_t me, volatile uint64_t *x,
-			   volatile uint64_t *y, uint64_t g)
+static inline uint8_t step(enum shape shape, uint32_t me, volatile uint64_t *x, volatile uint64_t *y, uint64_t g)
 {
 	uint8_t saw = 0;
 
@@ -152,8 +151,7 @@ static void judge(struct litmus *l, uint64_t g)
 	l->done += SLOTS;
 }
 
-static inline void block(struct litmus *l, uint32_t me, uint64_t g, uint64_t start, uint32_t pace,
-			 enum shape shape)
+static inline void block(struct litmus *l, uint32_t me, uint64_t g, uint64_t start, uint32_t pace, enum shape shape)
 {
 	uint64_t slow = us_ticks(HELD_NS) / 1000, t;
 
@@ -183,9 +181,9 @@ static void litmus_job(uint32_t me, void *arg)
 			return;
 		start += rnd(&seed) & 3 ? rnd(&seed) & 127 : rnd(&seed) % us_ticks(60);
 		switch (l->shape) { // constant shapes, so that each loop is compiled for its own
-#define SHAPE(s)                                                                                   \
-	case s:                                                                                    \
-		block(l, role, g << 8, start, pace, s);                                            \
+#define SHAPE(s)                                        \
+	case s:                                         \
+		block(l, role, g << 8, start, pace, s); \
 		break;
 			SHAPE(SB_FENCE)
 			SHAPE(SB) SHAPE(MP) SHAPE(LB) SHAPE(CORR) SHAPE(S) SHAPE(WRC) SHAPE(IRIW)
@@ -202,8 +200,7 @@ static void litmus_job(uint32_t me, void *arg)
 }
 
 /* x and y on node a and b's memory; a == b: the same page. */
-static void litmus_on(struct litmus *l, enum shape shape, uint32_t a, uint32_t b, uint64_t rounds,
-		      uint64_t ms)
+static void litmus_on(struct litmus *l, enum shape shape, uint32_t a, uint32_t b, uint64_t rounds, uint64_t ms)
 {
 	uint32_t n = shapes[shape].vcpus;
 
@@ -240,9 +237,8 @@ static void litmus_run(enum shape shape)
 	litmus_on(&l, shape, last, mach.node[0], rounds * 2 / 5, ms * 2 / 5);
 	litmus_on(&l, shape, third, third, rounds - 2 * (rounds * 2 / 5), ms / 5);
 	t = tsc() - t;
-	print("litmus %s rounds %lu %s %lu held_up %lu page_waits %lu ms %lu outcomes", name,
-	      l.done, shapes[shape].may ? "relaxed" : "forbidden", l.bad, l.held, l.moves,
-	      ticks_ns(t) / 1000000);
+	print("litmus %s rounds %lu %s %lu held_up %lu page_waits %lu ms %lu outcomes", name, l.done,
+	      shapes[shape].may ? "relaxed" : "forbidden", l.bad, l.held, l.moves, ticks_ns(t) / 1000000);
 	for (uint32_t i = 0; i < 16; i++)
 		if (l.seen[i])
 			print(" %x:%lu", i, l.seen[i]);
@@ -256,11 +252,11 @@ static void litmus_run(enum shape shape)
 		test_pass(name);
 }
 
-#define RUN(fn, s)                                                                                 \
-	static void fn(const char *name)                                                           \
-	{                                                                                          \
-		(void)name;                                                                        \
-		litmus_run(s);                                                                     \
+#define RUN(fn, s)                       \
+	static void fn(const char *name) \
+	{                                \
+		(void)name;              \
+		litmus_run(s);           \
 	}
 RUN(run_sb_fence, SB_FENCE)
 RUN(run_sb, SB)
@@ -272,13 +268,13 @@ RUN(run_wrc, WRC)
 RUN(run_iriw, IRIW)
 
 const struct test litmus_tests[] = {
-    {"sb_fence", run_sb_fence},
-    {"sb", run_sb},
-    {"mp", run_mp},
-    {"lb", run_lb},
-    {"corr", run_corr},
-    {"s", run_s},
-    {"wrc", run_wrc},
-    {"iriw", run_iriw},
-    {NULL, NULL},
+	{"sb_fence", run_sb_fence},
+	{"sb", run_sb},
+	{"mp", run_mp},
+	{"lb", run_lb},
+	{"corr", run_corr},
+	{"s", run_s},
+	{"wrc", run_wrc},
+	{"iriw", run_iriw},
+	{NULL, NULL},
 };

@@ -13,9 +13,7 @@ static uint64_t tsc_khz_find(void)
 		return option_u64("tsc_khz", 0);
 	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0x40000000), "c"(0));
 	if (a >= 0x40000010 && a < 0x40000100) {
-		__asm__ volatile("cpuid"
-				 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
-				 : "a"(0x40000010), "c"(0));
+		__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0x40000010), "c"(0));
 		if (a)
 			return a;
 	}
@@ -46,8 +44,8 @@ static bool chosen(const char *list, const char *name)
 
 void bsp_main(void)
 {
-	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests, irq_tests,
-						  storm_tests, drive_tests};
+	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests,
+						  irq_tests,    storm_tests, drive_tests};
 	const char *list;
 
 	boot_memory();
@@ -56,8 +54,7 @@ void bsp_main(void)
 	print("\nmicro-guest: %s\n", mach.cmdline);
 	print("vcpus %u nodes %u tsc_khz %lu\n", mach.vcpus_n, mach.nodes_n, mach.tsc_khz);
 	for (uint32_t i = 0; i < mach.ranges_n; i++)
-		print("memory %lx-%lx node %u\n", mach.range[i].at, mach.range[i].end,
-		      mach.range[i].node);
+		print("memory %lx-%lx node %u\n", mach.range[i].at, mach.range[i].end, mach.range[i].node);
 	if (!mach.tsc_khz) {
 		test_fail("clock", "no TSC frequency: neither leaf 0x40000010, 0x15 nor tsc_khz=");
 		power_off();

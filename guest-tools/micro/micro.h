@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE	    4096u
+#define PAGE        4096u
 #define VCPUS_MAX   16u
 #define NODES_MAX   8u
 #define RANGES_MAX  32u
@@ -52,8 +52,8 @@ struct machine {
 	uint32_t apic[VCPUS_MAX], node[VCPUS_MAX];
 	struct vcpu *vcpu[VCPUS_MAX];
 	struct range range[RANGES_MAX]; // usable test memory by node
-	uint64_t next[NODES_MAX];	// first page not yet handed out, by node
-	uint64_t keep[NODES_MAX];	// what page_reset() does not give back ends here
+	uint64_t next[NODES_MAX];       // first page not yet handed out, by node
+	uint64_t keep[NODES_MAX];       // what page_reset() does not give back ends here
 };
 
 extern struct machine mach;
@@ -61,9 +61,8 @@ extern struct vcpu bsp_vcpu;
 
 /* sys.c */
 uint64_t sys_call(uint64_t nr, uint64_t a, uint64_t b);
-void print(const char *fmt, ...)
-    __attribute__((format(printf, 1, 2)));			 // %s %c %u %lu %d %x %lx only
-void result(const char *name, uint64_t milli, const char *unit); // value given in thousandths
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // %s %c %u %lu %d %x %lx only
+void result(const char *name, uint64_t milli, const char *unit);        // value given in thousandths
 void test_pass(const char *name);
 void test_fail(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void test_skip(const char *name, const char *why);
@@ -74,8 +73,8 @@ void boot_memory(void);
 void acpi_parse(void);
 void *page_alloc(uint32_t node,
 		 unsigned pages);     // zeroed by nature: test memory nobody touched before
-void page_keep(void);		      // what is handed out now stays so
-void page_reset(void);		      // gives the rest back (contents stay)
+void page_keep(void);                 // what is handed out now stays so
+void page_reset(void);                // gives the rest back (contents stay)
 const char *option(const char *name); // text after name= on the command line, or NULL
 uint64_t option_u64(const char *name, uint64_t otherwise);
 
@@ -154,14 +153,13 @@ static inline bool wait_word(const volatile uint64_t *word, uint64_t want, uint6
 }
 
 void sort_words(uint64_t *v, uint32_t n); // ascending
-uint32_t vcpu_far(void); // the first vCPU on another node than vCPU 0, or 0 if there is none
+uint32_t vcpu_far(void);                  // the first vCPU on another node than vCPU 0, or 0 if there is none
 
 /* the tests, one entry a name; each prints its own PASS, FAIL or SKIP */
 struct test {
 	const char *name;
 	void (*run)(const char *name);
 };
-extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[],
-    drive_tests[];
+extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[];
 
 #endif

@@ -114,8 +114,7 @@ static void pingpong_run(const char *name)
 	s.a = clean(mach.node[1], 1);
 	t = share_go(2, pingpong_job, n, 20000);
 	result("pingpong_guest", ticks_ns(t / (2 * n)), "us");
-	verdict(name, sum_bad() + (s.v[0].done == n && s.v[1].done == n && *s.a != 2 * n),
-		s.v[0].done, n);
+	verdict(name, sum_bad() + (s.v[0].done == n && s.v[1].done == n && *s.a != 2 * n), s.v[0].done, n);
 }
 
 // ---- counters: locked add, test-and-set lock, ticket lock
@@ -285,8 +284,7 @@ static void false_run(const char *name)
 	t = share_go(mach.vcpus_n, false_job, want, option_u64("ms", 30000));
 	for (uint32_t v = 0; v < s.n; v++)
 		bad += s.a[v * 8] != s.v[v].done;
-	print("RESULT falseshare_guest %lu increments/s\n",
-	      sum_done() * 1000000 / (ticks_ns(t) / 1000 + 1));
+	print("RESULT falseshare_guest %lu increments/s\n", sum_done() * 1000000 / (ticks_ns(t) / 1000 + 1));
 	verdict(name, bad, sum_done(), want);
 }
 
@@ -323,7 +321,7 @@ static void migratory_run(const char *name)
 }
 
 const struct test share_tests[] = {
-    {"pingpong", pingpong_run}, {"atomic", atomic_run},	      {"spinlock", spin_run},
-    {"ticket", ticket_run},	{"ring", ring_run},	      {"readmostly", readmostly_run},
-    {"falseshare", false_run},	{"migratory", migratory_run}, {NULL, NULL},
+	{"pingpong", pingpong_run}, {"atomic", atomic_run},       {"spinlock", spin_run},
+	{"ticket", ticket_run},     {"ring", ring_run},           {"readmostly", readmostly_run},
+	{"falseshare", false_run},  {"migratory", migratory_run}, {NULL, NULL},
 };

@@ -2,10 +2,10 @@
 /* Brings the other vCPUs up, gives them jobs, and lets a test's vCPUs meet. */
 #include "guest-tools/micro/micro.h"
 
-#define ICR	 0x830u
+#define ICR      0x830u
 #define ICR_INIT 0x4500u
 #define ICR_SIPI 0x4600u
-#define WAIT_US	 60000000ul // a vCPU that is not heard of for this long has failed the run
+#define WAIT_US  60000000ul // a vCPU that is not heard of for this long has failed the run
 
 /* One page each way for every vCPU, so that waiting for one doesn't disturb another. */
 struct job {
@@ -136,8 +136,7 @@ static void ap_start(uint32_t v)
 	for (; done[v].gen == ~0ull; relax())
 		if (tsc() > end)
 			give_up("smp", v);
-	print("vcpu %u apic %u node %u up after %lu us\n", v, mach.apic[v], mach.node[v],
-	      ticks_ns(tsc() - at) / 1000);
+	print("vcpu %u apic %u node %u up after %lu us\n", v, mach.apic[v], mach.node[v], ticks_ns(tsc() - at) / 1000);
 }
 
 void smp_start(void)

@@ -93,8 +93,7 @@ static void pattern_run(const char *name)
 	uint64_t bad = 0, t = tsc();
 
 	mem_find();
-	for (uint32_t k = 0; k < 2;
-	     k++) { // the last vCPU writes and the first verifies, then the other way round
+	for (uint32_t k = 0; k < 2; k++) { // the last vCPU writes and the first verifies, then the other way round
 		storm.salt = t + k;
 		run_one(k ? 0 : last, fill_job, NULL);
 		run_one(k ? last : 0, verify_job, NULL);
@@ -200,10 +199,8 @@ static void storm_run(const char *name)
 		versions += storm_page(i)->version / 2;
 		bad += !sound(storm_page(i), i, storm_page(i)->version);
 	}
-	print("storm reads %lu (%lu met a writer) writes %lu ms %lu\n", reads, skipped, writes,
-	      ticks_ns(t) / 1000000);
-	print("RESULT storm_guest %lu ops/s\n",
-	      (reads + writes) * 1000000 / (ticks_ns(t) / 1000 + 1));
+	print("storm reads %lu (%lu met a writer) writes %lu ms %lu\n", reads, skipped, writes, ticks_ns(t) / 1000000);
+	print("RESULT storm_guest %lu ops/s\n", (reads + writes) * 1000000 / (ticks_ns(t) / 1000 + 1));
 	if (bad)
 		test_fail(name, "%lu torn or stale pages", bad);
 	else if (versions != writes)

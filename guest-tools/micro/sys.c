@@ -126,8 +126,7 @@ static void raw(const char *s, uint64_t v)
 	for (; *s; s++)
 		__asm__ volatile("outb %0, %1" ::"a"((uint8_t)*s), "d"((uint16_t)0x3f8));
 	for (int sh = 60; sh >= 0; sh -= 4)
-		__asm__ volatile("outb %0, %1" ::"a"((uint8_t) "0123456789abcdef"[v >> sh & 15]),
-				 "d"((uint16_t)0x3f8));
+		__asm__ volatile("outb %0, %1" ::"a"((uint8_t) "0123456789abcdef"[v >> sh & 15]), "d"((uint16_t)0x3f8));
 }
 
 void trap_report(const uint64_t *frame, uint64_t cr2);

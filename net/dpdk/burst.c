@@ -16,8 +16,8 @@ static bool chance(struct dpdk_port *p, uint32_t ppm)
 
 /* ---- receiving ---- */
 
-static void deliver(struct dpdk_port *p, struct rte_mbuf *m,
-		    void (*fn)(void *ctx, const uint8_t *frame, uint32_t n), void *ctx)
+static void deliver(struct dpdk_port *p, struct rte_mbuf *m, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),
+		    void *ctx)
 {
 	/* copies only what lies in several buffers */
 	const uint8_t *bytes = m->pkt_len <= UINT16_MAX ? rte_pktmbuf_read(m, 0, m->pkt_len, p->flat) : NULL;
@@ -57,8 +57,7 @@ void dpdk_port_let_go(struct dpdk_port *p, void *kept)
 	rte_pktmbuf_free(kept);
 }
 
-unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),
-			   void *ctx)
+unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n), void *ctx)
 {
 	struct rte_mbuf *m[DPDK_BURST];
 	unsigned n = rte_eth_rx_burst(p->id, 0, m, DPDK_BURST);

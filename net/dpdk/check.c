@@ -77,8 +77,7 @@ static void argument(const char *device, const char *key, char *out, size_t cap)
 {
 	const char *at = strstr(device, key);
 
-	snprintf(out, cap, "%.*s", at ? (int)strcspn(at + strlen(key), ",") : 0,
-		 at ? at + strlen(key) : "");
+	snprintf(out, cap, "%.*s", at ? (int)strcspn(at + strlen(key), ",") : 0, at ? at + strlen(key) : "");
 }
 
 /*

@@ -110,8 +110,9 @@ static int choose_huge(const struct dpdk_spec *spec, unsigned mem_mb, bool *use,
 			 "(echo %u >/proc/sys/vm/nr_hugepages) or say huge=no",
 			 have, mem_mb, (unsigned)(((uint64_t)mem_mb << 10) / page_kb + 1));
 	else
-		snprintf(why, cap, "dpdk: huge=yes: no hugetlbfs is mounted: mount -t hugetlbfs none "
-				   "/dev/hugepages, or say huge=no");
+		snprintf(why, cap,
+			 "dpdk: huge=yes: no hugetlbfs is mounted: mount -t hugetlbfs none "
+			 "/dev/hugepages, or say huge=no");
 	return -ENOMEM;
 }
 
@@ -135,8 +136,7 @@ static void lcores(const struct dpdk_spec *spec, const cpu_set_t *own, char *out
 static int start(const struct dpdk_spec *spec, bool use_huge, unsigned mem_mb)
 {
 	char cores[1024], mem[16], prefix[32];
-	const char *argv[32] = {"pando", "--lcores", cores, "--no-telemetry", "-m", mem,
-				"--log-level", "*:warning"};
+	const char *argv[32] = {"pando", "--lcores", cores, "--no-telemetry", "-m", mem, "--log-level", "*:warning"};
 	int argc = 8;
 	cpu_set_t own;
 	bool pci = false;

@@ -14,11 +14,11 @@
 #include "net/log.h"
 #include "net/now.h"
 
-#define LINK_WAIT_MS  8000u // a NIC negotiates for some seconds
-#define MEMIF_WAIT_MS 10000u // for the server of a client
+#define LINK_WAIT_MS   8000u  // a NIC negotiates for some seconds
+#define MEMIF_WAIT_MS  10000u // for the server of a client
 #define MEMIF_SHAKE_NS 2000000000ull
-#define LINK_STEP_MS  50u
-#define CACHE_BUFFERS 250u
+#define LINK_STEP_MS   50u
+#define CACHE_BUFFERS  250u
 
 /* Arguments that we know better than DPDK's defaults, where the user named none. */
 static void devargs(const struct dpdk_port *p, char *out, size_t cap)
@@ -34,8 +34,7 @@ static void devargs(const struct dpdk_port *p, char *out, size_t cap)
 	else if (p->spec->driver == DPDK_AF_XDP && !strstr(own, ",busy_budget="))
 		snprintf(out + n, cap - n, ",busy_budget=0"); // preferring busy polling, it wakes nobody
 	else if (p->spec->driver == DPDK_AF_PACKET && !strstr(own, ",framesz="))
-		snprintf(out + n, cap - n, ",framesz=%u,blocksz=16384,framecnt=%u",
-			 slot, slot > 2048 ? 256 : 1024);
+		snprintf(out + n, cap - n, ",framesz=%u,blocksz=16384,framecnt=%u", slot, slot > 2048 ? 256 : 1024);
 }
 
 /* ---- steps of opening; a step that fails leaves what close() undoes ---- */
@@ -48,16 +47,15 @@ static int probe(struct dpdk_port *p, char *why, size_t cap)
 	snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(args, ","), args);
 	dpdk_eal_said(said, sizeof(said)); // what was said earlier
 	int r = p->spec->driver == DPDK_PCI && rte_eth_dev_get_port_by_name(p->name, &p->id) == 0
-		    ? 0 // found when DPDK started
-		    : rte_dev_probe(args);
+			? 0 // found when DPDK started
+			: rte_dev_probe(args);
 	if (!r)
 		r = rte_eth_dev_get_port_by_name(p->name, &p->id);
 	p->attached = !r;
 	if (!r)
 		return 0;
 	dpdk_eal_said(said, sizeof(said));
-	snprintf(why, cap, "dpdk: no port comes from '%s': %s (%s)", p->spec->device, strerror(r < 0 ? -r : r),
-		 said);
+	snprintf(why, cap, "dpdk: no port comes from '%s': %s (%s)", p->spec->device, strerror(r < 0 ? -r : r), said);
 	return r < -1 ? r : -ENODEV;
 }
 
@@ -71,14 +69,16 @@ static int make_pool(struct dpdk_port *p, char *why, size_t cap)
 	p->pool = rte_pktmbuf_pool_create(name, n, n > 4 * CACHE_BUFFERS ? CACHE_BUFFERS : 0, 0,
 					  (uint16_t)(p->room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 	if (!p->pool && rte_errno != ENOMEM) {
-		snprintf(why, cap, "dpdk: cannot make %u buffers: %s (are DPDK's drivers installed? librte_mempool_ring is needed)", n,
-			 rte_strerror(rte_errno));
+		snprintf(why, cap,
+			 "dpdk: cannot make %u buffers: %s (are DPDK's drivers installed? librte_mempool_ring is "
+			 "needed)",
+			 n, rte_strerror(rte_errno));
 		return -rte_errno;
 	}
 	if (!p->pool) {
 		snprintf(why, cap,
-			 "dpdk: no memory for %u buffers of %u bytes: say mem=MIB (now %u) or fewer mbufs=",
-			 n, p->room, dpdk_eal_memory_mb());
+			 "dpdk: no memory for %u buffers of %u bytes: say mem=MIB (now %u) or fewer mbufs=", n, p->room,
+			 dpdk_eal_memory_mb());
 		return -ENOMEM;
 	}
 	return 0;
@@ -105,11 +105,12 @@ static int configure(struct dpdk_port *p, bool interrupts)
 
 	if (r)
 		return r;
-	bool local = p->spec->driver == DPDK_MEMIF || p->spec->driver == DPDK_AF_PACKET; // no device that wants DMA addresses
+	bool local = p->spec->driver == DPDK_MEMIF ||
+		     p->spec->driver == DPDK_AF_PACKET; // no device that wants DMA addresses
 
 	p->lends = local && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
 	conf.txmode.offloads =
-	    info.tx_offload_capa & (p->lends ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
+		info.tx_offload_capa & (p->lends ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
 	if (p->spec->driver == DPDK_PCI)
 		conf.rxmode.mtu = p->mtu;
 	r = rte_eth_dev_configure(p->id, 1, 1, &conf);
@@ -210,8 +211,7 @@ static int open_steps(struct dpdk_port *p, char *why, size_t cap)
 	return 0;
 }
 
-int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why,
-		   size_t why_cap)
+int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why, size_t why_cap)
 {
 	struct dpdk_port *p = calloc(1, sizeof(*p));
 

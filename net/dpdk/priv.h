@@ -10,12 +10,12 @@
 
 #define PORT_DESCS   1024u
 #define PORT_PENDING 512u // frames that wait for room in the port
-#define PORT_KEEPS   4u	  // a share of so much of the pool may be kept: the device needs the rest
+#define PORT_KEEPS   4u   // a share of so much of the pool may be kept: the device needs the rest
 
 struct dpdk_port {
 	const struct dpdk_port_spec *spec;
 	struct dpdk_spec all; // own copy
-	char name[64];	      // DPDK's name of the device
+	char name[64];        // DPDK's name of the device
 	uint16_t id;
 	uint8_t mac[6];
 	uint32_t mtu, room; // room: bytes of data in one buffer
@@ -63,7 +63,8 @@ struct dpdk_fds {
 };
 void dpdk_fds_now(struct dpdk_fds *f);
 void dpdk_wake_find(struct dpdk_port *p, const struct dpdk_fds *before);
-/* What keeps a descriptor ready though no frame waits is taken from it: an interrupt's count, an interface's going down. */
+/* What keeps a descriptor ready though no frame waits is taken from it: an interrupt's count, an interface's going
+ * down. */
 void dpdk_wake_quiet(struct dpdk_port *p);
 
 #endif

@@ -67,7 +67,8 @@ unsigned dpdk_size_memory_mb(const struct dpdk_spec *s)
 		const struct dpdk_port_spec *p = &s->port[i];
 		uint64_t each = dpdk_size_room(p, dpdk_size_mtu(s, p)) + BUFFER_HEAD;
 
-		bytes += dpdk_size_buffers(s, p) * each * 5 / 4; // buffers don't cross pages of 4 KiB: some room is lost
+		bytes +=
+			dpdk_size_buffers(s, p) * each * 5 / 4; // buffers don't cross pages of 4 KiB: some room is lost
 	}
 	unsigned mb = MEM_OWN_MB + (unsigned)(bytes >> 20);
 	return mb < MEM_MIN_MB ? MEM_MIN_MB : mb;

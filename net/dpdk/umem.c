@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * DPDK's af_xdp driver (22.11) lends the kernel "buffers times their size" bytes from the pool's start. But a pool keeps
- * buffers from crossing pages, so that its last ones lie beyond (a sixth of them in plain memory, a few in huge pages).
- * The kernel drops a frame sent from there as an invalid descriptor and never gives it back, and drops such a buffer when
- * frames arrive. Once a port has gone through its pool, whole windows are lost again and again, until the peer seems dead.
+ * DPDK's af_xdp driver (22.11) lends the kernel "buffers times their size" bytes from the pool's start. But a pool
+ * keeps buffers from crossing pages, so that its last ones lie beyond (a sixth of them in plain memory, a few in huge
+ * pages). The kernel drops a frame sent from there as an invalid descriptor and never gives it back, and drops such a
+ * buffer when frames arrive. Once a port has gone through its pool, whole windows are lost again and again, until the
+ * peer seems dead.
  */
 #include <errno.h>
 #include <stdlib.h>

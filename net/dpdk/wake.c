@@ -44,10 +44,10 @@ void dpdk_fds_now(struct dpdk_fds *f)
 static void filter(int fd, bool udp)
 {
 	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, udp ? ETH_P_IP : DPDK_ETHER_TYPE, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, 0x40000),
-	    BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, udp ? ETH_P_IP : DPDK_ETHER_TYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0x40000),
+		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog prog = {.len = 4, .filter = code};
 

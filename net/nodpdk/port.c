@@ -11,8 +11,7 @@ bool dpdk_present(void)
 	return false;
 }
 
-int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why,
-		   size_t why_cap)
+int dpdk_port_open(struct dpdk_port **out, const struct dpdk_spec *spec, unsigned n, char *why, size_t why_cap)
 {
 	(void)out;
 	(void)spec;
@@ -63,8 +62,7 @@ const char *dpdk_port_name(const struct dpdk_port *p)
 	return "";
 }
 
-unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n),
-			   void *ctx)
+unsigned dpdk_port_receive(struct dpdk_port *p, void (*fn)(void *ctx, const uint8_t *frame, uint32_t n), void *ctx)
 {
 	(void)p;
 	(void)fn;

@@ -8,18 +8,18 @@
  */
 #include "net/rel/priv.h"
 
-#define QUEUE_NS     250000u
-#define MIN_AGE_NS   10000000000u // the shortest round trip is measured anew: paths change
-#define ROUND_NS     1000000u	  // of a round, before round trips are known
-#define LOST_MIN     4u		  // in a round, before the eighth counts
-#define UNIT	     1024	  // tokens of one segment
-#define BUCKET	     ((int64_t)REL_BURST * UNIT)
-#define READY	     (8 * UNIT)   // worth waking up for
+#define QUEUE_NS   250000u
+#define MIN_AGE_NS 10000000000u // the shortest round trip is measured anew: paths change
+#define ROUND_NS   1000000u     // of a round, before round trips are known
+#define LOST_MIN   4u           // in a round, before the eighth counts
+#define UNIT       1024         // tokens of one segment
+#define BUCKET     ((int64_t)REL_BURST * UNIT)
+#define READY      (8 * UNIT) // worth waking up for
 
 void rel_pace_init(struct rel *r, uint64_t now)
 {
 	r->pace = (struct rel_pace){
-	    .cwnd = REL_CWND_START, .tokens = BUCKET, .tokens_at = now, .round_at = now, .ready_at = UINT64_MAX};
+		.cwnd = REL_CWND_START, .tokens = BUCKET, .tokens_at = now, .round_at = now, .ready_at = UINT64_MAX};
 	r->stats.cwnd = REL_CWND_START;
 }
 
@@ -92,7 +92,8 @@ bool rel_pace_may(struct rel *r, unsigned stream, uint64_t now)
 	refill(r, now);
 	if (p->tokens >= UNIT || (!stream && p->tokens > -BUCKET))
 		return true;
-	p->ready_at = now + (uint64_t)((READY - p->tokens) * (int64_t)r->stats.rtt_ns / (2 * (int64_t)p->cwnd * UNIT)) + 1;
+	p->ready_at =
+		now + (uint64_t)((READY - p->tokens) * (int64_t)r->stats.rtt_ns / (2 * (int64_t)p->cwnd * UNIT)) + 1;
 	p->full = true;
 	r->stats.paced++;
 	return false;

@@ -59,8 +59,7 @@ static void accept_segment(struct rel *r, unsigned stream, uint8_t flags, uint32
 		deliver_packed(r, stream, message, data, n);
 		return;
 	}
-	if ((flags & (REL_FIRST | REL_LAST)) == (REL_FIRST | REL_LAST) && !in->part_total &&
-	    n <= r->opt.message_max) {
+	if ((flags & (REL_FIRST | REL_LAST)) == (REL_FIRST | REL_LAST) && !in->part_total && n <= r->opt.message_max) {
 		r->opt.deliver(r->opt.ctx, stream, data, n);
 		return;
 	}

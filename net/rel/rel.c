@@ -7,7 +7,7 @@
 
 #define RTO_START_NS 20000000u
 #define SEGMENT_MIN  256u
-#define FIRST	     0xfffffd00u // of segments and messages: numbers go round soon, so that this is known to work
+#define FIRST        0xfffffd00u // of segments and messages: numbers go round soon, so that this is known to work
 
 int rel_open(struct rel **out, const struct rel_options *opt, uint64_t now)
 {
@@ -96,8 +96,8 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 
 		if ((int32_t)(h.ack[s] - r->out[s].una) >= 0)
 			r->out[s].credit = h.credit; // else an old frame
-		rel_on_ack(r, s, h.ack[s], about ? h.have : NULL,
-			   h.flags & REL_FURTHER ? REL_HAVE_BITS : 0, (uint64_t)h.delay * REL_DELAY_UNIT, now);
+		rel_on_ack(r, s, h.ack[s], about ? h.have : NULL, h.flags & REL_FURTHER ? REL_HAVE_BITS : 0,
+			   (uint64_t)h.delay * REL_DELAY_UNIT, now);
 	}
 	if (h.flags & REL_DATA)
 		rel_receive(r, &h, frame + REL_HEAD, now);

@@ -6,9 +6,9 @@
 #include "net/rel/sum.h"
 
 #define BACKOFF_MAX 6u
-#define PROBES	    2u // segments of one probe
+#define PROBES      2u          // segments of one probe
 #define LATE_AGE_NS 1000000000u // without a late segment, and half the patience is gone
-#define RETRY_NS    50000u // after the port took no frame
+#define RETRY_NS    50000u      // after the port took no frame
 
 /* ---- acknowledgements ---- */
 
@@ -36,9 +36,9 @@ static bool needless(const struct rel *r, const struct rel_segment *s, uint64_t 
 }
 
 /*
- * A round trip, from the newest segment acknowledged; delay: how long the peer kept the acknowledgement. Which transmission
- * of several it answers is not known (Karn). Where a timeout or a probe came too soon it is: without these round trips, the
- * longest, they would for ever come too soon.
+ * A round trip, from the newest segment acknowledged; delay: how long the peer kept the acknowledgement. Which
+ * transmission of several it answers is not known (Karn). Where a timeout or a probe came too soon it is: without these
+ * round trips, the longest, they would for ever come too soon.
  */
 static void measure(struct rel *r, const struct rel_segment *s, uint64_t delay, uint64_t now)
 {
@@ -144,8 +144,8 @@ bool rel_ack_sane(const struct rel *r, unsigned stream, uint32_t ack)
 	return (int32_t)(ack - o->next) <= 0;
 }
 
-void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, unsigned from,
-		uint64_t delay_ns, uint64_t now)
+void rel_on_ack(struct rel *r, unsigned stream, uint32_t ack, const uint8_t *have, unsigned from, uint64_t delay_ns,
+		uint64_t now)
 {
 	struct rel_out *o = &r->out[stream];
 	struct rel_segment *newest = NULL;
@@ -272,13 +272,15 @@ static uint32_t sum_of(const struct rel_out *o, const struct rel_segment *s, con
 }
 
 /* s: the segment that it carries, of stream o; NULL: none. */
-static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o, const struct rel_segment *s, uint64_t now)
+static bool put_frame(struct rel *r, struct rel_head *h, const struct rel_out *o, const struct rel_segment *s,
+		      uint64_t now)
 {
 	uint8_t *out = NULL;
 	bool lent = false;
 
 	if (s && s->data && s->bytes >= REL_LEND && r->opt.frame_before) {
-		out = r->opt.frame_before(r->opt.ctx, REL_HEAD, o->msg[s->message % REL_MSGS_MAX].msg, s->data, s->bytes);
+		out = r->opt.frame_before(r->opt.ctx, REL_HEAD, o->msg[s->message % REL_MSGS_MAX].msg, s->data,
+					  s->bytes);
 		lent = out != NULL;
 	}
 	if (!out)
@@ -396,20 +398,20 @@ static void cut(struct rel *r, unsigned stream)
 
 	if (messages > 1) {
 		*rel_seg(o, o->next) = (struct rel_segment){
-		    .bytes = packed,
-		    .message = o->sending,
-		    .messages = (uint16_t)messages,
-		    .flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | REL_FIRST | REL_LAST | REL_PACKED),
+			.bytes = packed,
+			.message = o->sending,
+			.messages = (uint16_t)messages,
+			.flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | REL_FIRST | REL_LAST | REL_PACKED),
 		};
 		return;
 	}
 	*rel_seg(o, o->next) = (struct rel_segment){
-	    .data = m->bytes + m->at,
-	    .bytes = n,
-	    .message = o->sending,
-	    .messages = 1,
-	    .flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | (m->at ? 0 : REL_FIRST) |
-			       (n == left ? REL_LAST : 0)),
+		.data = m->bytes + m->at,
+		.bytes = n,
+		.message = o->sending,
+		.messages = 1,
+		.flags = (uint8_t)(REL_DATA | (stream ? REL_STREAM : 0) | (m->at ? 0 : REL_FIRST) |
+				   (n == left ? REL_LAST : 0)),
 	};
 }
 

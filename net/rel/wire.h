@@ -20,12 +20,12 @@
 #define REL_DELAY_UNIT 4096u // ns
 
 enum rel_flags {
-	REL_DATA = 1,	// carries a segment
-	REL_STREAM = 2, // of stream 1
-	REL_FIRST = 4,	// the first of its message
-	REL_LAST = 8,	// the last
-	REL_SECOND = 16, // have is about stream 1
-	REL_ASLEEP = 32, // the sender sleeps now: a frame alone does not wake it
+	REL_DATA = 1,     // carries a segment
+	REL_STREAM = 2,   // of stream 1
+	REL_FIRST = 4,    // the first of its message
+	REL_LAST = 8,     // the last
+	REL_SECOND = 16,  // have is about stream 1
+	REL_ASLEEP = 32,  // the sender sleeps now: a frame alone does not wake it
 	REL_FURTHER = 64, // and begins 192 segments later
 	REL_PACKED = 128, // several messages; FIRST and LAST too
 	REL_FLAGS = 255,

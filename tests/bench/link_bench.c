@@ -18,8 +18,8 @@
 #include "net/link.h"
 #include "net/now.h"
 
-#define ROUNDS	      4000u
-#define WARM_UP	      500u
+#define ROUNDS        4000u
+#define WARM_UP       500u
 #define STREAM_PAGES  200000u
 #define STREAM_WINDOW 256u // pages asked for and not yet received
 
@@ -75,8 +75,7 @@ static int pair(int fd[2])
 	socklen_t len = sizeof(a);
 	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (l < 0 || bind(l, (struct sockaddr *)&a, len) || listen(l, 1) ||
-	    getsockname(l, (struct sockaddr *)&a, &len))
+	if (l < 0 || bind(l, (struct sockaddr *)&a, len) || listen(l, 1) || getsockname(l, (struct sockaddr *)&a, &len))
 		return -errno;
 	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd[0] < 0 || connect(fd[0], (struct sockaddr *)&a, len))
@@ -89,8 +88,7 @@ static int pair(int fd[2])
 static int open_side(struct side *s, const char *transport, uint32_t spin_us, int fd, int server)
 {
 	struct link_options o = {.transport = transport, .spin_us = spin_us, .epoch = 1};
-	struct link_handler h = {
-	    .ctx = s, .on_msg = server ? on_request : on_page, .on_down = on_down};
+	struct link_handler h = {.ctx = s, .on_msg = server ? on_request : on_page, .on_down = on_down};
 	int r = link_create(&s->l, &o, &h);
 
 	return r ? r : link_add_fd(s->l, 0, fd);
@@ -143,8 +141,7 @@ static void stream(struct side *s, const char *name)
 			ask(s->l, asked);
 		link_run(s->l, UINT64_MAX);
 	}
-	printf("%s %.0f MB/s\n", name,
-	       (double)STREAM_PAGES * PAGE_BYTES / 1e6 / ((double)(now_ns() - t) / 1e9));
+	printf("%s %.0f MB/s\n", name, (double)STREAM_PAGES * PAGE_BYTES / 1e6 / ((double)(now_ns() - t) / 1e9));
 }
 
 static int measure(const char *transport, uint32_t spin_us, const char *rtt, const char *bandwidth)

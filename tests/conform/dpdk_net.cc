@@ -50,8 +50,8 @@ std::string memif(unsigned high, bool server)
 // A bridge with a port a node: p0 .. p5 or x0 .. x5.
 int network(char letter)
 {
-	std::string c = "ip link set lo up && ip link add br" + std::string(1, letter) + " type bridge && ip link set br" +
-			letter + " up";
+	std::string c = "ip link set lo up && ip link add br" + std::string(1, letter) +
+			" type bridge && ip link set br" + letter + " up";
 
 	for (unsigned i = 0; i < DPDK_NODES; i++) {
 		std::string me = letter + std::to_string(i);

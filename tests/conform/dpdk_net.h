@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ports for the suite's dpdk transports, all inside this process: memif pairs between node 0 and each other node, and veth
- * pairs on a bridge in a network namespace of its own. Opened once; the suite's links take them by turns.
+ * Ports for the suite's dpdk transports, all inside this process: memif pairs between node 0 and each other node, and
+ * veth pairs on a bridge in a network namespace of its own. Opened once; the suite's links take them by turns.
  */
 #ifndef TESTS_CONFORM_DPDK_NET_H
 #define TESTS_CONFORM_DPDK_NET_H

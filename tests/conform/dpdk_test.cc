@@ -162,9 +162,9 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 	const std::vector<uint8_t> bytes = pattern(1, PAGE_BYTES);
 
 	for (unsigned mtu : {1900u, 2000u, 8100u}) {
-		const std::string m = std::to_string(mtu), ends = "ip link add q" + m + " mtu " + m + " type veth peer name r" + m +
-								  " mtu " + m + " && ip link set q" + m + " up && ip link set r" +
-								  m + " up";
+		const std::string m = std::to_string(mtu),
+				  ends = "ip link add q" + m + " mtu " + m + " type veth peer name r" + m + " mtu " +
+					 m + " && ip link set q" + m + " up && ip link set r" + m + " up";
 		uint32_t came = 0;
 
 		ASSERT_EQ(system(ends.c_str()), 0);
@@ -191,5 +191,6 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Dpdk, testing::ValuesIn(of_kind(nullptr)), [](auto &i) { return i.param.shown; });
-INSTANTIATE_TEST_SUITE_P(All, Sleeper, testing::ValuesIn(of_kind(nullptr, true)), [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Sleeper, testing::ValuesIn(of_kind(nullptr, true)),
+			 [](auto &i) { return i.param.shown; });
 INSTANTIATE_TEST_SUITE_P(All, Packet, testing::ValuesIn(of_kind("af_packet")), [](auto &i) { return i.param.shown; });

@@ -119,8 +119,7 @@ TEST_P(Failure, GarbageBreaksTheProtocolOfThatPeerOnly)
 		ASSERT_TRUE(pump(2000, [&] { return a.downs.size() == seed + 1; }));
 		EXPECT_EQ(a.downs.back().first, 7u);
 		EXPECT_EQ(a.downs.back().second,
-			  seed ? "broke the protocol"
-			       : "closed the connection"); // one byte is no frame
+			  seed ? "broke the protocol" : "closed the connection"); // one byte is no frame
 		close(fd);
 	}
 	b.send(0, control(1));
@@ -245,5 +244,4 @@ TEST_P(Failure, CallbacksMayRebuildTheLink)
 	EXPECT_TRUE(pump(2000, [&] { return a.msgs == 2; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Failure, testing::ValuesIn(transports()),
-			 [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Failure, testing::ValuesIn(transports()), [](auto &i) { return i.param.shown; });

@@ -14,17 +14,17 @@ namespace conform
 const std::vector<Transport> &transports()
 {
 	static const std::vector<Transport> all = {
-	    {"loop", "loop", 0, false},
-	    {"loop", "loop_spinning", 50, false},
-	    {"uring", "uring", 0, true},
-	    {"uring", "uring_spinning", 50, true},
-	    {"uring-plain", "uring_plain", 0, true},
-	    {"dpdk", "dpdk_memif", 0, true, "memif"},
-	    {"dpdk", "dpdk_memif_spinning", 50, true, "memif"},
-	    {"dpdk", "dpdk_memif_loses_1", 0, true, "memif", ",drop=1%"},
-	    {"dpdk", "dpdk_memif_loses_20", 0, true, "memif", ",drop=20%,reorder=5%"},
-	    {"dpdk", "dpdk_af_packet", 0, true, "af_packet"},
-	    {"dpdk", "dpdk_af_xdp", 0, true, "af_xdp"},
+		{"loop", "loop", 0, false},
+		{"loop", "loop_spinning", 50, false},
+		{"uring", "uring", 0, true},
+		{"uring", "uring_spinning", 50, true},
+		{"uring-plain", "uring_plain", 0, true},
+		{"dpdk", "dpdk_memif", 0, true, "memif"},
+		{"dpdk", "dpdk_memif_spinning", 50, true, "memif"},
+		{"dpdk", "dpdk_memif_loses_1", 0, true, "memif", ",drop=1%"},
+		{"dpdk", "dpdk_memif_loses_20", 0, true, "memif", ",drop=20%,reorder=5%"},
+		{"dpdk", "dpdk_af_packet", 0, true, "af_packet"},
+		{"dpdk", "dpdk_af_xdp", 0, true, "af_xdp"},
 	};
 	return all;
 }

@@ -25,9 +25,9 @@ struct Transport {
 	const char *name;  // for link_options
 	const char *shown; // in the tests' names
 	uint32_t spin_us;
-	bool sockets; // peers are stream sockets: a test may speak raw bytes to one
+	bool sockets;               // peers are stream sockets: a test may speak raw bytes to one
 	const char *dpdk = nullptr; // the kind of ports of transport "dpdk"
-	const char *more = "";	    // and further words of its option
+	const char *more = "";      // and further words of its option
 };
 
 inline std::ostream &operator<<(std::ostream &o, const Transport &t)
@@ -42,8 +42,7 @@ bool tcp_pair(int fd[2]);
 // One link and what came out of it.
 struct Node {
 	struct link *l = nullptr;
-	std::function<void(unsigned, const struct msg &)> on_msg = [](unsigned,
-								      const struct msg &) {};
+	std::function<void(unsigned, const struct msg &)> on_msg = [](unsigned, const struct msg &) {};
 	std::function<void(unsigned, const char *)> on_down = [](unsigned, const char *) {};
 	std::vector<std::pair<unsigned, std::string>> downs;
 	uint64_t msgs = 0, kicks = 0;
@@ -60,8 +59,8 @@ struct Node {
 	}
 };
 
-struct msg bulk(uint64_t n, const std::vector<uint8_t> &blob);	// CTL_IMAGE, priority 1
-struct msg control(uint64_t n);					// PING, priority 0
+struct msg bulk(uint64_t n, const std::vector<uint8_t> &blob);  // CTL_IMAGE, priority 1
+struct msg control(uint64_t n);                                 // PING, priority 0
 struct msg page(uint64_t n, const std::vector<uint8_t> &bytes); // COH with data, priority 0
 std::vector<uint8_t> pattern(uint64_t seed, size_t bytes);
 uint64_t sum(const uint8_t *p, size_t n);

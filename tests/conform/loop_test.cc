@@ -99,15 +99,15 @@ TEST_P(Loop, WatchedDescriptorsAreLevelTriggered)
 
 	calls = 0;
 	ASSERT_EQ(link_watch(
-		      a.l, fd,
-		      [](void *ctx, int f) {
-			      uint64_t v;
-			      EXPECT_EQ(ctx, &calls);
-			      if (calls++ != 1) { // once it is left as it is
-				      EXPECT_EQ(read(f, &v, sizeof(v)), (ssize_t)sizeof(v));
-			      }
-		      },
-		      &calls),
+			  a.l, fd,
+			  [](void *ctx, int f) {
+				  uint64_t v;
+				  EXPECT_EQ(ctx, &calls);
+				  if (calls++ != 1) { // once it is left as it is
+					  EXPECT_EQ(read(f, &v, sizeof(v)), (ssize_t)sizeof(v));
+				  }
+			  },
+			  &calls),
 		  0);
 	EXPECT_TRUE(pump(1000, [&] { return calls == 4; }));
 	pump(20, [] { return false; });
@@ -126,26 +126,24 @@ TEST_P(Loop, WatchEndsASleepAndMayBeChangedInside)
 	struct Ctx {
 		struct link *l;
 		int fd[2], calls[2];
-	} c = {a.l,
-	       {eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)},
-	       {0, 0}};
+	} c = {a.l, {eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)}, {0, 0}};
 
 	link_watch(
-	    a.l, c.fd[0],
-	    [](void *ctx, int fd) {
-		    auto x = (Ctx *)ctx;
-		    x->calls[0]++;
-		    link_unwatch(x->l, fd); // itself
-		    close(fd);
-		    link_watch(
-			x->l, x->fd[1],
-			[](void *ctx2, int fd2) {
-				((Ctx *)ctx2)->calls[1]++;
-				link_unwatch(((Ctx *)ctx2)->l, fd2);
-			},
-			x);
-	    },
-	    &c);
+		a.l, c.fd[0],
+		[](void *ctx, int fd) {
+			auto x = (Ctx *)ctx;
+			x->calls[0]++;
+			link_unwatch(x->l, fd); // itself
+			close(fd);
+			link_watch(
+				x->l, x->fd[1],
+				[](void *ctx2, int fd2) {
+					((Ctx *)ctx2)->calls[1]++;
+					link_unwatch(((Ctx *)ctx2)->l, fd2);
+				},
+				x);
+		},
+		&c);
 	int writer = dup(c.fd[0]); // the callback closes its own
 	std::thread t([writer] {
 		uint64_t one = 1;
@@ -233,5 +231,4 @@ TEST_P(Loop, ASignalEndsASleep)
 	sigaction(SIGUSR1, &old, nullptr);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Loop, testing::ValuesIn(transports()),
-			 [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Loop, testing::ValuesIn(transports()), [](auto &i) { return i.param.shown; });

@@ -28,8 +28,7 @@ class OneLine : public testing::EmptyTestEventListener
 		else if (!r.failed())
 			return;
 		else if (r.file_name())
-			s = std::string(r.file_name()) + ":" + std::to_string(r.line_number()) +
-			    " " + s;
+			s = std::string(r.file_name()) + ":" + std::to_string(r.line_number()) + " " + s;
 		if (why.empty())
 			why = s;
 	}

@@ -60,9 +60,8 @@ TEST_P(Traffic, OrderAndOnceWithinAPriority)
 TEST_P(Traffic, BlobsOfEverySize)
 {
 	Node &a = add(), &b = add();
-	std::vector<size_t> sizes = {0,		  1,	15,    16,    17,    4095,
-				     4096,	  4097, 65535, 65536, 65537, MSG_BLOB_MAX - 1,
-				     MSG_BLOB_MAX};
+	std::vector<size_t> sizes = {
+		0, 1, 15, 16, 17, 4095, 4096, 4097, 65535, 65536, 65537, MSG_BLOB_MAX - 1, MSG_BLOB_MAX};
 	uint64_t next = 0;
 
 	connect(a, 0, b, 0);
@@ -166,9 +165,7 @@ TEST_P(Traffic, ManyPeersOfOneLink)
 	for (unsigned i = 0; i < n; i++) {
 		Node &spoke = add();
 		connect(hub, i, spoke, 9);
-		spoke.on_msg = [&spoke](unsigned peer, const struct msg &m) {
-			spoke.send(peer, m);
-		}; // an echo
+		spoke.on_msg = [&spoke](unsigned peer, const struct msg &m) { spoke.send(peer, m); }; // an echo
 	}
 	hub.on_msg = [&](unsigned peer, const struct msg &m) {
 		EXPECT_EQ(m.u.ping.t_sent, 1000 * peer + got[peer]);
@@ -177,9 +174,8 @@ TEST_P(Traffic, ManyPeersOfOneLink)
 	for (unsigned k = 0; k < 200; k++)
 		for (unsigned i = 0; i < n; i++)
 			ASSERT_EQ(hub.send(i, control(1000 * i + k)), 0);
-	EXPECT_TRUE(pump(10000, [&] {
-		return std::all_of(got.begin(), got.end(), [](uint64_t g) { return g == 200; });
-	}));
+	EXPECT_TRUE(
+		pump(10000, [&] { return std::all_of(got.begin(), got.end(), [](uint64_t g) { return g == 200; }); }));
 }
 
 TEST_P(Traffic, LateReaderLosesNothing)
@@ -203,5 +199,4 @@ TEST_P(Traffic, LateReaderLosesNothing)
 	EXPECT_TRUE(pump(1000, [&] { return link_drained(a.l, 0); }));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Traffic, testing::ValuesIn(transports()),
-			 [](auto &i) { return i.param.shown; });
+INSTANTIATE_TEST_SUITE_P(All, Traffic, testing::ValuesIn(transports()), [](auto &i) { return i.param.shown; });

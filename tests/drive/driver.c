@@ -10,8 +10,8 @@
  * moves-begin=N,GAP_MS[,VCPU] (the same, while the next actions are carried out)   moves-end (until they are over)
  * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
  *
- * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the guest's
- * console as it comes. Exit status: run_guest()'s, or 1 if an action failed.
+ * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the
+ * guest's console as it comes. Exit status: run_guest()'s, or 1 if an action failed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -45,7 +45,7 @@ struct driver {
 	bool moving, moves_awaited; // in the background
 	char moves_error[256];
 	const char *until; // what the console has to say
-	char tail[512];	   // of the console
+	char tail[512];    // of the console
 	struct verbs_dump dump;
 };
 
@@ -339,8 +339,11 @@ static int drive(char **argv, int argc)
 {
 	static struct run_options o;
 	static struct local_hosts hosts;
-	struct driver d = {.action = argv + 6, .end = argv + argc, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
-			   .hosts = (unsigned)atoi(argv[2]), .vcpus = (unsigned)atoi(argv[3])};
+	struct driver d = {.action = argv + 6,
+			   .end = argv + argc,
+			   .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
+			   .hosts = (unsigned)atoi(argv[2]),
+			   .vcpus = (unsigned)atoi(argv[3])};
 	struct local_options lo = {.hosts = (unsigned)atoi(argv[2]), .link = "uring"};
 	char name[32];
 	bool no_reboot = false;

@@ -74,7 +74,8 @@ static void on_moved(void *ctx, const struct mover_result *r, const char *error)
 	if (s->made == s->wanted) {
 		end(s, NULL);
 	} else if (s->gap_ms) {
-		struct itimerspec t = {.it_value = {.tv_sec = s->gap_ms / 1000, .tv_nsec = s->gap_ms % 1000 * 1000000L}};
+		struct itimerspec t = {
+			.it_value = {.tv_sec = s->gap_ms / 1000, .tv_nsec = s->gap_ms % 1000 * 1000000L}};
 
 		timerfd_settime(s->timer, 0, &t, NULL);
 	} else {
@@ -110,7 +111,8 @@ int moves_begin(struct mover *m, struct link *link, const char *what, unsigned v
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct moves){.m = m, .link = link, .done = done, .ctx = ctx, .vcpus = vcpus, .hosts = hosts, .only = -1, .seed = 1};
+	*s = (struct moves){
+		.m = m, .link = link, .done = done, .ctx = ctx, .vcpus = vcpus, .hosts = hosts, .only = -1, .seed = 1};
 	int n = sscanf(what, "%u,%u,%d", &s->wanted, &s->gap_ms, &s->only);
 
 	s->pause = calloc(s->wanted + 1, sizeof(*s->pause));

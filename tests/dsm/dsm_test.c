@@ -23,8 +23,8 @@ static int increments(struct dsm_host *h, void *arg)
 	dsm_barrier(h);
 	uint64_t sum = *dsm_word(h, 3, 100);
 	if (sum != n * h->group->hosts)
-		fprintf(stderr, "host %u sees %llu increments of %lu\n", h->self,
-			(unsigned long long)sum, n * h->group->hosts);
+		fprintf(stderr, "host %u sees %llu increments of %lu\n", h->self, (unsigned long long)sum,
+			n * h->group->hosts);
 	return sum != n * h->group->hosts;
 }
 
@@ -67,9 +67,8 @@ static int pattern(struct dsm_host *h, void *arg)
 	uint64_t given = h->group->desc.hosts[h->self].memory_bytes / PAGE_BYTES;
 	uint64_t limit = given + h->group->desc.reserve_pages;
 	if (bad || s->resident_max > limit)
-		fprintf(stderr, "host %u: %llu words wrong; held at most %llu pages, gave %llu\n",
-			h->self, (unsigned long long)bad, (unsigned long long)s->resident_max,
-			(unsigned long long)given);
+		fprintf(stderr, "host %u: %llu words wrong; held at most %llu pages, gave %llu\n", h->self,
+			(unsigned long long)bad, (unsigned long long)s->resident_max, (unsigned long long)given);
 	return bad || s->resident_max > limit;
 }
 
@@ -110,8 +109,8 @@ static int report(const char *name, int bad, const char *why)
 	return bad != 0;
 }
 
-static int run(const char *name, unsigned hosts, uint64_t pages_each,
-	       int (*fn)(struct dsm_host *, void *), unsigned long n)
+static int run(const char *name, unsigned hosts, uint64_t pages_each, int (*fn)(struct dsm_host *, void *),
+	       unsigned long n)
 {
 	uint64_t pages[HOSTS_MAX];
 	char label[64];
@@ -163,8 +162,7 @@ int main(int argc, char **argv)
 			continue;
 		long forbidden = litmus_run(litmus_names[i], (unsigned)rounds, &relaxed);
 		snprintf(label, sizeof(label), "dsm.litmus.%s", litmus_names[i]);
-		snprintf(why, sizeof(why), " (%lu rounds, %ld forbidden, %lu relaxed)", rounds, forbidden,
-			 relaxed);
+		snprintf(why, sizeof(why), " (%lu rounds, %ld forbidden, %lu relaxed)", rounds, forbidden, relaxed);
 		bad += report(label, forbidden != 0, why);
 	}
 	return bad != 0;

@@ -16,11 +16,11 @@
 #include "net/now.h"
 #include "tests/support/dsm_host.h"
 
-#define FAULTS 2000u
+#define FAULTS       2000u
 #define STREAM_PAGES 16384u
 #define LINK_PAGES   131072u // over the link alone
-#define RTT_ROUNDS 4000u
-#define WINDOW 64u
+#define RTT_ROUNDS   4000u
+#define WINDOW       64u
 
 static struct dsm_group group;
 static struct link_choice choice;
@@ -173,8 +173,8 @@ static void wait_replies(struct echo *e, uint64_t n)
 }
 
 /*
- * The best of what is measured in pieces: on a machine with other work the median of the whole tells about that work, the
- * best piece about the link.
+ * The best of what is measured in pieces: on a machine with other work the median of the whole tells about that work,
+ * the best piece about the link.
  */
 #define PIECE 100u
 
@@ -207,7 +207,8 @@ static double measure_rtt(struct echo *e)
 	return median_us(ns, RTT_ROUNDS);
 }
 
-/* Pages one way: small requests keep a window of pages coming, half a window at once, as a reader does that reads ahead. */
+/* Pages one way: small requests keep a window of pages coming, half a window at once, as a reader does that reads
+ * ahead. */
 static double measure_stream(struct echo *e)
 {
 	uint64_t t = now_ns(), start = e->replies, mark = t, mark_replies = start;

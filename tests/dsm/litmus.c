@@ -159,8 +159,8 @@ long litmus_run(const char *name, unsigned rounds, unsigned long *relaxed)
 			j.t = &tests[i];
 	if (!j.t || dsm_group_init(&g, j.t->hosts, pages, true))
 		return -1;
-	j.outcomes = mmap(NULL, sizeof(struct outcome) * SWEEP * 4, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	j.outcomes = mmap(NULL, sizeof(struct outcome) * SWEEP * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
 	if (j.outcomes == MAP_FAILED || dsm_group_run(&g, sweep, &j, 0))
 		return -1;
 	*relaxed = g.shared->results[0][1];

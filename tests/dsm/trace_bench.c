@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What counting and tracing add to a remote fault, natively, between two processes over the default link. The two are
- * compared within one run, in short turns (off, on, on, off), so that what else this machine does meets both alike. Each
- * round gives a ratio of two medians; the cost is the median of these, so a round that something else disturbed does not
- * count. Prints "name value unit" lines; the quartiles of the rounds tell how sure it is.
+ * compared within one run, in short turns (off, on, on, off), so that what else this machine does meets both alike.
+ * Each round gives a ratio of two medians; the cost is the median of these, so a round that something else disturbed
+ * does not count. Prints "name value unit" lines; the quartiles of the rounds tell how sure it is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define TURN   8u // faults in a row with the same setting
 
 static struct dsm_group group;
-static uint64_t ns[2][PAGES];	   // of one round, [observed]
+static uint64_t ns[2][PAGES];    // of one round, [observed]
 static double median[3][ROUNDS]; // off, on, on / off
 
 static int by_value(const void *a, const void *b)
@@ -80,8 +80,10 @@ static int compare(struct dsm_host *h, void *arg)
 			return 1; // then nothing was measured
 		for (unsigned i = 0; i < 3; i++)
 			qsort(median[i], ROUNDS, sizeof(double), by_size);
-		printf("fault_read_untraced %.3f us\nfault_read_traced %.3f us\n", median[0][ROUNDS / 2], median[1][ROUNDS / 2]);
-		printf("trace_cost_on_fault %.4f ratio\ntrace_cost_on_fault_q1 %.4f ratio\ntrace_cost_on_fault_q3 %.4f ratio\n",
+		printf("fault_read_untraced %.3f us\nfault_read_traced %.3f us\n", median[0][ROUNDS / 2],
+		       median[1][ROUNDS / 2]);
+		printf("trace_cost_on_fault %.4f ratio\ntrace_cost_on_fault_q1 %.4f ratio\ntrace_cost_on_fault_q3 %.4f "
+		       "ratio\n",
 		       median[2][ROUNDS / 2], median[2][ROUNDS / 4], median[2][ROUNDS * 3 / 4]);
 	}
 	return 0;

@@ -35,8 +35,7 @@ static void on_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
 	for (size_t at = 0; at < n;) {
 		ssize_t r = write(1, bytes + at, n - at);
 
-		if (r < 0 && errno != EINTR &&
-		    errno != EAGAIN) // signals interrupt vCPU threads all the time
+		if (r < 0 && errno != EINTR && errno != EAGAIN) // signals interrupt vCPU threads all the time
 			return;
 		at += r > 0 ? (size_t)r : 0;
 	}
@@ -102,8 +101,7 @@ static void fill(struct machine_desc *d, char **argv, int argc)
 
 int main(int argc, char **argv)
 {
-	static struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER,
-				 .done = PTHREAD_COND_INITIALIZER};
+	static struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 	static struct machine_desc desc;
 	struct ram ram;
 	struct machine *m;
@@ -123,18 +121,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	struct machine_config cfg = {
-	    .desc = &desc,
-	    .ram = &ram,
-	    .clock = {.tsc_khz = measure_tsc_khz(), .dilate = desc.dilate},
-	    .hooks = {.ctx = &run, .console = on_console, .ended = on_ended},
+		.desc = &desc,
+		.ram = &ram,
+		.clock = {.tsc_khz = measure_tsc_khz(), .dilate = desc.dilate},
+		.hooks = {.ctx = &run, .console = on_console, .ended = on_ended},
 	};
 
 	cfg.clock.tsc_offset = -(int64_t)__rdtsc();
 	double start = seconds();
 
 	if (machine_create(&m, &cfg, why, sizeof(why)) ||
-	    machine_load(m, kernel, kernel_n, initrd, initrd_n, why, sizeof(why)) ||
-	    machine_start(m)) {
+	    machine_load(m, kernel, kernel_n, initrd, initrd_n, why, sizeof(why)) || machine_start(m)) {
 		fprintf(stderr, "single: %s\n", why);
 		return 2;
 	}
@@ -147,8 +144,8 @@ int main(int argc, char **argv)
 	machine_stop(m);
 	char *stats = machine_stats_json(m);
 
-	fprintf(stderr, "\nsingle: %s; created in %.3f s, ran %.3f s, tsc %llu kHz\n%s\n", run.text,
-		started - start, seconds() - started, (unsigned long long)cfg.clock.tsc_khz, stats);
+	fprintf(stderr, "\nsingle: %s; created in %.3f s, ran %.3f s, tsc %llu kHz\n%s\n", run.text, started - start,
+		seconds() - started, (unsigned long long)cfg.clock.tsc_khz, stats);
 	free(stats);
 	machine_destroy(m);
 	ram_unmap(&ram);

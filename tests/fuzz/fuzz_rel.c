@@ -12,12 +12,12 @@
 
 #define SEGMENT 512u
 #define LONGEST 4000u
-#define MSGS	64u
+#define MSGS    64u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 struct end {
-	unsigned out; // messages given to rel
+	unsigned out;   // messages given to rel
 	uint8_t *frame; // that rel_input() has, on the heap; NULL: it is kept
 	unsigned kept;
 	uint8_t room[REL_HEAD + SEGMENT];
@@ -114,9 +114,16 @@ static size_t one(struct rel *r, struct end *e, const uint8_t **at, size_t n, ui
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct end e = {0};
-	struct rel_options o = {.ctx = &e, .token_in = 7, .token_out = 8, .segment_bytes = SEGMENT,
-				.message_max = LONGEST, .sums = true, .deliver = on_deliver, .release = on_release,
-				.frame = on_frame, .let_go = on_let_go};
+	struct rel_options o = {.ctx = &e,
+				.token_in = 7,
+				.token_out = 8,
+				.segment_bytes = SEGMENT,
+				.message_max = LONGEST,
+				.sums = true,
+				.deliver = on_deliver,
+				.release = on_release,
+				.frame = on_frame,
+				.let_go = on_let_go};
 	uint64_t now = 1000;
 	struct rel *r;
 
@@ -127,7 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		unsigned how = data[1];
 
 		n = one(r, &e, &data, n, now);
-		if (how & 8 && e.out < MSGS && rel_send(r, how >> 4 & 1, message, how & 32 ? sizeof(message) : 20, 0, message))
+		if (how & 8 && e.out < MSGS &&
+		    rel_send(r, how >> 4 & 1, message, how & 32 ? sizeof(message) : 20, 0, message))
 			e.out++;
 		now += how & 64 ? 3000000 : 10000;
 		rel_output(r, now);

@@ -29,10 +29,10 @@
 
 #define VCPUS_MAX   8
 #define BOOT_PARAMS 0x10000ull
-#define CMDLINE	    0x11000ull
-#define TABLES	    0x12000ull // PML4, PDPT, PD x 4: identity map of 4 GiB
-#define GDT	    0x19000ull
-#define RSDP	    0xe0000ull
+#define CMDLINE     0x11000ull
+#define TABLES      0x12000ull // PML4, PDPT, PD x 4: identity map of 4 GiB
+#define GDT         0x19000ull
+#define RSDP        0xe0000ull
 
 struct vcpu {
 	int fd, index;
@@ -185,8 +185,7 @@ static void wait_for_work(struct vcpu *v, int sipi)
 {
 	pthread_mutex_lock(&v->lock);
 	v->waiting = sipi;
-	while (sipi ? !v->sipi
-		    : !(v->nmi || v->pending[0] || v->pending[1] || v->pending[2] || v->pending[3]))
+	while (sipi ? !v->sipi : !(v->nmi || v->pending[0] || v->pending[1] || v->pending[2] || v->pending[3]))
 		pthread_cond_wait(&v->wake, &v->lock);
 	v->waiting = 0;
 	pthread_mutex_unlock(&v->lock);
@@ -235,8 +234,8 @@ static void *vcpu_main(void *arg)
 			struct kvm_regs g;
 
 			ioctl(v->fd, KVM_GET_REGS, &g);
-			fprintf(stderr, "\nFAIL runner: vcpu %d exit %u at rip %#llx sub %u\n",
-				v->index, r->exit_reason, g.rip, r->internal.suberror);
+			fprintf(stderr, "\nFAIL runner: vcpu %d exit %u at rip %#llx sub %u\n", v->index,
+				r->exit_reason, g.rip, r->internal.suberror);
 			fflush(NULL);
 			_exit(1);
 		}
@@ -327,8 +326,7 @@ static void state_boot(struct vcpu *v, uint64_t entry)
 {
 	struct kvm_sregs s;
 	struct kvm_regs g = {.rip = entry, .rsi = BOOT_PARAMS, .rflags = 2};
-	struct kvm_segment seg = {
-	    .limit = ~0u, .present = 1, .s = 1, .g = 1, .selector = 0x18, .type = 3, .db = 1};
+	struct kvm_segment seg = {.limit = ~0u, .present = 1, .s = 1, .g = 1, .selector = 0x18, .type = 3, .db = 1};
 
 	put(TABLES, (TABLES + 0x1000) | 3, 8);
 	for (uint64_t i = 0; i < 4; i++) {
@@ -366,14 +364,14 @@ static void vcpu_make(int i)
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->wake, NULL);
 	v->fd = ioctl(vm_fd[stale_us ? i & 1 : 0], KVM_CREATE_VCPU, i);
-	v->run = mmap(NULL, (size_t)ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0),
-		      PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	v->run = mmap(NULL, (size_t)ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, v->fd,
+		      0);
 	if (v->fd < 0 || v->run == MAP_FAILED || ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c) < 0)
 		die("vcpu");
 	for (uint32_t k = 0; k < c->nent; k++)
 		if (c->entries[k].function == 1)
 			c->entries[k].ecx |= 1u << 21,
-			    c->entries[k].ebx = (c->entries[k].ebx & 0xffffff) | (uint32_t)i << 24;
+				c->entries[k].ebx = (c->entries[k].ebx & 0xffffff) | (uint32_t)i << 24;
 	if (ioctl(v->fd, KVM_SET_CPUID2, c) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		die("CPUID");
 	s.apic_base = 0xfee00c00ull | (i ? 0 : 0x100);
@@ -385,18 +383,15 @@ static void vcpu_make(int i)
 /* A VM over the guest's RAM; returns its mapping. With stale memory there are two. */
 static uint8_t *vm_make(int *fd)
 {
-	struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_USER_SPACE_MSR,
-				     .args = {KVM_MSR_EXIT_REASON_INVAL |
-					      KVM_MSR_EXIT_REASON_UNKNOWN |
-					      KVM_MSR_EXIT_REASON_FILTER}};
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args = {KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER}};
 	uint8_t *at = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
-	struct kvm_userspace_memory_region slot = {.memory_size = ram_bytes,
-						   .userspace_addr = (uint64_t)at};
+	struct kvm_userspace_memory_region slot = {.memory_size = ram_bytes, .userspace_addr = (uint64_t)at};
 
 	*fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	if (*fd < 0 || at == MAP_FAILED || ioctl(*fd, KVM_ENABLE_CAP, &cap) < 0 ||
-	    ioctl(*fd, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 ||
-	    ioctl(*fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+	    ioctl(*fd, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 || ioctl(*fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
 		die("KVM");
 	return at;
 }
@@ -423,8 +418,7 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR1, &sa, NULL);
 	uint64_t entry = load(argv[1]);
 
-	if (stale_us &&
-	    stale_start(ram_fd, ram, vm_make(&vm_fd[1]), ram_bytes, image_end, stale_us))
+	if (stale_us && stale_start(ram_fd, ram, vm_make(&vm_fd[1]), ram_bytes, image_end, stale_us))
 		die("stale memory");
 
 	for (int i = 0; i < vcpus_n; i++)

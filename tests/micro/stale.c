@@ -29,10 +29,9 @@ static void pause_us(unsigned us)
 
 static int show(const struct stale *s, uint64_t at, int fd, uint64_t offset)
 {
-	return mmap(s->view + at, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		    (off_t)offset) == MAP_FAILED
-		   ? -errno
-		   : 0;
+	return mmap(s->view + at, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED
+		       ? -errno
+		       : 0;
 }
 
 /* One page goes stale for a while. The odd vCPUs always see either the truth or the copy, never
@@ -66,8 +65,7 @@ static void *stale_main(void *arg)
 	}
 }
 
-int stale_start(int memfd, uint8_t *truth, uint8_t *view, uint64_t bytes, uint64_t first_free,
-		unsigned us)
+int stale_start(int memfd, uint8_t *truth, uint8_t *view, uint64_t bytes, uint64_t first_free, unsigned us)
 {
 	struct stale *s = calloc(1, sizeof(*s));
 	pthread_t t;

@@ -12,7 +12,6 @@
 
 /* Starts the thread over the first pages of each half of the memory; it runs until the process
  * ends. */
-int stale_start(int memfd, uint8_t *truth, uint8_t *view, uint64_t bytes, uint64_t first_free,
-		unsigned us);
+int stale_start(int memfd, uint8_t *truth, uint8_t *view, uint64_t bytes, uint64_t first_free, unsigned us);
 
 #endif

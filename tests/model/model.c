@@ -11,7 +11,7 @@
 #include "coherence/base/check.h"
 
 #define ARENA_BYTES ((size_t)5 << 30) // address space; pages are used as they are needed
-#define UNIT	    4u		      // records start at multiples of this
+#define UNIT        4u                // records start at multiples of this
 #define ACTIONS_CAP 64u
 
 struct record {
@@ -117,8 +117,8 @@ static void print_trace(const struct search *s, uint32_t unit, const struct acti
 
 static bool is_work(const struct action *a)
 {
-	return a->kind != A_READ && a->kind != A_WRITE && a->kind != A_GIVE_UP &&
-	       a->kind != A_RAN && a->kind != A_EVICT;
+	return a->kind != A_READ && a->kind != A_WRITE && a->kind != A_GIVE_UP && a->kind != A_RAN &&
+	       a->kind != A_EVICT;
 }
 
 /* Without new faults, work in progress must come to an end: follows the first step until it has. */
@@ -211,8 +211,8 @@ static bool check(struct search *s, const struct model_config *c)
 		printf(": %s%s", c->skip_inv ? "(the planted fault was found) " : "", wrong);
 	else if (!good)
 		printf(": the planted fault was not found");
-	printf(" (%zu states, %zu transitions, %.1f s, %zu MiB)\n", s->states, s->transitions,
-	       seconds_now() - start, (s->used + s->slots * sizeof(*s->table)) >> 20);
+	printf(" (%zu states, %zu transitions, %.1f s, %zu MiB)\n", s->states, s->transitions, seconds_now() - start,
+	       (s->used + s->slots * sizeof(*s->table)) >> 20);
 	if (wrong && !good)
 		print_trace(s, (uint32_t)(next / UNIT), bad.kind < ACTIONS ? &bad : NULL);
 	fflush(stdout);
@@ -274,8 +274,7 @@ int main(int argc, char **argv)
 			return strcmp(argv[i], "--help") ? 2 : 0;
 		}
 	}
-	s.arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s.arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	PD_CHECK(s.arena != MAP_FAILED);
 	for (unsigned i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
 		if (only && strcmp(only, configs[i].name))

@@ -10,9 +10,9 @@
 
 #include "coherence/canon.h"
 
-#define HOSTS	   3u
-#define PAGES	   COH_CANON_PAGES
-#define CHANNEL	   8u
+#define HOSTS      3u
+#define PAGES      COH_CANON_PAGES
+#define CHANNEL    8u
 #define PACKED_MAX 1024u
 
 struct wire {
@@ -28,23 +28,12 @@ struct channel {
 struct state {
 	struct coh_canon host[HOSTS];
 	struct channel ch[HOSTS][HOSTS]; // [from][to]
-	uint8_t fresh[HOSTS][PAGES];	 // the copy is the newest content
-	uint8_t blocked[HOSTS][PAGES];	 // bit 0: a read waits, bit 1: a write waits
-	uint8_t written[PAGES];		 // zeroes are no longer the content
+	uint8_t fresh[HOSTS][PAGES];     // the copy is the newest content
+	uint8_t blocked[HOSTS][PAGES];   // bit 0: a read waits, bit 1: a write waits
+	uint8_t written[PAGES];          // zeroes are no longer the content
 };
 
-enum action_kind {
-	A_READ,
-	A_WRITE,
-	A_DELIVER,
-	A_RAN,
-	A_GIVE_UP,
-	A_RETRY,
-	A_HOLD,
-	A_EVICT,
-	A_POLICY,
-	ACTIONS
-};
+enum action_kind { A_READ, A_WRITE, A_DELIVER, A_RAN, A_GIVE_UP, A_RETRY, A_HOLD, A_EVICT, A_POLICY, ACTIONS };
 
 struct action {
 	uint8_t kind, host, arg; // arg: page, or the sender of the message delivered

@@ -49,8 +49,7 @@ static void collect(struct state *s, unsigned r, struct live *l)
 		}
 		for (unsigned to = 0; to < hosts; to++)
 			for (unsigned k = 0; k < s->ch[h][to].n; k++)
-				if (s->ch[h][to].m[k].requester == r &&
-				    s->ch[h][to].m[k].kind != COH_MSG_EVICT)
+				if (s->ch[h][to].m[k].requester == r && s->ch[h][to].m[k].kind != COH_MSG_EVICT)
 					note(l, &s->ch[h][to].m[k].txn);
 	}
 }
@@ -123,8 +122,7 @@ static void io_page(struct io *io, struct coh_canon_page *g, bool home)
 	uint8_t ro = g->rights == COH_RO, rw = g->rights == COH_RW;
 	uint8_t req = g->req_kind != COH_CANON_NONE, defer = g->defer_kind != COH_CANON_NONE;
 
-	bits(io, 8,
-	     (uint8_t *[]){&ro, &rw, &g->owner, &g->held, &g->evicting, &g->waiting, &req, &defer});
+	bits(io, 8, (uint8_t *[]){&ro, &rw, &g->owner, &g->held, &g->evicting, &g->waiting, &req, &defer});
 	g->rights = rw ? COH_RW : ro ? COH_RO : COH_NONE;
 	if (io->load)
 		g->req_kind = g->defer_kind = COH_CANON_NONE;
@@ -132,9 +130,7 @@ static void io_page(struct io *io, struct coh_canon_page *g, bool home)
 		byte(io, &g->wait_write);
 	if (req) {
 		byte(io, &g->req_kind);
-		bits(io, 4,
-		     (uint8_t *[]){&g->req_granted, &g->req_want_write, &g->req_waiter,
-				   &g->req_nacked});
+		bits(io, 4, (uint8_t *[]){&g->req_granted, &g->req_want_write, &g->req_waiter, &g->req_nacked});
 		byte(io, &g->req_acks);
 		byte(io, &g->req_acked);
 		txn(io, &g->req_txn);

@@ -36,8 +36,8 @@ void world_init(const struct model_config *c, struct state *s)
 		e->hosts = c->hosts;
 		e->pages = c->pages;
 		for (unsigned p = 0; p < c->pages; p++)
-			e->homes[e->homes_n++] = (struct coh_home_range){
-			    .first = p, .pages = 1, .host = (host_id)home_of(p)};
+			e->homes[e->homes_n++] =
+				(struct coh_home_range){.first = p, .pages = 1, .host = (host_id)home_of(p)};
 		e->hold_ns = e->hold_max_ns = c->hold ? 1000 : 0;
 		e->requests_max = c->requests_max;
 		e->queue_max = c->queue_max;
@@ -160,8 +160,7 @@ static const char *send(struct state *s, unsigned h, const struct coh_fx *f, con
 	return NULL;
 }
 
-static const char *place(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m,
-			 bool fresh)
+static const char *place(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m, bool fresh)
 {
 	for (unsigned i = 0; i < f->pages; i++) {
 		unsigned p = (unsigned)f->page + i;
@@ -182,8 +181,7 @@ static const char *set_rights(struct memory *m, unsigned p, unsigned from, unsig
 	return NULL;
 }
 
-static const char *effect(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m,
-			  bool fresh)
+static const char *effect(struct state *s, unsigned h, const struct coh_fx *f, struct memory *m, bool fresh)
 {
 	unsigned p = (unsigned)f->page;
 
@@ -325,8 +323,7 @@ bool world_quiescent(const struct state *s)
 			return false;
 		for (unsigned p = 0; p < cfg.pages; p++) {
 			const struct coh_canon_page *g = &s->host[h].page[p];
-			if (g->req_kind != COH_CANON_NONE || g->defer_kind != COH_CANON_NONE ||
-			    g->queue_n)
+			if (g->req_kind != COH_CANON_NONE || g->defer_kind != COH_CANON_NONE || g->queue_n)
 				return false;
 		}
 		for (unsigned to = 0; to < cfg.hosts; to++)
@@ -358,9 +355,9 @@ const char *world_quiescent_wrong(const struct state *s)
 
 void action_text(const struct action *a, char *buf, size_t cap)
 {
-	static const char *const names[ACTIONS] = {"read fault", "write fault",	  "deliver",
-						   "ran",	 "give up",	  "retry",
-						   "hold over",	 "evict expires", "policy tick"};
+	static const char *const names[ACTIONS] = {"read fault", "write fault",   "deliver",
+						   "ran",        "give up",       "retry",
+						   "hold over",  "evict expires", "policy tick"};
 
 	if (a->kind == A_DELIVER)
 		snprintf(buf, cap, "deliver h%u -> h%u", a->arg, a->host);

@@ -9,31 +9,70 @@
 #define SMALL 1436u // MTU 1500
 #define JUMBO 8936u // MTU 9000
 #define LONG  262160u
+// clang-format off
 #define BOTH(control, bulk) {{control, bulk}, {control, bulk}}
+// clang-format on
 
 static const struct plan plans[] = {
-    {.name = "clean_1500", .segment_bytes = SMALL, .size_max = LONG, .messages = BOTH(400, 400)},
-    {.name = "clean_9000", .segment_bytes = JUMBO, .size_max = LONG, .messages = BOTH(400, 400)},
-    {.name = "loss_1", .segment_bytes = SMALL, .size_max = LONG, .loss = 10, .messages = BOTH(400, 400)},
-    {.name = "loss_5", .segment_bytes = JUMBO, .size_max = LONG, .loss = 50, .messages = BOTH(400, 400)},
-    {.name = "loss_20", .segment_bytes = SMALL, .size_max = LONG, .loss = 200, .messages = BOTH(200, 200)},
-    {.name = "loss_20_slow", .segment_bytes = JUMBO, .size_max = 4160, .loss = 200, .messages = BOTH(200, 200),
-     .gap_ns = {300 * US, 500 * US}},
-    {.name = "twice", .segment_bytes = SMALL, .size_max = 20000, .twice = 300, .messages = BOTH(500, 500)},
-    {.name = "late", .segment_bytes = SMALL, .size_max = 20000, .late = 300, .messages = BOTH(500, 500)},
-    {.name = "damage", .segment_bytes = JUMBO, .size_max = 20000, .damage = 100, .messages = BOTH(300, 300)},
-    {.name = "everything", .segment_bytes = SMALL, .size_max = LONG, .loss = 200, .twice = 100, .late = 200,
-     .damage = 50, .messages = BOTH(200, 200)},
-    {.name = "cut_heals", .segment_bytes = JUMBO, .size_max = 9000, .loss = 5, .messages = BOTH(1000, 1000),
-     .gap_ns = {100 * US, 100 * US}, .cut_from = 20 * MS, .cut_to = 700 * MS},
-    {.name = "cut_stays", .segment_bytes = JUMBO, .size_max = 9000, .messages = BOTH(1000, 1000),
-     .gap_ns = {100 * US, 100 * US}, .cut_from = 20 * MS, .cut_to = UINT64_MAX, .dead = true},
-    {.name = "restart", .segment_bytes = SMALL, .size_max = 20000, .loss = 20, .twice = 50, .late = 100,
-     .messages = BOTH(600, 600), .gap_ns = {20 * US, 20 * US}, .restart_ns = 5 * MS},
-    {.name = "short_queue", .segment_bytes = SMALL, .size_max = 9000, .messages = BOTH(1000, 3000),
-     .queue_bytes = 40000, .bytes_a_s = 125000000},
-    {.name = "long_path", .segment_bytes = JUMBO, .size_max = 9000, .loss = 10, .messages = BOTH(300, 1000),
-     .delay_ns = 20 * MS},
+	{.name = "clean_1500", .segment_bytes = SMALL, .size_max = LONG, .messages = BOTH(400, 400)},
+	{.name = "clean_9000", .segment_bytes = JUMBO, .size_max = LONG, .messages = BOTH(400, 400)},
+	{.name = "loss_1", .segment_bytes = SMALL, .size_max = LONG, .loss = 10, .messages = BOTH(400, 400)},
+	{.name = "loss_5", .segment_bytes = JUMBO, .size_max = LONG, .loss = 50, .messages = BOTH(400, 400)},
+	{.name = "loss_20", .segment_bytes = SMALL, .size_max = LONG, .loss = 200, .messages = BOTH(200, 200)},
+	{.name = "loss_20_slow",
+	 .segment_bytes = JUMBO,
+	 .size_max = 4160,
+	 .loss = 200,
+	 .messages = BOTH(200, 200),
+	 .gap_ns = {300 * US, 500 * US}},
+	{.name = "twice", .segment_bytes = SMALL, .size_max = 20000, .twice = 300, .messages = BOTH(500, 500)},
+	{.name = "late", .segment_bytes = SMALL, .size_max = 20000, .late = 300, .messages = BOTH(500, 500)},
+	{.name = "damage", .segment_bytes = JUMBO, .size_max = 20000, .damage = 100, .messages = BOTH(300, 300)},
+	{.name = "everything",
+	 .segment_bytes = SMALL,
+	 .size_max = LONG,
+	 .loss = 200,
+	 .twice = 100,
+	 .late = 200,
+	 .damage = 50,
+	 .messages = BOTH(200, 200)},
+	{.name = "cut_heals",
+	 .segment_bytes = JUMBO,
+	 .size_max = 9000,
+	 .loss = 5,
+	 .messages = BOTH(1000, 1000),
+	 .gap_ns = {100 * US, 100 * US},
+	 .cut_from = 20 * MS,
+	 .cut_to = 700 * MS},
+	{.name = "cut_stays",
+	 .segment_bytes = JUMBO,
+	 .size_max = 9000,
+	 .messages = BOTH(1000, 1000),
+	 .gap_ns = {100 * US, 100 * US},
+	 .cut_from = 20 * MS,
+	 .cut_to = UINT64_MAX,
+	 .dead = true},
+	{.name = "restart",
+	 .segment_bytes = SMALL,
+	 .size_max = 20000,
+	 .loss = 20,
+	 .twice = 50,
+	 .late = 100,
+	 .messages = BOTH(600, 600),
+	 .gap_ns = {20 * US, 20 * US},
+	 .restart_ns = 5 * MS},
+	{.name = "short_queue",
+	 .segment_bytes = SMALL,
+	 .size_max = 9000,
+	 .messages = BOTH(1000, 3000),
+	 .queue_bytes = 40000,
+	 .bytes_a_s = 125000000},
+	{.name = "long_path",
+	 .segment_bytes = JUMBO,
+	 .size_max = 9000,
+	 .loss = 10,
+	 .messages = BOTH(300, 1000),
+	 .delay_ns = 20 * MS},
 };
 
 struct args {
@@ -49,8 +88,8 @@ static bool wanted(const struct args *a, const char *name)
 
 static void failed(const char *name, uint64_t seed, const char *why)
 {
-	printf("FAIL rel.%s: %s (seed %lu; again: tests/rel_sim --only %s --seed %lu, see it with --trace)\n", name, why,
-	       seed, name, seed);
+	printf("FAIL rel.%s: %s (seed %lu; again: tests/rel_sim --only %s --seed %lu, see it with --trace)\n", name,
+	       why, seed, name, seed);
 	fflush(stdout);
 }
 
@@ -105,7 +144,10 @@ static bool run_plan(const struct args *a, const struct plan *p)
 
 static double goodput(unsigned loss, uint64_t seed, struct outcome *o)
 {
-	struct plan p = {.name = "goodput", .segment_bytes = JUMBO, .size_max = 4160, .loss = loss,
+	struct plan p = {.name = "goodput",
+			 .segment_bytes = JUMBO,
+			 .size_max = 4160,
+			 .loss = loss,
 			 .messages = {{0, 60000}, {0, 0}}};
 
 	*o = world_run(&p, seed, false);
@@ -121,26 +163,29 @@ static bool stream_at_loss(const struct args *a)
 		double g = goodput(10, seed, &o);
 
 		if (a->trace)
-			printf("seed %lu: %lu frames, %lu repeated, %lu timeouts, %lu needless, window %lu, rtt %lu us, paced %lu, stalls %lu, overflowed %lu\n", seed, o.sent,
-			       o.stats[0].retransmits, o.stats[0].timeouts, o.stats[0].needless, o.stats[0].cwnd,
-			       o.stats[0].rtt_ns / 1000, o.stats[0].paced, o.stats[0].stalls, o.overflowed);
+			printf("seed %lu: %lu frames, %lu repeated, %lu timeouts, %lu needless, window %lu, rtt %lu "
+			       "us, paced %lu, stalls %lu, overflowed %lu\n",
+			       seed, o.sent, o.stats[0].retransmits, o.stats[0].timeouts, o.stats[0].needless,
+			       o.stats[0].cwnd, o.stats[0].rtt_ns / 1000, o.stats[0].paced, o.stats[0].stalls,
+			       o.overflowed);
 		lossy += g / 5;
 		worst = g < worst ? g : worst;
 	}
 	if (clean <= 0 || worst < 0.8 * clean) {
-		printf("FAIL rel.stream_at_1pct_loss: %.3f GB/s, worst of five seeds %.3f, without loss %.3f\n", lossy, worst,
-		       clean);
+		printf("FAIL rel.stream_at_1pct_loss: %.3f GB/s, worst of five seeds %.3f, without loss %.3f\n", lossy,
+		       worst, clean);
 		return false;
 	}
-	printf("PASS rel.stream_at_1pct_loss (%.3f GB/s, worst of five seeds %.3f, without loss %.3f: ratio %.3f)\n", lossy,
-	       worst, clean, worst / clean);
+	printf("PASS rel.stream_at_1pct_loss (%.3f GB/s, worst of five seeds %.3f, without loss %.3f: ratio %.3f)\n",
+	       lossy, worst, clean, worst / clean);
 	return true;
 }
 
 static int help(int rc)
 {
 	printf("Usage: rel_sim [--only NAME] [--seed N] [--trace]\n"
-	       "Runs two ends of reliable datagrams in virtual time over a network that loses, repeats, delays, damages and\n"
+	       "Runs two ends of reliable datagrams in virtual time over a network that loses, repeats, delays, "
+	       "damages and\n"
 	       "cuts, and checks each byte that arrives.\n"
 	       "  --only NAME   one scenario, e.g. loss_20\n"
 	       "  --seed N      that seed only; a failure names it\n"

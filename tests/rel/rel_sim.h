@@ -22,13 +22,13 @@ struct plan {
 	uint32_t segment_bytes, size_max;
 	unsigned loss, twice, late, damage;
 	unsigned messages[2][REL_STREAMS]; // of each side
-	uint64_t gap_ns[REL_STREAMS];	   // between messages, on average; 0: as fast as they are taken
-	uint64_t cut_from, cut_to;	   // side 0's frames are lost meanwhile
-	uint64_t restart_ns;		   // side 1 begins anew then; 0: never
-	uint64_t queue_bytes;		   // of the bottleneck; 0: the default
-	uint64_t bytes_a_s, delay_ns;	   // 0: the defaults
-	uint64_t credit_low_ns;		   // side 1 takes one segment at a time until then
-	bool dead;			   // the cut does not heal: the sender must say so
+	uint64_t gap_ns[REL_STREAMS];      // between messages, on average; 0: as fast as they are taken
+	uint64_t cut_from, cut_to;         // side 0's frames are lost meanwhile
+	uint64_t restart_ns;               // side 1 begins anew then; 0: never
+	uint64_t queue_bytes;              // of the bottleneck; 0: the default
+	uint64_t bytes_a_s, delay_ns;      // 0: the defaults
+	uint64_t credit_low_ns;            // side 1 takes one segment at a time until then
+	bool dead;                         // the cut does not heal: the sender must say so
 };
 
 struct rng {

@@ -12,12 +12,12 @@
 #include "net/rel/sum.h"
 #include "tests/rel/rel_sim.h"
 
-#define POLL_NS	 1000u	  // between two looks of a poller at its connection
-#define GIVE_UP	 (120000 * MS)
-#define DEAD_NS	 (1000 * MS)
-#define SPINS	 1000u   // outputs that were due and did nothing, one after the other
-#define MSG_MIN	 16u
-#define KEPT_MAX 100	// frames that stay in the receivers' buffers
+#define POLL_NS  1000u // between two looks of a poller at its connection
+#define GIVE_UP  (120000 * MS)
+#define DEAD_NS  (1000 * MS)
+#define SPINS    1000u // outputs that were due and did nothing, one after the other
+#define MSG_MIN  16u
+#define KEPT_MAX 100 // frames that stay in the receivers' buffers
 
 struct sent {
 	struct world *w;
@@ -187,18 +187,18 @@ static void open_side(struct world *w, unsigned number)
 {
 	struct side *s = &w->side[number];
 	struct rel_options o = {
-	    .ctx = s,
-	    .token_in = w->token[number],
-	    .token_out = w->token[!number],
-	    .segment_bytes = w->plan->segment_bytes,
-	    .message_max = w->plan->size_max,
-	    .sums = true,
-	    .pack = w->seed & 1,
-	    .deliver = on_deliver,
-	    .release = on_release,
-	    .frame = on_frame,
-	    .keep = w->seed & 4 ? on_keep : NULL,
-	    .let_go = on_let_go,
+		.ctx = s,
+		.token_in = w->token[number],
+		.token_out = w->token[!number],
+		.segment_bytes = w->plan->segment_bytes,
+		.message_max = w->plan->size_max,
+		.sums = true,
+		.pack = w->seed & 1,
+		.deliver = on_deliver,
+		.release = on_release,
+		.frame = on_frame,
+		.keep = w->seed & 4 ? on_keep : NULL,
+		.let_go = on_let_go,
 	};
 	unsigned life = s->r ? s->life + 1 : 0;
 

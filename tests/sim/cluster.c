@@ -11,7 +11,7 @@ bool sim_trace;
 
 struct host {
 	struct coh_engine *engine;
-	uint8_t *rights;	 // by page: of the mapping, as the effects made it
+	uint8_t *rights;         // by page: of the mapping, as the effects made it
 	uint64_t (*data)[WORDS]; // by page
 	uint64_t tick_at;
 	uint64_t last_arrival[HOSTS_MAX]; // at each other host
@@ -22,8 +22,8 @@ struct sim {
 	struct host host[HOSTS_MAX];
 	struct cpu cpu[CPUS_MAX];
 	uint64_t (*newest)[WORDS]; // the content that every read must find
-	host_set *copies;	   // by page: hosts whose mapping can be read
-	host_set *writers;	   // by page: hosts whose mapping can be written
+	host_set *copies;          // by page: hosts whose mapping can be read
+	host_set *writers;         // by page: hosts whose mapping can be written
 	struct queue queue;
 	uint64_t now, rng, steps, fault_max;
 	unsigned running; // cpus that have not ended
@@ -173,8 +173,7 @@ static void send(struct sim *s, unsigned h, const struct coh_fx *f)
 	when = when > *last ? when : *last + 1;
 	*last = when;
 	queue_push(&s->queue, when, &e);
-	if (s->cfg.dup_percent && may_duplicate(f->msg.kind) &&
-	    sim_random(s, 100) < s->cfg.dup_percent)
+	if (s->cfg.dup_percent && may_duplicate(f->msg.kind) && sim_random(s, 100) < s->cfg.dup_percent)
 		queue_push(&s->queue, when + sim_random(s, 4 * s->cfg.delay_ns), &e);
 }
 
@@ -211,8 +210,7 @@ static void place(struct sim *s, unsigned h, const struct coh_fx *f, const uint6
 			sim_fail(s, "page placed over a page");
 			return;
 		}
-		memcpy(s->host[h].data[p], f->kind == COH_FX_INSTALL ? data : zero,
-		       sizeof(s->host[h].data[p]));
+		memcpy(s->host[h].data[p], f->kind == COH_FX_INSTALL ? data : zero, sizeof(s->host[h].data[p]));
 		map(s, h, p, f->rights);
 		wake(s, h, p);
 	}
@@ -242,9 +240,8 @@ static void effects(struct sim *s, unsigned h, const struct event *cause)
 	for (unsigned i = 0; i < s->fx.n; i++) {
 		const struct coh_fx *f = &s->fx.v[i];
 		if (sim_trace)
-			printf("      h%u effect %u page %lu %s to %u rights %u\n", h, f->kind,
-			       f->page, f->kind == COH_FX_SEND ? coh_msg_name(f->msg.kind) : "",
-			       f->to, f->rights);
+			printf("      h%u effect %u page %lu %s to %u rights %u\n", h, f->kind, f->page,
+			       f->kind == COH_FX_SEND ? coh_msg_name(f->msg.kind) : "", f->to, f->rights);
 		switch (f->kind) {
 		case COH_FX_SEND:
 			send(s, h, f);
@@ -301,9 +298,8 @@ enum touch sim_touch(struct sim *s, struct cpu *c, struct access *a)
 	uint64_t *cell = &host->data[a->page][a->word];
 
 	if (host->rights[a->page] < (a->write ? COH_RW : COH_RO)) {
-		struct coh_event ev = {.kind = COH_EV_FAULT,
-				       .page = a->page,
-				       .access = a->write ? COH_WRITE : COH_READ};
+		struct coh_event ev = {
+			.kind = COH_EV_FAULT, .page = a->page, .access = a->write ? COH_WRITE : COH_READ};
 		c->blocked = true;
 		c->wait_page = a->page;
 		if (!c->faulted)
@@ -370,9 +366,8 @@ static void dispatch(struct sim *s, const struct event *e)
 		ev.msg = e->msg;
 		ev.page = e->msg.page;
 		if (sim_trace)
-			printf("%10lu h%u <- h%u %s page %lu for h%u txn %lu\n", s->now, e->host,
-			       e->from, coh_msg_name(e->msg.kind), e->msg.page, e->msg.requester,
-			       e->msg.txn);
+			printf("%10lu h%u <- h%u %s page %lu for h%u txn %lu\n", s->now, e->host, e->from,
+			       coh_msg_name(e->msg.kind), e->msg.page, e->msg.requester, e->msg.txn);
 		step(s, e->host, &ev, e);
 		return;
 	case EV_TICK:
@@ -409,8 +404,7 @@ static const char *quiet_wrong(const struct sim *s, page_idx p)
 		if (coh_engine_rights(host->engine, p) != host->rights[p])
 			return "engine and mapping disagree";
 		owners += host->rights[p] == COH_RW;
-		if (host->rights[p] != COH_NONE &&
-		    memcmp(host->data[p], s->newest[p], sizeof(s->newest[p])) != 0)
+		if (host->rights[p] != COH_NONE && memcmp(host->data[p], s->newest[p], sizeof(s->newest[p])) != 0)
 			return "an old copy is left";
 	}
 	return owners > 1 ? "two writers" : NULL;

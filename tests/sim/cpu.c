@@ -7,8 +7,7 @@
 
 static bool drain_one(struct sim *s, struct cpu *c)
 {
-	struct access a = {
-	    .page = c->sb[0].page, .word = c->sb[0].word, .write = true, .value = c->sb[0].value};
+	struct access a = {.page = c->sb[0].page, .word = c->sb[0].word, .write = true, .value = c->sb[0].value};
 
 	if (sim_touch(s, c, &a) == TOUCH_FAULT)
 		return false;
@@ -28,8 +27,8 @@ static bool forwarded(const struct cpu *c, const struct op *o, uint64_t *value)
 
 static bool needs_empty_buffer(const struct cpu *c, const struct op *o)
 {
-	return o->kind == OP_FENCE || o->kind == OP_XCHG || o->kind == OP_ADD ||
-	       o->kind == OP_END || (o->kind == OP_STORE && c->sb_n == SB_MAX);
+	return o->kind == OP_FENCE || o->kind == OP_XCHG || o->kind == OP_ADD || o->kind == OP_END ||
+	       (o->kind == OP_STORE && c->sb_n == SB_MAX);
 }
 
 /* Returns whether the operation is done. */

@@ -10,19 +10,19 @@ static uint64_t per_round;
 
 #define LOAD(p, r)  ((struct op){.kind = OP_LOAD, .page = (p), .reg = (r)})
 #define STORE(p, v) ((struct op){.kind = OP_STORE, .page = (p), .value = (v)})
-#define FENCE	    ((struct op){.kind = OP_FENCE})
-#define END	    ((struct op){.kind = OP_END})
+#define FENCE       ((struct op){.kind = OP_FENCE})
+#define END         ((struct op){.kind = OP_END})
 
 /* A straight-line program: the pc-th of n operations, then the end. */
 static struct op line(struct cpu *c, const struct op *ops, unsigned n)
 {
 	return c->pc < n ? ops[c->pc++] : END;
 }
-#define PROGRAM(name, ...)                                                                         \
-	static struct op name(struct cpu *c)                                                       \
-	{                                                                                          \
-		struct op ops[] = {__VA_ARGS__};                                                   \
-		return line(c, ops, sizeof(ops) / sizeof(ops[0]));                                 \
+#define PROGRAM(name, ...)                                         \
+	static struct op name(struct cpu *c)                       \
+	{                                                          \
+		struct op ops[] = {__VA_ARGS__};                   \
+		return line(c, ops, sizeof(ops) / sizeof(ops[0])); \
 	}
 PROGRAM(sb0, STORE(X, c->round), LOAD(Y, 0))
 PROGRAM(sb1, STORE(Y, c->round), LOAD(X, 0))
@@ -99,14 +99,14 @@ struct litmus {
 
 #define MILLION 1000000u
 static const struct litmus tests[] = {
-    {"SB_fence", 2, {sbf0, sbf1}, both_old, false, 0, MILLION},
-    {"SB", 2, {sb0, sb1}, both_old, true, 0, MILLION},
-    {"MP", 2, {mp0, mp1}, mp_bad, false, 0, MILLION},
-    {"LB", 2, {lb0, lb1}, lb_bad, false, 0, MILLION},
-    {"CoRR", 2, {wr_x, rd_xx}, mp_bad, false, 0, MILLION},
-    {"IRIW", 4, {wr_x, wr_y, rd_xy, rd_yx}, iriw_bad, false, 0, MILLION},
-    {"increments", 3, {incrementer, incrementer, incrementer}, NULL, false, 4, MILLION / 8},
-    {"spinlock", 3, {locker, locker, locker}, NULL, false, 1, MILLION / 3 + 1},
+	{"SB_fence", 2, {sbf0, sbf1}, both_old, false, 0, MILLION},
+	{"SB", 2, {sb0, sb1}, both_old, true, 0, MILLION},
+	{"MP", 2, {mp0, mp1}, mp_bad, false, 0, MILLION},
+	{"LB", 2, {lb0, lb1}, lb_bad, false, 0, MILLION},
+	{"CoRR", 2, {wr_x, rd_xx}, mp_bad, false, 0, MILLION},
+	{"IRIW", 4, {wr_x, wr_y, rd_xy, rd_yx}, iriw_bad, false, 0, MILLION},
+	{"increments", 3, {incrementer, incrementer, incrementer}, NULL, false, 4, MILLION / 8},
+	{"spinlock", 3, {locker, locker, locker}, NULL, false, 1, MILLION / 3 + 1},
 };
 
 #define SEEDS 25u
@@ -116,20 +116,19 @@ static struct sim *cluster(uint64_t seed, const struct litmus *t)
 {
 	static const uint64_t delays[] = {2000, 10000, 40000};
 	unsigned hosts = t->cpus < 3 ? 2 + (unsigned)seed % 3 : t->cpus + (unsigned)seed % 2;
-	struct sim_config c = {
-	    .seed = seed,
-	    .hosts = hosts,
-	    .cpus = t->cpus,
-	    .pages = 4 * hosts,
-	    .delay_ns = delays[seed % 3],
-	    .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
-	    .zero_run = 1 + (unsigned)seed % 3,
-	    .migratory = (unsigned)(seed % 4 == 3 ? COH_MIGRATORY_ALL : seed % 4),
-	    .queue_max = 64,
-	    .requests_max = 16,
-	    .dup_percent = seed % 5 ? 0 : 10,
-	    .ran_percent = (unsigned)seed % 2 * 100,
-	    .fault_limit_ns = 20000000};
+	struct sim_config c = {.seed = seed,
+			       .hosts = hosts,
+			       .cpus = t->cpus,
+			       .pages = 4 * hosts,
+			       .delay_ns = delays[seed % 3],
+			       .hold_ns = 2000 + seed % 4 * 3000, // without a hold a spinning vCPU may never win
+			       .zero_run = 1 + (unsigned)seed % 3,
+			       .migratory = (unsigned)(seed % 4 == 3 ? COH_MIGRATORY_ALL : seed % 4),
+			       .queue_max = 64,
+			       .requests_max = 16,
+			       .dup_percent = seed % 5 ? 0 : 10,
+			       .ran_percent = (unsigned)seed % 2 * 100,
+			       .fault_limit_ns = 20000000};
 	struct sim *s = sim_open(&c);
 	X = sim_random(s, c.pages);
 	do
@@ -139,8 +138,8 @@ static struct sim *cluster(uint64_t seed, const struct litmus *t)
 }
 
 struct seen {
-	uint64_t hits;	   // of the outcome in question
-	uint64_t steps;	   // of engines
+	uint64_t hits;     // of the outcome in question
+	uint64_t steps;    // of engines
 	bool outcome[256]; // which combinations of new and old values were read at all
 };
 
@@ -172,8 +171,7 @@ static const char *counted(struct sim *s, const struct litmus *t, uint64_t round
 	return NULL;
 }
 
-static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t rounds,
-			    struct seen *seen)
+static const char *run_seed(const struct litmus *t, uint64_t seed, uint64_t rounds, struct seen *seen)
 {
 	struct sim *s = cluster(seed, t);
 	const char *wrong = NULL;
@@ -223,13 +221,11 @@ static bool run_test(const struct args *a, const struct litmus *t)
 		}
 	}
 	if (t->allowed && !seen.hits) {
-		failed(name, a->seed ? a->seed : 100,
-		       "the store buffer never showed: the test sees nothing");
+		failed(name, a->seed ? a->seed : 100, "the store buffer never showed: the test sees nothing");
 		return false;
 	}
 	if (t->forbidden && outcomes(&seen) < 3) {
-		failed(name, a->seed ? a->seed : 100,
-		       "the rounds hardly overlap: the test sees nothing");
+		failed(name, a->seed ? a->seed : 100, "the rounds hardly overlap: the test sees nothing");
 		return false;
 	}
 	printf("PASS sim.%s (%lu rounds, %lu forbidden, %lu relaxed, %u different outcomes, %lu "

@@ -9,22 +9,22 @@
 
 #include "coherence/canon.h"
 
-#define WORDS	 2u // per page
+#define WORDS    2u // per page
 #define CPUS_MAX 128u
-#define SB_MAX	 4u // store buffer entries
-#define REGS	 4u
+#define SB_MAX   4u // store buffer entries
+#define REGS     4u
 
 struct sim_config {
 	uint64_t seed;
 	unsigned hosts, cpus; // cpu i runs on host i % hosts
-	uint64_t pages;	      // homes in equal blocks, in host order
+	uint64_t pages;       // homes in equal blocks, in host order
 	uint64_t quota_extra; // quota above the pages homed at a host; 0: no quota
 	uint64_t delay_ns;    // links: delay_ns/4 .. delay_ns
 	uint64_t hold_ns;
 	unsigned prefetch, zero_run, queue_max, requests_max, migratory;
-	unsigned dup_percent;	 // of messages that are safe to duplicate
-	unsigned ran_percent;	 // of accesses after a fault that report RAN
-	unsigned skip_inv_ppm;	 // planted fault: invalidations whose DROP is not carried out
+	unsigned dup_percent;    // of messages that are safe to duplicate
+	unsigned ran_percent;    // of accesses after a fault that report RAN
+	unsigned skip_inv_ppm;   // planted fault: invalidations whose DROP is not carried out
 	uint64_t fault_limit_ns; // a fault that takes longer is a failure
 };
 
@@ -89,7 +89,7 @@ struct access {
 	unsigned word;
 	bool write;
 	uint64_t value; // in and out
-	bool add;	// value is added to what is there, and what was there comes back
+	bool add;       // value is added to what is there, and what was there comes back
 };
 /* cluster.c: one access by the cpu; TOUCH_FAULT if it has to wait. */
 enum touch sim_touch(struct sim *s, struct cpu *c, struct access *a);

@@ -19,10 +19,7 @@ static struct op storm(struct cpu *c)
 		       .word = (unsigned)sim_random(running, WORDS),
 		       .value = (uint64_t)c->id << 40 | c->count};
 	unsigned dice = (unsigned)sim_random(running, 100);
-	o.kind = dice >= write_percent ? OP_LOAD
-		 : dice % 4 == 0       ? OP_XCHG
-		 : dice % 4 == 1       ? OP_ADD
-				       : OP_STORE;
+	o.kind = dice >= write_percent ? OP_LOAD : dice % 4 == 0 ? OP_XCHG : dice % 4 == 1 ? OP_ADD : OP_STORE;
 	return o;
 }
 
@@ -94,8 +91,7 @@ static bool quota_kept(struct sim *s, const struct sim_config *c, const char **w
 
 	for (unsigned h = 0; h < c->hosts; h++) {
 		const struct coh_stats *st = sim_stats(s, h);
-		uint64_t homed =
-		    c->pages / c->hosts + (h + 1 == c->hosts ? c->pages % c->hosts : 0);
+		uint64_t homed = c->pages / c->hosts + (h + 1 == c->hosts ? c->pages % c->hosts : 0);
 		if (st->resident_max > homed + c->quota_extra + COH_RESERVE_HOME)
 			over++;
 		hints += st->evict_hints;
@@ -131,14 +127,14 @@ static bool any(struct sim *s, const struct sim_config *c, const char **why)
 }
 
 static const struct storm_test tests[] = {
-    {"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm},
-    {"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm},
-    {"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm},
-    {"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm},
-    {"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep},
-    {"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream},
-    {"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm},
-    {"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm},
+	{"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm},
+	{"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm},
+	{"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm},
+	{"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm},
+	{"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep},
+	{"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream},
+	{"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm},
+	{"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm},
 };
 
 static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
@@ -158,8 +154,7 @@ static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
 	return s;
 }
 
-static const char *run_seed(const struct storm_test *t, const struct sim_config *c, uint64_t *steps,
-			    uint64_t *slowest)
+static const char *run_seed(const struct storm_test *t, const struct sim_config *c, uint64_t *steps, uint64_t *slowest)
 {
 	struct sim *s = begin(t, c);
 	const char *wrong = sim_run(s, UINT64_MAX), *why = NULL;
@@ -189,8 +184,7 @@ static bool run_test(const struct args *a, const struct storm_test *t)
 			return false;
 		}
 	}
-	printf("PASS sim.%s (%lu steps, slowest fault %.3f ms)\n", t->name, steps,
-	       (double)slowest / 1e6);
+	printf("PASS sim.%s (%lu steps, slowest fault %.3f ms)\n", t->name, steps, (double)slowest / 1e6);
 	fflush(stdout);
 	return true;
 }
@@ -227,16 +221,14 @@ static bool fairness(const struct args *a)
 	if (wrong)
 		failed(t.name, c.seed, wrong);
 	else
-		printf("PASS sim.fairness (a hot page went to each of 4 hosts %lu to %lu times)\n",
-		       least, most);
+		printf("PASS sim.fairness (a hot page went to each of 4 hosts %lu to %lu times)\n", least, most);
 	return !wrong;
 }
 
 /* The oracle must notice an invalidation that is not carried out. */
 static bool planted_fault(const struct args *a)
 {
-	static const struct storm_test t = {
-	    "planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm};
+	static const struct storm_test t = {"planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm};
 	struct sim_config c = config_for(&t, a->seed ? a->seed : 500);
 	uint64_t steps = 0, slowest = 0;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dpdk link for a long time, over memif with frames lost and out of order: a host that lives asks another for pages and
- * checks them; the other is ended and started again and again, now in order, now by SIGKILL. At the end the buffers of the
- * port are all there again; no answer ever took longer than STALL_S, and who was to end in order did.
+ * A dpdk link for a long time, over memif with frames lost and out of order: a host that lives asks another for pages
+ * and checks them; the other is ended and started again and again, now in order, now by SIGKILL. At the end the buffers
+ * of the port are all there again; no answer ever took longer than STALL_S, and who was to end in order did.
  *
  *   link_soak SECONDS [WORDS [HARM]]      HARM: mute or crash, what the other side then does: both must be noticed
  */
@@ -22,11 +22,11 @@
 #include "net/now.h"
 #include "tests/support/link_choice.h"
 
-#define WINDOW	  32u
-#define START_S	  10u // of the other side: a process, DPDK, a handshake
-#define STALL_S	  2u  // without a page, once they flow
-#define LIFE_S	  4u  // of the other side
-#define END_S	  5u  // for it to end by itself
+#define WINDOW     32u
+#define START_S    10u // of the other side: a process, DPDK, a handshake
+#define STALL_S    2u  // without a page, once they flow
+#define LIFE_S     4u  // of the other side
+#define END_S      5u  // for it to end by itself
 #define MUTE_AFTER 1000u
 
 struct side {
@@ -224,7 +224,8 @@ int main(int argc, char **argv)
 	dpdk_port_stats(((struct dpdk_link *)s.l->over)->port[0], &port);
 	missing = port.buffers - port.buffers_free;
 	again = port.dropped;
-	printf("RESULT soak: %llu lives, %llu pages, %llu frames dropped, longest pause %.1f ms, %llu of %u buffers missing\n",
+	printf("RESULT soak: %llu lives, %llu pages, %llu frames dropped, longest pause %.1f ms, %llu of %u buffers "
+	       "missing\n",
 	       (unsigned long long)lives, (unsigned long long)pages, (unsigned long long)again, (double)worst / 1e6,
 	       (unsigned long long)missing, port.buffers);
 	link_destroy(s.l);

@@ -62,8 +62,7 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 			g->sockets[o][h] = pair[1];
 		}
 	}
-	g->shared = mmap(NULL, sizeof(*g->shared), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	g->shared = mmap(NULL, sizeof(*g->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (g->shared == MAP_FAILED)
 		return -errno;
 	pthread_barrierattr_init(&attr);
@@ -193,8 +192,8 @@ static void finish(struct dsm_host *h)
 	ram_unmap(&h->ram);
 }
 
-static int host_process(struct dsm_group *g, host_id self, int (*fn)(struct dsm_host *, void *),
-			void *arg, unsigned spin_us)
+static int host_process(struct dsm_group *g, host_id self, int (*fn)(struct dsm_host *, void *), void *arg,
+			unsigned spin_us)
 {
 	static struct dsm_host h;
 
@@ -214,8 +213,7 @@ static int host_process(struct dsm_group *g, host_id self, int (*fn)(struct dsm_
 	return r;
 }
 
-int dsm_group_run(struct dsm_group *g, int (*fn)(struct dsm_host *h, void *arg), void *arg,
-		  unsigned spin_us)
+int dsm_group_run(struct dsm_group *g, int (*fn)(struct dsm_host *h, void *arg), void *arg, unsigned spin_us)
 {
 	pid_t pids[HOSTS_MAX];
 	int bad = 0, status;

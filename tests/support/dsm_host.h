@@ -15,7 +15,7 @@ struct dsm_group {
 	unsigned hosts;
 	int sockets[HOSTS_MAX][HOSTS_MAX]; // [a][b]: a's end of the connection to b
 	struct machine_desc desc;
-	struct link_choice *link; // NULL: uring
+	struct link_choice *link;  // NULL: uring
 	struct dsm_shared *shared; // outside the distributed memory: barriers and results
 };
 
@@ -43,8 +43,7 @@ struct dsm_host {
 int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, bool tcp);
 
 /* Runs fn in one process a host and waits for all. Returns 0 if all returned 0. */
-int dsm_group_run(struct dsm_group *g, int (*fn)(struct dsm_host *h, void *arg), void *arg,
-		  unsigned spin_us);
+int dsm_group_run(struct dsm_group *g, int (*fn)(struct dsm_host *h, void *arg), void *arg, unsigned spin_us);
 
 void dsm_barrier(struct dsm_host *h); // all hosts' processes meet
 

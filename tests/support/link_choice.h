@@ -8,7 +8,7 @@
 
 struct link_choice {
 	const char *text; // "uring", "dpdk:memif", or "dpdk:..." in which every @ stands for the process's number
-	char dir[32];	  // of memif sockets
+	char dir[32];     // of memif sockets
 	struct dpdk_spec spec;
 };
 

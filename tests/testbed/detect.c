@@ -20,19 +20,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MEMORY	 0x8000u
-#define PML4	 0x1000u
-#define PDPT	 0x2000u
-#define PD	 0x3000u
-#define CODE	 0x4000u
-#define LOOPS	 50000000u // two instructions each
-#define LIMIT_MS 1500	   // hardware needs some 25 ms
+#define MEMORY   0x8000u
+#define PML4     0x1000u
+#define PDPT     0x2000u
+#define PD       0x3000u
+#define CODE     0x4000u
+#define LOOPS    50000000u // two instructions each
+#define LIMIT_MS 1500      // hardware needs some 25 ms
 
 static const uint8_t payload[] = {
-    0xb9, LOOPS & 255, LOOPS >> 8 & 255, LOOPS >> 16 & 255, LOOPS >> 24, // mov ecx, LOOPS
-    0xff, 0xc9,								 // again: dec ecx
-    0x75, 0xfc,								 // jnz again
-    0xf4,								 // hlt
+	0xb9, LOOPS & 255, LOOPS >> 8 & 255, LOOPS >> 16 & 255, LOOPS >> 24, // mov ecx, LOOPS
+	0xff, 0xc9,                                                          // again: dec ecx
+	0x75, 0xfc,                                                          // jnz again
+	0xf4,                                                                // hlt
 };
 
 static struct kvm_run *volatile running;
@@ -54,10 +54,8 @@ static int nested(const char *what)
 /* 64-bit mode at CPL 0 with the first 2 MiB mapped one to one, as a boot loader leaves it. */
 static int long_mode(int vcpu, uint8_t *ram)
 {
-	struct kvm_segment code = {
-	    .limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
-	struct kvm_segment data = {
-	    .limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	struct kvm_segment code = {.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
+	struct kvm_segment data = {.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
 	struct kvm_regs regs = {.rip = CODE, .rflags = 2};
 	struct kvm_sregs sregs;
 
@@ -102,8 +100,7 @@ static void report(int vcpu, uint64_t ns, bool finished)
 
 int main(void)
 {
-	struct itimerval limit = {.it_value = {LIMIT_MS / 1000, LIMIT_MS % 1000 * 1000},
-				  .it_interval = {0, 50000}};
+	struct itimerval limit = {.it_value = {LIMIT_MS / 1000, LIMIT_MS % 1000 * 1000}, .it_interval = {0, 50000}};
 	struct sigaction act = {.sa_handler = too_long};
 	struct kvm_userspace_memory_region slot = {.memory_size = MEMORY};
 	struct timespec t0, t1;
@@ -127,8 +124,7 @@ int main(void)
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (vcpu < 0)
 		return nested("a virtual CPU");
-	run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
-		   MAP_SHARED, vcpu, 0);
+	run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	if (run == MAP_FAILED)
 		return nested("the virtual CPU's page");
 	if (copy_cpuid(kvm, vcpu) < 0 || long_mode(vcpu, ram) < 0)
@@ -146,9 +142,6 @@ int main(void)
 		printf("nested a loop in long mode ended with KVM exit %u\n", run->exit_reason);
 		return 0;
 	}
-	report(vcpu,
-	       (uint64_t)(t1.tv_sec - t0.tv_sec) * 1000000000u +
-		   (uint64_t)(t1.tv_nsec - t0.tv_nsec),
-	       ret == 0);
+	report(vcpu, (uint64_t)(t1.tv_sec - t0.tv_sec) * 1000000000u + (uint64_t)(t1.tv_nsec - t0.tv_nsec), ret == 0);
 	return 0;
 }

@@ -17,13 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MEMORY		 0x400000u
-#define PML4A		 0x1000u // two address spaces that differ in what VIRT is
-#define PML4B		 0x6000u
-#define SEEN		 0x100000u // the guest writes here what it read
-#define PAGE1		 0x110000u
-#define PAGE2		 0x120000u
-#define VIRT		 0x180000u
+#define MEMORY           0x400000u
+#define PML4A            0x1000u // two address spaces that differ in what VIRT is
+#define PML4B            0x6000u
+#define SEEN             0x100000u // the guest writes here what it read
+#define PAGE1            0x110000u
+#define PAGE2            0x120000u
+#define VIRT             0x180000u
 #define PTE(table, virt) ((table) + 0x3000u + (virt) / 4096u * 8u)
 
 struct vm {
@@ -37,8 +37,7 @@ static int failures;
 static void verdict(const char *name, uint64_t bad, uint64_t of)
 {
 	if (bad)
-		printf("FAIL tlb_%s: %llu of %llu wrong\n", name, (unsigned long long)bad,
-		       (unsigned long long)of);
+		printf("FAIL tlb_%s: %llu of %llu wrong\n", name, (unsigned long long)bad, (unsigned long long)of);
 	else
 		printf("PASS tlb_%s\n", name);
 	failures += bad != 0;
@@ -72,8 +71,8 @@ static bool start(struct vm *vm)
 	if (fd < 0 || ioctl(fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
 		return false;
 	vm->vcpu = ioctl(fd, KVM_CREATE_VCPU, 0);
-	vm->run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
-		       MAP_SHARED, vm->vcpu, 0);
+	vm->run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       vm->vcpu, 0);
 	id->nent = 256;
 	ioctl(kvm, KVM_GET_SUPPORTED_CPUID, id);
 	ioctl(vm->vcpu, KVM_SET_CPUID2, id);
@@ -85,12 +84,9 @@ static bool start(struct vm *vm)
 /* 64-bit kernel mode at CODE; rbx and rcx are two addresses, r8 and r9 the two address spaces. */
 static void load(struct vm *vm, const uint8_t *code, size_t n, uint64_t rbx, uint64_t rcx)
 {
-	struct kvm_segment cs = {
-	    .limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
-	struct kvm_segment ds = {
-	    .limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
-	struct kvm_regs regs = {
-	    .rip = 0xc000, .rflags = 2, .rbx = rbx, .rcx = rcx, .r8 = PML4A, .r9 = PML4B};
+	struct kvm_segment cs = {.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
+	struct kvm_segment ds = {.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	struct kvm_regs regs = {.rip = 0xc000, .rflags = 2, .rbx = rbx, .rcx = rcx, .r8 = PML4A, .r9 = PML4B};
 	struct kvm_sregs s;
 
 	memcpy(vm->ram + 0xc000, code, n);
@@ -125,8 +121,7 @@ static volatile uint64_t *other_page(struct vm *vm, uint64_t i)
 		if (ftruncate(fd, 4 * 4096) < 0)
 			exit(1);
 	}
-	mmap(vm->ram + PAGE1, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-	     (off_t)(i % 4 * 4096));
+	mmap(vm->ram + PAGE1, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)(i % 4 * 4096));
 	return word(vm, PAGE1);
 }
 
@@ -195,9 +190,9 @@ static void below_while_running(struct vm *vm, uint64_t rounds)
 /* The guest's own tables: another address space, then one entry and invlpg; with exits between. */
 static void guest_tables(struct vm *vm, uint64_t rounds)
 {
-	static const uint8_t spaces[] = {0x41, 0x0f, 0x22, 0xd8,		  // mov cr3, r8
+	static const uint8_t spaces[] = {0x41, 0x0f, 0x22, 0xd8,                  // mov cr3, r8
 					 0x48, 0x8b, 0x03, 0x48, 0x89, 0x01, OUT, // read, show
-					 0x41, 0x0f, 0x22, 0xd9,		  // mov cr3, r9
+					 0x41, 0x0f, 0x22, 0xd9,                  // mov cr3, r9
 					 0x48, 0x8b, 0x03, 0x48, 0x89, 0x01, OUT, 0xeb, 0xe6};
 	static const uint8_t one[] = {0x0f, 0x01, 0x3b, // invlpg [rbx]
 				      0x48, 0x8b, 0x03, 0x48, 0x89, 0x01, OUT, 0xeb, 0xf3};
@@ -233,8 +228,7 @@ static void accessed_and_dirty(struct vm *vm, uint64_t rounds)
 		*word(vm, PTE(PML4A, VIRT)) = PAGE1 | 3;
 		mprotect(vm->ram + PML4A, 0x4000, PROT_READ);
 		mprotect(vm->ram + PML4A, 0x4000, PROT_READ | PROT_WRITE);
-		bad += !step(vm) || *word(vm, PAGE1) != i ||
-		       (*word(vm, PTE(PML4A, VIRT)) & 0x60) != 0x60;
+		bad += !step(vm) || *word(vm, PAGE1) != i || (*word(vm, PTE(PML4A, VIRT)) & 0x60) != 0x60;
 	}
 	verdict("accessed_and_dirty", bad, rounds);
 }

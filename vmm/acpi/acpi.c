@@ -19,8 +19,8 @@
 #define TABLES_MAX   4u // that the XSDT lists: FADT, MADT, SRAT, SLIT
 
 #define APIC_ID_8BIT_MAX 254u // larger ids need the x2APIC form of an entry
-#define IOAPIC_ID	 0u
-#define PIT_GSI		 2u
+#define IOAPIC_ID        0u
+#define PIT_GSI          2u
 
 struct build {
 	struct aml out;
@@ -116,19 +116,19 @@ static void put_port(uint8_t *at, unsigned port, unsigned bytes, unsigned piece)
 	put_le(at + 4, port, 8);
 }
 
-#define FADT_WBINVD		(1u << 0)
-#define FADT_PROC_C1		(1u << 2)
-#define FADT_NO_SLEEP_BUTTON	(1u << 5)
+#define FADT_WBINVD             (1u << 0)
+#define FADT_PROC_C1            (1u << 2)
+#define FADT_NO_SLEEP_BUTTON    (1u << 5)
 #define FADT_RTC_WAKE_NOT_FIXED (1u << 6)
-#define FADT_PM_TIMER_32	(1u << 8)
-#define FADT_RESET_REG		(1u << 10)
-#define FADT_HEADLESS		(1u << 12)
+#define FADT_PM_TIMER_32        (1u << 8)
+#define FADT_RESET_REG          (1u << 10)
+#define FADT_HEADLESS           (1u << 12)
 /* The I/O APIC names 8 (extended: 15) bits of destination, which can't be a logical x2APIC cluster.
  */
 #define FADT_APIC_PHYSICAL (1u << 19)
 
 #define BOOT_LEGACY_DEVICES (1u << 0) // the serial port; bit 1 clear: there is no 8042
-#define BOOT_NO_VGA	    (1u << 2) // bit 5 clear: there is a CMOS clock
+#define BOOT_NO_VGA         (1u << 2) // bit 5 clear: there is a CMOS clock
 
 static void fill_fadt(uint8_t *t, uint64_t facs, uint64_t dsdt)
 {
@@ -148,8 +148,8 @@ static void fill_fadt(uint8_t *t, uint64_t facs, uint64_t dsdt)
 	t[108] = 0x32; // century; 106, 107: no day and month alarms
 	put_le(t + 109, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 2);
 	put_le(t + 112,
-	       FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_RTC_WAKE_NOT_FIXED |
-		   FADT_PM_TIMER_32 | FADT_RESET_REG | FADT_HEADLESS | FADT_APIC_PHYSICAL,
+	       FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_RTC_WAKE_NOT_FIXED | FADT_PM_TIMER_32 |
+		       FADT_RESET_REG | FADT_HEADLESS | FADT_APIC_PHYSICAL,
 	       4);
 	put_port(t + 116, LAYOUT_PORT_RESET, 1, 1);
 	t[128] = 6; // value that resets
@@ -293,7 +293,7 @@ static uint64_t write_srat(struct build *b)
 	return end_table(b);
 }
 
-#define DISTANCE_LOCAL	10u
+#define DISTANCE_LOCAL  10u
 #define DISTANCE_REMOTE 20u
 
 static uint64_t write_slit(struct build *b)
@@ -329,8 +329,7 @@ static void put_rsdp(uint8_t *p, uint64_t xsdt)
 	p[32] = checksum(p, RSDP_BYTES);
 }
 
-int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa,
-	       struct acpi_tables *out)
+int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa, struct acpi_tables *out)
 {
 	struct build b = {.gpa = gpa, .d = d};
 	uint64_t tables[TABLES_MAX];

@@ -16,16 +16,14 @@
 #define ACPI_BYTES_MAX 0x20000u
 
 struct acpi_tables {
-	uint64_t
-	    rsdp; // guest-physical address of the RSDP (boot_params.acpi_rsdp_addr, PVH rsdp_paddr)
-	size_t bytes; // bytes used of the buffer
+	uint64_t rsdp; // guest-physical address of the RSDP (boot_params.acpi_rsdp_addr, PVH rsdp_paddr)
+	size_t bytes;  // bytes used of the buffer
 };
 
 /*
  * Builds all tables for a checked description into buf[cap], which will be guest memory at gpa
  * (64-byte aligned, below 4 GiB). Returns 0, -EINVAL (gpa), or -ENOSPC.
  */
-int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa,
-	       struct acpi_tables *out);
+int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa, struct acpi_tables *out);
 
 #endif

@@ -6,21 +6,21 @@
 #include "coherence/base/bytes.h"
 #include "coherence/base/check.h"
 
-#define OP_ZERO	      0x00u
-#define OP_ONE	      0x01u
-#define OP_NAME	      0x08u
-#define OP_BYTE	      0x0au
-#define OP_WORD	      0x0bu
+#define OP_ZERO       0x00u
+#define OP_ONE        0x01u
+#define OP_NAME       0x08u
+#define OP_BYTE       0x0au
+#define OP_WORD       0x0bu
 #define OP_DWORD      0x0cu
 #define OP_STRING     0x0du
 #define OP_SCOPE      0x10u
 #define OP_BUFFER     0x11u
 #define OP_PACKAGE    0x12u
-#define OP_EXT	      0x5bu
+#define OP_EXT        0x5bu
 #define OP_EXT_DEVICE 0x82u
 
-#define LENGTH_BYTES	 4u // always the long form, so that no package has to be moved when it ends
-#define LENGTH_MAX	 0xfffffffu
+#define LENGTH_BYTES     4u // always the long form, so that no package has to be moved when it ends
+#define LENGTH_MAX       0xfffffffu
 #define RES_LENGTH_BYTES 3u // word prefix and two bytes: the size of a resource buffer
 
 void aml_init(struct aml *a, uint8_t *buf, size_t cap)
@@ -187,7 +187,7 @@ void aml_end_resources(struct aml *a)
 void aml_io(struct aml *a, uint16_t port, uint8_t ports)
 {
 	aml_byte(a, 0x47); // I/O port descriptor
-	aml_byte(a, 1);	   // decodes 16 bits
+	aml_byte(a, 1);    // decodes 16 bits
 	write_le(a, port, 2);
 	write_le(a, port, 2);
 	aml_byte(a, 1);

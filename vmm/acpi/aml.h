@@ -40,7 +40,7 @@ void aml_end(struct aml *a); // of the innermost package
 /* Resources: between aml_begin_resources() and aml_end_resources(). */
 void aml_begin_resources(struct aml *a);
 void aml_io(struct aml *a, uint16_t port, uint8_t ports);
-void aml_irq(struct aml *a, unsigned irq);			  // edge, active high, exclusive
+void aml_irq(struct aml *a, unsigned irq);                        // edge, active high, exclusive
 void aml_memory(struct aml *a, uint32_t address, uint32_t bytes); // fixed, read-write
 void aml_end_resources(struct aml *a);
 

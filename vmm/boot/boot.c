@@ -73,18 +73,16 @@ static void fill_e820(uint8_t *params, uint64_t ram_bytes, uint64_t low_end)
  * Right above the kernel, and not at the top as most loaders do: the bottom of memory belongs to
  * the host that boots.
  */
-static int place_initrd(struct boot_plan *p, size_t bytes, uint64_t low_end, uint64_t *at,
-			char *why, size_t cap)
+static int place_initrd(struct boot_plan *p, size_t bytes, uint64_t low_end, uint64_t *at, char *why, size_t cap)
 {
 	uint64_t max = p->initrd_max < low_end - 1 ? p->initrd_max : low_end - 1;
 
 	*at = (p->end + INITRD_ALIGN - 1) & ~(INITRD_ALIGN - 1);
 	if (*at > max || bytes > max - *at + 1)
-		return boot_refuse(
-		    why, cap, -ENOSPC,
-		    "the initrd (%zu KiB) does not fit between the kernel's end %#" PRIx64
-		    " and %#" PRIx64 ": give the guest more memory",
-		    bytes >> 10, *at, max);
+		return boot_refuse(why, cap, -ENOSPC,
+				   "the initrd (%zu KiB) does not fit between the kernel's end %#" PRIx64
+				   " and %#" PRIx64 ": give the guest more memory",
+				   bytes >> 10, *at, max);
 	put_le(p->params + HDR_RAMDISK, *at, 4);
 	put_le(p->params + HDR_RAMDISK_N, bytes, 4);
 	return 0;
@@ -96,8 +94,7 @@ static int place_cmdline(struct boot_plan *p, const char *cmdline, char *why, si
 	size_t max = p->cmdline_max < room ? p->cmdline_max : room;
 
 	if (n > max)
-		return boot_refuse(why, cap, -E2BIG,
-				   "the command line has %zu characters, the kernel takes %zu", n,
+		return boot_refuse(why, cap, -E2BIG, "the command line has %zu characters, the kernel takes %zu", n,
 				   max);
 	put_le(p->params + HDR_CMDLINE, BOOT_CMDLINE, 4);
 	return 0;
@@ -114,8 +111,7 @@ static int write_tables(const struct ram *ram)
 	memset(t, 0, 6 * PAGE_BYTES); // after a reset it is not empty
 	put_le(t, (BOOT_TABLES + PAGE_BYTES) | TABLE_FLAGS, 8);
 	for (unsigned i = 0; i < 4; i++)
-		put_le(t + PAGE_BYTES + 8 * i, (BOOT_TABLES + (2 + i) * PAGE_BYTES) | TABLE_FLAGS,
-		       8);
+		put_le(t + PAGE_BYTES + 8 * i, (BOOT_TABLES + (2 + i) * PAGE_BYTES) | TABLE_FLAGS, 8);
 	for (uint64_t i = 0; i < 2048; i++)
 		put_le(t + 2 * PAGE_BYTES + 8 * i, i << 21 | LARGE_FLAGS, 8);
 	put_le(gdt + 16, GDT_CODE, 8); // __BOOT_CS
@@ -123,16 +119,15 @@ static int write_tables(const struct ram *ram)
 	return boot_put(ram, BOOT_GDT, gdt, sizeof(gdt));
 }
 
-static int plan(const struct ram *ram, const struct boot_images *in, struct boot_plan *p,
-		uint64_t *initrd_at, char *why, size_t cap)
+static int plan(const struct ram *ram, const struct boot_images *in, struct boot_plan *p, uint64_t *initrd_at,
+		char *why, size_t cap)
 {
 	uint64_t low_end = ram->bytes < LAYOUT_LOW_END ? ram->bytes : LAYOUT_LOW_END;
 	bool elf = in->kernel_bytes >= 4 && !memcmp(in->kernel, "\177ELF", 4);
 	int r;
 
 	if (low_end <= BOOT_HIGH)
-		return boot_refuse(why, cap, -ENOSPC,
-				   "%" PRIu64 " KiB of guest memory are not enough to boot",
+		return boot_refuse(why, cap, -ENOSPC, "%" PRIu64 " KiB of guest memory are not enough to boot",
 				   ram->bytes >> 10);
 	r = elf ? elf_plan(in->kernel, in->kernel_bytes, low_end, p, why, cap)
 		: bzimage_plan(in->kernel, in->kernel_bytes, low_end, p, why, cap);
@@ -148,8 +143,7 @@ static int plan(const struct ram *ram, const struct boot_images *in, struct boot
 	return 0;
 }
 
-static int write_all(const struct ram *ram, const struct boot_images *in, const struct boot_plan *p,
-		     uint64_t initrd_at)
+static int write_all(const struct ram *ram, const struct boot_images *in, const struct boot_plan *p, uint64_t initrd_at)
 {
 	bool elf = !memcmp(in->kernel, "\177ELF", 4);
 	int r = boot_put(ram, BOOT_PARAMS, p->params, sizeof(p->params));
@@ -166,8 +160,7 @@ static int write_all(const struct ram *ram, const struct boot_images *in, const 
 	return r;
 }
 
-int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_entry *out,
-	      char *why, size_t why_cap)
+int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_entry *out, char *why, size_t why_cap)
 {
 	struct boot_plan p = {0};
 	uint64_t initrd_at = 0;
@@ -177,14 +170,13 @@ int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_e
 		return r;
 	r = write_all(ram, in, &p, initrd_at);
 	if (r)
-		return boot_refuse(why, why_cap, r,
-				   "the kernel does not fit into the guest's memory");
+		return boot_refuse(why, why_cap, r, "the kernel does not fit into the guest's memory");
 	*out = (struct boot_entry){
-	    .entry = p.entry,
-	    .boot_params = BOOT_PARAMS,
-	    .cr3 = BOOT_TABLES,
-	    .gdt_base = BOOT_GDT,
-	    .gdt_limit = BOOT_GDT_SIZE - 1,
+		.entry = p.entry,
+		.boot_params = BOOT_PARAMS,
+		.cr3 = BOOT_TABLES,
+		.gdt_base = BOOT_GDT,
+		.gdt_limit = BOOT_GDT_SIZE - 1,
 	};
 	return 0;
 }

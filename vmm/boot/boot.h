@@ -38,7 +38,6 @@ struct boot_entry {
  * with a sentence in why: what was found and what was expected. Blocks while guest pages are
  * fetched.
  */
-int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_entry *out,
-	      char *why, size_t why_cap);
+int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_entry *out, char *why, size_t why_cap);
 
 #endif

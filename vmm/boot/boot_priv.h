@@ -6,7 +6,7 @@
 #include "vmm/boot/boot.h"
 
 #define PARAMS_BYTES   4096u
-#define HDR_AT	       0x1f1u // setup_header, the same offset in the file and in boot_params
+#define HDR_AT         0x1f1u // setup_header, the same offset in the file and in boot_params
 #define HDR_END_MAX    0x290u // what follows it in boot_params
 #define HDR_BOOT_FLAG  0x1feu
 #define HDR_JUMP       0x201u // its operand tells the header's end
@@ -32,22 +32,19 @@
 /* What a parser found out. Nothing has been written yet. */
 struct boot_plan {
 	uint64_t entry;
-	uint64_t end;	      // first address after what the kernel needs
+	uint64_t end;         // first address after what the kernel needs
 	uint64_t initrd_max;  // last address an initrd may have
 	uint32_t cmdline_max; // characters, without the end
 	uint8_t params[PARAMS_BYTES];
 };
 
 /* Each checks an image and plans it for low memory [BOOT_HIGH, low_end), then writes it. */
-int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why,
-		 size_t why_cap);
+int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap);
 int bzimage_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p);
-int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why,
-	     size_t why_cap);
+int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap);
 int elf_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p);
 
-__attribute__((format(printf, 4, 5))) int boot_refuse(char *why, size_t cap, int err,
-						      const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) int boot_refuse(char *why, size_t cap, int err, const char *fmt, ...);
 
 /* Copies into guest memory; -EINVAL if it is not RAM. */
 int boot_put(const struct ram *ram, uint64_t gpa, const void *from, size_t n);

@@ -6,7 +6,7 @@
 #include "coherence/base/bytes.h"
 #include "vmm/boot/boot_priv.h"
 
-#define SECTOR	      512u
+#define SECTOR        512u
 #define VERSION_MIN   0x20cu
 #define LOADED_HIGH   1u
 #define XLF_KERNEL_64 1u
@@ -23,27 +23,21 @@ static int check_header(const uint8_t *h, size_t n, char *why, size_t cap)
 	unsigned version;
 
 	if (n < HDR_NEEDED)
-		return boot_refuse(why, cap, -EINVAL,
-				   "the kernel has only %zu bytes: it is no bzImage, or cut off",
-				   n);
+		return boot_refuse(why, cap, -EINVAL, "the kernel has only %zu bytes: it is no bzImage, or cut off", n);
 	version = (unsigned)get_le(h + HDR_VERSION, 2);
 	if (get_le(h + HDR_BOOT_FLAG, 2) != BOOT_FLAG || get_le(h + HDR_MAGIC, 4) != BOOT_MAGIC)
-		return boot_refuse(
-		    why, cap, -EINVAL,
-		    "the kernel is neither a bzImage (no 'HdrS' at 0x202) nor ELF64: it "
-		    "starts with %02x %02x %02x %02x",
-		    h[0], h[1], h[2], h[3]);
+		return boot_refuse(why, cap, -EINVAL,
+				   "the kernel is neither a bzImage (no 'HdrS' at 0x202) nor ELF64: it "
+				   "starts with %02x %02x %02x %02x",
+				   h[0], h[1], h[2], h[3]);
 	if (version < VERSION_MIN)
-		return boot_refuse(
-		    why, cap, -EINVAL,
-		    "the kernel speaks boot protocol %u.%02u, 2.12 or newer is needed",
-		    version >> 8, version & 255);
+		return boot_refuse(why, cap, -EINVAL,
+				   "the kernel speaks boot protocol %u.%02u, 2.12 or newer is needed", version >> 8,
+				   version & 255);
 	if (!(h[HDR_LOADFLAGS] & LOADED_HIGH))
-		return boot_refuse(why, cap, -EINVAL,
-				   "the kernel is a zImage: a bzImage is needed");
+		return boot_refuse(why, cap, -EINVAL, "the kernel is a zImage: a bzImage is needed");
 	if (!(get_le(h + HDR_XLOADFLAGS, 2) & XLF_KERNEL_64))
-		return boot_refuse(why, cap, -EINVAL,
-				   "the kernel has no 64-bit entry: a 64-bit kernel is needed");
+		return boot_refuse(why, cap, -EINVAL, "the kernel has no 64-bit entry: a 64-bit kernel is needed");
 	return 0;
 }
 
@@ -53,8 +47,7 @@ static int check_size(const uint8_t *h, size_t n, char *why, size_t cap)
 
 	if (n <= payload_at(h) || n < whole)
 		return boot_refuse(why, cap, -EINVAL,
-				   "the kernel is cut off: its header speaks of %" PRIu64
-				   " bytes, there are %zu",
+				   "the kernel is cut off: its header speaks of %" PRIu64 " bytes, there are %zu",
 				   whole, n);
 	return 0;
 }
@@ -65,8 +58,8 @@ static bool is_power_of_2(uint64_t v)
 }
 
 /* Where it goes: where it prefers to be if there is room, which saves it moving itself. */
-static int choose_place(const uint8_t *h, size_t payload, uint64_t low_end, uint64_t *at,
-			uint64_t *end, char *why, size_t cap)
+static int choose_place(const uint8_t *h, size_t payload, uint64_t low_end, uint64_t *at, uint64_t *end, char *why,
+			size_t cap)
 {
 	uint64_t pref = get_le(h + HDR_PREF, 8), size = get_le(h + HDR_INIT_SIZE, 4);
 	uint64_t align = get_le(h + HDR_ALIGN, 4);
@@ -91,8 +84,7 @@ static int choose_place(const uint8_t *h, size_t payload, uint64_t low_end, uint
 			   (size >> 20) + 1, pref, low_end);
 }
 
-int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why,
-		 size_t why_cap)
+int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap)
 {
 	uint64_t at;
 	int r = check_header(image, n, why, why_cap);

@@ -13,40 +13,31 @@
 static int check_ident(const Elf64_Ehdr *e, size_t n, char *why, size_t cap)
 {
 	if (n < sizeof(*e))
-		return boot_refuse(why, cap, -EINVAL, "the ELF kernel is cut off after %zu bytes",
-				   n);
-	if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    e->e_machine != EM_X86_64)
-		return boot_refuse(
-		    why, cap, -EINVAL,
-		    "the ELF kernel is not for x86-64 (class %u, machine %u; 2 and 62 expected)",
-		    e->e_ident[EI_CLASS], e->e_machine);
-	if ((e->e_type != ET_EXEC && e->e_type != ET_DYN) || e->e_phentsize != sizeof(Elf64_Phdr))
-		return boot_refuse(why, cap, -EINVAL, "the ELF file is no program (type %u)",
-				   e->e_type);
-	if (!e->e_phnum || e->e_phnum > SEGMENTS_MAX)
+		return boot_refuse(why, cap, -EINVAL, "the ELF kernel is cut off after %zu bytes", n);
+	if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != ELFDATA2LSB || e->e_machine != EM_X86_64)
 		return boot_refuse(why, cap, -EINVAL,
-				   "the ELF kernel has %u segments, 1 to %u are expected",
+				   "the ELF kernel is not for x86-64 (class %u, machine %u; 2 and 62 expected)",
+				   e->e_ident[EI_CLASS], e->e_machine);
+	if ((e->e_type != ET_EXEC && e->e_type != ET_DYN) || e->e_phentsize != sizeof(Elf64_Phdr))
+		return boot_refuse(why, cap, -EINVAL, "the ELF file is no program (type %u)", e->e_type);
+	if (!e->e_phnum || e->e_phnum > SEGMENTS_MAX)
+		return boot_refuse(why, cap, -EINVAL, "the ELF kernel has %u segments, 1 to %u are expected",
 				   e->e_phnum, SEGMENTS_MAX);
 	if (e->e_phoff > n || e->e_phnum * sizeof(Elf64_Phdr) > n - e->e_phoff)
-		return boot_refuse(why, cap, -EINVAL,
-				   "the ELF kernel is cut off: no segment table");
+		return boot_refuse(why, cap, -EINVAL, "the ELF kernel is cut off: no segment table");
 	return 0;
 }
 
-static int check_segment(const Elf64_Phdr *ph, unsigned i, size_t n, uint64_t low_end, char *why,
-			 size_t cap)
+static int check_segment(const Elf64_Phdr *ph, unsigned i, size_t n, uint64_t low_end, char *why, size_t cap)
 {
 	if (ph->p_filesz > ph->p_memsz || ph->p_offset > n || ph->p_filesz > n - ph->p_offset)
-		return boot_refuse(why, cap, -EINVAL,
-				   "segment %u of the ELF kernel lies outside the file (%zu bytes)",
+		return boot_refuse(why, cap, -EINVAL, "segment %u of the ELF kernel lies outside the file (%zu bytes)",
 				   i, n);
 	if (ph->p_paddr < BOOT_HIGH || ph->p_paddr > low_end || ph->p_memsz > low_end - ph->p_paddr)
 		return boot_refuse(why, cap, -ENOSPC,
 				   "segment %u of the ELF kernel wants %#" PRIx64 "..%#" PRIx64
 				   ", guest memory for it is %#llx..%#" PRIx64,
-				   i, (uint64_t)ph->p_paddr, (uint64_t)(ph->p_paddr + ph->p_memsz),
-				   BOOT_HIGH, low_end);
+				   i, (uint64_t)ph->p_paddr, (uint64_t)(ph->p_paddr + ph->p_memsz), BOOT_HIGH, low_end);
 	return 0;
 }
 
@@ -70,8 +61,7 @@ static void fill_params(uint8_t *p)
 	put_le(p + HDR_ALIGN, 2u << 20, 4);
 }
 
-int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why,
-	     size_t why_cap)
+int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap)
 {
 	Elf64_Ehdr e = {0};
 	bool entered = false;
@@ -93,8 +83,7 @@ int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan 
 			p->end = ph.p_paddr + ph.p_memsz;
 	}
 	if (!r && !entered)
-		r = boot_refuse(why, why_cap, -EINVAL,
-				"the ELF kernel's entry %#" PRIx64 " is in none of its segments",
+		r = boot_refuse(why, why_cap, -EINVAL, "the ELF kernel's entry %#" PRIx64 " is in none of its segments",
 				(uint64_t)e.e_entry);
 	if (r)
 		return r;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A guest in libvirt's words: domain XML <-> struct domain. Reading is strict: an element, attribute or value that this
- * machine cannot honour is an error that names it and its line (docs/DOMAIN-XML.md has the list). The text may come from
- * anywhere: size, depth and number of elements are bounded, a DOCTYPE is refused (so there are no entities to expand), and
- * nothing is ever loaded from the network or from another file.
+ * machine cannot honour is an error that names it and its line (docs/DOMAIN-XML.md has the list). The text may come
+ * from anywhere: size, depth and number of elements are bounded, a DOCTYPE is refused (so there are no entities to
+ * expand), and nothing is ever loaded from the network or from another file.
  */
 #ifndef VMM_BRIDGE_DOMAIN_H
 #define VMM_BRIDGE_DOMAIN_H
@@ -11,14 +11,14 @@
 #include "vmm/conf/tuning.h"
 #include "vmm/conf/uuid.h"
 
-#define DOMAIN_XML_BYTES_MAX (1u << 20)
-#define DOMAIN_TAG_BYTES_MAX 16384u // one tag with its attributes
-#define DOMAIN_DEPTH_MAX 16u
-#define DOMAIN_ELEMENTS_MAX 4096u
-#define DOMAIN_ERRORS_MAX 16u
-#define DOMAIN_ERROR_BYTES 256u
-#define DOMAIN_PATH_MAX 1024u
-#define DOMAIN_TITLE_MAX 256u
+#define DOMAIN_XML_BYTES_MAX   (1u << 20)
+#define DOMAIN_TAG_BYTES_MAX   16384u // one tag with its attributes
+#define DOMAIN_DEPTH_MAX       16u
+#define DOMAIN_ELEMENTS_MAX    4096u
+#define DOMAIN_ERRORS_MAX      16u
+#define DOMAIN_ERROR_BYTES     256u
+#define DOMAIN_PATH_MAX        1024u
+#define DOMAIN_TITLE_MAX       256u
 #define DOMAIN_DESCRIPTION_MAX 2048u
 
 /* Our own part of a domain, inside <metadata>: the hosts and the tuning. */
@@ -57,15 +57,15 @@ struct domain {
 };
 
 struct domain_errors {
-	unsigned n; // found; the first DOMAIN_ERRORS_MAX of them are kept
+	unsigned n;                                       // found; the first DOMAIN_ERRORS_MAX of them are kept
 	char text[DOMAIN_ERRORS_MAX][DOMAIN_ERROR_BYTES]; // "line 12: <devices><disk>: ..."
 };
 
 void domain_init(struct domain *d); // an empty one
 
 /*
- * Reads text[len] into *out, which is written on success only. Returns 0, or -EINVAL with at least one error, or -ENOMEM.
- * Any thread.
+ * Reads text[len] into *out, which is written on success only. Returns 0, or -EINVAL with at least one error, or
+ * -ENOMEM. Any thread.
  */
 int domain_parse(const char *text, size_t len, struct domain *out, struct domain_errors *errors);
 
@@ -77,7 +77,8 @@ char *domain_dump(const struct domain *d);
 
 /*
  * What is read: calls each() for every element and attribute of the tables, in order. path is "<devices><serial>" or
- * "<devices><serial> type"; how is "honoured", "no effect" or "refused"; why may be NULL. For tests of the documentation.
+ * "<devices><serial> type"; how is "honoured", "no effect" or "refused"; why may be NULL. For tests of the
+ * documentation.
  */
 void domain_rules_each(void (*each)(void *ctx, const char *path, const char *how, const char *why), void *ctx);
 

@@ -14,7 +14,8 @@ static void check_memory(struct walk *w)
 		walk_error(w->errors, w->memory_line, "<memory>", "%llu bytes: expected a multiple of 2 MiB",
 			   (unsigned long long)w->d.memory_bytes);
 	if (w->current_line && w->current_memory != w->d.memory_bytes)
-		walk_error(w->errors, w->current_line, "<currentMemory>", "it must be what <memory> says: there is no balloon");
+		walk_error(w->errors, w->current_line, "<currentMemory>",
+			   "it must be what <memory> says: there is no balloon");
 }
 
 static void check_vcpus(struct walk *w)
@@ -36,8 +37,9 @@ static void check_topology(struct walk *w)
 	else if (w->sockets > HOSTS_MAX)
 		walk_error(w->errors, w->topology_line, "<cpu><topology>", "a socket is a host: %u at most", HOSTS_MAX);
 	else if (w->sockets * w->cores != w->d.vcpus)
-		walk_error(w->errors, w->topology_line, "<cpu><topology>", "%llu sockets of %llu cores are not %u vCPUs",
-			   (unsigned long long)w->sockets, (unsigned long long)w->cores, w->d.vcpus);
+		walk_error(w->errors, w->topology_line, "<cpu><topology>",
+			   "%llu sockets of %llu cores are not %u vCPUs", (unsigned long long)w->sockets,
+			   (unsigned long long)w->cores, w->d.vcpus);
 	w->d.sockets = (uint32_t)w->sockets;
 	w->d.cores = (uint32_t)w->cores;
 }
@@ -87,7 +89,8 @@ static void check_cells(struct walk *w)
 		struct domain_cell *out = &w->d.cells[i];
 
 		if (c->has_id && c->id != i)
-			walk_error(w->errors, c->line, "<cpu><numa><cell>", "id='%u': expected %u, cells stand in order", c->id, i);
+			walk_error(w->errors, c->line, "<cpu><numa><cell>",
+				   "id='%u': expected %u, cells stand in order", c->id, i);
 		check_cell_cpus(w, c, out, &next);
 		check_cell_memory(w, c, out, &sum);
 		check_distances(w, c, i);
@@ -97,7 +100,8 @@ static void check_cells(struct walk *w)
 	if (!w->cells_n)
 		return;
 	if (next != w->d.vcpus)
-		walk_error(w->errors, w->numa_line, "<cpu><numa>", "the cells have %u vCPUs, <vcpu> says %u", next, w->d.vcpus);
+		walk_error(w->errors, w->numa_line, "<cpu><numa>", "the cells have %u vCPUs, <vcpu> says %u", next,
+			   w->d.vcpus);
 	if (sum != w->d.memory_bytes)
 		walk_error(w->errors, w->numa_line, "<cpu><numa>", "the cells have %llu bytes, <memory> says %llu",
 			   (unsigned long long)sum, (unsigned long long)w->d.memory_bytes);
@@ -106,8 +110,8 @@ static void check_cells(struct walk *w)
 			   w->d.sockets, w->cells_n);
 	for (unsigned i = 0; w->d.sockets && i < w->cells_n; i++)
 		if (w->d.cells[i].vcpus != w->d.cores)
-			walk_error(w->errors, w->cells[i].line, "<cpu><numa><cell>", "%u vCPUs, but a socket has %u cores",
-				   w->d.cells[i].vcpus, w->d.cores);
+			walk_error(w->errors, w->cells[i].line, "<cpu><numa><cell>",
+				   "%u vCPUs, but a socket has %u cores", w->d.cells[i].vcpus, w->d.cores);
 }
 
 static void check_hosts(struct walk *w)
@@ -115,7 +119,8 @@ static void check_hosts(struct walk *w)
 	unsigned parts = w->d.cells_n ? w->d.cells_n : w->d.sockets, hosts = w->d.local ? w->d.local : w->d.hosts_n;
 
 	if (w->d.local && w->d.hosts_n)
-		walk_error(w->errors, w->hosts_line, "<metadata><pando:hosts>", "either local='N' or <pando:host> elements");
+		walk_error(w->errors, w->hosts_line, "<metadata><pando:hosts>",
+			   "either local='N' or <pando:host> elements");
 	for (unsigned h = 0; h < w->d.hosts_n; h++)
 		if (!w->address_taken[h]) {
 			walk_error(w->errors, w->hosts_line, "<metadata><pando:hosts>", "cell %u has no host", h);
@@ -137,7 +142,8 @@ static void check_console(struct walk *w)
 	const struct console_draft *c = w->serial.line ? &w->serial : &w->console;
 
 	if (w->serial.line && w->console.line && !same_console(&w->serial, &w->console))
-		walk_error(w->errors, w->console.line, "<devices><console>", "it must be the same as <serial>: they are one port");
+		walk_error(w->errors, w->console.line, "<devices><console>",
+			   "it must be the same as <serial>: they are one port");
 	if (c->line && c->kind == DOMAIN_CONSOLE_FILE && !c->file[0])
 		walk_error(w->errors, c->line, "<devices><serial>", "type='file' needs <source path='...'>");
 	w->d.console = c->line ? c->kind : DOMAIN_CONSOLE_STDIO;
@@ -152,7 +158,8 @@ void domain_check(struct walk *w)
 	if (!w->name_line)
 		walk_error(w->errors, 0, "<name>", "this element is missing");
 	if (!w->d.kernel[0])
-		walk_error(w->errors, 0, "<os><kernel>", "this element is missing: there is no firmware that boots from a disk");
+		walk_error(w->errors, 0, "<os><kernel>",
+			   "this element is missing: there is no firmware that boots from a disk");
 	check_memory(w);
 	check_vcpus(w);
 	check_topology(w);

@@ -94,10 +94,10 @@ static void begin_topology(struct walk *w)
 	w->dies = 1;
 }
 
-#define COUNT_TAKER(name, field)                                                \
-	static const char *name(struct walk *w, const char *v)                  \
-	{                                                                       \
-		return value_count(w, v, 1, VCPUS_MAX, &w->field);              \
+#define COUNT_TAKER(name, field)                                   \
+	static const char *name(struct walk *w, const char *v)     \
+	{                                                          \
+		return value_count(w, v, 1, VCPUS_MAX, &w->field); \
 	}
 COUNT_TAKER(take_sockets, sockets)
 COUNT_TAKER(take_dies, dies)
@@ -295,7 +295,8 @@ static void end_host(struct walk *w)
 
 	if (cell >= HOSTS_MAX || w->address_taken[cell]) {
 		walk_error(w->errors, walk_line(w), "<metadata><pando:hosts><pando:host>",
-			   "cell %llu has a host already, or there are more than %u", (unsigned long long)cell, HOSTS_MAX);
+			   "cell %llu has a host already, or there are more than %u", (unsigned long long)cell,
+			   HOSTS_MAX);
 		return;
 	}
 	w->address_taken[cell] = true;
@@ -308,10 +309,10 @@ static const char *take_knob(struct walk *w, enum tuning_knob k, const char *v)
 	return value_count(w, v, tuning_rules[k].min, tuning_rules[k].max, &w->d.tuning.value[k]);
 }
 
-#define KNOB_TAKER(name, knob)                                     \
-	static const char *name(struct walk *w, const char *v)     \
-	{                                                          \
-		return take_knob(w, knob, v);                      \
+#define KNOB_TAKER(name, knob)                                 \
+	static const char *name(struct walk *w, const char *v) \
+	{                                                      \
+		return take_knob(w, knob, v);                  \
 	}
 KNOB_TAKER(take_dilate, TUNING_DILATE)
 KNOB_TAKER(take_peer_timeout, TUNING_PEER_TIMEOUT)
@@ -328,11 +329,13 @@ static const char *take_reboot(struct walk *w, const char *v)
 
 /* ---- the tables ---- */
 
+// clang-format off
 #define ATTR(n, ...)     {.name = n, __VA_ARGS__}
 #define TAKES(n, t)      {.name = n, .take = t}
 #define NEEDS(n, t)      {.name = n, .take = t, .required = true}
 #define IGNORES(n, w)    {.name = n, .treatment = NO_EFFECT, .why = w}
 #define REFUSES(n, w)    {.name = n, .treatment = REFUSED, .why = w}
+// clang-format on
 
 static const struct attribute_rule domain_attributes[] = {
 	ATTR("type", .values = "kvm", .required = true),
@@ -357,26 +360,43 @@ static const struct attribute_rule vcpu_attributes[] = {
 };
 
 static const struct attribute_rule tuning_attributes[] = {
-	TAKES("dilate", take_dilate),	  TAKES("peer-timeout", take_peer_timeout), TAKES("hold", take_hold),
-	TAKES("reserve", take_reserve),	  TAKES("prefetch", take_prefetch),	    TAKES("spin", take_spin),
+	TAKES("dilate", take_dilate),
+	TAKES("peer-timeout", take_peer_timeout),
+	TAKES("hold", take_hold),
+	TAKES("reserve", take_reserve),
+	TAKES("prefetch", take_prefetch),
+	TAKES("spin", take_spin),
 	{0},
 };
 
 static const struct attribute_rule hosts_attributes[] = {
-	TAKES("local", take_local), TAKES("key", take_key), {0},
+	TAKES("local", take_local),
+	TAKES("key", take_key),
+	{0},
 };
 
 static const struct attribute_rule host_attributes[] = {
-	NEEDS("address", take_address), TAKES("cell", take_host_cell), {0},
+	NEEDS("address", take_address),
+	TAKES("cell", take_host_cell),
+	{0},
 };
 
 static const struct element_rule hosts_children[] = {
-	{.name = "host", .ours = true, .many = true, .attributes = host_attributes, .begin = begin_host, .end = end_host},
+	{.name = "host",
+	 .ours = true,
+	 .many = true,
+	 .attributes = host_attributes,
+	 .begin = begin_host,
+	 .end = end_host},
 	{0},
 };
 
 static const struct element_rule metadata_children[] = {
-	{.name = "hosts", .ours = true, .attributes = hosts_attributes, .children = hosts_children, .begin = begin_hosts},
+	{.name = "hosts",
+	 .ours = true,
+	 .attributes = hosts_attributes,
+	 .children = hosts_children,
+	 .begin = begin_hosts},
 	{.name = "tuning", .ours = true, .attributes = tuning_attributes},
 	{0},
 };
@@ -392,7 +412,9 @@ static const struct element_rule os_children[] = {
 	{.name = "kernel", .take = take_kernel},
 	{.name = "initrd", .take = take_initrd},
 	{.name = "cmdline", .take = take_cmdline},
-	{.name = "boot", .treatment = REFUSED, .why = "there is no firmware that boots from a device: <kernel> is what boots"},
+	{.name = "boot",
+	 .treatment = REFUSED,
+	 .why = "there is no firmware that boots from a device: <kernel> is what boots"},
 	{.name = "loader", .treatment = REFUSED, .why = "there is no firmware: <kernel> is what boots"},
 	{.name = "nvram", .treatment = REFUSED, .why = "there is no firmware"},
 	{.name = "bios", .treatment = REFUSED, .why = "there is no BIOS"},
@@ -407,7 +429,9 @@ static const struct element_rule features_children[] = {
 	{.name = "apic"},
 	{.name = "pae", .treatment = NO_EFFECT, .why = "64-bit processors have it"},
 	{.name = "hyperv", .treatment = REFUSED, .why = "there are no Hyper-V enlightenments"},
-	{.name = "kvm", .treatment = REFUSED, .why = "KVM's features are fixed: what would write to memory that hosts share is off"},
+	{.name = "kvm",
+	 .treatment = REFUSED,
+	 .why = "KVM's features are fixed: what would write to memory that hosts share is off"},
 	{.name = "pmu", .treatment = REFUSED, .why = "there is no virtual performance monitoring"},
 	{.name = "smm", .treatment = REFUSED, .why = "there is no system management mode"},
 	{.name = "ioapic", .treatment = REFUSED, .why = "the I/O APIC is the monitor's"},
@@ -416,16 +440,22 @@ static const struct element_rule features_children[] = {
 };
 
 static const struct attribute_rule topology_attributes[] = {
-	NEEDS("sockets", take_sockets), TAKES("dies", take_dies), NEEDS("cores", take_cores), NEEDS("threads", take_threads),
+	NEEDS("sockets", take_sockets),
+	TAKES("dies", take_dies),
+	NEEDS("cores", take_cores),
+	NEEDS("threads", take_threads),
 	{0},
 };
 
 static const struct attribute_rule sibling_attributes[] = {
-	NEEDS("id", take_sibling_id), NEEDS("value", take_distance), {0},
+	NEEDS("id", take_sibling_id),
+	NEEDS("value", take_distance),
+	{0},
 };
 
 static const struct element_rule distances_children[] = {
-	{.name = "sibling", .many = true, .attributes = sibling_attributes, .begin = begin_sibling}, {0},
+	{.name = "sibling", .many = true, .attributes = sibling_attributes, .begin = begin_sibling},
+	{0},
 };
 
 static const struct element_rule cell_children[] = {
@@ -445,12 +475,14 @@ static const struct attribute_rule cell_attributes[] = {
 };
 
 static const struct element_rule numa_children[] = {
-	{.name = "cell", .many = true, .attributes = cell_attributes, .children = cell_children, .begin = begin_cell}, {0},
+	{.name = "cell", .many = true, .attributes = cell_attributes, .children = cell_children, .begin = begin_cell},
+	{0},
 };
 
 static const struct attribute_rule cpu_attributes[] = {
 	ATTR("mode", .values = "host-passthrough", .take = take_cpu_mode),
-	ATTR("check", .treatment = NO_EFFECT, .why = "guests see what KVM and all hosts can do", .values = "none|partial|full"),
+	ATTR("check", .treatment = NO_EFFECT, .why = "guests see what KVM and all hosts can do",
+	     .values = "none|partial|full"),
 	ATTR("migratable", .treatment = NO_EFFECT, .why = "guests see what all hosts can do", .values = "on|off"),
 	REFUSES("match", "there are no named processor models"),
 	{0},
@@ -470,7 +502,8 @@ static const struct element_rule cpu_children[] = {
 static const struct attribute_rule timer_attributes[] = {
 	NEEDS("name", take_timer),
 	ATTR("present", .values = "yes|no", .take = take_present),
-	ATTR("tickpolicy", .treatment = NO_EFFECT, .why = "late ticks are delivered at the normal rate", .values = "delay"),
+	ATTR("tickpolicy", .treatment = NO_EFFECT, .why = "late ticks are delivered at the normal rate",
+	     .values = "delay"),
 	REFUSES("track", "timers follow the cluster clock"),
 	REFUSES("frequency", "the TSC has the frequency of host 0"),
 	REFUSES("mode", "the TSC is the processor's"),
@@ -478,7 +511,8 @@ static const struct attribute_rule timer_attributes[] = {
 };
 
 static const struct element_rule clock_children[] = {
-	{.name = "timer", .many = true, .attributes = timer_attributes, .begin = begin_timer, .end = end_timer}, {0},
+	{.name = "timer", .many = true, .attributes = timer_attributes, .begin = begin_timer, .end = end_timer},
+	{0},
 };
 
 static const struct attribute_rule clock_attributes[] = {ATTR("offset", .values = "utc", .required = true), {0}};
@@ -497,13 +531,18 @@ static const struct attribute_rule source_attributes[] = {
 };
 
 static const struct attribute_rule serial_target_attributes[] = {
-	ATTR("type", .values = "isa-serial"), ATTR("port", .values = "0"), {0},
+	ATTR("type", .values = "isa-serial"),
+	ATTR("port", .values = "0"),
+	{0},
 };
 static const struct attribute_rule model_name_attributes[] = {ATTR("name", .values = "isa-serial"), {0}};
-static const struct element_rule serial_target_children[] = {{.name = "model", .attributes = model_name_attributes}, {0}};
+static const struct element_rule serial_target_children[] = {{.name = "model", .attributes = model_name_attributes},
+							     {0}};
 
 static const struct attribute_rule console_target_attributes[] = {
-	ATTR("type", .values = "serial"), ATTR("port", .values = "0"), {0},
+	ATTR("type", .values = "serial"),
+	ATTR("port", .values = "0"),
+	{0},
 };
 
 static const struct attribute_rule alias_attributes[] = {IGNORES("name", "a name that a run gives"), {0}};
@@ -543,12 +582,17 @@ static const char *take_emulator(struct walk *w, const char *v)
 	return NULL;
 }
 
+// clang-format off
 #define NO_DEVICE(n, what) {.name = n, .many = true, .treatment = REFUSED, .why = "there is no " what " yet"}
+// clang-format on
 
 static const struct element_rule devices_children[] = {
 	{.name = "emulator", .treatment = NO_EFFECT, .why = no_text_take_reason, .take = take_emulator},
 	{.name = "serial", .attributes = chardev_attributes, .children = serial_children, .begin = begin_serial},
-	{.name = "console", .attributes = chardev_attributes, .children = console_children, .begin = begin_console_element},
+	{.name = "console",
+	 .attributes = chardev_attributes,
+	 .children = console_children,
+	 .begin = begin_console_element},
 	{.name = "memballoon", .attributes = memballoon_attributes},
 	{.name = "panic", .attributes = panic_attributes},
 	{.name = "controller", .attributes = controller_attributes},
@@ -581,11 +625,13 @@ static const struct element_rule devices_children[] = {
 
 static const struct attribute_rule pm_attributes[] = {ATTR("enabled", .values = "no", .required = true), {0}};
 static const struct element_rule pm_children[] = {
-	{.name = "suspend-to-mem", .attributes = pm_attributes}, {.name = "suspend-to-disk", .attributes = pm_attributes}, {0},
+	{.name = "suspend-to-mem", .attributes = pm_attributes},
+	{.name = "suspend-to-disk", .attributes = pm_attributes},
+	{0},
 };
 
-static const struct attribute_rule seclabel_attributes[] = {ATTR("type", .values = "none", .required = true),
-							     IGNORES("model", "there is no label"), {0}};
+static const struct attribute_rule seclabel_attributes[] = {
+	ATTR("type", .values = "none", .required = true), IGNORES("model", "there is no label"), {0}};
 
 static const struct element_rule domain_children[] = {
 	{.name = "name", .take = take_name},
@@ -625,5 +671,6 @@ static const struct element_rule domain_children[] = {
 };
 
 const struct element_rule domain_rules[] = {
-	{.name = "domain", .attributes = domain_attributes, .children = domain_children}, {0},
+	{.name = "domain", .attributes = domain_attributes, .children = domain_children},
+	{0},
 };

@@ -9,7 +9,7 @@
 #include "vmm/conf/units.h"
 
 #define NUMBER_CHARS_MAX 32u
-#define XML_BLANKS " \t\r\n"
+#define XML_BLANKS       " \t\r\n"
 
 /* XML's number types ignore blanks around a value. Returns false when nothing or too much is left. */
 static bool trim(const char *text, char out[NUMBER_CHARS_MAX])

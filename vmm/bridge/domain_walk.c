@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHOWN_CHARS 40u // of a value, in an error
+#define SHOWN_CHARS     40u // of a value, in an error
 #define CHILD_RULES_MAX 64u
 
 void walk_error(struct domain_errors *e, unsigned line, const char *path, const char *fmt, ...)
@@ -68,8 +68,7 @@ static const char *shown(const char *value, char out[SHOWN_CHARS + 4])
 	return out;
 }
 
-__attribute__((format(printf, 3, 4))) static void complain(struct walk *w, const xmlNode *node, const char *fmt,
-							    ...)
+__attribute__((format(printf, 3, 4))) static void complain(struct walk *w, const xmlNode *node, const char *fmt, ...)
 {
 	char path[DOMAIN_ERROR_BYTES], text[DOMAIN_ERROR_BYTES];
 	long line = xmlGetLineNo((xmlNode *)node);
@@ -160,8 +159,9 @@ static void walk_child(struct walk *w, const xmlNode *node, const struct element
 	if (!rule && parent->foreign && !is_ours(node))
 		return;
 	if (!rule) {
-		complain(w, node, node->ns && !is_ours(node) ? "an element of another namespace is not known here"
-							      : "this element is not known");
+		complain(w, node,
+			 node->ns && !is_ours(node) ? "an element of another namespace is not known here"
+						    : "this element is not known");
 		return;
 	}
 	uint64_t bit = 1ull << ((unsigned)(rule - parent->children) % CHILD_RULES_MAX);

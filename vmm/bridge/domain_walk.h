@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The strict walk over a domain's XML tree. Tables of rules say what may stand where; whatever no rule names is an error.
- * Only for the files of this folder.
+ * The strict walk over a domain's XML tree. Tables of rules say what may stand where; whatever no rule names is an
+ * error. Only for the files of this folder.
  */
 #ifndef VMM_BRIDGE_DOMAIN_WALK_H
 #define VMM_BRIDGE_DOMAIN_WALK_H
@@ -30,9 +30,9 @@ struct element_rule {
 	const char *name; // NULL ends a table
 	enum treatment treatment;
 	const char *why;
-	bool many;    // may be repeated
-	bool foreign; // elements of foreign namespaces inside do no harm
-	bool ours;    // stands in our namespace
+	bool many;                               // may be repeated
+	bool foreign;                            // elements of foreign namespaces inside do no harm
+	bool ours;                               // stands in our namespace
 	const struct attribute_rule *attributes; // NULL: none
 	const struct element_rule *children;     // NULL: none
 	const char *values;                      // of its text
@@ -100,7 +100,7 @@ const char *value_count(struct walk *w, const char *text, uint64_t min, uint64_t
 const char *value_scale(struct walk *w, const char *unit, uint64_t *scale); // libvirt's units of memory
 const char *value_size(struct walk *w, const char *text, uint64_t scale, uint64_t *bytes);
 const char *value_cpus(struct walk *w, const char *text, uint64_t cpus[WALK_CPUS_WORDS]); // "0-3,^2,7"
-const char *value_text(struct walk *w, const char *text, char *out, size_t cap); // printable ASCII
-const char *value_path(struct walk *w, const char *text, char *out, size_t cap); // absolute
+const char *value_text(struct walk *w, const char *text, char *out, size_t cap);          // printable ASCII
+const char *value_path(struct walk *w, const char *text, char *out, size_t cap);          // absolute
 
 #endif

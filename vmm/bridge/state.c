@@ -52,7 +52,7 @@ static const struct {
 	int state;
 	const char *name;
 } states[] = {
-	{BRIDGE_NOSTATE, "no state"}, {BRIDGE_RUNNING, "running"},  {BRIDGE_PAUSED, "paused"},
+	{BRIDGE_NOSTATE, "no state"},     {BRIDGE_RUNNING, "running"},  {BRIDGE_PAUSED, "paused"},
 	{BRIDGE_SHUTDOWN, "in shutdown"}, {BRIDGE_SHUTOFF, "shut off"}, {BRIDGE_CRASHED, "crashed"},
 };
 

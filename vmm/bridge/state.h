@@ -39,7 +39,7 @@ struct bridge_status {
 
 /* What a run can be in, and how it may have come there. */
 enum bridge_phase {
-	BRIDGE_PHASE_STARTING,     // the hosts are being set up, no vCPU has run
+	BRIDGE_PHASE_STARTING, // the hosts are being set up, no vCPU has run
 	BRIDGE_PHASE_RUNNING,
 	BRIDGE_PHASE_RESUMED,      // running again after a pause
 	BRIDGE_PHASE_PAUSED,       // by its operator

@@ -7,21 +7,21 @@
 #define ICR_ASSERT  (1u << 14)
 #define ICR_LEVEL   (1u << 15)
 
-#define MSI_ADDR_BASE	 0xfee00000ull
+#define MSI_ADDR_BASE    0xfee00000ull
 #define MSI_ADDR_LOGICAL (1u << 2)
-#define MSI_DATA_LEVEL	 (1u << 15)
+#define MSI_DATA_LEVEL   (1u << 15)
 
 bool icr_decode(uint64_t icr, struct apic_msg *out)
 {
 	uint32_t low = (uint32_t)icr;
 
 	*out = (struct apic_msg){
-	    .delivery = (low >> 8) & 7,
-	    .vector = (uint8_t)low,
-	    .shorthand = (low >> 18) & 3,
-	    .logical = low & ICR_LOGICAL,
-	    .level = false, // only INIT de-assert uses the bit; an IPI is always edge (SDM 10.6.1)
-	    .dest = (uint32_t)(icr >> 32),
+		.delivery = (low >> 8) & 7,
+		.vector = (uint8_t)low,
+		.shorthand = (low >> 18) & 3,
+		.logical = low & ICR_LOGICAL,
+		.level = false, // only INIT de-assert uses the bit; an IPI is always edge (SDM 10.6.1)
+		.dest = (uint32_t)(icr >> 32),
 	};
 	if (out->delivery == APIC_RESERVED3 || out->delivery == APIC_EXTINT)
 		return false;
@@ -34,12 +34,12 @@ int msi_decode(uint64_t addr, uint32_t data, bool ext_dest, struct apic_msg *out
 	if ((addr & ~0xfffffull) != MSI_ADDR_BASE)
 		return -EINVAL;
 	struct apic_msg m = {
-	    .delivery = (data >> 8) & 7,
-	    .vector = (uint8_t)data,
-	    .shorthand = APIC_TO_DEST,
-	    .logical = addr & MSI_ADDR_LOGICAL,
-	    .level = data & MSI_DATA_LEVEL,
-	    .dest = (addr >> 12) & 0xff,
+		.delivery = (data >> 8) & 7,
+		.vector = (uint8_t)data,
+		.shorthand = APIC_TO_DEST,
+		.logical = addr & MSI_ADDR_LOGICAL,
+		.level = data & MSI_DATA_LEVEL,
+		.dest = (addr >> 12) & 0xff,
 	};
 
 	if (m.delivery == APIC_RESERVED3 || m.delivery == APIC_SIPI)

@@ -26,11 +26,11 @@ enum apic_shorthand { APIC_TO_DEST = 0, APIC_TO_SELF = 1, APIC_TO_ALL = 2, APIC_
 
 struct apic_msg {
 	uint8_t delivery;  // enum apic_delivery
-	uint8_t vector;	   // interrupt vector; SIPI: start page
+	uint8_t vector;    // interrupt vector; SIPI: start page
 	uint8_t shorthand; // enum apic_shorthand; APIC_TO_DEST for MSI and I/O APIC
-	bool logical;	   // dest is cluster << 16 | bitmap, otherwise an APIC id
-	bool level;	   // level-triggered: an EOI must go back to the I/O APIC
-	uint32_t dest;	   // meaningless with a shorthand
+	bool logical;      // dest is cluster << 16 | bitmap, otherwise an APIC id
+	bool level;        // level-triggered: an EOI must go back to the I/O APIC
+	uint32_t dest;     // meaningless with a shorthand
 };
 
 /*

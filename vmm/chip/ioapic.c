@@ -3,20 +3,20 @@
 
 #define REG_SELECT 0x00u // offsets in the window
 #define REG_DATA   0x10u
-#define REG_EOI	   0x40u
+#define REG_EOI    0x40u
 
-#define IDX_ID		0u
-#define IDX_VERSION	1u
+#define IDX_ID          0u
+#define IDX_VERSION     1u
 #define IDX_ARBITRATION 2u
-#define IDX_REDIR	0x10u
+#define IDX_REDIR       0x10u
 
 #define VERSION (0x20u | (IOAPIC_PINS - 1) << 16)
 
-#define REDIR_LOGICAL	 (1ull << 11)
+#define REDIR_LOGICAL    (1ull << 11)
 #define REDIR_REMOTE_IRR (1ull << 14) // read-only: the message was taken, its EOI is due
-#define REDIR_LEVEL	 (1ull << 15)
-#define REDIR_MASKED	 (1ull << 16)
-#define REDIR_WRITABLE	 0xfffe00000001afffull // not delivery status (always idle) and remote IRR
+#define REDIR_LEVEL      (1ull << 15)
+#define REDIR_MASKED     (1ull << 16)
+#define REDIR_WRITABLE   0xfffe00000001afffull // not delivery status (always idle) and remote IRR
 
 void ioapic_reset(struct ioapic *io, uint8_t id)
 {
@@ -38,11 +38,11 @@ static void send(struct ioapic *io, unsigned pin, struct ioapic_fx *fx)
 {
 	uint64_t *e = &io->redir[pin];
 	struct apic_msg m = {
-	    .delivery = (*e >> 8) & 7,
-	    .vector = (uint8_t)*e,
-	    .shorthand = APIC_TO_DEST,
-	    .logical = *e & REDIR_LOGICAL,
-	    .dest = (uint32_t)((*e >> 56) | ((*e >> 49) & 0x7f) << 8),
+		.delivery = (*e >> 8) & 7,
+		.vector = (uint8_t)*e,
+		.shorthand = APIC_TO_DEST,
+		.logical = *e & REDIR_LOGICAL,
+		.dest = (uint32_t)((*e >> 56) | ((*e >> 49) & 0x7f) << 8),
 	};
 
 	if (!delivers(m.delivery)) {

@@ -8,7 +8,7 @@
 
 #include "vmm/chip/lapic_priv.h"
 
-#define BASE_ADDRESS  0xfee00000ull
+#define BASE_ADDRESS 0xfee00000ull
 
 #define SVR_ENABLED 0x100u
 
@@ -42,12 +42,12 @@ enum {
 };
 
 const uint32_t lapic_lvt_writable[LAPIC_LVTS] = {
-    [LAPIC_LVT_TIMER] = LVT_VECTOR | LVT_MASKED | LVT_TIMER_MODE,
-    [LAPIC_LVT_THERMAL] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
-    [LAPIC_LVT_PERF] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
-    [LAPIC_LVT_LINT0] = LVT_VECTOR | LVT_DELIVERY | LVT_POLARITY | LVT_LEVEL | LVT_MASKED,
-    [LAPIC_LVT_LINT1] = LVT_VECTOR | LVT_DELIVERY | LVT_POLARITY | LVT_LEVEL | LVT_MASKED,
-    [LAPIC_LVT_ERROR] = LVT_VECTOR | LVT_MASKED,
+	[LAPIC_LVT_TIMER] = LVT_VECTOR | LVT_MASKED | LVT_TIMER_MODE,
+	[LAPIC_LVT_THERMAL] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
+	[LAPIC_LVT_PERF] = LVT_VECTOR | LVT_DELIVERY | LVT_MASKED,
+	[LAPIC_LVT_LINT0] = LVT_VECTOR | LVT_DELIVERY | LVT_POLARITY | LVT_LEVEL | LVT_MASKED,
+	[LAPIC_LVT_LINT1] = LVT_VECTOR | LVT_DELIVERY | LVT_POLARITY | LVT_LEVEL | LVT_MASKED,
+	[LAPIC_LVT_ERROR] = LVT_VECTOR | LVT_MASKED,
 };
 
 static bool test_bit(const uint32_t *set, unsigned v)
@@ -97,8 +97,7 @@ void lapic_reset(struct lapic *l, uint32_t id, bool bsp)
 
 bool lapic_owns_msr(uint32_t msr)
 {
-	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE ||
-	       (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST);
+	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE || (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST);
 }
 
 static bool in_x2apic(const struct lapic *l)
@@ -188,8 +187,7 @@ void lapic_lvt_fire(struct lapic *l, enum lapic_lvt which, struct lapic_fx *fx)
 	default: // ExtINT, SMI, INIT: nothing is wired to ask for them
 		break;
 	}
-	if (which ==
-	    LAPIC_LVT_PERF) // SDM 10.5.1: the mask is set when the counter interrupt is taken
+	if (which == LAPIC_LVT_PERF) // SDM 10.5.1: the mask is set when the counter interrupt is taken
 		l->lvt[which] |= LVT_MASKED;
 }
 
@@ -247,8 +245,7 @@ static int write_svr(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 	return 0;
 }
 
-static int write_lvt(struct lapic *l, unsigned which, uint64_t value, struct lapic_now now,
-		     struct lapic_fx *fx)
+static int write_lvt(struct lapic *l, unsigned which, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
 {
 	uint32_t bits = (uint32_t)value;
 	uint32_t known = lapic_lvt_writable[which] | LVT_BUSY;
@@ -281,8 +278,7 @@ static int write_esr(struct lapic *l, uint64_t value)
 /* Which changes of mode are legal: SDM 10.12.5, figure 10-27. */
 static int write_base(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 {
-	uint64_t modes = APIC_BASE_ENABLE | APIC_BASE_X2, from = l->base & modes,
-		 to = value & modes;
+	uint64_t modes = APIC_BASE_ENABLE | APIC_BASE_X2, from = l->base & modes, to = value & modes;
 
 	if ((value & LAPIC_BASE_RESERVED) || to == APIC_BASE_X2)
 		return -EINVAL;
@@ -351,8 +347,7 @@ static int read_register(const struct lapic *l, uint32_t reg, struct lapic_now n
 	}
 }
 
-static int write_register(struct lapic *l, uint32_t reg, uint64_t value, struct lapic_now now,
-			  struct lapic_fx *fx)
+static int write_register(struct lapic *l, uint32_t reg, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
 {
 	if (is_lvt(reg))
 		return write_lvt(l, reg - REG_LVT, value, now, fx);
@@ -406,8 +401,7 @@ int lapic_read(const struct lapic *l, uint32_t msr, struct lapic_now now, uint64
 	return read_register(l, msr - MSR_X2APIC_FIRST, now, value);
 }
 
-int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now,
-		struct lapic_fx *fx)
+int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
 {
 	fx->flags = 0;
 	if (msr == MSR_APIC_BASE)

@@ -15,22 +15,19 @@
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
 
-#define MSR_APIC_BASE	 0x1bu
+#define MSR_APIC_BASE    0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC_FIRST 0x800u
-#define MSR_X2APIC_LAST	 0x8ffu // CPU manuals reserve 0x840-0x8ff for it: those are #GP
+#define MSR_X2APIC_LAST  0x8ffu // CPU manuals reserve 0x840-0x8ff for it: those are #GP
 
-#define LAPIC_BUS_HZ                                                                               \
-	1000000000ull // timer input clock in guest time: one tick is one guest nanosecond
-#define LAPIC_VERSION                                                                              \
-	0x00050014u // integrated APIC, LVT entries 0..5, no suppression of EOI broadcasts
+#define LAPIC_BUS_HZ  1000000000ull // timer input clock in guest time: one tick is one guest nanosecond
+#define LAPIC_VERSION 0x00050014u   // integrated APIC, LVT entries 0..5, no suppression of EOI broadcasts
 
-#define APIC_BASE_BSP	 (1ull << 8)
-#define APIC_BASE_X2	 (1ull << 10)
+#define APIC_BASE_BSP    (1ull << 8)
+#define APIC_BASE_X2     (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)
 
-#define LAPIC_PERIOD_NS_MIN                                                                        \
-	20000u // a shorter period would keep the host's timers busy with nothing else
+#define LAPIC_PERIOD_NS_MIN 20000u // a shorter period would keep the host's timers busy with nothing else
 
 enum lapic_lvt {
 	LAPIC_LVT_TIMER,
@@ -86,8 +83,7 @@ bool lapic_owns_msr(uint32_t msr);
  * changed. fx is overwritten.
  */
 int lapic_read(const struct lapic *l, uint32_t msr, struct lapic_now now, uint64_t *value);
-int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now,
-		struct lapic_fx *fx);
+int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now, struct lapic_fx *fx);
 
 /*
  * An interrupt message (fixed or lowest priority) arrives. Returns true if it is pending now, false
@@ -113,8 +109,8 @@ void lapic_deadline(const struct lapic *l, uint64_t *ns, uint64_t *tsc);
 void lapic_timer(struct lapic *l, struct lapic_now now, struct lapic_fx *fx);
 
 /*
- * Writes or reads all of it (coherence/base/fields.h). What was read may be anything: lapic_valid() tells whether it is a
- * state that an APIC with this id can be in.
+ * Writes or reads all of it (coherence/base/fields.h). What was read may be anything: lapic_valid() tells whether it is
+ * a state that an APIC with this id can be in.
  */
 void lapic_fields(struct fields *f, struct lapic *l);
 bool lapic_valid(const struct lapic *l, uint32_t id);

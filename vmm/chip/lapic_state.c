@@ -31,7 +31,8 @@ bool lapic_valid(const struct lapic *l, uint32_t id)
 {
 	uint32_t low = l->isr[0] | l->irr[0] | l->tmr[0];
 
-	if (l->id != id || l->base & LAPIC_BASE_RESERVED || (l->base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_X2)
+	if (l->id != id || l->base & LAPIC_BASE_RESERVED ||
+	    (l->base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_X2)
 		return false;
 	if (l->tpr > 0xff || l->svr & ~(uint32_t)LAPIC_SVR_WRITABLE || l->divide & ~0xbu || low & ~VECTORS_LEGAL)
 		return false;

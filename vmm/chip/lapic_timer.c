@@ -45,8 +45,7 @@ static uint64_t skip_periods(struct lapic *l, uint64_t now_ns)
 	uint64_t n = (now_ns - l->expiry_ns) / period + 1;
 
 	/* Overflows only at the end of time, centuries ahead; then the timer stops. */
-	if (__builtin_mul_overflow(n, period, &period) ||
-	    __builtin_add_overflow(l->expiry_ns, period, &l->expiry_ns))
+	if (__builtin_mul_overflow(n, period, &period) || __builtin_add_overflow(l->expiry_ns, period, &l->expiry_ns))
 		l->expiry_ns = CHIP_NEVER;
 	return n;
 }
@@ -110,8 +109,7 @@ void lapic_timer_set_lvt(struct lapic *l, uint32_t bits, struct lapic_now now, s
 	fx->flags |= LAPIC_FX_TIMER;
 }
 
-void lapic_timer_set_initial(struct lapic *l, uint32_t count, struct lapic_now now,
-			     struct lapic_fx *fx)
+void lapic_timer_set_initial(struct lapic *l, uint32_t count, struct lapic_now now, struct lapic_fx *fx)
 {
 	if (in_tsc_mode(l))
 		return;
@@ -122,8 +120,7 @@ void lapic_timer_set_initial(struct lapic *l, uint32_t count, struct lapic_now n
 }
 
 /* A new divisor keeps the current count and lets it go on at the new rate. */
-void lapic_timer_set_divide(struct lapic *l, uint32_t value, struct lapic_now now,
-			    struct lapic_fx *fx)
+void lapic_timer_set_divide(struct lapic *l, uint32_t value, struct lapic_now now, struct lapic_fx *fx)
 {
 	fire(l, now, fx);
 	uint32_t left = lapic_timer_current(l, now.ns);

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#define ICW1_BIT	0x10u
+#define ICW1_BIT        0x10u
 #define ICW1_NEEDS_ICW4 0x01u
-#define ICW1_SINGLE	0x02u
-#define ICW_NONE	0xffu
+#define ICW1_SINGLE     0x02u
+#define ICW_NONE        0xffu
 
 void pic_reset(struct pic *p)
 {
@@ -60,8 +60,7 @@ void pic_write(struct pic *p, uint16_t port, uint8_t value)
 	struct pic_half *h = &p->half[half_of(port)];
 
 	if (port >= 0x4d0)
-		h->elcr =
-		    value & (port == 0x4d0 ? 0xf8 : 0xde); // IRQ 0, 1, 2, 8 and 13 are always edges
+		h->elcr = value & (port == 0x4d0 ? 0xf8 : 0xde); // IRQ 0, 1, 2, 8 and 13 are always edges
 	else if (port & 1)
 		write_data(h, value);
 	else

@@ -6,11 +6,11 @@
 #define PORT_CONTROL 0x43u
 #define PORT_GATE    0x61u
 
-#define GATE2		0x01u // port 0x61
+#define GATE2           0x01u // port 0x61
 #define PORT61_WRITABLE 0x0fu
-#define PORT61_REFRESH	0x10u // toggles with every memory refresh
-#define PORT61_OUT2	0x20u
-#define REFRESH_NS	15085u
+#define PORT61_REFRESH  0x10u // toggles with every memory refresh
+#define PORT61_OUT2     0x20u
+#define REFRESH_NS      15085u
 
 #define ACCESS_LATCH 0u
 #define ACCESS_LOW   1u
@@ -41,8 +41,7 @@ static uint64_t ticks(const struct pit_channel *c, uint64_t now)
 {
 	uint64_t since = now > c->start_ns ? now - c->start_ns : 0;
 
-	return c->running ? chip_add_sat(c->paused, chip_muldiv(since, PIT_HZ, CHIP_NS_PER_S))
-			  : c->paused;
+	return c->running ? chip_add_sat(c->paused, chip_muldiv(since, PIT_HZ, CHIP_NS_PER_S)) : c->paused;
 }
 
 static bool is_triggered_by_gate(const struct pit_channel *c)
@@ -145,8 +144,7 @@ static void latch_status(struct pit_channel *c, uint64_t now)
 {
 	if (c->status_latched)
 		return;
-	c->latched_status =
-	    (uint8_t)(out(c, now) << 7 | !c->loaded << 6 | c->access << 4 | c->mode << 1 | c->bcd);
+	c->latched_status = (uint8_t)(out(c, now) << 7 | !c->loaded << 6 | c->access << 4 | c->mode << 1 | c->bcd);
 	c->status_latched = true;
 }
 
@@ -198,9 +196,7 @@ static bool write_channel(struct pit_channel *c, uint8_t value, uint64_t now)
 		}
 		return c->mode == 0;
 	}
-	unsigned low = c->access == ACCESS_BOTH	 ? c->write_low
-		       : c->access == ACCESS_LOW ? value
-						 : 0;
+	unsigned low = c->access == ACCESS_BOTH ? c->write_low : c->access == ACCESS_LOW ? value : 0;
 	unsigned high = c->access == ACCESS_LOW ? 0 : value;
 
 	c->write_high = false;

@@ -10,16 +10,15 @@
 
 #include "vmm/chip/chip.h"
 
-#define PIT_HZ 1193182ull
-#define PIT_IRQ_NS_MIN                                                                             \
-	20000ull // faster interrupts would keep the host's timers busy with nothing else
+#define PIT_HZ         1193182ull
+#define PIT_IRQ_NS_MIN 20000ull // faster interrupts would keep the host's timers busy with nothing else
 
 struct pit_channel {
-	uint8_t mode;	// 0..5
+	uint8_t mode;   // 0..5
 	uint8_t access; // 1 low byte, 2 high byte, 3 low then high
 	bool bcd, gate;
-	bool loaded;		    // a count was written since the mode was set
-	bool running;		    // counting since start_ns (modes 1 and 5: triggered)
+	bool loaded;                // a count was written since the mode was set
+	bool running;               // counting since start_ns (modes 1 and 5: triggered)
 	bool write_high, read_high; // next byte of a two-byte access
 	uint8_t write_low;
 	bool count_latched, status_latched;
@@ -32,7 +31,7 @@ struct pit_channel {
 
 struct pit {
 	struct pit_channel ch[3];
-	uint8_t port61;	      // bits 0 (gate of channel 2) and 1 (speaker)
+	uint8_t port61;       // bits 0 (gate of channel 2) and 1 (speaker)
 	uint64_t irq_seen_ns; // rising edges of OUT0 up to here have been taken
 };
 

@@ -49,14 +49,12 @@ uint64_t pm_deadline(const struct pm *p)
 {
 	if (!(p->en & PM_STS_TIMER) || (p->sts & p->en))
 		return CHIP_NEVER;
-	return chip_muldiv_up((carries_at(p->seen_ns) + 1) * CARRY_TICKS, CHIP_NS_PER_S,
-			      PMTIMER_HZ);
+	return chip_muldiv_up((carries_at(p->seen_ns) + 1) * CARRY_TICKS, CHIP_NS_PER_S, PMTIMER_HZ);
 }
 
 static bool is_access(unsigned offset, unsigned size)
 {
-	return (size == 1 || size == 2 || size == 4) && offset + size <= PM_BYTES &&
-	       offset < PM_BYTES;
+	return (size == 1 || size == 2 || size == 4) && offset + size <= PM_BYTES && offset < PM_BYTES;
 }
 
 uint32_t pm_read(struct pm *p, unsigned offset, unsigned size, uint64_t now)

@@ -15,7 +15,7 @@
 #define PM_STS_GLOBAL 0x0020u
 #define PM_STS_PWRBTN 0x0100u
 #define PM_STS_WAKE   0x8000u
-#define PM_RESET_CPU  0x04u   // in the reset register: writing it resets
+#define PM_RESET_CPU  0x04u // in the reset register: writing it resets
 
 enum pm_effect { PM_FX_NONE, PM_FX_POWEROFF, PM_FX_RESET };
 
@@ -30,8 +30,7 @@ void pm_reset(struct pm *p, uint64_t now_ns);
 /* offset from LAYOUT_PORT_PM1_EVT, size 1, 2 or 4; anything else reads all ones and drops writes.
  */
 uint32_t pm_read(struct pm *p, unsigned offset, unsigned size, uint64_t now_ns);
-enum pm_effect pm_write(struct pm *p, unsigned offset, unsigned size, uint32_t value,
-			uint64_t now_ns);
+enum pm_effect pm_write(struct pm *p, unsigned offset, unsigned size, uint32_t value, uint64_t now_ns);
 
 /* Reset register, port 0xcf9, 1 byte. */
 uint8_t pm_reset_read(const struct pm *p);

@@ -3,45 +3,34 @@
 
 #include <string.h>
 
-enum {
-	SECONDS,
-	SECONDS_ALARM,
-	MINUTES,
-	MINUTES_ALARM,
-	HOURS,
-	HOURS_ALARM,
-	WEEKDAY,
-	DAY,
-	MONTH,
-	YEAR
-};
+enum { SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKDAY, DAY, MONTH, YEAR };
 
 #define REG_A 10u
 #define REG_B 11u
 #define REG_C 12u
 #define REG_D 13u
 
-#define A_UIP	     0x80u
+#define A_UIP        0x80u
 #define A_DIVIDER    0x70u
 #define A_DIVIDER_ON 0x20u
 #define A_DEFAULT    0x26u // 32.768 kHz, periodic rate 1024 Hz
 
-#define B_SET	 0x80u
+#define B_SET    0x80u
 #define B_BINARY 0x04u
-#define B_24H	 0x02u
+#define B_24H    0x02u
 
 #define C_PERIODIC 0x40u // the enable bits in B have the same places
-#define C_ALARM	   0x20u
+#define C_ALARM    0x20u
 #define C_UPDATE   0x10u
-#define C_ANY	   (C_PERIODIC | C_ALARM | C_UPDATE)
-#define C_IRQ	   0x80u
+#define C_ANY      (C_PERIODIC | C_ALARM | C_UPDATE)
+#define C_IRQ      0x80u
 
 #define D_VALID 0x80u
 
-#define UIP_NS		244000u // an update is announced this long before the second ends
-#define ALARM_ANY	0xc0u	// alarm bytes from here on match everything
+#define UIP_NS          244000u // an update is announced this long before the second ends
+#define ALARM_ANY       0xc0u   // alarm bytes from here on match everything
 #define ALARM_STEPS_MAX 300u
-#define PM_BIT		0x80u
+#define PM_BIT          0x80u
 
 struct civil {
 	unsigned year, month, day, hour, minute, second, weekday; // weekday 1 = Sunday
@@ -52,16 +41,14 @@ static int64_t days_of(unsigned year, unsigned month, unsigned day)
 {
 	int64_t y = (int64_t)year - (month <= 2);
 	int64_t m = (month + 9) % 12;
-	int64_t leap_days =
-	    (y >= 0 ? y : y - 3) / 4 - (y >= 0 ? y : y - 99) / 100 + (y >= 0 ? y : y - 399) / 400;
+	int64_t leap_days = (y >= 0 ? y : y - 3) / 4 - (y >= 0 ? y : y - 99) / 100 + (y >= 0 ? y : y - 399) / 400;
 
 	return 365 * y + leap_days + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
 static unsigned month_length(unsigned year, unsigned month)
 {
-	return (unsigned)(days_of(month == 12 ? year + 1 : year, month % 12 + 1, 1) -
-			  days_of(year, month, 1));
+	return (unsigned)(days_of(month == 12 ? year + 1 : year, month % 12 + 1, 1) - days_of(year, month, 1));
 }
 
 static void civil_of(int64_t unix_s, struct civil *c)
@@ -144,8 +131,7 @@ static unsigned between(unsigned v, unsigned low, unsigned high)
 /* Lets the clock run on from the time registers. The guest may have written any bytes there. */
 static void take_time(struct rtc *r, uint64_t now)
 {
-	unsigned year = between(decode(r, r->ram[RTC_CENTURY]), 0, 99) * 100 +
-			between(decode(r, r->ram[YEAR]), 0, 99);
+	unsigned year = between(decode(r, r->ram[RTC_CENTURY]), 0, 99) * 100 + between(decode(r, r->ram[YEAR]), 0, 99);
 	unsigned month = between(decode(r, r->ram[MONTH]), 1, 12);
 	unsigned day = between(decode(r, r->ram[DAY]), 1, month_length(year, month));
 	int64_t s = days_of(year, month, day) * 86400;
@@ -180,14 +166,11 @@ static int64_t next_alarm(const struct rtc *r, int64_t after)
 	for (unsigned i = 0; i < ALARM_STEPS_MAX; i++) {
 		int64_t s = (t % 86400 + 86400) % 86400;
 
-		if (!field_matches(m[HOURS_ALARM], decode_hour(r, m[HOURS_ALARM]),
-				   (unsigned)(s / 3600)))
+		if (!field_matches(m[HOURS_ALARM], decode_hour(r, m[HOURS_ALARM]), (unsigned)(s / 3600)))
 			t += 3600 - s % 3600;
-		else if (!field_matches(m[MINUTES_ALARM], decode(r, m[MINUTES_ALARM]),
-					(unsigned)(s / 60 % 60)))
+		else if (!field_matches(m[MINUTES_ALARM], decode(r, m[MINUTES_ALARM]), (unsigned)(s / 60 % 60)))
 			t += 60 - s % 60;
-		else if (!field_matches(m[SECONDS_ALARM], decode(r, m[SECONDS_ALARM]),
-					(unsigned)(s % 60)))
+		else if (!field_matches(m[SECONDS_ALARM], decode(r, m[SECONDS_ALARM]), (unsigned)(s % 60)))
 			t++;
 		else
 			return t;
@@ -252,8 +235,7 @@ uint64_t rtc_deadline(const struct rtc *r)
 	if (line(r))
 		return CHIP_NEVER; // up until register C is read
 	if ((b & C_PERIODIC) && period_ticks(r))
-		at = chip_muldiv_up((periods_at(r, r->seen_ns) + 1) * period_ticks(r),
-				    CHIP_NS_PER_S, 32768);
+		at = chip_muldiv_up((periods_at(r, r->seen_ns) + 1) * period_ticks(r), CHIP_NS_PER_S, 32768);
 	if (is_set_mode(r))
 		return at;
 	if (b & C_UPDATE)
@@ -269,8 +251,8 @@ uint64_t rtc_deadline(const struct rtc *r)
 
 static bool is_time(uint8_t reg)
 {
-	return reg == SECONDS || reg == MINUTES ||
-	       (reg >= HOURS && reg <= YEAR && reg != HOURS_ALARM) || reg == RTC_CENTURY;
+	return reg == SECONDS || reg == MINUTES || (reg >= HOURS && reg <= YEAR && reg != HOURS_ALARM) ||
+	       reg == RTC_CENTURY;
 }
 
 static uint8_t read_a(const struct rtc *r, uint64_t now)

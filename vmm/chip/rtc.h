@@ -14,9 +14,8 @@
 
 struct rtc {
 	uint8_t index;
-	uint8_t
-	    ram[128];  // registers A, B and the alarm; the time registers only while B.SET is set
-	uint8_t flags; // register C
+	uint8_t ram[128]; // registers A, B and the alarm; the time registers only while B.SET is set
+	uint8_t flags;    // register C
 	int64_t offset_s; // unix time (UTC) at guest time 0
 	uint64_t seen_ns; // events up to here are in flags
 };

@@ -5,7 +5,7 @@
 
 enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
-#define IER_RX	     0x01u
+#define IER_RX       0x01u
 #define IER_THRE     0x02u
 #define IER_LINE     0x04u
 #define IER_MODEM    0x08u
@@ -13,7 +13,7 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
 #define IIR_NONE    0x01u
 #define IIR_LINE    0x06u
-#define IIR_RX	    0x04u
+#define IIR_RX      0x04u
 #define IIR_TIMEOUT 0x0cu
 #define IIR_THRE    0x02u
 #define IIR_MODEM   0x00u
@@ -34,12 +34,12 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define LSR_IDLE    0x40u
 
 #define MSR_DELTAS    0x0fu
-#define MSR_RI	      0x40u
+#define MSR_RI        0x40u
 #define MSR_CONNECTED 0xb0u // DCD, DSR and CTS: somebody listens
 
 #define CHAR_NS_PER_DIVISOR 86806u // 10 bits of 16 clocks at 1.8432 MHz
-#define TIMEOUT_CHARS	    4u
-#define TIMEOUT_NS_MAX	    10000000u
+#define TIMEOUT_CHARS       4u
+#define TIMEOUT_NS_MAX      10000000u
 
 void uart_reset(struct uart *u)
 {
@@ -185,8 +185,7 @@ static void take_byte(struct uart *u, uint8_t byte, uint64_t now)
 		u->lsr_errors |= LSR_OVERRUN;
 		u->overruns++;
 		if (cap == 1)
-			u->rx[u->rx_head] =
-			    byte; // without a FIFO the new byte replaces the old one
+			u->rx[u->rx_head] = byte; // without a FIFO the new byte replaces the old one
 		return;
 	}
 	u->rx[(u->rx_head + u->rx_n++) % UART_FIFO] = byte;
@@ -241,8 +240,7 @@ static void write_mcr(struct uart *u, uint8_t value)
 
 	u->mcr = value & MCR_WRITABLE;
 	if (u->mcr & MCR_LOOP)
-		now = (uint8_t)((u->mcr & 1) << 5 | (u->mcr & 2) << 3 | (u->mcr & 4) << 4 |
-				(u->mcr & 8) << 4);
+		now = (uint8_t)((u->mcr & 1) << 5 | (u->mcr & 2) << 3 | (u->mcr & 4) << 4 | (u->mcr & 8) << 4);
 	uint8_t changed = (old ^ now) & 0xf0;
 
 	if (now & MSR_RI) // only the end of a ring counts

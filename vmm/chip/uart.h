@@ -30,11 +30,10 @@ uint8_t uart_read(struct uart *u, unsigned reg, uint64_t now_ns);
 /* Returns the byte (0..255) that went out on the wire, or -1. */
 int uart_write(struct uart *u, unsigned reg, uint8_t value, uint64_t now_ns);
 
-unsigned uart_room(
-    const struct uart *u); // bytes that uart_receive() takes without an overrun (0 in loopback)
+unsigned uart_room(const struct uart *u); // bytes that uart_receive() takes without an overrun (0 in loopback)
 void uart_receive(struct uart *u, uint8_t byte, uint64_t now_ns);
 
 bool uart_line(struct uart *u, uint64_t now_ns); // level of its IRQ
-uint64_t uart_deadline(const struct uart *u); // when uart_line() must be asked again, or CHIP_NEVER
+uint64_t uart_deadline(const struct uart *u);    // when uart_line() must be asked again, or CHIP_NEVER
 
 #endif

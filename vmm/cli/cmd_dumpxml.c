@@ -55,9 +55,9 @@ int cli_dumpxml(int argc, char **argv)
 	if (left == -1)
 		return 2;
 	if (left == -2 || left > 1 || (left && from)) {
-		fprintf(left == -2 ? stdout : stderr,
-			"Usage: pando dumpxml [NAME | --from FILE]\n\nPrints the domain XML of the guest that 'pando run --name "
-			"NAME' runs (default: pando).\n\n");
+		fprintf(left == -2 ? stdout : stderr, "Usage: pando dumpxml [NAME | --from FILE]\n\nPrints the domain "
+						      "XML of the guest that 'pando run --name "
+						      "NAME' runs (default: pando).\n\n");
 		if (left == -2)
 			cli_print_options(table);
 		return left == -2 ? 0 : 2;

@@ -8,9 +8,10 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/qmp_client.h"
 
-#define USAGE                                                                                                  \
-	"Usage: pando move [--json] NAME VCPU HOST\n\n"                                                         \
-	"Moves a vCPU of the running guest NAME to another host, by their numbers. The guest goes on; the answer says how " \
+#define USAGE                                                                                                      \
+	"Usage: pando move [--json] NAME VCPU HOST\n\n"                                                            \
+	"Moves a vCPU of the running guest NAME to another host, by their numbers. The guest goes on; the answer " \
+	"says how "                                                                                                \
 	"long that vCPU\nstood still. Where they are: pando qmp NAME x-pando-query-vcpu-placement.\n\n"
 #define MOVE_WAIT_MS 200000u // a vCPU may have to wait for its page before it can leave
 
@@ -38,8 +39,8 @@ static void print_move(const json_t *o)
 	if (json_integer_value(json_object_get(o, "from")) == json_integer_value(json_object_get(o, "to")))
 		printf(" already\n");
 	else if (json_is_true(json_object_get(o, "ran")))
-		printf(" after a pause of %.1f us (packed in %.1f, on its way %.1f, unpacked in %.1f)\n", us(o, "pause-ns"),
-		       us(o, "pack-ns"), us(o, "wire-ns"), us(o, "unpack-ns"));
+		printf(" after a pause of %.1f us (packed in %.1f, on its way %.1f, unpacked in %.1f)\n",
+		       us(o, "pause-ns"), us(o, "pack-ns"), us(o, "wire-ns"), us(o, "unpack-ns"));
 	else
 		printf("; it slept or was stopped, so there was no pause\n");
 }
@@ -75,7 +76,8 @@ int cli_move(int argc, char **argv)
 	int e = qmp_client_command(c, "x-pando-move-vcpu", args, MOVE_WAIT_MS, &value, why, sizeof(why));
 
 	if (e) {
-		fprintf(stderr, "pando: vCPU %lld was not moved to host %lld: %s\n", (long long)vcpu, (long long)host, why);
+		fprintf(stderr, "pando: vCPU %lld was not moved to host %lld: %s\n", (long long)vcpu, (long long)host,
+			why);
 	} else if (json) {
 		json_dumpf(value, stdout, JSON_INDENT(1));
 		putchar('\n');

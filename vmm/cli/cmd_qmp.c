@@ -6,7 +6,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/qmp_client.h"
 
-#define USAGE                                                                                                      \
+#define USAGE                                                                                                       \
 	"Usage: pando qmp [--wait S] [--events] NAME COMMAND [ARGUMENTS]\n\n"                                       \
 	"Sends one QMP command to the guest NAME (or to the socket, if it has a '/') and prints what it returns.\n" \
 	"ARGUMENTS is a JSON object. 'pando qmp NAME query-commands' lists the commands.\n\n"

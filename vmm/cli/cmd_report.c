@@ -89,9 +89,10 @@ int cli_report(int argc, char **argv)
 	int left = cli_parse(argc, argv, table);
 
 	if (left == -2 || (left >= 0 && left != 1)) {
-		fprintf(left == -2 ? stdout : stderr,
-			"Usage: pando report TRACE [-o FILE]\n\nMakes one HTML page, which needs nothing else, from a recorded "
-			"trace: traffic over time, how long\nfaults took, who sent what to whom, the hottest pages.\n\n");
+		fprintf(left == -2 ? stdout : stderr, "Usage: pando report TRACE [-o FILE]\n\nMakes one HTML page, "
+						      "which needs nothing else, from a recorded "
+						      "trace: traffic over time, how long\nfaults took, who sent what "
+						      "to whom, the hottest pages.\n\n");
 		cli_print_options(table);
 		return left == -2 ? 0 : 2;
 	}

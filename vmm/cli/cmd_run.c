@@ -55,7 +55,8 @@ static int read_key(struct run_options *o, const char *path)
 
 static int usage(const struct cli_option *table)
 {
-	printf("Usage: pando run (--domain FILE | --kernel FILE) (--hosts A:PORT,B:PORT,... --key FILE | --local N) [OPTION ...]\n\n"
+	printf("Usage: pando run (--domain FILE | --kernel FILE) (--hosts A:PORT,B:PORT,... --key FILE | --local N) "
+	       "[OPTION ...]\n\n"
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"
 	       "Ctrl-C ends the guest on every host.\n\n");
 	cli_print_options(table);
@@ -64,9 +65,11 @@ static int usage(const struct cli_option *table)
 	return 0;
 }
 
-#define TUNING_OPTION(knob, help) \
-	{tuning_rules[knob].name, tuning_rules[knob].unit, help, CLI_COUNT, &a.tuning.value[knob], \
-	 tuning_rules[knob].min, tuning_rules[knob].max}
+#define TUNING_OPTION(knob, help)                                                                         \
+	{                                                                                                 \
+		tuning_rules[knob].name, tuning_rules[knob].unit, help, CLI_COUNT, &a.tuning.value[knob], \
+			tuning_rules[knob].min, tuning_rules[knob].max                                    \
+	}
 
 int cli_run(int argc, char **argv)
 {
@@ -84,20 +87,18 @@ int cli_run(int argc, char **argv)
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
 		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
-		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, dpdk:af_packet", CLI_TEXT,
-		 &a.link, 0, 0},
-		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0,
+		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, dpdk:af_packet", CLI_TEXT, &a.link, 0,
 		 0},
+		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0, 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},
 		{"qmp", "LIST", "more places for the QMP monitor: paths, tcp:127.0.0.1:PORT", CLI_TEXT, &a.qmp, 0, 0},
 		{"console", "WHERE", "stdio (default), pty, null, file:PATH", CLI_TEXT, &a.console, 0, 0},
-		{"trace", "FILE", "write what the hosts did last there at the end (pando trace decode)", CLI_TEXT, &o.trace,
-		 0, 0},
-		{"status-json", "FILE", "write the last status there at the end", CLI_TEXT, &a.status_json,
-		 0, 0},
+		{"trace", "FILE", "write what the hosts did last there at the end (pando trace decode)", CLI_TEXT,
+		 &o.trace, 0, 0},
+		{"status-json", "FILE", "write the last status there at the end", CLI_TEXT, &a.status_json, 0, 0},
 		TUNING_OPTION(TUNING_PEER_TIMEOUT, "a silent host is lost after so long (default 5000)"),
-		{"start-timeout", "S", "limit of each start-up step (default 60)", CLI_COUNT,
-		 &a.start_timeout_s, 1, 3600},
+		{"start-timeout", "S", "limit of each start-up step (default 60)", CLI_COUNT, &a.start_timeout_s, 1,
+		 3600},
 		TUNING_OPTION(TUNING_HOLD, "a page stays so long where it was taken (default 50)"),
 		TUNING_OPTION(TUNING_RESERVE, "pages a host may hold beyond its gift (default 1024)"),
 		TUNING_OPTION(TUNING_PREFETCH, "pages fetched ahead of a stream (default 32)"),
@@ -105,17 +106,16 @@ int cli_run(int argc, char **argv)
 		{"local-memory", "SIZE", "memory each local host offers (default: its share)", CLI_SIZE,
 		 &a.local_memory, 0, 0},
 		TUNING_OPTION(TUNING_DILATE, "guest time runs at 1/K of real time (slow testbeds)"),
-		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0,
-		 1ull << 62},
-		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG,
-		 &a.no_reboot, 0, 0},
+		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0, 1ull << 62},
+		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG, &a.no_reboot, 0, 0},
 		{"metrics", "ADDRESS", "serve metrics for Prometheus at http://ADDRESS/metrics, e.g. :9477", CLI_TEXT,
 		 &o.metrics.listen, 0, 0},
-		{"metrics-anywhere", NULL, "ADDRESS may be one that others reach; nobody is asked for a password", CLI_FLAG,
-		 &o.metrics.listen_anywhere, 0, 0},
+		{"metrics-anywhere", NULL, "ADDRESS may be one that others reach; nobody is asked for a password",
+		 CLI_FLAG, &o.metrics.listen_anywhere, 0, 0},
 		{"metrics-file", "FILE", "write them to FILE instead, for node_exporter's textfile collector", CLI_TEXT,
 		 &o.metrics.file, 0, 0},
-		{"metrics-every", "S", "how often FILE is written (default 15)", CLI_COUNT, &o.metrics.file_every_s, 1, 3600},
+		{"metrics-every", "S", "how often FILE is written (default 15)", CLI_COUNT, &o.metrics.file_every_s, 1,
+		 3600},
 		{"quiet", NULL, "no progress lines", CLI_FLAG, &a.quiet, 0, 0},
 		{"verbose", NULL, "log more", CLI_FLAG, &a.verbose, 0, 0},
 		{0},
@@ -129,7 +129,8 @@ int cli_run(int argc, char **argv)
 	if (left > 0)
 		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, "run");
-	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) || (a.hosts && read_key(&o, a.key)))
+	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) ||
+	    (a.hosts && read_key(&o, a.key)))
 		return RUN_USAGE;
 	return a.local ? run_local(&o, &a) : run_guest(&o);
 }

@@ -42,7 +42,8 @@ static void print_host(json_t *h)
 		       json_string_value(json_object_get(h, "error")));
 		return;
 	}
-	json_array_foreach(json_object_get(h, "peers"), i, peer) {
+	json_array_foreach(json_object_get(h, "peers"), i, peer)
+	{
 		bytes_in += number(peer, "bytes_in");
 		bytes_out += number(peer, "bytes_out");
 	}
@@ -65,13 +66,11 @@ static void print_document(json_t *doc)
 
 	printf("guest %s, %s (%s): %lld vCPUs, %s of memory on %zu hosts, up %.1f s\n\n",
 	       json_string_value(json_object_get(doc, "name")), state ? state : "?", reason ? reason : "?",
-	       number(doc, "vcpus"),
-	       units_format_size((uint64_t)number(doc, "memory_bytes"), size, sizeof(size)),
+	       number(doc, "vcpus"), units_format_size((uint64_t)number(doc, "memory_bytes"), size, sizeof(size)),
 	       json_array_size(json_object_get(doc, "hosts")), (double)number(doc, "uptime_ms") / 1000);
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
 	       "invalid.    MB in   MB out\n");
-	json_array_foreach(json_object_get(doc, "hosts"), i, h)
-		print_host(h);
+	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
 }
 
 int cli_status(int argc, char **argv)
@@ -86,7 +85,8 @@ int cli_status(int argc, char **argv)
 	if (left == -2 || left > 1) {
 		fprintf(left == -2 ? stdout : stderr,
 			"Usage: pando status [NAME] [--json]\n\nShows the guest that 'pando run --name NAME' runs "
-			"(default: pando).\nColumns: memory given and held, faults by kind, invalidations, traffic.\n\n");
+			"(default: pando).\nColumns: memory given and held, faults by kind, invalidations, "
+			"traffic.\n\n");
 		if (left == -2)
 			cli_print_options(table);
 		return left == -2 ? 0 : 2;

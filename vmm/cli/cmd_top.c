@@ -26,8 +26,10 @@ static int take(void *ctx, json_t **document, const char **why)
 
 static int usage(FILE *out, const struct cli_option *table)
 {
-	fprintf(out, "Usage: pando top [NAME] [OPTION ...]\n\nShows live what the guest that 'pando run --name NAME' runs "
-		     "does (default: pando): hosts, vCPUs,\nmemory, links, hot pages. Keys are explained on the screen.\n\n");
+	fprintf(out,
+		"Usage: pando top [NAME] [OPTION ...]\n\nShows live what the guest that 'pando run --name NAME' runs "
+		"does (default: pando): hosts, vCPUs,\nmemory, links, hot pages. Keys are explained on the "
+		"screen.\n\n");
 	cli_print_options(table);
 	return out == stdout ? 0 : 2;
 }

@@ -14,10 +14,10 @@
 #include "vmm/trace/decode.h"
 #include "vmm/trace/ring.h"
 
-#define USAGE                                                                                                   \
-	"Usage: pando trace start [NAME] [--records N]\n"                                                        \
-	"       pando trace stop [NAME] --output FILE\n"                                                         \
-	"       pando trace decode FILE [--json] [--output FILE]\n\n"                                            \
+#define USAGE                                                                                                          \
+	"Usage: pando trace start [NAME] [--records N]\n"                                                              \
+	"       pando trace stop [NAME] --output FILE\n"                                                               \
+	"       pando trace decode FILE [--json] [--output FILE]\n\n"                                                  \
 	"Hosts always record the last events of the coherence protocol. 'start' begins anew, with rings of N events\n" \
 	"a host; 'stop' stops recording and writes what all hosts have; 'decode' shows such a file as text, or with\n" \
 	"--json in the format that https://ui.perfetto.dev and Chrome's about:tracing open.\n\n"
@@ -101,8 +101,8 @@ static int decode_to(const struct trace *t, const struct trace_args *a)
 	if (out != stdout && fclose(out) && !e)
 		e = -EIO;
 	if (e)
-		fprintf(stderr, "pando: trace decode: '%s' was not written whole: %s\n", a->output ? a->output : "the output",
-			strerror(-e));
+		fprintf(stderr, "pando: trace decode: '%s' was not written whole: %s\n",
+			a->output ? a->output : "the output", strerror(-e));
 	return e ? 1 : 0;
 }
 
@@ -133,8 +133,8 @@ int cli_trace(int argc, char **argv)
 		{"output", "FILE", "where to write (decode: standard output without it)", CLI_TEXT, &a.output, 0, 0},
 		{"json", NULL, "decode: for Perfetto and Chrome", CLI_FLAG, &a.json, 0, 0},
 		{"text", NULL, "decode: one line an event (standard)", CLI_FLAG, &a.text, 0, 0},
-		{"records", "N", "start: events that each host keeps (default 65536)", CLI_COUNT, &a.records, TRACE_RING_MIN,
-		 TRACE_RING_MAX},
+		{"records", "N", "start: events that each host keeps (default 65536)", CLI_COUNT, &a.records,
+		 TRACE_RING_MIN, TRACE_RING_MAX},
 		{0},
 	};
 

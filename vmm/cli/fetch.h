@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Status documents of a guest that runs here, one after the other over one QMP connection. A thread of its own waits for
- * the guest, so that a screen that asks never stands still. All functions belong to the asking thread.
+ * Status documents of a guest that runs here, one after the other over one QMP connection. A thread of its own waits
+ * for the guest, so that a screen that asks never stands still. All functions belong to the asking thread.
  */
 #ifndef VMM_CLI_FETCH_H
 #define VMM_CLI_FETCH_H

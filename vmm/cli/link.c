@@ -14,7 +14,9 @@ int cli_link(const char *text, struct dpdk_spec *room, const struct dpdk_spec **
 	if (strcmp(text, "uring") == 0)
 		return 0;
 	if (strncmp(text, "dpdk:", 5)) {
-		fprintf(stderr, "pando: --link '%s': expected uring or dpdk:..., for example dpdk:vdev=net_af_packet0,iface=eth1\n",
+		fprintf(stderr,
+			"pando: --link '%s': expected uring or dpdk:..., for example "
+			"dpdk:vdev=net_af_packet0,iface=eth1\n",
 			text);
 		return -1;
 	}

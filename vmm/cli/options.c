@@ -54,8 +54,7 @@ int cli_parse(int argc, char **argv, const struct cli_option *table)
 		}
 		const char *name = word + (word[1] == '-' ? 2 : 1);
 		const char *equals = strchr(name, '=');
-		const struct cli_option *o =
-			find(table, name, equals ? (size_t)(equals - name) : strlen(name));
+		const struct cli_option *o = find(table, name, equals ? (size_t)(equals - name) : strlen(name));
 
 		if (!o) {
 			fprintf(stderr, "pando: unknown option '%s' (see --help)\n", word);
@@ -81,8 +80,8 @@ void cli_print_options(const struct cli_option *table)
 	for (; table->name; table++) {
 		char left[64];
 
-		snprintf(left, sizeof(left), "%s%s%s%s", table->name[1] ? "--" : "-", table->name, table->arg ? " " : "",
-			 table->arg ? table->arg : "");
+		snprintf(left, sizeof(left), "%s%s%s%s", table->name[1] ? "--" : "-", table->name,
+			 table->arg ? " " : "", table->arg ? table->arg : "");
 		printf("  %-26s %s\n", left, table->help);
 	}
 }

@@ -72,7 +72,9 @@ static uint64_t deadline(unsigned timeout_ms)
 
 static const char *reason(int e)
 {
-	return e == -ETIMEDOUT ? "no answer in time" : e == -ECONNRESET ? "it closed the connection" : "its answer is no QMP";
+	return e == -ETIMEDOUT    ? "no answer in time"
+	       : e == -ECONNRESET ? "it closed the connection"
+				  : "its answer is no QMP";
 }
 
 static bool write_all(int fd, const char *text, size_t n)
@@ -177,8 +179,8 @@ static int outcome(json_t *m, json_t **value, char *why, size_t cap)
 	return -EREMOTEIO;
 }
 
-int qmp_client_command(struct qmp_client_conn *c, const char *command, const json_t *args, unsigned timeout_ms, json_t **value,
-		       char *why, size_t why_cap)
+int qmp_client_command(struct qmp_client_conn *c, const char *command, const json_t *args, unsigned timeout_ms,
+		       json_t **value, char *why, size_t why_cap)
 {
 	json_t *m = json_pack("{s:s,s:I}", "execute", command, "id", (json_int_t)++c->last_id);
 	uint64_t until = deadline(timeout_ms);

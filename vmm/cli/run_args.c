@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define STANDARD_NAME "pando"
-#define STANDARD_APPEND "console=ttyS0"
-#define STANDARD_MEMORY (1ull << 30)
+#define STANDARD_NAME            "pando"
+#define STANDARD_APPEND          "console=ttyS0"
+#define STANDARD_MEMORY          (1ull << 30)
 #define STANDARD_START_TIMEOUT_S 60u
 
 static int split_hosts(struct run_options *o, const char *text)
@@ -18,16 +18,16 @@ static int split_hosts(struct run_options *o, const char *text)
 		char host[DESC_ADDRESS_MAX], port[16];
 
 		if (o->hosts_n == HOSTS_MAX || n >= DESC_ADDRESS_MAX || n == 0) {
-			fprintf(stderr, "pando: --hosts: expected up to %u addresses 'host:port', separated by "
-					"commas\n",
+			fprintf(stderr,
+				"pando: --hosts: expected up to %u addresses 'host:port', separated by "
+				"commas\n",
 				HOSTS_MAX);
 			return -1;
 		}
 		snprintf(o->addresses[o->hosts_n], DESC_ADDRESS_MAX, "%.*s", (int)n, text);
-		if (session_parse_address(o->addresses[o->hosts_n], host, sizeof(host), port,
-					  sizeof(port)) || !host[0]) {
-			fprintf(stderr, "pando: --hosts: '%s' is no 'host:port'\n",
-				o->addresses[o->hosts_n]);
+		if (session_parse_address(o->addresses[o->hosts_n], host, sizeof(host), port, sizeof(port)) ||
+		    !host[0]) {
+			fprintf(stderr, "pando: --hosts: '%s' is no 'host:port'\n", o->addresses[o->hosts_n]);
 			return -1;
 		}
 		o->hosts_n++;
@@ -42,8 +42,10 @@ static int split_qmp(struct run_options *o, const char *text)
 		size_t n = strcspn(text, ",");
 
 		if (o->qmp_n == RUN_QMP_MAX || n == 0 || n >= RUN_QMP_BYTES) {
-			fprintf(stderr, "pando: --qmp '%s': expected up to %u places, each a path or tcp:127.0.0.1:PORT of fewer "
-					"than %u characters, separated by commas\n",
+			fprintf(stderr,
+				"pando: --qmp '%s': expected up to %u places, each a path or tcp:127.0.0.1:PORT of "
+				"fewer "
+				"than %u characters, separated by commas\n",
 				text, RUN_QMP_MAX, RUN_QMP_BYTES);
 			return -1;
 		}
@@ -70,8 +72,10 @@ static int check_readable(const char *option, const char *path)
 
 static int check_name(const char *name)
 {
-	if (*name && strlen(name) < DESC_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-								  "0123456789-_.") == strlen(name) && name[0] != '.')
+	if (*name && strlen(name) < DESC_NAME_MAX &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			 "0123456789-_.") == strlen(name) &&
+	    name[0] != '.')
 		return 0;
 	fprintf(stderr, "pando: --name '%s': expected letters, digits, '-', '_' and '.', fewer than %u\n", name,
 		DESC_NAME_MAX);
@@ -86,7 +90,8 @@ static int set_identity(const struct run_args *a, struct run_options *o)
 		return -1;
 	snprintf(o->desc.name, sizeof(o->desc.name), "%s", name);
 	if (a->uuid && uuid_parse(a->uuid, o->uuid)) {
-		fprintf(stderr, "pando: --uuid '%s': expected 32 hexadecimal digits, grouped 8-4-4-4-12 or not at all\n",
+		fprintf(stderr,
+			"pando: --uuid '%s': expected 32 hexadecimal digits, grouped 8-4-4-4-12 or not at all\n",
 			a->uuid);
 		return -1;
 	}

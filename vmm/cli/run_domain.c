@@ -62,9 +62,8 @@ static void take_hosts(struct run_args *a, const struct domain *d)
 
 static void take_console(struct run_args *a, const struct domain *d)
 {
-	static const char *const words[] = {[DOMAIN_CONSOLE_STDIO] = "stdio",
-					    [DOMAIN_CONSOLE_PTY] = "pty",
-					    [DOMAIN_CONSOLE_NULL] = "null"};
+	static const char *const words[] = {
+		[DOMAIN_CONSOLE_STDIO] = "stdio", [DOMAIN_CONSOLE_PTY] = "pty", [DOMAIN_CONSOLE_NULL] = "null"};
 	static char file[DOMAIN_PATH_MAX + 8];
 
 	if (a->console)

@@ -7,8 +7,8 @@
 #include "vmm/cli/run_args.h"
 
 /*
- * Reads a->domain into d, to which the arguments then point, and fills what is unset. Returns 0, or -1 after one line an
- * error, each with the file's name, its line and the element.
+ * Reads a->domain into d, to which the arguments then point, and fills what is unset. Returns 0, or -1 after one line
+ * an error, each with the file's name, its line and the element.
  */
 int run_domain_apply(struct run_args *a, struct domain *d);
 

@@ -22,23 +22,23 @@ struct member {
 	size_t at, bytes; // place in the structure; bytes: capacity of a text
 };
 
-#define MEMBER(type, field, k)                                                                     \
-	{                                                                                          \
-#field, k, offsetof(struct type, field), sizeof(((struct type *)0)->field)         \
+#define MEMBER(type, field, k)                                                             \
+	{                                                                                  \
+#field, k, offsetof(struct type, field), sizeof(((struct type *)0)->field) \
 	}
 
 static const struct member machine_members[] = {
-    MEMBER(machine_desc, name, TEXT),		MEMBER(machine_desc, cmdline, TEXT),
-    MEMBER(machine_desc, epoch, U32),		MEMBER(machine_desc, dilate, U32),
-    MEMBER(machine_desc, peer_timeout_ms, U32), MEMBER(machine_desc, hold_ns, U64),
-    MEMBER(machine_desc, reserve_pages, U64),	MEMBER(machine_desc, prefetch_max, U32),
-    MEMBER(machine_desc, spin_us, U32),		MEMBER(machine_desc, tsc_skew, I64),
+	MEMBER(machine_desc, name, TEXT),           MEMBER(machine_desc, cmdline, TEXT),
+	MEMBER(machine_desc, epoch, U32),           MEMBER(machine_desc, dilate, U32),
+	MEMBER(machine_desc, peer_timeout_ms, U32), MEMBER(machine_desc, hold_ns, U64),
+	MEMBER(machine_desc, reserve_pages, U64),   MEMBER(machine_desc, prefetch_max, U32),
+	MEMBER(machine_desc, spin_us, U32),         MEMBER(machine_desc, tsc_skew, I64),
 };
 
 static const struct member host_members[] = {
-    MEMBER(desc_host, address, TEXT),
-    MEMBER(desc_host, vcpus, U32),
-    MEMBER(desc_host, memory_bytes, U64),
+	MEMBER(desc_host, address, TEXT),
+	MEMBER(desc_host, vcpus, U32),
+	MEMBER(desc_host, memory_bytes, U64),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -84,8 +84,7 @@ char *desc_to_json(const struct machine_desc *d)
 	int r = 0;
 
 	for (unsigned h = 0; h < d->hosts_n; h++)
-		r |= json_array_append_new(
-		    hosts, write_members(host_members, COUNT(host_members), &d->hosts[h]));
+		r |= json_array_append_new(hosts, write_members(host_members, COUNT(host_members), &d->hosts[h]));
 	r |= json_object_set_new(o, "hosts", hosts);
 	char *text = r ? NULL : json_dumps(o, JSON_COMPACT);
 
@@ -131,10 +130,10 @@ static int read_member(const struct member *m, const json_t *v, void *base)
 static const char *expected(const struct member *m)
 {
 	static const char *const text[] = {
-	    [TEXT] = "must be a string within its length limit",
-	    [U32] = "must be an integer from 0 to 4294967295",
-	    [U64] = "must be an integer that is not negative",
-	    [I64] = "must be an integer",
+		[TEXT] = "must be a string within its length limit",
+		[U32] = "must be an integer from 0 to 4294967295",
+		[U64] = "must be an integer that is not negative",
+		[I64] = "must be an integer",
 	};
 	return text[m->kind];
 }
@@ -149,8 +148,8 @@ static const struct member *find(const struct member *m, size_t n, const char *k
 
 /* Reads all members of the table from o; extra: one more key that o has, which the caller reads (or
  * ""). */
-static int read_members(const struct member *m, size_t n, json_t *o, const char *extra, void *base,
-			const char *where, char *why, size_t cap)
+static int read_members(const struct member *m, size_t n, json_t *o, const char *extra, void *base, const char *where,
+			char *why, size_t cap)
 {
 	const char *key;
 	json_t *v;
@@ -183,8 +182,7 @@ static int read_hosts(json_t *hosts, struct machine_desc *d, char *why, size_t c
 		snprintf(where, sizeof(where), "host %u", h);
 		if (!json_is_object(o))
 			return refuse(why, cap, where, "hosts", "must hold objects");
-		int r = read_members(host_members, COUNT(host_members), o, "", &d->hosts[h], where,
-				     why, cap);
+		int r = read_members(host_members, COUNT(host_members), o, "", &d->hosts[h], where, why, cap);
 		if (r)
 			return r;
 	}
@@ -196,23 +194,20 @@ static int read_machine(json_t *o, struct machine_desc *d, char *why, size_t cap
 	memset(d, 0, sizeof(*d));
 	if (!json_is_object(o))
 		return refuse(why, cap, "machine", "", "must be an object");
-	int r = read_members(machine_members, COUNT(machine_members), o, "hosts", d, "machine", why,
-			     cap);
+	int r = read_members(machine_members, COUNT(machine_members), o, "hosts", d, "machine", why, cap);
 
 	if (!r)
 		r = read_hosts(json_object_get(o, "hosts"), d, why, cap);
 	return r ? r : desc_check(d, why, cap);
 }
 
-int desc_from_json(const char *text, size_t len, struct machine_desc *out, char *why,
-		   size_t why_cap)
+int desc_from_json(const char *text, size_t len, struct machine_desc *out, char *why, size_t why_cap)
 {
 	struct machine_desc d;
 	json_error_t err;
 
 	if (len > JSON_BYTES_MAX) {
-		snprintf(why, why_cap, "the description has %zu bytes, at most %u are possible",
-			 len, JSON_BYTES_MAX);
+		snprintf(why, why_cap, "the description has %zu bytes, at most %u are possible", len, JSON_BYTES_MAX);
 		return -EINVAL;
 	}
 	json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);

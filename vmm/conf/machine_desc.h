@@ -10,8 +10,8 @@
 
 #define DESC_CMDLINE_MAX 2048u
 #define DESC_ADDRESS_MAX 128u
-#define DESC_NAME_MAX 64u
-#define DESC_REPORT_MAX 512u
+#define DESC_NAME_MAX    64u
+#define DESC_REPORT_MAX  512u
 #define DESC_RESERVE_MIN 256u // pages: one instruction may need several, and pages on their way home need room
 
 struct desc_host {
@@ -32,7 +32,7 @@ struct machine_desc {
 	uint64_t reserve_pages;   // pages a host may hold beyond what it gave
 	uint32_t prefetch_max;
 	uint32_t spin_us;
-	int64_t tsc_skew;         // test knob: host h pretends that its TSC is h * tsc_skew ticks ahead
+	int64_t tsc_skew; // test knob: host h pretends that its TSC is h * tsc_skew ticks ahead
 };
 
 /* Derived facts (pure). */

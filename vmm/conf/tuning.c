@@ -41,12 +41,9 @@ void tuning_apply(const struct tuning *t, struct machine_desc *d)
 void tuning_of(struct tuning *t, const struct machine_desc *d)
 {
 	const uint64_t now[TUNINGS] = {
-		[TUNING_DILATE] = d->dilate,
-		[TUNING_PEER_TIMEOUT] = d->peer_timeout_ms,
-		[TUNING_HOLD] = d->hold_ns / 1000,
-		[TUNING_RESERVE] = d->reserve_pages,
-		[TUNING_PREFETCH] = d->prefetch_max,
-		[TUNING_SPIN] = d->spin_us,
+		[TUNING_DILATE] = d->dilate,         [TUNING_PEER_TIMEOUT] = d->peer_timeout_ms,
+		[TUNING_HOLD] = d->hold_ns / 1000,   [TUNING_RESERVE] = d->reserve_pages,
+		[TUNING_PREFETCH] = d->prefetch_max, [TUNING_SPIN] = d->spin_us,
 	};
 
 	for (unsigned k = 0; k < TUNINGS; k++)

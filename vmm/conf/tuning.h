@@ -34,7 +34,7 @@ struct tuning {
 
 void tuning_clear(struct tuning *t);                             // all unset
 void tuning_merge(struct tuning *t, const struct tuning *under); // what t leaves unset, as under has it
-void tuning_of(struct tuning *t, const struct machine_desc *d);  // what differs from the standard values; the rest unset
+void tuning_of(struct tuning *t, const struct machine_desc *d); // what differs from the standard values; the rest unset
 void tuning_apply(const struct tuning *t, struct machine_desc *d); // unset: the standard value
 
 #endif

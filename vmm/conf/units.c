@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FRACTION_DIGITS_MAX                                                                        \
-	9u // more would overflow the exact arithmetic below, and nobody writes them
+#define FRACTION_DIGITS_MAX 9u // more would overflow the exact arithmetic below, and nobody writes them
 
 static const char unit_letters[] = "KMGTP";
 
@@ -19,8 +18,7 @@ static int take_number(const char **p, uint64_t *out)
 	if (!isdigit((unsigned char)**p))
 		return -EINVAL;
 	for (; isdigit((unsigned char)**p); (*p)++)
-		if (__builtin_mul_overflow(v, 10u, &v) ||
-		    __builtin_add_overflow(v, (unsigned)(**p - '0'), &v))
+		if (__builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (unsigned)(**p - '0'), &v))
 			return -ERANGE;
 	*out = v;
 	return 0;
@@ -106,7 +104,6 @@ const char *units_format_size(uint64_t bytes, char *buf, unsigned cap)
 	if (u == 0)
 		snprintf(buf, cap, "%u B", (unsigned)bytes);
 	else
-		snprintf(buf, cap, "%.1f %ciB", (double)bytes / (double)(1ull << (10u * u)),
-			 unit_letters[u - 1]);
+		snprintf(buf, cap, "%.1f %ciB", (double)bytes / (double)(1ull << (10u * u)), unit_letters[u - 1]);
 	return buf;
 }

@@ -107,8 +107,8 @@ void calls_cancel(struct calls *c, const char *reason)
 	}
 }
 
-int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms,
-		call_done done, void *ctx)
+int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms, call_done done,
+		void *ctx)
 {
 	struct msg m = {.kind = MSG_CTL_CALL, .epoch = c->desc->epoch};
 	size_t n = 0;

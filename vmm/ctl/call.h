@@ -11,9 +11,9 @@
 #include "net/link.h"
 #include "vmm/conf/machine_desc.h"
 
-#define CALLS_MAX 64u        // under way at once
-#define CALL_VERB_MAX 32u    // bytes of a verb's or an event's name, with its end
-#define CALL_ARGS_MAX 65000u // bytes of the arguments as text
+#define CALLS_MAX       64u    // under way at once
+#define CALL_VERB_MAX   32u    // bytes of a verb's or an event's name, with its end
+#define CALL_ARGS_MAX   65000u // bytes of the arguments as text
 #define CALL_JSON_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 
 enum call_form { CALL_JSON = 0, CALL_BYTES, CALL_ERROR, CALL_FORMS };
@@ -39,7 +39,7 @@ struct calls {
 	struct call *v[CALLS_MAX];
 	uint64_t last_id;
 	uint64_t strays; // answers that nobody waits for (any more)
-	bool closed;	 // cancelled: nothing begins any more
+	bool closed;     // cancelled: nothing begins any more
 };
 
 void calls_init(struct calls *c, struct link *link, const struct machine_desc *desc);
@@ -48,11 +48,11 @@ void calls_cancel(struct calls *c, const char *reason);
 
 /*
  * Sends verb with args (borrowed; NULL: {}) to the hosts in to. Returns 0, or -ENOSPC (CALLS_MAX are under way), -E2BIG
- * (the arguments), -EINVAL (no such host, a bad name), -ENOMEM, -ESHUTDOWN (cancelled); then done is not called. A host that cannot be reached,
- * is lost or says nothing for timeout_ms answers with an error.
+ * (the arguments), -EINVAL (no such host, a bad name), -ENOMEM, -ESHUTDOWN (cancelled); then done is not called. A host
+ * that cannot be reached, is lost or says nothing for timeout_ms answers with an error.
  */
-int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms,
-		call_done done, void *ctx);
+int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms, call_done done,
+		void *ctx);
 
 /* The first answer that is an error, or NULL. */
 const struct call_answer *call_first_error(const struct call_answer *answers, unsigned n);

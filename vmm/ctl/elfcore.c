@@ -6,14 +6,14 @@
 
 #include "coherence/base/bytes.h"
 
-#define ALIGN		4096u
-#define PRSTATUS_BYTES	336u // struct elf_prstatus of x86-64
-#define PRSTATUS_PID	32u
-#define PRSTATUS_REGS	112u
-#define QEMU_BYTES	440u // version, size, general, segment and control registers, kernel GS base
-#define QEMU_VERSION	1u
+#define ALIGN           4096u
+#define PRSTATUS_BYTES  336u // struct elf_prstatus of x86-64
+#define PRSTATUS_PID    32u
+#define PRSTATUS_REGS   112u
+#define QEMU_BYTES      440u // version, size, general, segment and control registers, kernel GS base
+#define QEMU_VERSION    1u
 #define NOTE_HEAD_BYTES (12u + 8u) // its name fills 8 bytes, both "CORE" and "QEMU"
-#define NOTES_OF_CPU	(2 * NOTE_HEAD_BYTES + PRSTATUS_BYTES + QEMU_BYTES)
+#define NOTES_OF_CPU    (2 * NOTE_HEAD_BYTES + PRSTATUS_BYTES + QEMU_BYTES)
 
 static uint64_t align_up(uint64_t n)
 {
@@ -54,12 +54,33 @@ static uint8_t *put_note(uint8_t *to, const char *name, uint32_t type, uint32_t 
 static void put_prstatus(uint8_t *to, const struct hv_registers *r, unsigned vcpu)
 {
 	const uint64_t *g = r->gpr;
-	const uint64_t regs[27] = {
-	    g[HV_R15], g[HV_R14], g[HV_R13], g[HV_R12], g[HV_RBP], g[HV_RBX], g[HV_R11], g[HV_R10], g[HV_R9], g[HV_R8],
-	    g[HV_RAX], g[HV_RCX], g[HV_RDX], g[HV_RSI], g[HV_RDI], g[HV_RAX], // the last: orig_rax
-	    g[HV_RIP], r->seg[HV_CS].selector, g[HV_RFLAGS], g[HV_RSP], r->seg[HV_SS].selector, r->seg[HV_FS].base,
-	    r->seg[HV_GS].base, r->seg[HV_DS].selector, r->seg[HV_ES].selector, r->seg[HV_FS].selector,
-	    r->seg[HV_GS].selector};
+	const uint64_t regs[27] = {g[HV_R15],
+				   g[HV_R14],
+				   g[HV_R13],
+				   g[HV_R12],
+				   g[HV_RBP],
+				   g[HV_RBX],
+				   g[HV_R11],
+				   g[HV_R10],
+				   g[HV_R9],
+				   g[HV_R8],
+				   g[HV_RAX],
+				   g[HV_RCX],
+				   g[HV_RDX],
+				   g[HV_RSI],
+				   g[HV_RDI],
+				   g[HV_RAX], // the last: orig_rax
+				   g[HV_RIP],
+				   r->seg[HV_CS].selector,
+				   g[HV_RFLAGS],
+				   g[HV_RSP],
+				   r->seg[HV_SS].selector,
+				   r->seg[HV_FS].base,
+				   r->seg[HV_GS].base,
+				   r->seg[HV_DS].selector,
+				   r->seg[HV_ES].selector,
+				   r->seg[HV_FS].selector,
+				   r->seg[HV_GS].selector};
 
 	put_le(to + PRSTATUS_PID, vcpu + 1, 4);
 	for (unsigned i = 0; i < 27; i++)
@@ -89,13 +110,13 @@ static void put_qemu(uint8_t *to, const struct hv_registers *r)
 static void put_headers(const struct elfcore_run *runs, unsigned runs_n, unsigned vcpus, uint8_t *buf)
 {
 	Elf64_Ehdr e = {
-	    .e_type = ET_CORE,
-	    .e_machine = EM_X86_64,
-	    .e_version = EV_CURRENT,
-	    .e_phoff = sizeof(e),
-	    .e_ehsize = sizeof(e),
-	    .e_phentsize = sizeof(Elf64_Phdr),
-	    .e_phnum = (Elf64_Half)(1 + runs_n),
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(e),
+		.e_ehsize = sizeof(e),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (Elf64_Half)(1 + runs_n),
 	};
 	Elf64_Phdr p = {.p_type = PT_NOTE, .p_offset = notes_at(runs_n), .p_align = 4};
 
@@ -108,12 +129,12 @@ static void put_headers(const struct elfcore_run *runs, unsigned runs_n, unsigne
 	memcpy(buf + sizeof(e), &p, sizeof(p));
 	for (unsigned i = 0; i < runs_n; i++) {
 		p = (Elf64_Phdr){
-		    .p_type = PT_LOAD,
-		    .p_offset = runs[i].offset,
-		    .p_vaddr = runs[i].gpa,
-		    .p_paddr = runs[i].gpa,
-		    .p_filesz = runs[i].bytes,
-		    .p_memsz = runs[i].bytes,
+			.p_type = PT_LOAD,
+			.p_offset = runs[i].offset,
+			.p_vaddr = runs[i].gpa,
+			.p_paddr = runs[i].gpa,
+			.p_filesz = runs[i].bytes,
+			.p_memsz = runs[i].bytes,
 		};
 		memcpy(buf + sizeof(e) + (1 + i) * sizeof(p), &p, sizeof(p));
 	}

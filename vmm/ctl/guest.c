@@ -53,8 +53,8 @@ static void on_host_lost(void *ctx, host_id host, const char *reason)
 
 	if (g->quitting)
 		return;
-	snprintf(why, sizeof(why), "lost host %u (%s): %s; the guest is stopped", host,
-		 g->desc.hosts[host].address, reason);
+	snprintf(why, sizeof(why), "lost host %u (%s): %s; the guest is stopped", host, g->desc.hosts[host].address,
+		 reason);
 	guest_fail(g, CTL_HOST_LOST, host, why);
 }
 
@@ -69,7 +69,8 @@ static const struct dist_handler dist_calls = {.host_lost = on_host_lost, .faile
 
 #define CLOCK_TRIES 32u
 
-/* The TSC and the time of the same moment: of several tries the one that took least, since a busy host interrupts some. */
+/* The TSC and the time of the same moment: of several tries the one that took least, since a busy host interrupts some.
+ */
 static uint64_t tsc_and_ns(uint64_t *ns)
 {
 	uint64_t best = UINT64_MAX, tsc = 0;
@@ -106,16 +107,16 @@ static int set_up(struct guest *g, const struct msg *m, char *why, unsigned cap)
 	if (r)
 		return r;
 	if (m->u.ctl_setup.self >= g->desc.hosts_n || g->desc.epoch != g->epoch) {
-		snprintf(why, cap, "the set-up names host %u of %u, epoch %u (expected %u)",
-			 m->u.ctl_setup.self, g->desc.hosts_n, g->desc.epoch, g->epoch);
+		snprintf(why, cap, "the set-up names host %u of %u, epoch %u (expected %u)", m->u.ctl_setup.self,
+			 g->desc.hosts_n, g->desc.epoch, g->epoch);
 		return -EINVAL;
 	}
 	g->self = (host_id)m->u.ctl_setup.self;
 	const struct desc_host *own = &g->desc.hosts[g->self];
 	if (own->vcpus > g->opt->vcpus || own->memory_bytes > g->opt->memory_bytes) {
-		snprintf(why, cap, "host %u offers %u vCPUs and %llu MiB, but %u and %llu MiB are asked",
-			 g->self, g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20),
-			 own->vcpus, (unsigned long long)(own->memory_bytes >> 20));
+		snprintf(why, cap, "host %u offers %u vCPUs and %llu MiB, but %u and %llu MiB are asked", g->self,
+			 g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20), own->vcpus,
+			 (unsigned long long)(own->memory_bytes >> 20));
 		return -ENOSPC;
 	}
 	r = ram_map(&g->ram, desc_memory_bytes(&g->desc));
@@ -125,8 +126,7 @@ static int set_up(struct guest *g, const struct msg *m, char *why, unsigned cap)
 		return r;
 	}
 	g->ram_mapped = true;
-	return dist_create(&g->dist, &g->desc, g->self, &g->ram, g->link, tsc_khz_of_host(),
-			   &handler, why, cap);
+	return dist_create(&g->dist, &g->desc, g->self, &g->ram, g->link, tsc_khz_of_host(), &handler, why, cap);
 }
 
 static void on_setup(struct guest *g, const struct msg *m)
@@ -149,8 +149,7 @@ static void on_image(struct guest *g, const struct msg *m)
 	struct guest_image *img = &g->images[piece->which & 1];
 
 	if (piece->which > 1 || piece->total > CTL_IMAGE_MAX || piece->offset != img->have ||
-	    (img->bytes && img->total != piece->total) ||
-	    m->blob_bytes > piece->total - piece->offset) {
+	    (img->bytes && img->total != piece->total) || m->blob_bytes > piece->total - piece->offset) {
 		guest_fail(g, CTL_FAILED, g->self, "a boot image arrived in disorder");
 		return;
 	}
@@ -271,9 +270,8 @@ static void on_sessions(void *ctx, int fd)
 
 	(void)fd;
 	while (listener_take(g->listener, &s)) {
-		bool peer = s.hello.role == SESSION_PEER && g->dist && !g->ended &&
-			    s.hello.epoch == g->epoch && s.hello.arg < g->desc.hosts_n &&
-			    s.hello.arg > g->self;
+		bool peer = s.hello.role == SESSION_PEER && g->dist && !g->ended && s.hello.epoch == g->epoch &&
+			    s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
 
 		if (!peer)
 			close(s.fd); // another cluster's, or another `pando run` while this guest lives
@@ -291,8 +289,7 @@ static void on_signal(void *ctx, int fd)
 		return;
 	g->signalled = true;
 	if (!g->ended)
-		guest_report(g, CTL_FAILED, g->self, "host %u was told to end by signal %u", g->self,
-			     info.ssi_signo);
+		guest_report(g, CTL_FAILED, g->self, "host %u was told to end by signal %u", g->self, info.ssi_signo);
 	g->over = true;
 }
 
@@ -345,9 +342,9 @@ static int open_link(struct guest *g, int signal_fd)
 }
 
 /*
- * A page request that waits for the processor behind a busy vCPU thread delays another host's vCPU by a scheduler slice.
- * The dist thread works for microseconds at a time and then sleeps, so it goes first where that is allowed. The threads
- * that it starts do not inherit this.
+ * A page request that waits for the processor behind a busy vCPU thread delays another host's vCPU by a scheduler
+ * slice. The dist thread works for microseconds at a time and then sleeps, so it goes first where that is allowed. The
+ * threads that it starts do not inherit this.
  */
 static void go_first(void)
 {
@@ -357,8 +354,7 @@ static void go_first(void)
 		log_debug("no real-time priority for the dist thread: %s", strerror(errno));
 }
 
-int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
-	      const struct listener_session *control)
+int guest_run(const struct host_options *opt, struct listener *l, int signal_fd, const struct listener_session *control)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 

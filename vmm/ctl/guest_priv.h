@@ -8,11 +8,11 @@
 #include "vmm/ctl/job.h"
 #include "vmm/dist/dist.h"
 
-#define GUEST_CONTROL HOSTS_MAX         // the control session's peer number on the link
-#define GUEST_TICK_NS 100000000u        // the loop looks around at least this often
-#define GUEST_LINGER_NS 3000000000u     // after the guest's end, for the control session to close
-#define GUEST_CONNECT_MS 5000u
-#define GUEST_CONSOLE_MAX (1u << 20)    // console bytes not yet sent: beyond it the oldest are lost, counted
+#define GUEST_CONTROL     HOSTS_MAX   // the control session's peer number on the link
+#define GUEST_TICK_NS     100000000u  // the loop looks around at least this often
+#define GUEST_LINGER_NS   3000000000u // after the guest's end, for the control session to close
+#define GUEST_CONNECT_MS  5000u
+#define GUEST_CONSOLE_MAX (1u << 20) // console bytes not yet sent: beyond it the oldest are lost, counted
 
 struct guest_moves; // verbs_move.c
 
@@ -31,12 +31,12 @@ struct guest {
 	struct ram ram;
 	bool ram_mapped;
 	struct dist *dist;
-	struct machine *machine; // dist thread; set when its creation is finished
-	struct machine *made;    // the creating job's result
+	struct machine *machine;   // dist thread; set when its creation is finished
+	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
 	struct job job;
-	unsigned step;         // of the running job: enum ctl_step
+	unsigned step;          // of the running job: enum ctl_step
 	int dialled[HOSTS_MAX]; // the connecting job's results: descriptors
 	bool connecting, connected, running;
 	bool quitting; // told to end: lost peers are no news
@@ -64,7 +64,7 @@ void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why)
 void guest_go(struct guest *g, unsigned step); // CTL_GO arrived
 void guest_on_kick(struct guest *g);           // a job is done, or a vCPU thread left something
 void guest_check_connected(struct guest *g);
-void guest_stop(struct guest *g);              // stops the vCPUs and waits for them
+void guest_stop(struct guest *g); // stops the vCPUs and waits for them
 void guest_tear_down(struct guest *g);
 
 void guest_moves_free(struct guest *g); // verbs_move.c; after the machine

@@ -113,8 +113,8 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 	for (unsigned h = 0; h < g->self; h++) { // the higher number calls the lower
 		const char *reason = "";
 
-		g->dialled[h] = session_connect(g->desc.hosts[h].address, &g->opt->key, &hello,
-						GUEST_CONNECT_MS, &reason);
+		g->dialled[h] =
+			session_connect(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS, &reason);
 		if (g->dialled[h] < 0) {
 			snprintf(why, cap, "host %u cannot connect to host %u at %s: %s", g->self, h,
 				 g->desc.hosts[h].address, reason);
@@ -148,8 +148,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 		snprintf(why, cap,
 			 "the TSC of host %u ticks at %llu kHz, that of host 0 at %llu kHz: hosts of one guest "
 			 "must have the same frequency",
-			 g->self, (unsigned long long)own_khz,
-			 (unsigned long long)cfg.clock.tsc_khz);
+			 g->self, (unsigned long long)own_khz, (unsigned long long)cfg.clock.tsc_khz);
 		return -ENOTSUP;
 	}
 	return machine_create(&g->made, &cfg, why, cap);
@@ -254,8 +253,7 @@ static void job_done(struct guest *g)
 
 void guest_check_connected(struct guest *g)
 {
-	if (!g->connecting || g->connected || g->job.running || g->ended ||
-	    !dist_connected(g->dist))
+	if (!g->connecting || g->connected || g->job.running || g->ended || !dist_connected(g->dist))
 		return;
 	g->connected = true;
 	guest_report(g, CTL_CONNECTED, g->self, "connected to %u other hosts", g->desc.hosts_n - 1);
@@ -280,9 +278,8 @@ static void flush_console(struct guest *g)
 
 static void check_end(struct guest *g)
 {
-	static const unsigned states[] = {[MACHINE_POWEROFF] = CTL_POWEROFF,
-					  [MACHINE_RESET] = CTL_RESET,
-					  [MACHINE_CRASH] = CTL_CRASHED};
+	static const unsigned states[] = {
+		[MACHINE_POWEROFF] = CTL_POWEROFF, [MACHINE_RESET] = CTL_RESET, [MACHINE_CRASH] = CTL_CRASHED};
 
 	pthread_mutex_lock(&g->lock);
 	enum machine_end how = g->how;
@@ -345,8 +342,7 @@ void guest_stop(struct guest *g)
 		nanosleep(&grace, NULL);
 		dist_release_memory(g->dist);
 		pthread_join(stop.thread, NULL);
-	}
-	else
+	} else
 		dist_release_memory(g->dist);
 	guest_works_join(&g->works);
 	dist_attach(g->dist, NULL);

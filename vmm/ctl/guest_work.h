@@ -25,8 +25,8 @@ struct guest_works {
 void guest_works_init(struct guest_works *w, struct guest *g);
 void guest_works_run(struct guest_works *w); // dist thread: runs what was posted
 /*
- * Tells work to end and takes nothing new. Once nothing can block any more (memory is released), guest_works_join() waits
- * for the worker and runs every done function that is still due.
+ * Tells work to end and takes nothing new. Once nothing can block any more (memory is released), guest_works_join()
+ * waits for the worker and runs every done function that is still due.
  */
 void guest_works_cancel(struct guest_works *w);
 void guest_works_join(struct guest_works *w);

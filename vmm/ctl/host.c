@@ -29,8 +29,7 @@ static int signal_descriptor(void)
 /* Waits for a control session. Returns 1 with it, 0 on a signal, or a negative errno. */
 static int wait_for_control(struct listener *l, int signal_fd, struct listener_session *out)
 {
-	struct pollfd p[2] = {{.fd = l->event_fd, .events = POLLIN},
-			      {.fd = signal_fd, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = l->event_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
 
 	for (;;) {
 		while (listener_take(l, out)) {

@@ -14,8 +14,8 @@ struct host_options {
 	struct session_key key;
 	uint32_t vcpus;
 	uint64_t memory_bytes;
-	uint32_t spin_us; // busy-poll this long before sleeping
-	bool once;        // leave after the first guest
+	uint32_t spin_us;             // busy-poll this long before sleeping
+	bool once;                    // leave after the first guest
 	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
 };
 

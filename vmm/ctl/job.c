@@ -13,8 +13,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int job_start(struct job *j, int (*fn)(void *ctx, char *why, unsigned cap), void *ctx,
-	      void (*kick)(void *kick_ctx), void *kick_ctx)
+int job_start(struct job *j, int (*fn)(void *ctx, char *why, unsigned cap), void *ctx, void (*kick)(void *kick_ctx),
+	      void *kick_ctx)
 {
 	if (j->running)
 		return -EBUSY;

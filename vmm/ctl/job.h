@@ -22,8 +22,8 @@ struct job {
 	char why[JOB_WHY_MAX];
 };
 
-int job_start(struct job *j, int (*fn)(void *ctx, char *why, unsigned cap), void *ctx,
-	      void (*kick)(void *kick_ctx), void *kick_ctx); // -EBUSY while one runs
+int job_start(struct job *j, int (*fn)(void *ctx, char *why, unsigned cap), void *ctx, void (*kick)(void *kick_ctx),
+	      void *kick_ctx); // -EBUSY while one runs
 /* True once, after the job's end: its result and why are valid. */
 bool job_finished(struct job *j);
 

@@ -43,7 +43,7 @@ static void *shake(void *arg)
 	free(arg);
 	int r = session_accept(h.fd, &h.l->key, &hello, SESSION_TIMEOUT_MS);
 	if (r)
-		log_warn("refused a connection: %s", r == -EACCES     ? "it does not know the cluster key"
+		log_warn("refused a connection: %s", r == -EACCES      ? "it does not know the cluster key"
 						     : r == -ETIMEDOUT ? "it said nothing in time"
 								       : "it does not speak Pando's protocol");
 	finish(h.l, h.fd, &hello, r);
@@ -89,8 +89,7 @@ static void take_connection(struct listener *l)
 static void *listen_loop(void *arg)
 {
 	struct listener *l = arg;
-	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN},
-			      {.fd = l->stop_pipe[0], .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN}, {.fd = l->stop_pipe[0], .events = POLLIN}};
 
 	for (;;) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)

@@ -13,7 +13,7 @@
 #include "net/session.h"
 
 #define LISTENER_HANDSHAKES_MAX 32u // at once; more connections are closed at once
-#define LISTENER_READY_MAX 80u      // accepted and not yet taken
+#define LISTENER_READY_MAX      80u // accepted and not yet taken
 
 struct listener_session {
 	int fd;
@@ -36,7 +36,7 @@ struct listener {
 
 /* fd: listening socket, owned from now on. Returns 0 or a negative errno. */
 int listener_start(struct listener *l, int fd, const struct session_key *key);
-void listener_stop(struct listener *l); // joins its threads, closes what nobody took
+void listener_stop(struct listener *l);                               // joins its threads, closes what nobody took
 bool listener_take(struct listener *l, struct listener_session *out); // any thread
 
 #endif

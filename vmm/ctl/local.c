@@ -23,10 +23,10 @@
 #include "vmm/ctl/netns.h"
 
 #define CHILD_LISTEN_FD 3
-#define CHILD_KEY_FD 4
-#define POLL_MS 5u
-#define DATA_MTU 1500u
-#define ASK_MS 500u // a host that has not left by itself then is asked to
+#define CHILD_KEY_FD    4
+#define POLL_MS         5u
+#define DATA_MTU        1500u
+#define ASK_MS          500u // a host that has not left by itself then is asked to
 
 static int listen_on_loopback(char *address, size_t cap)
 {
@@ -86,8 +86,8 @@ static int join_host(int talk, unsigned number, pid_t pid, unsigned data_mtu)
 }
 
 /*
- * Hosts have processors of their own: so do local ones, as far as there are enough. Otherwise two busy vCPUs may share one
- * processor while another idles, and a page waits for a scheduler tick.
+ * Hosts have processors of their own: so do local ones, as far as there are enough. Otherwise two busy vCPUs may share
+ * one processor while another idles, and a page waits for a scheduler tick.
  */
 static void take_processors(unsigned number, unsigned hosts)
 {
@@ -134,7 +134,8 @@ static int check_link(const struct local_options *opt, unsigned *data_mtu)
 		return -EINVAL;
 	}
 	if (!dpdk_present()) {
-		fprintf(stderr, "pando: --link dpdk: this pando was built without DPDK: install libdpdk-dev and build it again\n");
+		fprintf(stderr, "pando: --link dpdk: this pando was built without DPDK: install libdpdk-dev and build "
+				"it again\n");
 		return -EINVAL;
 	}
 	if (link_text(opt, 0, "/tmp", text, sizeof(text)))
@@ -147,7 +148,8 @@ static int check_link(const struct local_options *opt, unsigned *data_mtu)
 		if (strcmp(s.port[i].iface, "data0") == 0)
 			*data_mtu = s.mtu ? s.mtu : DATA_MTU;
 	if (*data_mtu && !opt->netns) {
-		fprintf(stderr, "pando: --link %s: local hosts need --netns for it: each gets an interface data0 there\n",
+		fprintf(stderr,
+			"pando: --link %s: local hosts need --netns for it: each gets an interface data0 there\n",
 			opt->link);
 		return -EINVAL;
 	}
@@ -173,9 +175,10 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)opt->memory_bytes);
 	snprintf(spin, sizeof(spin), "%u", opt->spin_us);
 	snprintf(name, sizeof(name), "host%u", number);
-	const char *argv[] = {"pando", "host", "--once", "--listen-fd", "3",  "--key-fd", "4",
-			      "--cpus", vcpus,  "--memory", memory, "--spin", spin, "--link", link,
-			      "--log-name", name, opt->verbose ? "--verbose" : NULL, NULL};
+	const char *argv[] = {"pando", "host",   "--once", "--listen-fd", "3",    "--key-fd",
+			      "4",     "--cpus", vcpus,    "--memory",    memory, "--spin",
+			      spin,    "--link", link,     "--log-name",  name,   opt->verbose ? "--verbose" : NULL,
+			      NULL};
 	char self[4096]; // the file itself, so that the process is called pando
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n > 0 ? n : 0] = 0;
@@ -184,8 +187,7 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 	_exit(127);
 }
 
-static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct local_options *opt,
-		     unsigned data_mtu)
+static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct local_options *opt, unsigned data_mtu)
 {
 	char *address = l->addresses[h];
 	int talk[2] = {-1, -1}, fd = -1, r = 0;

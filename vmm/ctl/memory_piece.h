@@ -4,6 +4,6 @@
 #define VMM_CTL_MEMORY_PIECE_H
 
 #define PIECE_PAGES_MAX 32768u // pages one answer tells of
-#define PIECE_FULL_MAX	60u    // pages whose bytes it carries: with the bitmap at most VERB_BYTES_MAX
+#define PIECE_FULL_MAX  60u    // pages whose bytes it carries: with the bitmap at most VERB_BYTES_MAX
 
 #endif

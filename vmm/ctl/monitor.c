@@ -44,14 +44,7 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 }
 
 const struct qmp_command *const monitor_tables[] = {
-    monitor_queries,
-    monitor_machine,
-    monitor_pando,
-    monitor_move,
-    monitor_trace,
-    monitor_domain,
-    monitor_hmp,
-    NULL,
+	monitor_queries, monitor_machine, monitor_pando, monitor_move, monitor_trace, monitor_domain, monitor_hmp, NULL,
 };
 
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)
@@ -91,8 +84,8 @@ void monitor_host_lost(struct monitor *m, unsigned host, const char *reason)
 {
 	if (!m)
 		return;
-	json_t *data = json_pack("{s:i,s:s,s:s}", "host", (int)host, "address", m->r->desc.hosts[host].address, "reason",
-				 reason);
+	json_t *data = json_pack("{s:i,s:s,s:s}", "host", (int)host, "address", m->r->desc.hosts[host].address,
+				 "reason", reason);
 	qmp_event(m->q, "X_PANDO_HOST_LOST", data);
 	json_decref(data);
 }
@@ -128,8 +121,8 @@ static void on_document(void *ctx, const json_t *document)
 	free(q);
 }
 
-void monitor_with_status(struct monitor *m, struct qmp_call *call, void (*fn)(struct monitor *m, struct qmp_call *call,
-									       const json_t *document))
+void monitor_with_status(struct monitor *m, struct qmp_call *call,
+			 void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document))
 {
 	struct question *q = malloc(sizeof(*q));
 	int e = q ? 0 : -ENOMEM;
@@ -149,8 +142,10 @@ json_t *monitor_vcpus(const json_t *document)
 	json_t *out = json_array(), *host, *vcpu;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(document, "hosts"), i, host) {
-		json_array_foreach(json_object_get(json_object_get(host, "machine"), "vcpus"), k, vcpu) {
+	json_array_foreach(json_object_get(document, "hosts"), i, host)
+	{
+		json_array_foreach(json_object_get(json_object_get(host, "machine"), "vcpus"), k, vcpu)
+		{
 			json_t *copy = json_copy(vcpu);
 			size_t at = 0;
 

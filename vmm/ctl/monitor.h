@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The QMP monitor of `pando run`: the protocol of vmm/qmp/ joined to the running machine. Everything on the run's thread.
+ * The QMP monitor of `pando run`: the protocol of vmm/qmp/ joined to the running machine. Everything on the run's
+ * thread.
  */
 #ifndef VMM_CTL_MONITOR_H
 #define VMM_CTL_MONITOR_H
@@ -11,8 +12,8 @@ struct run;
 struct monitor;
 
 /*
- * Listens at the guest's own place (monitor_path()) and wherever the options say. verbs and the status service of r exist.
- * Returns 0 or a negative errno and a sentence.
+ * Listens at the guest's own place (monitor_path()) and wherever the options say. verbs and the status service of r
+ * exist. Returns 0 or a negative errno and a sentence.
  */
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap);
 void monitor_stop(struct monitor *m); // gives clients what is queued, then closes them; NULL is allowed

@@ -29,7 +29,8 @@ static void set_hosts(struct domain *d, const struct run *r)
 
 	d->cells_n = m->hosts_n;
 	for (unsigned h = 0; h < m->hosts_n; h++)
-		d->cells[h] = (struct domain_cell){.vcpus = m->hosts[h].vcpus, .memory_bytes = m->hosts[h].memory_bytes};
+		d->cells[h] =
+			(struct domain_cell){.vcpus = m->hosts[h].vcpus, .memory_bytes = m->hosts[h].memory_bytes};
 	d->local = r->opt->local;
 	d->hosts_n = r->opt->local ? 0 : m->hosts_n;
 	for (unsigned h = 0; h < d->hosts_n; h++)

@@ -57,9 +57,9 @@ static void cpus_text(struct monitor *m, struct qmp_call *call, const json_t *do
 
 	(void)m;
 	json_array_foreach(vcpus, i, v)
-		fprintf(f, "%c CPU #%lld: thread_id=%lld host=%lld (%s)" NL, i ? ' ' : '*', (long long)monitor_int(v, "vcpu"),
-			(long long)monitor_int(v, "thread"), (long long)monitor_int(v, "host"),
-			json_string_value(json_object_get(v, "state")));
+		fprintf(f, "%c CPU #%lld: thread_id=%lld host=%lld (%s)" NL, i ? ' ' : '*',
+			(long long)monitor_int(v, "vcpu"), (long long)monitor_int(v, "thread"),
+			(long long)monitor_int(v, "host"), json_string_value(json_object_get(v, "state")));
 	json_decref(vcpus);
 	text_return(&t, call);
 }
@@ -81,7 +81,8 @@ static void registers_text(void *ctx, const json_t *vcpus, const char *error)
 		return;
 	}
 	FILE *f = text_open(&t);
-	json_array_foreach(vcpus, i, v) {
+	json_array_foreach(vcpus, i, v)
+	{
 		char *one = verbs_registers_text(v);
 
 		for (const char *c = one ? one : ""; *c; c++)
@@ -171,17 +172,17 @@ static void info_kvm(struct monitor *m, struct qmp_call *call, int cpu)
 static void help(struct monitor *m, struct qmp_call *call, int cpu);
 
 static const struct hmp commands[] = {
-    {"help", "this list", help},
-    {"info status", "whether it runs", info_status},
-    {"info cpus", "vCPUs, their host and state", info_cpus},
-    {"info registers", "of the vCPU cpu-index (0)", info_registers},
-    {"info registers -a", "of every vCPU", info_registers_all},
-    {"info mtree", "guest-physical addresses and whose they are", info_mtree},
-    {"info numa", "nodes, which are hosts", info_numa},
-    {"info version", "of Pando", info_version},
-    {"info name", "of the guest", info_name},
-    {"info uuid", "of the guest", info_uuid},
-    {"info kvm", "whether KVM is used", info_kvm},
+	{"help", "this list", help},
+	{"info status", "whether it runs", info_status},
+	{"info cpus", "vCPUs, their host and state", info_cpus},
+	{"info registers", "of the vCPU cpu-index (0)", info_registers},
+	{"info registers -a", "of every vCPU", info_registers_all},
+	{"info mtree", "guest-physical addresses and whose they are", info_mtree},
+	{"info numa", "nodes, which are hosts", info_numa},
+	{"info version", "of Pando", info_version},
+	{"info name", "of the guest", info_name},
+	{"info uuid", "of the guest", info_uuid},
+	{"info kvm", "whether KVM is used", info_kvm},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

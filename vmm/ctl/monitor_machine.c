@@ -21,11 +21,11 @@ static void start(void *ctx, struct qmp_call *call, int (*verb)(struct verbs *v,
 		monitor_refuse(call, e);
 }
 
-#define VERB(name, verb)                                                                      \
-	static void name(void *ctx, struct qmp_call *call, const json_t *args)                \
-	{                                                                                     \
-		(void)args;                                                                   \
-		start(ctx, call, verb);                                                       \
+#define VERB(name, verb)                                                       \
+	static void name(void *ctx, struct qmp_call *call, const json_t *args) \
+	{                                                                      \
+		(void)args;                                                    \
+		start(ctx, call, verb);                                        \
 	}
 VERB(stop, verbs_stop)
 VERB(cont, verbs_cont)
@@ -58,7 +58,8 @@ static void no_device(void *ctx, struct qmp_call *call, const json_t *args)
 static void device_add(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	(void)ctx;
-	qmp_error(call, "'%.200s' is not a valid device model name", json_string_value(json_object_get(args, "driver")));
+	qmp_error(call, "'%.200s' is not a valid device model name",
+		  json_string_value(json_object_get(args, "driver")));
 }
 
 static bool dump_arguments(struct qmp_call *call, const json_t *args, struct verbs_dump *what)
@@ -67,7 +68,9 @@ static bool dump_arguments(struct qmp_call *call, const json_t *args, struct ver
 	const json_t *begin = json_object_get(args, "begin"), *length = json_object_get(args, "length");
 
 	if (json_is_true(json_object_get(args, "paging")))
-		qmp_error(call, "Parameter 'paging' does not accept value 'true': memory is written by guest-physical address");
+		qmp_error(
+			call,
+			"Parameter 'paging' does not accept value 'true': memory is written by guest-physical address");
 	else if (strncmp(protocol, "file:", 5) || !protocol[5])
 		qmp_error(call, "Parameter 'protocol' expects 'file:PATH', not '%.200s'", protocol);
 	else if (!begin != !length)
@@ -75,7 +78,8 @@ static bool dump_arguments(struct qmp_call *call, const json_t *args, struct ver
 	else if (begin && (json_integer_value(begin) < 0 || json_integer_value(length) <= 0))
 		qmp_error(call, "Parameter 'begin' expects an address, 'length' more than 0 bytes");
 	else {
-		*what = (struct verbs_dump){.path = protocol + 5, .ranged = begin != NULL,
+		*what = (struct verbs_dump){.path = protocol + 5,
+					    .ranged = begin != NULL,
 					    .begin = (uint64_t)json_integer_value(begin),
 					    .length = (uint64_t)json_integer_value(length)};
 		return true;
@@ -104,16 +108,16 @@ static void dump_guest_memory(void *ctx, struct qmp_call *call, const json_t *ar
 }
 
 const struct qmp_command monitor_machine[] = {
-    {"stop", stop},
-    {"cont", cont},
-    {"system_reset", system_reset},
-    {"system_powerdown", system_powerdown},
-    {"system_wakeup", system_wakeup},
-    {"inject-nmi", inject_nmi},
-    {"quit", quit},
-    {"set_link", no_device},
-    {"device_del", no_device},
-    {"device_add", device_add},
-    {"dump-guest-memory", dump_guest_memory},
-    {0},
+	{"stop", stop},
+	{"cont", cont},
+	{"system_reset", system_reset},
+	{"system_powerdown", system_powerdown},
+	{"system_wakeup", system_wakeup},
+	{"inject-nmi", inject_nmi},
+	{"quit", quit},
+	{"set_link", no_device},
+	{"device_del", no_device},
+	{"device_add", device_add},
+	{"dump-guest-memory", dump_guest_memory},
+	{0},
 };

@@ -39,7 +39,8 @@ static void move_vcpu(void *ctx, struct qmp_call *call, const json_t *args)
 		qmp_error(call, "there is no vCPU %lld: the guest has %u, counted from 0", (long long)vcpu,
 			  desc_vcpus(&m->r->desc));
 	} else if (host < 0 || host >= m->r->desc.hosts_n) {
-		qmp_error(call, "there is no host %lld: the guest has %u, counted from 0", (long long)host, m->r->desc.hosts_n);
+		qmp_error(call, "there is no host %lld: the guest has %u, counted from 0", (long long)host,
+			  m->r->desc.hosts_n);
 	} else if (state != VERBS_RUNNING && state != VERBS_PAUSED) {
 		monitor_refuse(call, -ESHUTDOWN);
 	} else {

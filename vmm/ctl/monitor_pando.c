@@ -29,13 +29,11 @@ static json_t *host_peers(const json_t *host)
 	json_t *out = json_array(), *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(host, "peers"), i, p)
-		json_array_append_new(out, json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I}", "host", monitor_int(p, "host"), "up",
-						     json_is_true(json_object_get(p, "up")), "rtt-ns",
-						     monitor_int(p, "rtt_ns"), "bytes-in", monitor_int(p, "bytes_in"),
-						     "bytes-out", monitor_int(p, "bytes_out"), "messages-in",
-						     monitor_int(p, "messages_in"), "messages-out",
-						     monitor_int(p, "messages_out")));
+	json_array_foreach(json_object_get(host, "peers"), i, p) json_array_append_new(
+		out, json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I}", "host", monitor_int(p, "host"), "up",
+			       json_is_true(json_object_get(p, "up")), "rtt-ns", monitor_int(p, "rtt_ns"), "bytes-in",
+			       monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"), "messages-in",
+			       monitor_int(p, "messages_in"), "messages-out", monitor_int(p, "messages_out")));
 	return out;
 }
 
@@ -80,7 +78,10 @@ static json_t *one_host(const struct run *r, const json_t *host)
 	bool answered = !json_object_get(host, "error");
 	bool up = h >= 0 && h < (json_int_t)HOSTS_MAX && r->up & host_bit((host_id)h);
 	json_t *link = json_object_get(host, "link");
-	json_t *o = json_pack("{s:I,s:s,s:O,s:s,s:o}", "host", h, "state", !up ? "lost" : answered ? "up" : "silent",
+	json_t *o = json_pack("{s:I,s:s,s:O,s:s,s:o}", "host", h, "state",
+			      !up        ? "lost"
+			      : answered ? "up"
+					 : "silent",
 			      "address", json_object_get(host, "address"), "link",
 			      json_is_string(link) ? json_string_value(link) : "uring", "vcpus", host_vcpus(host));
 
@@ -116,11 +117,10 @@ static json_t *histogram(const json_t *h)
 	json_t *buckets = json_array(), *b;
 	size_t i;
 
-	json_array_foreach(json_object_get(h, "buckets"), i, b)
-		json_array_append_new(buckets, json_pack("{s:O,s:O}", "up-to-ns", json_array_get(b, 0), "count",
-							 json_array_get(b, 1)));
-	return json_pack("{s:I,s:I,s:o}", "count", monitor_int(h, "count"), "sum-ns", monitor_int(h, "sum_ns"), "buckets",
-			 buckets);
+	json_array_foreach(json_object_get(h, "buckets"), i, b) json_array_append_new(
+		buckets, json_pack("{s:O,s:O}", "up-to-ns", json_array_get(b, 0), "count", json_array_get(b, 1)));
+	return json_pack("{s:I,s:I,s:o}", "count", monitor_int(h, "count"), "sum-ns", monitor_int(h, "sum_ns"),
+			 "buckets", buckets);
 }
 
 static void set_latency(json_t *o, const json_t *from)
@@ -136,13 +136,13 @@ static void set_latency(json_t *o, const json_t *from)
 
 static json_t *pairs(const json_t *host, json_int_t *in, json_int_t *out)
 {
-	static const char *const optional[][2] = {{"pages_in", "pages-in"},
-						  {"pages_out", "pages-out"},
-						  {"invalidations_in", "invalidations-in"}};
+	static const char *const optional[][2] = {
+		{"pages_in", "pages-in"}, {"pages_out", "pages-out"}, {"invalidations_in", "invalidations-in"}};
 	json_t *list = json_array(), *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(host, "peers"), i, p) {
+	json_array_foreach(json_object_get(host, "peers"), i, p)
+	{
 		json_t *o = json_pack("{s:I,s:I,s:I}", "host", monitor_int(p, "host"), "bytes-in",
 				      monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"));
 
@@ -160,13 +160,19 @@ static json_t *pairs(const json_t *host, json_int_t *in, json_int_t *out)
 static json_t *one_coherence(const json_t *host)
 {
 	static const char *const counters[][2] = {
-	    {"faults_read", "faults-read"},     {"faults_write", "faults-write"},
-	    {"faults_upgrade", "faults-upgrade"}, {"faults_local", "faults-local"},
-	    {"pages_in", "pages-in"},           {"pages_out", "pages-out"},
-	    {"zero_in", "zero-pages-in"},       {"zero_out", "zero-pages-out"},
-	    {"upgrades", "upgrades"},           {"invalidations_in", "invalidations-in"},
-	    {"invalidations_out", "invalidations-out"}, {"prefetches", "prefetches"},
-	    {"prefetch_hits", "prefetch-hits"},
+		{"faults_read", "faults-read"},
+		{"faults_write", "faults-write"},
+		{"faults_upgrade", "faults-upgrade"},
+		{"faults_local", "faults-local"},
+		{"pages_in", "pages-in"},
+		{"pages_out", "pages-out"},
+		{"zero_in", "zero-pages-in"},
+		{"zero_out", "zero-pages-out"},
+		{"upgrades", "upgrades"},
+		{"invalidations_in", "invalidations-in"},
+		{"invalidations_out", "invalidations-out"},
+		{"prefetches", "prefetches"},
+		{"prefetch_hits", "prefetch-hits"},
 	};
 	const json_t *c = json_object_get(host, "coherence");
 	json_t *o = json_pack("{s:I}", "host", monitor_int(host, "host"));
@@ -187,9 +193,8 @@ static void coherence(struct monitor *m, struct qmp_call *call, const json_t *do
 	size_t i;
 
 	(void)m;
-	json_array_foreach(json_object_get(document, "hosts"), i, host)
-		if (!json_object_get(host, "error"))
-			json_array_append_new(out, one_coherence(host));
+	json_array_foreach(json_object_get(document, "hosts"), i, host) if (!json_object_get(host, "error"))
+		json_array_append_new(out, one_coherence(host));
 	qmp_return(call, out);
 }
 
@@ -224,8 +229,9 @@ static json_t *by_host(const struct sample *s, uint64_t address)
 			const struct sample_hot *v = &s->hosts[i].hot[k];
 
 			if (v->address == address)
-				json_array_append_new(out, json_pack("{s:i,s:I,s:I}", "host", (int)s->hosts[i].host, "reads",
-								     (json_int_t)v->reads, "writes", (json_int_t)v->writes));
+				json_array_append_new(out,
+						      json_pack("{s:i,s:I,s:I}", "host", (int)s->hosts[i].host, "reads",
+								(json_int_t)v->reads, "writes", (json_int_t)v->writes));
 		}
 	return out;
 }
@@ -284,7 +290,8 @@ static void query_hot_pages(void *ctx, struct qmp_call *call, const json_t *args
 	}
 	struct hot_question *q = malloc(sizeof(*q));
 	if (q)
-		*q = (struct hot_question){.m = m, .call = call, .count = count ? (size_t)json_integer_value(count) : 20};
+		*q = (struct hot_question){
+			.m = m, .call = call, .count = count ? (size_t)json_integer_value(count) : 20};
 	if (!q || statusd_request(&m->r->status, hot_pages, q)) {
 		free(q);
 		qmp_error(call, "the hosts cannot be asked");
@@ -298,15 +305,15 @@ static void placement(struct monitor *m, struct qmp_call *call, const json_t *do
 	json_t *vcpus = monitor_vcpus(document), *out = json_array(), *v;
 	size_t i;
 
-	json_array_foreach(vcpus, i, v) {
+	json_array_foreach(vcpus, i, v)
+	{
 		json_int_t n = monitor_int(v, "vcpu");
 
 		if (n >= 0 && n < desc_vcpus(&m->r->desc))
-			json_array_append_new(out, json_pack("{s:I,s:I,s:i,s:I,s:O}", "vcpu", n, "host",
-							     monitor_int(v, "host"), "home",
-							     (int)desc_host_of_vcpu(&m->r->desc, (uint32_t)n), "apic-id",
-							     monitor_int(v, "apic_id"), "state",
-							     json_object_get(v, "state")));
+			json_array_append_new(
+				out, json_pack("{s:I,s:I,s:i,s:I,s:O}", "vcpu", n, "host", monitor_int(v, "host"),
+					       "home", (int)desc_host_of_vcpu(&m->r->desc, (uint32_t)n), "apic-id",
+					       monitor_int(v, "apic_id"), "state", json_object_get(v, "state")));
 	}
 	json_decref(vcpus);
 	qmp_return(call, out);
@@ -319,10 +326,10 @@ static void query_placement(void *ctx, struct qmp_call *call, const json_t *args
 }
 
 const struct qmp_command monitor_pando[] = {
-    {"x-pando-query-status", query_status},
-    {"x-pando-query-hosts", query_hosts},
-    {"x-pando-query-coherence", query_coherence},
-    {"x-pando-query-hot-pages", query_hot_pages},
-    {"x-pando-query-vcpu-placement", query_placement},
-    {0},
+	{"x-pando-query-status", query_status},
+	{"x-pando-query-hosts", query_hosts},
+	{"x-pando-query-coherence", query_coherence},
+	{"x-pando-query-hot-pages", query_hot_pages},
+	{"x-pando-query-vcpu-placement", query_placement},
+	{0},
 };

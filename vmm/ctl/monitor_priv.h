@@ -27,8 +27,8 @@ extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monit
  * Asks the hosts for the status document and calls fn with it on success; otherwise the call is over with an error. fn
  * answers the call.
  */
-void monitor_with_status(struct monitor *m, struct qmp_call *call, void (*fn)(struct monitor *m, struct qmp_call *call,
-									       const json_t *document));
+void monitor_with_status(struct monitor *m, struct qmp_call *call,
+			 void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document));
 
 /* Adds state, reason and their numbers in libvirt to the status document. */
 void monitor_add_state(const struct monitor *m, json_t *document);

@@ -68,7 +68,8 @@ static void cpus_fast(struct monitor *m, struct qmp_call *call, const json_t *do
 	json_t *vcpus = monitor_vcpus(document), *out = json_array(), *v;
 	size_t i;
 
-	json_array_foreach(vcpus, i, v) {
+	json_array_foreach(vcpus, i, v)
+	{
 		json_int_t n = monitor_int(v, "vcpu");
 
 		if (n < 0 || n >= desc_vcpus(&m->r->desc))
@@ -134,21 +135,21 @@ static void nothing(void *ctx, struct qmp_call *call, const json_t *args)
 }
 
 const struct qmp_command monitor_queries[] = {
-    {"query-name", query_name},
-    {"query-uuid", query_uuid},
-    {"query-status", query_status},
-    {"query-kvm", query_kvm},
-    {"query-target", query_target},
-    {"query-machines", query_machines},
-    {"query-cpus-fast", query_cpus_fast},
-    {"query-hotpluggable-cpus", query_hotpluggable_cpus},
-    {"query-memory-size-summary", query_memory},
-    {"query-chardev", query_chardev},
-    {"query-dump", query_dump},
-    {"query-memory-devices", nothing},
-    {"query-pci", nothing},
-    {"query-block", nothing},
-    {"query-blockstats", nothing},
-    {"query-iothreads", nothing},
-    {0},
+	{"query-name", query_name},
+	{"query-uuid", query_uuid},
+	{"query-status", query_status},
+	{"query-kvm", query_kvm},
+	{"query-target", query_target},
+	{"query-machines", query_machines},
+	{"query-cpus-fast", query_cpus_fast},
+	{"query-hotpluggable-cpus", query_hotpluggable_cpus},
+	{"query-memory-size-summary", query_memory},
+	{"query-chardev", query_chardev},
+	{"query-dump", query_dump},
+	{"query-memory-devices", nothing},
+	{"query-pci", nothing},
+	{"query-block", nothing},
+	{"query-blockstats", nothing},
+	{"query-iothreads", nothing},
+	{0},
 };

@@ -20,14 +20,14 @@ struct mover {
 	struct calls *calls;
 	const struct machine_desc *desc;
 	struct placement placement;
-	host_set alike[HOSTS_MAX]; // by source: destinations whose processors were compared
+	host_set alike[HOSTS_MAX];          // by source: destinations whose processors were compared
 	struct wish queue[MOVER_QUEUE_MAX]; // those that wait
 	unsigned head, tail;
 	struct wish now; // under way, if busy
 	bool busy;
 	struct wish first; // a holder's, if has_first
 	bool has_first;
-	unsigned held; // by how many
+	unsigned held;                          // by how many
 	struct mover_hold *holds, **holds_tail; // granted when the move under way is over
 	host_id from;
 	bool out_over, wait_over, left; // left: the source has let go of it
@@ -248,8 +248,8 @@ static void on_prepare(void *ctx, const struct call_answer *a, unsigned n)
 		mover_compare(answer_of(a, n, m->from), answer_of(a, n, to), why, sizeof(why));
 	if (bad || why[0]) {
 		if (why[0])
-			snprintf(m->error, sizeof(m->error), "a vCPU of host %u cannot go on on host %u: %.400s", m->from,
-				 to, why);
+			snprintf(m->error, sizeof(m->error), "a vCPU of host %u cannot go on on host %u: %.400s",
+				 m->from, to, why);
 		else
 			note(m, bad->error);
 		cancel(m);

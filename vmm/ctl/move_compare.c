@@ -24,9 +24,11 @@ static bool same_cpuid(const json_t *a, const json_t *b, char *why, size_t cap)
 		}
 		for (unsigned r = 0; r < 4; r++)
 			if (number(x, 2 + r) != number(y, 2 + r)) {
-				snprintf(why, cap, "their processors differ: CPUID leaf %#llx.%llu, %s is %#llx and %#llx",
-					 (unsigned long long)number(x, 0), (unsigned long long)number(x, 1), registers[r],
-					 (unsigned long long)number(x, 2 + r), (unsigned long long)number(y, 2 + r));
+				snprintf(why, cap,
+					 "their processors differ: CPUID leaf %#llx.%llu, %s is %#llx and %#llx",
+					 (unsigned long long)number(x, 0), (unsigned long long)number(x, 1),
+					 registers[r], (unsigned long long)number(x, 2 + r),
+					 (unsigned long long)number(y, 2 + r));
 				return false;
 			}
 	}

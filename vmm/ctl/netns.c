@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BRIDGE "pando"
+#define BRIDGE      "pando"
 #define DATA_BRIDGE "pandodata"
 
 /* Runs one command of ours: no part of it comes from a user. */
@@ -38,15 +38,14 @@ int netns_attach(unsigned host, pid_t pid, unsigned data_mtu)
 	char command[256];
 
 	snprintf(command, sizeof(command),
-		 "ip link add h%u type veth peer name eth0 netns %d && ip link set h%u master " BRIDGE
-		 " up",
-		 host, (int)pid, host);
+		 "ip link add h%u type veth peer name eth0 netns %d && ip link set h%u master " BRIDGE " up", host,
+		 (int)pid, host);
 	int r = shell(command);
 	if (r || !data_mtu)
 		return r;
 	snprintf(command, sizeof(command),
-		 "ip link add d%u mtu %u type veth peer name data0 mtu %u netns %d && ip link set d%u master " DATA_BRIDGE
-		 " up",
+		 "ip link add d%u mtu %u type veth peer name data0 mtu %u netns %d && ip link set d%u "
+		 "master " DATA_BRIDGE " up",
 		 host, data_mtu, data_mtu, (int)pid, host);
 	return shell(command);
 }
@@ -56,8 +55,8 @@ int netns_up(unsigned host, unsigned data_mtu)
 	char command[160];
 
 	snprintf(command, sizeof(command),
-		 "ip link set lo up && ip addr add 10.99.0.%u/24 dev eth0 && ip link set eth0 up%s",
-		 host + 1, data_mtu ? " && ip link set data0 up" : "");
+		 "ip link set lo up && ip addr add 10.99.0.%u/24 dev eth0 && ip link set eth0 up%s", host + 1,
+		 data_mtu ? " && ip link set data0 up" : "");
 	return shell(command);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Network namespaces for `pando run --local N --netns`: this process and each host process in one of its own, joined by a
- * bridge, so that local hosts talk as hosts on a network do and see nothing else. All of it vanishes with the processes.
- * Needs root and the program `ip`.
+ * Network namespaces for `pando run --local N --netns`: this process and each host process in one of its own, joined by
+ * a bridge, so that local hosts talk as hosts on a network do and see nothing else. All of it vanishes with the
+ * processes. Needs root and the program `ip`.
  */
 #ifndef VMM_CTL_NETNS_H
 #define VMM_CTL_NETNS_H

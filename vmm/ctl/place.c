@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-static int place_vcpus(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus,
-		       char *why, size_t why_cap)
+static int place_vcpus(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus, char *why,
+		       size_t why_cap)
 {
 	uint64_t offered = 0;
 	uint32_t left = vcpus;
@@ -15,8 +15,8 @@ static int place_vcpus(struct machine_desc *d, const struct place_offer *offers,
 		d->hosts[h].vcpus = 0;
 	}
 	if (vcpus == 0 || vcpus > offered) {
-		snprintf(why, why_cap, "%u vCPUs are asked for, the %u hosts offer %llu", vcpus,
-			 d->hosts_n, (unsigned long long)offered);
+		snprintf(why, why_cap, "%u vCPUs are asked for, the %u hosts offer %llu", vcpus, d->hosts_n,
+			 (unsigned long long)offered);
 		return vcpus ? -ENOSPC : -EINVAL;
 	}
 	while (left) {
@@ -34,8 +34,8 @@ static int place_vcpus(struct machine_desc *d, const struct place_offer *offers,
 	return 0;
 }
 
-static int place_memory(struct machine_desc *d, const struct place_offer *offers, uint64_t bytes,
-			char *why, size_t why_cap)
+static int place_memory(struct machine_desc *d, const struct place_offer *offers, uint64_t bytes, char *why,
+			size_t why_cap)
 {
 	uint64_t offered = 0, left = bytes / PLACE_GRANULE;
 
@@ -73,15 +73,15 @@ static int wrong_parts(unsigned parts, const char *what, unsigned hosts, char *w
 	return -EINVAL;
 }
 
-static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *offers,
-			    const struct place_wish *wish, char *why, size_t why_cap)
+static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
+			    char *why, size_t why_cap)
 {
 	if (wish->vcpu_parts != d->hosts_n)
 		return wrong_parts(wish->vcpu_parts, "vCPUs", d->hosts_n, why, why_cap);
 	for (unsigned h = 0; h < d->hosts_n; h++) {
 		if (wish->vcpus_of[h] > offers[h].vcpus) {
-			snprintf(why, why_cap, "host %u at %s is to run %u vCPUs, it offers %u", h,
-				 d->hosts[h].address, wish->vcpus_of[h], offers[h].vcpus);
+			snprintf(why, why_cap, "host %u at %s is to run %u vCPUs, it offers %u", h, d->hosts[h].address,
+				 wish->vcpus_of[h], offers[h].vcpus);
 			return -ENOSPC;
 		}
 		d->hosts[h].vcpus = wish->vcpus_of[h];
@@ -89,8 +89,8 @@ static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *of
 	return 0;
 }
 
-static int place_memory_parts(struct machine_desc *d, const struct place_offer *offers,
-			      const struct place_wish *wish, char *why, size_t why_cap)
+static int place_memory_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
+			      char *why, size_t why_cap)
 {
 	if (wish->memory_parts != d->hosts_n)
 		return wrong_parts(wish->memory_parts, "pieces of memory", d->hosts_n, why, why_cap);
@@ -106,8 +106,8 @@ static int place_memory_parts(struct machine_desc *d, const struct place_offer *
 	return 0;
 }
 
-int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
-		char *why, size_t why_cap)
+int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
+		size_t why_cap)
 {
 	int r = wish->vcpu_parts ? place_vcpu_parts(d, offers, wish, why, why_cap)
 				 : place_vcpus(d, offers, wish->vcpus, why, why_cap);

@@ -26,11 +26,11 @@ struct place_wish {
 };
 
 /*
- * Sets vcpus and memory_bytes of d->hosts[0 .. hosts_n). Without prescribed parts, vCPUs are dealt one by one, each host
- * in turn, as far as its offer goes; memory is taken in proportion to what each host offers. Returns 0, or -ENOSPC /
- * -EINVAL with a sentence that names what was asked and what there is.
+ * Sets vcpus and memory_bytes of d->hosts[0 .. hosts_n). Without prescribed parts, vCPUs are dealt one by one, each
+ * host in turn, as far as its offer goes; memory is taken in proportion to what each host offers. Returns 0, or -ENOSPC
+ * / -EINVAL with a sentence that names what was asked and what there is.
  */
-int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
-		char *why, size_t why_cap);
+int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
+		size_t why_cap);
 
 #endif

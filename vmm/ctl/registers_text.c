@@ -40,8 +40,7 @@ static void put_flags(FILE *f, const json_t *o)
 static void put_segments(FILE *f, const json_t *o)
 {
 	static const char *const shown[] = {"CS ", "DS ", "ES ", "FS ", "GS ", "SS ", "LDT", "TR ", "GDT", "IDT"};
-	static const enum hv_seg order[] = {HV_ES, HV_CS,  HV_SS, HV_DS,  HV_FS,
-					    HV_GS, HV_LDT, HV_TR, HV_GDT, HV_IDT};
+	static const enum hv_seg order[] = {HV_ES, HV_CS, HV_SS, HV_DS, HV_FS, HV_GS, HV_LDT, HV_TR, HV_GDT, HV_IDT};
 
 	for (unsigned i = 0; i < HV_SEGS; i++) {
 		const json_t *s = json_object_get(o, hv_seg_names[order[i]]);
@@ -71,8 +70,8 @@ char *verbs_registers_text(const json_t *vcpu)
 	put_flags(f, vcpu);
 	put_segments(f, vcpu);
 	fprintf(f, "CR0=%08llx CR2=%016llx CR3=%016llx CR4=%08llx CR8=%llx\nEFER=%016llx KERNEL_GS=%016llx\n",
-		number(vcpu, "cr0"), number(vcpu, "cr2"), number(vcpu, "cr3"), number(vcpu, "cr4"),
-		number(vcpu, "cr8"), number(vcpu, "efer"), number(vcpu, "kernel_gs_base"));
+		number(vcpu, "cr0"), number(vcpu, "cr2"), number(vcpu, "cr3"), number(vcpu, "cr4"), number(vcpu, "cr8"),
+		number(vcpu, "efer"), number(vcpu, "kernel_gs_base"));
 	if (fclose(f)) {
 		free(text);
 		return NULL;

@@ -21,12 +21,12 @@
 #include "vmm/ctl/run_priv.h"
 #include "vmm/ctl/tracer.h"
 
-#define RUN_TICK_NS 100000000u
-#define RUN_PUMP_NS 2000000u // while boot images are sent
-#define RUN_TRACE_NS 60000000000u // to fetch what they have recorded
-#define RUN_STOP_NS 3000000000u // for all hosts to stop their vCPUs
+#define RUN_TICK_NS    100000000u
+#define RUN_PUMP_NS    2000000u     // while boot images are sent
+#define RUN_TRACE_NS   60000000000u // to fetch what they have recorded
+#define RUN_STOP_NS    3000000000u  // for all hosts to stop their vCPUs
 #define RUN_CONNECT_MS 5000u
-#define STEPS "5"
+#define STEPS          "5"
 
 static void progress(const struct run *r, int step, const char *text)
 {
@@ -164,15 +164,13 @@ static void place_and_set_up(struct run *r)
 	char why[DESC_REPORT_MAX], size[32], line[256];
 	const struct run_options *o = r->opt;
 
-	if (place_guest(&r->desc, r->offers, &o->wish, why, sizeof(why)) ||
-	    desc_check(&r->desc, why, sizeof(why))) {
+	if (place_guest(&r->desc, r->offers, &o->wish, why, sizeof(why)) || desc_check(&r->desc, why, sizeof(why))) {
 		fail(r, RUN_FAILED, why);
 		return;
 	}
 	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
 		snprintf(line, sizeof(line), "host %u at %s: %u vCPUs, %s", h, r->desc.hosts[h].address,
-			 r->desc.hosts[h].vcpus,
-			 units_format_size(r->desc.hosts[h].memory_bytes, size, sizeof(size)));
+			 r->desc.hosts[h].vcpus, units_format_size(r->desc.hosts[h].memory_bytes, size, sizeof(size)));
 		progress(r, 2, line);
 	}
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
@@ -430,12 +428,10 @@ static void on_signal(void *ctx, int fd)
 
 static void check_time(struct run *r)
 {
-	static const char *const waits[] = {[WAIT_OFFERS] = "make its offer",
-					    [WAIT_READY] = "set itself up",
-					    [WAIT_IMAGES] = "take the boot images",
-					    [WAIT_CONNECTED] = "connect to the others",
-					    [WAIT_CREATED] = "create its machine",
-					    [WAIT_RUNNING] = "start"};
+	static const char *const waits[] = {
+		[WAIT_OFFERS] = "make its offer",       [WAIT_READY] = "set itself up",
+		[WAIT_IMAGES] = "take the boot images", [WAIT_CONNECTED] = "connect to the others",
+		[WAIT_CREATED] = "create its machine",  [WAIT_RUNNING] = "start"};
 	char text[DESC_REPORT_MAX];
 
 	statusd_tick(&r->status);
@@ -454,8 +450,8 @@ static void check_time(struct run *r)
 	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
 		if (r->reached & host_bit((host_id)h))
 			continue;
-		snprintf(text, sizeof(text), "host %u at %s did not %s in time", h,
-			 r->desc.hosts[h].address, waits[r->phase]);
+		snprintf(text, sizeof(text), "host %u at %s did not %s in time", h, r->desc.hosts[h].address,
+			 waits[r->phase]);
 		fail(r, RUN_FAILED, text);
 		return;
 	}

@@ -26,7 +26,7 @@ enum run_exit {
 	RUN_INTERRUPTED = 130,
 };
 
-#define RUN_QMP_MAX 3u
+#define RUN_QMP_MAX   3u
 #define RUN_QMP_BYTES 120u
 
 struct run_options {
@@ -36,15 +36,16 @@ struct run_options {
 	const char *kernel, *initrd; // paths; initrd may be NULL
 	/* For the guest's description (dumpxml) only; all may be NULL or 0. */
 	const char *key_path, *title, *description;
-	unsigned local; // hosts started by this process
-	char uuid[UUID_TEXT_BYTES];  // stable for this run
+	unsigned local;             // hosts started by this process
+	char uuid[UUID_TEXT_BYTES]; // stable for this run
 	struct place_wish wish;
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;
-	bool quiet;               // no progress lines
+	bool quiet; // no progress lines
 	struct console_options console_to;
-	bool no_reboot;           // a guest that resets itself is over
-	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be NULL. */
+	bool no_reboot; // a guest that resets itself is over
+	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be
+	 * NULL. */
 	void (*running)(void *ctx, struct verbs *verbs, struct link *link);
 	/* The guest's console output as it comes. May be NULL. */
 	void (*console)(void *ctx, const uint8_t *bytes, size_t n);
@@ -52,8 +53,8 @@ struct run_options {
 	struct metrics_options metrics;
 	char qmp[RUN_QMP_MAX][RUN_QMP_BYTES]; // more places for the QMP monitor to listen at (qmp_listen())
 	unsigned qmp_n;
-	const char *trace;        // file the trace of all hosts is written to at the end, or NULL
-	const char *status_json;  // file the last status is written to at the end, or NULL
+	const char *trace;       // file the trace of all hosts is written to at the end, or NULL
+	const char *status_json; // file the last status is written to at the end, or NULL
 };
 
 int run_guest(const struct run_options *opt); // enum run_exit

@@ -55,7 +55,8 @@ int run_console_open(struct run_console *c, const struct console_options *o, cha
 		e = open_pty(c);
 		snprintf(why, why_cap, "no pseudo-terminal for the console: %s", strerror(-e));
 	} else if (o->kind == CONSOLE_FILE) {
-		c->fd = open(o->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | (o->append ? O_APPEND : O_TRUNC), 0600);
+		c->fd = open(o->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | (o->append ? O_APPEND : O_TRUNC),
+			     0600);
 		e = c->fd < 0 ? -errno : 0;
 		snprintf(why, why_cap, "the console's file '%s': %s", o->path, strerror(-e));
 	}
@@ -76,8 +77,8 @@ static void on_readable(void *ctx, int fd)
 	}
 }
 
-void run_console_start(struct run_console *c, struct link *link, void (*keys)(void *ctx, const uint8_t *bytes, size_t n),
-		       void *ctx)
+void run_console_start(struct run_console *c, struct link *link,
+		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx)
 {
 	int from = c->kind == CONSOLE_STDIO ? STDIN_FILENO : c->kind == CONSOLE_PTY ? c->fd : -1;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where the guest's serial console goes: the standard streams of `pando run`, a pseudo-terminal, a file, or nowhere. All on the
- * run's thread.
+ * Where the guest's serial console goes: the standard streams of `pando run`, a pseudo-terminal, a file, or nowhere.
+ * All on the run's thread.
  */
 #ifndef VMM_CTL_RUN_CONSOLE_H
 #define VMM_CTL_RUN_CONSOLE_H
@@ -19,8 +19,8 @@ struct console_options {
 
 struct run_console {
 	enum console_kind kind;
-	int fd; // pseudo-terminal or file; -1: none
-	char pty[64]; // name of the pseudo-terminal, for whoever wants to open it
+	int fd;        // pseudo-terminal or file; -1: none
+	char pty[64];  // name of the pseudo-terminal, for whoever wants to open it
 	uint64_t lost; // bytes that a pseudo-terminal or a full disk did not take
 	struct link *link;
 	bool watched;
@@ -35,9 +35,10 @@ int console_parse(const char *text, struct console_options *out);
 /* Opens it, before the guest starts. Returns 0 or a negative errno and a sentence. */
 int run_console_open(struct run_console *c, const struct console_options *o, char *why, size_t why_cap);
 /* From now on what is typed goes to keys(). */
-void run_console_start(struct run_console *c, struct link *link, void (*keys)(void *ctx, const uint8_t *bytes, size_t n),
-		       void *ctx);
-void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n); // never waits for a reader of a pseudo-terminal
+void run_console_start(struct run_console *c, struct link *link,
+		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx);
+void run_console_write(struct run_console *c, const uint8_t *bytes,
+		       size_t n); // never waits for a reader of a pseudo-terminal
 void run_console_close(struct run_console *c);
 
 #endif

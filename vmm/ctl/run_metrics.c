@@ -97,8 +97,8 @@ static void tell_where(const char *address, int fd)
 	unsigned port = 0;
 
 	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0)
-		port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port :
-						       ((struct sockaddr_in *)&a)->sin_port);
+		port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+						     : ((struct sockaddr_in *)&a)->sin_port);
 	fprintf(stderr, "pando: metrics at http://%.*s:%u/metrics\n", colon == address ? 9 : (int)(colon - address),
 		colon == address ? "127.0.0.1" : address, port);
 }
@@ -113,10 +113,11 @@ static int start_page(struct run_metrics *m)
 	}
 	int fd = metrics_listen(address, m->opt->listen_anywhere);
 	if (fd < 0) {
-		say(address, fd == -EINVAL ? "expected an address such as 127.0.0.1:9477, [::1]:9477 or :9477" :
-			     fd == -EACCES ? "whoever reaches that address could read it: nobody is asked for a password. "
-					     "Take a loopback address, or add --metrics-anywhere" :
-					     strerror(-fd));
+		say(address, fd == -EINVAL ? "expected an address such as 127.0.0.1:9477, [::1]:9477 or :9477"
+			     : fd == -EACCES
+				     ? "whoever reaches that address could read it: nobody is asked for a password. "
+				       "Take a loopback address, or add --metrics-anywhere"
+				     : strerror(-fd));
 		return fd;
 	}
 	if (!m->opt->quiet)

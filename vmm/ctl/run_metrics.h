@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Metrics of the running guest for Prometheus: a page over HTTP, a file that node_exporter's textfile collector reads, or
- * both. Each scrape asks the hosts for a fresh document. Runs on the run process' one thread.
+ * Metrics of the running guest for Prometheus: a page over HTTP, a file that node_exporter's textfile collector reads,
+ * or both. Each scrape asks the hosts for a fresh document. Runs on the run process' one thread.
  */
 #ifndef VMM_CTL_RUN_METRICS_H
 #define VMM_CTL_RUN_METRICS_H
@@ -11,11 +11,11 @@
 #define METRICS_FILE_EVERY_S 15u
 
 struct metrics_options {
-	const char *listen;   // address of the page, or NULL
-	bool listen_anywhere; // else loopback only: the page asks for no password
-	const char *file;     // or NULL
+	const char *listen;    // address of the page, or NULL
+	bool listen_anywhere;  // else loopback only: the page asks for no password
+	const char *file;      // or NULL
 	uint64_t file_every_s; // 0: METRICS_FILE_EVERY_S
-	bool quiet;           // do not tell where the page is
+	bool quiet;            // do not tell where the page is
 };
 
 struct run_metrics {

@@ -46,7 +46,7 @@ struct run {
 	struct statusd status;
 	struct run_metrics metrics;
 	struct monitor *monitor;
-	bool quit; // told to end by the operator: no failure
+	bool quit;           // told to end by the operator: no failure
 	uint64_t running_ns; // when the vCPUs started
 	struct run_console console;
 	int signal_fd;

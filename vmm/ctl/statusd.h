@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The status of the whole machine, asked of all hosts and put together as one JSON document: what QMP, metrics, traces and
- * the last status are made from. Runs on the owner's link thread.
+ * The status of the whole machine, asked of all hosts and put together as one JSON document: what QMP, metrics, traces
+ * and the last status are made from. Runs on the owner's link thread.
  */
 #ifndef VMM_CTL_STATUSD_H
 #define VMM_CTL_STATUSD_H
@@ -11,8 +11,8 @@
 #include "net/link.h"
 #include "vmm/conf/machine_desc.h"
 
-#define STATUSD_WAIT_NS 3000000000u // for the hosts' answers
-#define STATUSD_REQUESTS_MAX 16u    // of this process, at once
+#define STATUSD_WAIT_NS      3000000000u // for the hosts' answers
+#define STATUSD_REQUESTS_MAX 16u         // of this process, at once
 
 /* document is borrowed; NULL when the guest ended before the hosts answered. */
 typedef void (*statusd_done)(void *ctx, const json_t *document);
@@ -28,8 +28,8 @@ struct statusd {
 	uint64_t request; // number of the running request, 0: none
 	uint64_t last_request, deadline_ns, started_ns;
 	host_set missing;
-	json_t *hosts;       // answers so far, by host
-	json_t *last;        // the last whole document
+	json_t *hosts; // answers so far, by host
+	json_t *last;  // the last whole document
 };
 
 void statusd_start(struct statusd *s, struct link *l, const struct machine_desc *desc);

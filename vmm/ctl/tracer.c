@@ -135,7 +135,8 @@ static void close_file(struct tracer *t)
 
 	if (front)
 		trace_put_front(&t->front, front);
-	bool ok = front && fseek(t->file, 0, SEEK_SET) == 0 && fwrite(front, 1, n, t->file) == n && fflush(t->file) == 0;
+	bool ok =
+		front && fseek(t->file, 0, SEEK_SET) == 0 && fwrite(front, 1, n, t->file) == n && fflush(t->file) == 0;
 
 	free(front);
 	if (!ok || rename(t->part, t->path)) {
@@ -156,7 +157,8 @@ static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 	if (failed(t, a, n))
 		return;
 	if (n != 1 || a->form != CALL_BYTES || a->bytes_n % TRACE_RECORD_BYTES || a->bytes_n > left) {
-		snprintf(t->error, sizeof(t->error), "host %u answered with something that is no piece of a trace", t->host);
+		snprintf(t->error, sizeof(t->error), "host %u answered with something that is no piece of a trace",
+			 t->host);
 		finish(t, t->error);
 		return;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Traces from the side of `pando run`: all hosts begin, all hosts stop, and what they recorded becomes one file. Everything
- * on the run's thread; nothing blocks but the writing of the file.
+ * Traces from the side of `pando run`: all hosts begin, all hosts stop, and what they recorded becomes one file.
+ * Everything on the run's thread; nothing blocks but the writing of the file.
  */
 #ifndef VMM_CTL_TRACER_H
 #define VMM_CTL_TRACER_H
@@ -17,8 +17,8 @@ struct tracer *tracer_create(struct calls *calls, const struct machine_desc *des
 void tracer_destroy(struct tracer *t);                                              // after calls_cancel()
 
 /*
- * Every host in hosts begins anew. records: of each host's ring, 0: the standard; the oldest are lost beyond it. Returns 0
- * or a negative errno: then done is not called. -EBUSY: another command is under way.
+ * Every host in hosts begins anew. records: of each host's ring, 0: the standard; the oldest are lost beyond it.
+ * Returns 0 or a negative errno: then done is not called. -EBUSY: another command is under way.
  */
 int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done done, void *ctx);
 /* The hosts stop recording; then path appears, whole. NULL: no file is wanted. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Verbs: what `pando run` can ask of a host while the guest lives (CTL_CALL). Each folder of verbs is a table; a verb's
- * function runs on the dist thread, must not block there nor touch guest memory, and answers exactly once, now or later:
- * it keeps the number of the call.
+ * function runs on the dist thread, must not block there nor touch guest memory, and answers exactly once, now or
+ * later: it keeps the number of the call.
  */
 #ifndef VMM_CTL_VERB_H
 #define VMM_CTL_VERB_H
@@ -25,8 +25,7 @@ void verb_on_call(struct guest *g, const struct msg *m); // dist thread
 /* Dist thread. json is consumed. */
 void verb_return_json(struct guest *g, uint64_t call, json_t *json);
 void verb_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most VERB_BYTES_MAX
-void verb_return_error(struct guest *g, uint64_t call, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+void verb_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */
 void verb_event(struct guest *g, const char *name, json_t *data);
 

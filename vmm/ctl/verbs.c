@@ -11,7 +11,7 @@ static void begin_next(struct verbs *v);
 
 const char *verbs_state_name(enum verbs_state s)
 {
-	static const char *const names[VERBS_STATES] = {"prelaunch", "running",	 "paused",
+	static const char *const names[VERBS_STATES] = {"prelaunch", "running",  "paused",
 							"save-vm",   "shutdown", "internal-error"};
 
 	return s < VERBS_STATES ? names[s] : "?";
@@ -104,8 +104,7 @@ const char *verbs_error(struct verbs *v, const struct call_answer *answers, unsi
 void verbs_ask(struct verbs *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
 	       verbs_then then)
 {
-	int r = v->state >= VERBS_SHUTDOWN ? -ESHUTDOWN
-					   : calls_start(v->calls, to, verb, args, timeout_ms, done, v);
+	int r = v->state >= VERBS_SHUTDOWN ? -ESHUTDOWN : calls_start(v->calls, to, verb, args, timeout_ms, done, v);
 
 	json_decref(args);
 	if (!r)
@@ -249,9 +248,8 @@ static void dump_halted(struct verbs *v, const char *error)
 
 static void begin(struct verbs *v, const struct verbs_op *op)
 {
-	static const verbs_then halted[] = {[VERBS_OP_RESET] = reset_halted,
-					    [VERBS_OP_GUEST_RESET] = reset_halted,
-					    [VERBS_OP_DUMP] = dump_halted};
+	static const verbs_then halted[] = {
+		[VERBS_OP_RESET] = reset_halted, [VERBS_OP_GUEST_RESET] = reset_halted, [VERBS_OP_DUMP] = dump_halted};
 	bool runs = v->state == VERBS_RUNNING;
 
 	v->again = runs;
@@ -429,8 +427,8 @@ json_t *verbs_by_vcpu(const struct verbs *verbs, const struct call_answer *answe
 			const json_t *o;
 			size_t at;
 
-			json_array_foreach(answers[i].json, at, o) if (json_integer_value(json_object_get(o, "vcpu")) == v)
-				json_array_append(all, (json_t *)o);
+			json_array_foreach(answers[i].json, at, o) if (json_integer_value(json_object_get(o, "vcpu")) ==
+								       v) json_array_append(all, (json_t *)o);
 		}
 	return all;
 }
@@ -496,23 +494,39 @@ static int ask_now(struct now what)
 
 int verbs_powerdown(struct verbs *v, verbs_done done, void *ctx)
 {
-	return ask_now((struct now){.v = v, .to = host_bit(0), .verb = "powerdown", .answered = on_now,
-				    .event = "POWERDOWN", .done = done, .ctx = ctx});
+	return ask_now((struct now){.v = v,
+				    .to = host_bit(0),
+				    .verb = "powerdown",
+				    .answered = on_now,
+				    .event = "POWERDOWN",
+				    .done = done,
+				    .ctx = ctx});
 }
 
 int verbs_nmi(struct verbs *v, verbs_done done, void *ctx)
 {
-	return ask_now((struct now){.v = v, .to = desc_all_hosts(v->desc), .verb = "nmi", .answered = on_now,
-				    .done = done, .ctx = ctx, .each_vcpu = true});
+	return ask_now((struct now){.v = v,
+				    .to = desc_all_hosts(v->desc),
+				    .verb = "nmi",
+				    .answered = on_now,
+				    .done = done,
+				    .ctx = ctx,
+				    .each_vcpu = true});
 }
 
 int verbs_registers(struct verbs *v, int vcpu, verbs_registers_done done, void *ctx)
 {
 	if (vcpu < VERBS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
 		return -EINVAL;
-	return ask_now((struct now){.v = v, .to = desc_all_hosts(v->desc), .verb = "registers",
-				    .args = json_pack("{s:i}", "vcpu", vcpu), .answered = on_looks,
-				    .registers = done, .ctx = ctx, .vcpu = vcpu, .each_vcpu = true});
+	return ask_now((struct now){.v = v,
+				    .to = desc_all_hosts(v->desc),
+				    .verb = "registers",
+				    .args = json_pack("{s:i}", "vcpu", vcpu),
+				    .answered = on_looks,
+				    .registers = done,
+				    .ctx = ctx,
+				    .vcpu = vcpu,
+				    .each_vcpu = true});
 }
 
 /* ---- what the run process reports ---- */
@@ -525,10 +539,10 @@ void verbs_started(struct verbs *v)
 
 static const char *shutdown_reason(enum verbs_reason why)
 {
-	return why == VERBS_POWEROFF	? "guest-shutdown"
-	       : why == VERBS_RESET	? "guest-reset"
+	return why == VERBS_POWEROFF    ? "guest-shutdown"
+	       : why == VERBS_RESET     ? "guest-reset"
 	       : why == VERBS_DESTROYED ? "host-qmp-quit"
-	       : why == VERBS_CRASHED	? "guest-panic"
+	       : why == VERBS_CRASHED   ? "guest-panic"
 					: "host-error";
 }
 

@@ -5,8 +5,9 @@
  * side). Everything runs on the run process' one thread and nothing blocks: a function starts the work, its done is
  * called later (never from inside the function), with NULL or with a sentence that says what failed.
  *
- * stop, cont, reset and dump are carried out one after the other, in the order asked; the others at once. A vCPU that is on
- * its way to another host arrives first, and none leaves meanwhile (but for the power button, which asks no vCPU anything).
+ * stop, cont, reset and dump are carried out one after the other, in the order asked; the others at once. A vCPU that
+ * is on its way to another host arrives first, and none leaves meanwhile (but for the power button, which asks no vCPU
+ * anything).
  */
 #ifndef VMM_CTL_VERBS_H
 #define VMM_CTL_VERBS_H
@@ -27,16 +28,16 @@ enum verbs_state {
 /* Why it is in that state; libvirt has the same distinctions. */
 enum verbs_reason {
 	VERBS_NO_REASON,
-	VERBS_BOOTED,    // running since its start
-	VERBS_UNPAUSED,  // running: was told to go on
-	VERBS_RESTARTED, // running: was reset
-	VERBS_USER,      // paused: was told to
-	VERBS_DUMP,      // paused or saving: its memory is being dumped
-	VERBS_POWEROFF,  // over: powered itself off
-	VERBS_RESET,     // over: asked for a reset, which --no-reboot makes its end
-	VERBS_DESTROYED, // over: was told to quit
-	VERBS_CRASHED,   // failed: triple fault, KVM error
-	VERBS_LOST_HOST, // failed
+	VERBS_BOOTED,     // running since its start
+	VERBS_UNPAUSED,   // running: was told to go on
+	VERBS_RESTARTED,  // running: was reset
+	VERBS_USER,       // paused: was told to
+	VERBS_DUMP,       // paused or saving: its memory is being dumped
+	VERBS_POWEROFF,   // over: powered itself off
+	VERBS_RESET,      // over: asked for a reset, which --no-reboot makes its end
+	VERBS_DESTROYED,  // over: was told to quit
+	VERBS_CRASHED,    // failed: triple fault, KVM error
+	VERBS_LOST_HOST,  // failed
 	VERBS_HOST_ERROR, // failed: a host could not do something
 	VERBS_REASONS
 };
@@ -67,8 +68,8 @@ enum verbs_state verbs_state(const struct verbs *v);
 enum verbs_reason verbs_reason(const struct verbs *v);
 const char *verbs_state_name(enum verbs_state s); // "running": QMP's word
 
-/* All return 0, or -ENOSPC (too much under way), -ENOMEM, -EINVAL, -ESHUTDOWN (the guest is not there); then done is not
- * called. */
+/* All return 0, or -ENOSPC (too much under way), -ENOMEM, -EINVAL, -ESHUTDOWN (the guest is not there); then done is
+ * not called. */
 
 /* All vCPUs of all hosts stop, and the guest's clock stands still. Stopped already: nothing happens, no event. */
 int verbs_stop(struct verbs *v, verbs_done done, void *ctx);
@@ -100,9 +101,9 @@ enum verbs_dump_state verbs_dump_status(const struct verbs *v, uint64_t *complet
 
 /* ---- for the run process itself ---- */
 
-void verbs_started(struct verbs *v);   // the vCPUs run
+void verbs_started(struct verbs *v);                                 // the vCPUs run
 void verbs_guest_reset(struct verbs *v, verbs_done done, void *ctx); // the guest asked for it: its vCPUs have stopped
-void verbs_over(struct verbs *v, enum verbs_reason why); // SHUTDOWN event; commands that wait fail
+void verbs_over(struct verbs *v, enum verbs_reason why);             // SHUTDOWN event; commands that wait fail
 void verbs_on_event(struct verbs *v, host_id from, const char *name, const json_t *data);
 
 #endif

@@ -131,8 +131,8 @@ static void plan(struct dump *d, const struct verbs_dump *what)
 		page_idx first = r[i].first + ((from - r[i].gpa) >> PAGE_SHIFT);
 
 		add_run(d, from, to - from);
-		d->spans[d->spans_n++] = (struct span){
-			.next = first, .end = first + ((to - from) >> PAGE_SHIFT), .host = r[i].host};
+		d->spans[d->spans_n++] =
+			(struct span){.next = first, .end = first + ((to - from) >> PAGE_SHIFT), .host = r[i].host};
 		d->v->to_dump += to - from;
 	}
 }
@@ -209,8 +209,7 @@ static void write_head(struct dump *d, const json_t *vcpus)
 	if (!regs || !head) {
 		fail(d, "no memory for the dump");
 	} else {
-		json_array_foreach(vcpus, i, o)
-			take_registers(o, &regs[i]);
+		json_array_foreach(vcpus, i, o) take_registers(o, &regs[i]);
 		elfcore_head(d->runs, d->runs_n, regs, n, head);
 		if (ftruncate(d->fd, (off_t)total))
 			fail(d, "a file of %llu bytes cannot be made: %s", (unsigned long long)total, strerror(errno));
@@ -333,7 +332,8 @@ static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 static void look(struct dump *d)
 {
 	json_t *args = json_pack("{s:i}", "vcpu", VERBS_ALL_VCPUS);
-	int r = calls_start(d->v->calls, desc_all_hosts(d->v->desc), "registers", args, VERBS_CALL_MS, on_all_registers, d);
+	int r = calls_start(d->v->calls, desc_all_hosts(d->v->desc), "registers", args, VERBS_CALL_MS, on_all_registers,
+			    d);
 
 	json_decref(args);
 	if (r)

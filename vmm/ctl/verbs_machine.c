@@ -203,8 +203,8 @@ static json_t *word(uint64_t v)
 
 static json_t *segment_json(const struct hv_segment *s)
 {
-	return json_pack("{s:I,s:I,s:I,s:I}", "selector", (json_int_t)s->selector, "base", (json_int_t)s->base,
-			 "limit", (json_int_t)s->limit, "flags", (json_int_t)s->flags);
+	return json_pack("{s:I,s:I,s:I,s:I}", "selector", (json_int_t)s->selector, "base", (json_int_t)s->base, "limit",
+			 (json_int_t)s->limit, "flags", (json_int_t)s->flags);
 }
 
 static json_t *registers_json(uint32_t vcpu, host_id host, const struct hv_registers *r, const char *state)
@@ -276,13 +276,7 @@ static void verb_registers(struct guest *g, uint64_t call, json_t *args)
 }
 
 const struct verb verbs_machine[] = {
-	{"pause", verb_pause},
-	{"freeze", verb_freeze},
-	{"clock", verb_clock},
-	{"resume", verb_resume},
-	{"reset", verb_reset},
-	{"powerdown", verb_powerdown},
-	{"nmi", verb_nmi},
-	{"registers", verb_registers},
-	{0},
+	{"pause", verb_pause},   {"freeze", verb_freeze},       {"clock", verb_clock},
+	{"resume", verb_resume}, {"reset", verb_reset},         {"powerdown", verb_powerdown},
+	{"nmi", verb_nmi},       {"registers", verb_registers}, {0},
 };

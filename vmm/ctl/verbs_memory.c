@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guest memory in pieces, for a dump. A piece begins at a page and covers as many pages as one answer can tell of: a bit
- * for each page, set where bytes follow; the others are zeroes. Pages that nobody ever touched are not read, since reading
- * would give them memory. Pages whose only copy is elsewhere come here as they come to a vCPU.
+ * Guest memory in pieces, for a dump. A piece begins at a page and covers as many pages as one answer can tell of: a
+ * bit for each page, set where bytes follow; the others are zeroes. Pages that nobody ever touched are not read, since
+ * reading would give them memory. Pages whose only copy is elsewhere come here as they come to a vCPU.
  *
  * Answer: u32 pages covered, u32 pages with bytes, (covered + 7) / 8 bytes of bitmap, the bytes.
  */

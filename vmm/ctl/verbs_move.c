@@ -15,8 +15,8 @@
 /* One move at a time; calls that are answered later. 0: none. */
 struct guest_moves {
 	uint64_t out_call, wait_call;
-	bool give_up;	   // at the source, as soon as it is packed
-	json_t *outcome;   // at the destination: known, and nobody has asked yet
+	bool give_up;    // at the source, as soon as it is packed
+	json_t *outcome; // at the destination: known, and nobody has asked yet
 	char error[DESC_REPORT_MAX];
 	bool failed;
 	uint8_t state[MOVE_STATE_BYTES_MAX];
@@ -47,10 +47,8 @@ static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_mov
 		verb_return_error(g, call, "there is no such vCPU or host");
 		return false;
 	}
-	*mv = (struct machine_move){.vcpu = (uint32_t)vcpu,
-				    .from = (host_id)from,
-				    .to = (host_id)to,
-				    .placement = (uint32_t)placement};
+	*mv = (struct machine_move){
+		.vcpu = (uint32_t)vcpu, .from = (host_id)from, .to = (host_id)to, .placement = (uint32_t)placement};
 	return true;
 }
 
@@ -156,8 +154,9 @@ static void return_traits(struct guest *g, uint64_t call, uint32_t vcpu)
 	} else {
 		for (unsigned i = 0; i < t->msrs_n; i++)
 			json_array_append_new(msrs, json_integer(t->msr[i]));
-		verb_return_json(g, call, json_pack("{s:o,s:i,s:o}", "cpuid", cpuid_json(cpuid), "xsave_bytes",
-						    (int)t->xsave_bytes, "msrs", msrs));
+		verb_return_json(g, call,
+				 json_pack("{s:o,s:i,s:o}", "cpuid", cpuid_json(cpuid), "xsave_bytes",
+					   (int)t->xsave_bytes, "msrs", msrs));
 	}
 	free(cpuid);
 	free(t);
@@ -194,8 +193,9 @@ static void verb_cancel(struct guest *g, uint64_t call, json_t *args)
 	if (g->self == mv.from && g->moves->out_call)
 		g->moves->give_up = true; // once it is packed
 	machine_move_cancel(g->machine, &mv);
-	verb_return_json(g, call,
-			 json_pack("{s:b}", "left", g->self == mv.from && machine_host_of(g->machine, mv.vcpu) == mv.to));
+	verb_return_json(
+		g, call,
+		json_pack("{s:b}", "left", g->self == mv.from && machine_host_of(g->machine, mv.vcpu) == mv.to));
 }
 
 static void verb_commit(struct guest *g, uint64_t call, json_t *args)
@@ -270,6 +270,6 @@ void guest_moves_free(struct guest *g)
 }
 
 const struct verb verbs_move[] = {
-	{"move-prepare", verb_prepare}, {"move-out", verb_out},	      {"move-wait", verb_wait},
-	{"move-commit", verb_commit},	{"move-cancel", verb_cancel}, {0},
+	{"move-prepare", verb_prepare}, {"move-out", verb_out},       {"move-wait", verb_wait},
+	{"move-commit", verb_commit},   {"move-cancel", verb_cancel}, {0},
 };

@@ -2,12 +2,13 @@
 /*
  * Stopping the vCPUs of all hosts so that the guest's clock stands still, and letting them go on.
  *
- * Stop: every host gets its vCPUs out of the guest. When all are out, every host freezes the time of its chips and says what
- * the cluster clock is; the latest of these is where the guest's time stands: no vCPU and no chip has seen a later one.
- * Interrupts that were on their way between hosts have arrived when as many came as were sent.
+ * Stop: every host gets its vCPUs out of the guest. When all are out, every host freezes the time of its chips and says
+ * what the cluster clock is; the latest of these is where the guest's time stands: no vCPU and no chip has seen a later
+ * one. Interrupts that were on their way between hosts have arrived when as many came as were sent.
  *
- * Go: every host says what the clock is now; T is the latest. Each host takes T - (where it stands) out of the guest's clock
- * and lets its vCPUs go on, not before its own clock has come to T. So the first thing a vCPU can read is where time stood.
+ * Go: every host says what the clock is now; T is the latest. Each host takes T - (where it stands) out of the guest's
+ * clock and lets its vCPUs go on, not before its own clock has come to T. So the first thing a vCPU can read is where
+ * time stood.
  */
 #include <stdio.h>
 
@@ -71,8 +72,8 @@ static void undo_failed(struct verbs *v, const char *error)
 /* Some hosts did not stop: those that did go on. */
 static void undo(struct verbs *v)
 {
-	verbs_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), VERBS_CALL_MS,
-		  on_undone, undo_failed);
+	verbs_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0),
+		  VERBS_CALL_MS, on_undone, undo_failed);
 }
 
 static void freeze(struct verbs *v);
@@ -95,7 +96,8 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 	v->paused_tsc = latest(a, n);
 	v->adjustable = all_adjustable(a, n);
 	if (!v->adjustable && !v->warned)
-		log_warn("a host's KVM cannot move the guest's clock: it does not stand still while the guest is stopped");
+		log_warn("a host's KVM cannot move the guest's clock: it does not stand still while the guest is "
+			 "stopped");
 	v->warned |= !v->adjustable;
 	next(v, NULL);
 }

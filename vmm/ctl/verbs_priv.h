@@ -46,12 +46,12 @@ struct verbs {
 	bool again; // the command under way stopped a running machine and lets it go on
 	char error[DESC_REPORT_MAX];
 
-	verbs_then then;         // verbs_pause.c
-	uint64_t paused_tsc;     // cluster clock where the guest's stands
-	bool adjustable;         // every host can hold the guest's clock
-	bool warned;             // ... and if not, it was said
-	unsigned settling;       // looks at messages that are still on their way
-	struct dump *dump;       // verbs_dump.c
+	verbs_then then;     // verbs_pause.c
+	uint64_t paused_tsc; // cluster clock where the guest's stands
+	bool adjustable;     // every host can hold the guest's clock
+	bool warned;         // ... and if not, it was said
+	unsigned settling;   // looks at messages that are still on their way
+	struct dump *dump;   // verbs_dump.c
 	enum verbs_dump_state dump_state;
 	uint64_t dumped, to_dump;
 };

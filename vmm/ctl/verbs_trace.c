@@ -38,9 +38,10 @@ static void trace_stop(struct guest *g, uint64_t call, json_t *args)
 	dist_trace_stop(g->dist);
 	struct dist_trace_info i = dist_trace_info(g->dist);
 	verb_return_json(g, call,
-			 json_pack("{s:I,s:I,s:I,s:I,s:i,s:i}", "records", (json_int_t)i.records, "lost", (json_int_t)i.lost,
-				   "bound", (json_int_t)i.bound, "tsc_khz", (json_int_t)i.tsc_khz, "vcpus",
-				   (int)g->desc.hosts[g->self].vcpus, "first_vcpu", (int)desc_first_vcpu(&g->desc, g->self)));
+			 json_pack("{s:I,s:I,s:I,s:I,s:i,s:i}", "records", (json_int_t)i.records, "lost",
+				   (json_int_t)i.lost, "bound", (json_int_t)i.bound, "tsc_khz", (json_int_t)i.tsc_khz,
+				   "vcpus", (int)g->desc.hosts[g->self].vcpus, "first_vcpu",
+				   (int)desc_first_vcpu(&g->desc, g->self)));
 }
 
 static void trace_read(struct guest *g, uint64_t call, json_t *args)
@@ -54,7 +55,8 @@ static void trace_read(struct guest *g, uint64_t call, json_t *args)
 	uint8_t *out = malloc(VERB_BYTES_MAX);
 	if (out)
 		verb_return_bytes(g, call, out,
-				  dist_trace_read(g->dist, first, VERB_BYTES_MAX / TRACE_RECORD_BYTES, out) * TRACE_RECORD_BYTES);
+				  dist_trace_read(g->dist, first, VERB_BYTES_MAX / TRACE_RECORD_BYTES, out) *
+					  TRACE_RECORD_BYTES);
 	else
 		verb_return_error(g, call, "host %u has no memory", g->self);
 	free(out);

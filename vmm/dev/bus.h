@@ -14,11 +14,11 @@
 
 struct bus_access {
 	bool write;
-	bool remote;   // it came from another host: this is the dist thread, which must never wait
-	uint8_t size;  // 1, 2, 4 or 8
-	uint32_t vcpu; // index of the accessing vCPU
+	bool remote;     // it came from another host: this is the dist thread, which must never wait
+	uint8_t size;    // 1, 2, 4 or 8
+	uint32_t vcpu;   // index of the accessing vCPU
 	uint64_t offset; // in the range
-	uint64_t value;	 // in for a write; out for a read, which starts as all ones
+	uint64_t value;  // in for a write; out for a read, which starts as all ones
 };
 
 /* Returns 0, or -ECANCELED if the machine is being stopped. Only a remote device may block. */
@@ -41,8 +41,7 @@ struct bus {
 
 /* 0, -EEXIST (overlaps another range), -EINVAL (empty or wraps), -ENOSPC. name must outlive the
  * bus. */
-int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn,
-	    void *owner);
+int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn, void *owner);
 
 /*
  * Does an access of a->size bytes at addr; a->offset is filled in. What nobody claims, and what

@@ -20,9 +20,8 @@ static void on_faults(void *ctx, int fd)
 	dist_check_pager(d);
 }
 
-int dist_create(struct dist **out, const struct machine_desc *desc, host_id self,
-		const struct ram *ram, struct link *link, uint64_t tsc_khz,
-		const struct dist_handler *handler, char *why, size_t why_cap)
+int dist_create(struct dist **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
+		struct link *link, uint64_t tsc_khz, const struct dist_handler *handler, char *why, size_t why_cap)
 {
 	struct dist *d = calloc(1, sizeof(*d));
 	int r = d ? 0 : -ENOMEM;
@@ -158,8 +157,7 @@ static void serve_io(struct dist *d, host_id from, const struct msg_io_req *req)
 	bool size_ok = req->size == 1 || req->size == 2 || req->size == 4 || req->size == 8;
 
 	d->io_served++;
-	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space <= 1 &&
-	    req->write <= 1)
+	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space <= 1 && req->write <= 1)
 		machine_io_in(d->machine, &local);
 	else
 		d->bad_msgs++;
@@ -304,8 +302,7 @@ bool dist_same_rate(const struct dist *d, uint64_t *own_khz)
 
 void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in)
 {
-	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
+	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) + __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
 	*in = d->irqs_in + d->posted_in;
 }
 

@@ -3,8 +3,8 @@
  * The distribution layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
  * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
  *
- * One thread, the dist thread, owns the link and calls everything but dist_irq(), dist_eoi(), dist_io() and dist_post_io(),
- * which any thread may call.
+ * One thread, the dist thread, owns the link and calls everything but dist_irq(), dist_eoi(), dist_io() and
+ * dist_post_io(), which any thread may call.
  */
 #ifndef VMM_DIST_DIST_H
 #define VMM_DIST_DIST_H
@@ -26,9 +26,8 @@ struct dist_handler {
  * Builds the layer for host self; with a single host there is no pager, and RAM is plain memory. desc and ram must
  * outlive it. Returns 0 or a negative errno with a sentence in why.
  */
-int dist_create(struct dist **out, const struct machine_desc *desc, host_id self,
-		const struct ram *ram, struct link *link, uint64_t tsc_khz,
-		const struct dist_handler *handler, char *why, size_t why_cap);
+int dist_create(struct dist **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
+		struct link *link, uint64_t tsc_khz, const struct dist_handler *handler, char *why, size_t why_cap);
 void dist_destroy(struct dist *d);
 
 void dist_attach(struct dist *d, struct machine *m); // where interrupts and I/O go; NULL detaches
@@ -64,9 +63,9 @@ void dist_irqs(const struct dist *d, uint64_t *out, uint64_t *in);
 bool dist_untouched(const struct dist *d, page_idx page);
 
 /*
- * The trace (vmm/trace/ring.h); dist thread. It runs from the start; dist_trace_start() begins anew with a ring of so many
- * records (0: the standard) and returns 0 or -ENOMEM. dist_trace_read() encodes what a stopped ring has from the first-th
- * record on, at most max, and returns how many.
+ * The trace (vmm/trace/ring.h); dist thread. It runs from the start; dist_trace_start() begins anew with a ring of so
+ * many records (0: the standard) and returns 0 or -ENOMEM. dist_trace_read() encodes what a stopped ring has from the
+ * first-th record on, at most max, and returns how many.
  */
 struct dist_trace_info {
 	uint64_t records, lost, bound, tsc_khz; // bound: in ticks of tsc_khz

@@ -19,8 +19,8 @@ struct dist {
 	struct pager pager;
 	struct observe observe;
 	bool trace_wanted; // and it begins when the cluster clock is known
-	bool paging;   // several hosts: the pager is open
-	bool released; // userfaultfd is closed
+	bool paging;       // several hosts: the pager is open
+	bool released;     // userfaultfd is closed
 	bool failure_told;
 	struct peers peers;
 	struct iofwd iofwd;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Faults that wait for their page: which thread, since when, for what. A thread waits for one page at a time, so there is
- * one entry a thread; without thread numbers (an old kernel) one a page. Pure; the owner's thread.
+ * Faults that wait for their page: which thread, since when, for what. A thread waits for one page at a time, so there
+ * is one entry a thread; without thread numbers (an old kernel) one a page. Pure; the owner's thread.
  */
 #ifndef VMM_DIST_FAULTS_H
 #define VMM_DIST_FAULTS_H
@@ -32,15 +32,15 @@ struct faults {
 };
 
 /*
- * A fault's event has come. A thread that is told again of the page it waits for (it was woken too early, or by a signal)
- * has been waiting all the while. Returns its entry, or NULL: the table is full.
+ * A fault's event has come. A thread that is told again of the page it waits for (it was woken too early, or by a
+ * signal) has been waiting all the while. Returns its entry, or NULL: the table is full.
  */
 struct fault *faults_begin(struct faults *f, uint32_t tid, page_idx page, enum fault_kind kind, uint64_t now);
 /* host has sent a grant for page (or only an acknowledgement: a grant says more). */
 void faults_answered(struct faults *f, page_idx page, host_id host, bool grant);
 /*
- * The pages [first, first + n) can be read now, and written if writable: takes out one fault that this resolves. Returns
- * false when there is none left.
+ * The pages [first, first + n) can be read now, and written if writable: takes out one fault that this resolves.
+ * Returns false when there is none left.
  */
 bool faults_end(struct faults *f, page_idx first, uint64_t n, bool writable, struct fault *out);
 

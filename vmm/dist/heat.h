@@ -12,8 +12,8 @@
 #define HEAT_SAMPLES 8192u // directory entries that one look at the owners reads: below a millisecond
 
 struct heat {
-	uint64_t pages;       // of the guest
-	unsigned shift;       // log2 of a region's pages
+	uint64_t pages; // of the guest
+	unsigned shift; // log2 of a region's pages
 	uint64_t faults[HEAT_REGIONS];
 };
 

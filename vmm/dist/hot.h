@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hottest pages, in bounded memory: the Space-Saving sketch (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent
- * and Top-k Elements in Data Streams, 2005). A page with more than 1/HOT_PAGES of all faults is always in it; a count may be too
- * high by at most the page's .error. Pure; dist thread.
+ * The hottest pages, in bounded memory: the Space-Saving sketch (Metwally, Agrawal, El Abbadi: Efficient Computation of
+ * Frequent and Top-k Elements in Data Streams, 2005). A page with more than 1/HOT_PAGES of all faults is always in it;
+ * a count may be too high by at most the page's .error. Pure; dist thread.
  */
 #ifndef VMM_DIST_HOT_H
 #define VMM_DIST_HOT_H
 
 #include "coherence/base/types.h"
 
-#define HOT_PAGES 64u
-#define HOT_JUDGED 4u // faults that say nothing about how a page is shared yet
+#define HOT_PAGES        64u
+#define HOT_JUDGED       4u  // faults that say nothing about how a page is shared yet
 #define HOT_WINDOW_SHIFT 30u // the rate looks at the last 2^30 ns, more or less
 
 struct hot_page {
@@ -23,8 +23,8 @@ struct hot_page {
 };
 
 struct hot {
-	unsigned n, next; // next: where the search for the least begins
-	uint64_t least;   // no total is below it
+	unsigned n, next;          // next: where the search for the least begins
+	uint64_t least;            // no total is below it
 	uint32_t tag[HOT_PAGES];   // of each: its page's low bits; those from n on mean nothing
 	uint64_t total[HOT_PAGES]; // reads + writes + error
 	struct hot_page v[HOT_PAGES];

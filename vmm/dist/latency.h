@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Histograms of how long something took. The bounds are the same everywhere and for ever, so that histograms can be added
- * and subtracted bucket by bucket: two buckets an octave, from 1 us to 34 s. Pure.
+ * Histograms of how long something took. The bounds are the same everywhere and for ever, so that histograms can be
+ * added and subtracted bucket by bucket: two buckets an octave, from 1 us to 34 s. Pure.
  */
 #ifndef VMM_DIST_LATENCY_H
 #define VMM_DIST_LATENCY_H
@@ -17,8 +17,8 @@ struct latency {
 	uint64_t bucket[LATENCY_BUCKETS];
 };
 
-unsigned latency_bucket(uint64_t ns);         // its bucket's number
-uint64_t latency_upper_ns(unsigned bucket);   // the first duration above it
+unsigned latency_bucket(uint64_t ns);       // its bucket's number
+uint64_t latency_upper_ns(unsigned bucket); // the first duration above it
 void latency_count(struct latency *l, uint64_t ns);
 void latency_add(struct latency *to, const struct latency *from);
 

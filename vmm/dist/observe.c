@@ -26,7 +26,8 @@ static uint64_t ticks_ns(const struct observe *o, uint64_t ticks)
 	return (uint64_t)((unsigned __int128)ticks * 1000000u / o->tsc_khz);
 }
 
-/* Before the request is sent, so only what has to be known by then: the hot pages are counted when the thread runs again. */
+/* Before the request is sent, so only what has to be known by then: the hot pages are counted when the thread runs
+ * again. */
 void observe_fault(struct observe *o, const struct coh_engine *e, page_idx page, bool write, uint32_t tid)
 {
 	bool upgrade = write && coh_engine_rights(e, page) != COH_NONE;
@@ -119,7 +120,8 @@ static void account(struct observe *o, struct fault *f, uint64_t now)
 static void woken(struct observe *o, struct fault *f, bool writable, uint64_t now)
 {
 	uint64_t ns = ticks_ns(o, now - f->since);
-	struct hot_page *hot = &o->hot.v[hot_count(&o->hot, f->page, f->kind != FAULT_READ, f->kind == FAULT_UPGRADE, now_ns())];
+	struct hot_page *hot =
+		&o->hot.v[hot_count(&o->hot, f->page, f->kind != FAULT_READ, f->kind == FAULT_UPGRADE, now_ns())];
 
 	if (f->answered == HOST_NONE)
 		latency_count(&o->local, ns);

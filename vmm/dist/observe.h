@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the distribution layer knows about its own work: how long faults took and who answered them, what went to and came
- * from each host, where memory is hot, and the trace. The pager and the dist layer tell it what happens; it reads
+ * What the distribution layer knows about its own work: how long faults took and who answered them, what went to and
+ * came from each host, where memory is hot, and the trace. The pager and the dist layer tell it what happens; it reads
  * clocks and nothing else. Dist thread.
  */
 #ifndef VMM_DIST_OBSERVE_H
@@ -25,8 +25,8 @@ struct observe_peer {
 /* Who the waiting threads are. May be NULL. */
 struct observe_threads {
 	void *ctx;
-	uint32_t (*vcpu_of)(void *ctx, uint32_t tid);                 // FAULT_NO_VCPU: none
-	void (*waited)(void *ctx, uint32_t vcpu, uint64_t ticks);     // more ticks that it waited for pages
+	uint32_t (*vcpu_of)(void *ctx, uint32_t tid);             // FAULT_NO_VCPU: none
+	void (*waited)(void *ctx, uint32_t vcpu, uint64_t ticks); // more ticks that it waited for pages
 };
 
 struct observe {

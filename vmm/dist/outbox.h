@@ -27,8 +27,8 @@ struct outbox {
 };
 
 void outbox_init(struct outbox *o);
-void outbox_close(struct outbox *o);                                     // wakes and refuses senders
-bool outbox_put(struct outbox *o, host_id to, const struct msg *m);      // any thread; false: closed
-bool outbox_take(struct outbox *o, struct outbox_entry *out);            // dist thread; false: empty
+void outbox_close(struct outbox *o);                                // wakes and refuses senders
+bool outbox_put(struct outbox *o, host_id to, const struct msg *m); // any thread; false: closed
+bool outbox_take(struct outbox *o, struct outbox_entry *out);       // dist thread; false: empty
 
 #endif

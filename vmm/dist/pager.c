@@ -11,11 +11,11 @@
 #include "net/now.h"
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
-#define REQUESTS_MAX 256u
-#define QUEUE_MAX 4096u
-#define HOLD_MAX_FACTOR 8u
-#define MIGRATORY_AFTER 2u // read-then-write hand-overs before a read takes ownership
-#define ZERO_RUN 32u // untouched local pages placed at one fault
+#define REQUESTS_MAX     256u
+#define QUEUE_MAX        4096u
+#define HOLD_MAX_FACTOR  8u
+#define MIGRATORY_AFTER  2u  // read-then-write hand-overs before a read takes ownership
+#define ZERO_RUN         32u // untouched local pages placed at one fault
 
 static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
 {
@@ -26,16 +26,14 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->hosts = d->hosts_n;
 	for (unsigned h = 0; h < d->hosts_n; h++) {
 		uint64_t pages = d->hosts[h].memory_bytes >> PAGE_SHIFT;
-		c->homes[c->homes_n++] =
-			(struct coh_home_range){.first = at, .pages = pages, .host = (host_id)h};
+		c->homes[c->homes_n++] = (struct coh_home_range){.first = at, .pages = pages, .host = (host_id)h};
 		at += pages;
 	}
 	c->pages = at;
 	c->hold_ns = d->hold_ns;
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
 	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
-	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages -
-			 COH_RESERVE_HOME;
+	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages - COH_RESERVE_HOME;
 	c->requests_max = REQUESTS_MAX;
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;
@@ -44,8 +42,8 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->epoch = d->epoch;
 }
 
-int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram,
-	       struct link *link, char *why, size_t why_cap)
+int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
+	       char *why, size_t why_cap)
 {
 	struct coh_config cfg;
 
@@ -62,15 +60,14 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 		return -EINVAL;
 	}
 	p->engine_bytes = coh_engine_bytes(&cfg);
-	p->engine_mem = mmap(NULL, p->engine_bytes, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p->engine_mem =
+		mmap(NULL, p->engine_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	p->fx = malloc(sizeof(*p->fx));
 	if (p->engine_mem == MAP_FAILED || !p->fx) {
 		if (p->engine_mem == MAP_FAILED)
 			p->engine_mem = NULL;
 		pager_close(p);
-		snprintf(why, why_cap, "no memory for %zu bytes of coherence state",
-			 p->engine_bytes);
+		snprintf(why, why_cap, "no memory for %zu bytes of coherence state", p->engine_bytes);
 		return -ENOMEM;
 	}
 	p->engine = coh_engine_init(p->engine_mem, &cfg);
@@ -151,8 +148,7 @@ static void install(struct pager *p, const struct coh_fx *fx, const uint8_t *byt
 
 	for (int tries = 0; tries < 2; tries++) {
 		int r = bytes ? uffd_install(&p->uffd, fx->page, bytes, writable)
-			      : uffd_install_zero(&p->uffd, fx->page, fx->pages ? fx->pages : 1,
-						  writable);
+			      : uffd_install_zero(&p->uffd, fx->page, fx->pages ? fx->pages : 1, writable);
 		if (r != -EEXIST || fx->pages > 1) {
 			check(p, r, "placing a page");
 			return;
@@ -172,8 +168,8 @@ static void carried_out(struct pager *p, const struct coh_fx *fx, enum trace_kin
 /* protect, send with bytes, drop: the surrender of a page, which one move does in one step. */
 static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
 {
-	if (left < 3 || fx[1].kind != COH_FX_SEND || !(fx[1].msg.flags & COH_MSGF_DATA) ||
-	    fx[1].page != fx[0].page || fx[2].kind != COH_FX_DROP || fx[2].page != fx[0].page)
+	if (left < 3 || fx[1].kind != COH_FX_SEND || !(fx[1].msg.flags & COH_MSGF_DATA) || fx[1].page != fx[0].page ||
+	    fx[2].kind != COH_FX_DROP || fx[2].page != fx[0].page)
 		return false;
 	const void *bytes = uffd_take(&p->uffd, fx[0].page);
 	if (!bytes)
@@ -290,8 +286,9 @@ void pager_tick(struct pager *p, uint64_t now)
 {
 	if (now >= coh_engine_deadline(p->engine)) {
 		if (p->observe)
-			observe_event(p->observe, (struct trace_record){.kind = TRACE_TICK, .peer = HOST_NONE,
-									.requester = HOST_NONE});
+			observe_event(
+				p->observe,
+				(struct trace_record){.kind = TRACE_TICK, .peer = HOST_NONE, .requester = HOST_NONE});
 		struct coh_event ev = {.kind = COH_EV_TICK, .now_ns = now_ns()};
 		step(p, &ev, NULL);
 	}

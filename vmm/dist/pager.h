@@ -25,22 +25,22 @@ struct pager {
 	void *before_send_ctx;
 	host_id self;
 	struct observe *observe; // told of everything; NULL: nobody is (the owner's)
-	uint64_t faults_read;   // events from userfaultfd
-	uint64_t reinstalls;    // a page was there where the engine knew none
-	uint64_t zero_detected; // full pages that turned out to be zeroes when sent
-	const char *failed;     // static text: the pager can't go on
-	host_id broken_peer;    // the peer that broke the protocol, or HOST_NONE
+	uint64_t faults_read;    // events from userfaultfd
+	uint64_t reinstalls;     // a page was there where the engine knew none
+	uint64_t zero_detected;  // full pages that turned out to be zeroes when sent
+	const char *failed;      // static text: the pager can't go on
+	host_id broken_peer;     // the peer that broke the protocol, or HOST_NONE
 	const char *broken_why;
 };
 
 /* Registers ram, builds the engine. Returns 0 or a negative errno with a sentence in why. */
-int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram,
-	       struct link *link, char *why, size_t why_cap);
+int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
+	       char *why, size_t why_cap);
 void pager_close(struct pager *p);
 
-void pager_on_faults(struct pager *p);                                    // the uffd is readable
-void pager_on_msg(struct pager *p, host_id from, const struct msg *m);    // a COH message
-void pager_tick(struct pager *p, uint64_t now_ns);                        // at or after the deadline
-uint64_t pager_deadline(const struct pager *p);                           // UINT64_MAX: none
+void pager_on_faults(struct pager *p);                                 // the uffd is readable
+void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH message
+void pager_tick(struct pager *p, uint64_t now_ns);                     // at or after the deadline
+uint64_t pager_deadline(const struct pager *p);                        // UINT64_MAX: none
 
 #endif

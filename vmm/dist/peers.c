@@ -5,8 +5,8 @@
 
 #define PINGS_PER_TIMEOUT 5u
 
-void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc,
-		uint64_t tsc_khz, uint64_t now)
+void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz,
+		uint64_t now)
 {
 	memset(p, 0, sizeof(*p));
 	p->hosts = d->hosts_n;
@@ -57,8 +57,7 @@ static uint64_t ping_gap(const struct peers *p, host_id h)
 	return p->timeout_ns / PINGS_PER_TIMEOUT;
 }
 
-void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc,
-		   uint64_t now)
+void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc, uint64_t now)
 {
 	struct peer *v = &p->v[h];
 	struct clock_sample s = {

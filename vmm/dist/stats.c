@@ -36,12 +36,11 @@ static json_t *coherence_json(const struct dist *d)
 	STAT(bad_msgs);
 #undef STAT
 	for (unsigned k = 0; k < COH_MSG_KINDS; k++)
-		json_object_set_new(kinds, coh_msg_name(k),
-				    json_pack("{s:I,s:I}", "in", (json_int_t)s->msgs_in[k], "out",
-					      (json_int_t)s->msgs_out[k]));
+		json_object_set_new(
+			kinds, coh_msg_name(k),
+			json_pack("{s:I,s:I}", "in", (json_int_t)s->msgs_in[k], "out", (json_int_t)s->msgs_out[k]));
 	json_object_set_new(o, "messages", kinds);
-	json_object_set_new(o, "metadata_bytes_per_page",
-			    json_real(coh_engine_bytes_per_page(d->pager.engine)));
+	json_object_set_new(o, "metadata_bytes_per_page", json_real(coh_engine_bytes_per_page(d->pager.engine)));
 	return o;
 }
 
@@ -149,11 +148,10 @@ json_t *dist_stats(const struct dist *d)
 		json_object_set_new(o, "heat", stats_heat(d));
 	}
 	json_object_set_new(o, "peers", peers_json(d));
-	json_object_set_new(
-		o, "clock",
-		json_pack("{s:I,s:I,s:I}", "tsc_khz", (json_int_t)d->peers.tsc_khz, "offset_ticks",
-			  (json_int_t)peers_tsc_offset(&d->peers), "bound_ticks",
-			  (json_int_t)peers_clock_bound(&d->peers)));
+	json_object_set_new(o, "clock",
+			    json_pack("{s:I,s:I,s:I}", "tsc_khz", (json_int_t)d->peers.tsc_khz, "offset_ticks",
+				      (json_int_t)peers_tsc_offset(&d->peers), "bound_ticks",
+				      (json_int_t)peers_clock_bound(&d->peers)));
 	set(o, "irqs_in", d->irqs_in);
 	set(o, "irqs_out", __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED));
 	set(o, "io_served", d->io_served);

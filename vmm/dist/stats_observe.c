@@ -15,8 +15,8 @@ static json_t *histogram(const struct latency *l)
 	json_t *buckets = json_array();
 
 	for (unsigned i = 0; l->count && i < LATENCY_BUCKETS; i++)
-		json_array_append_new(buckets, json_pack("[I,I]", (json_int_t)latency_upper_ns(i),
-							 (json_int_t)l->bucket[i]));
+		json_array_append_new(buckets,
+				      json_pack("[I,I]", (json_int_t)latency_upper_ns(i), (json_int_t)l->bucket[i]));
 	return json_pack("{s:o,s:I,s:I}", "buckets", buckets, "count", (json_int_t)l->count, "sum_ns",
 			 (json_int_t)l->sum_ns);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dist layer's part of the trace: what passes between hosts besides the coherence protocol; starting and reading it.
+// The dist layer's part of the trace: what passes between hosts besides the coherence protocol; starting and reading
+// it.
 #include "vmm/dist/dist_priv.h"
 
 static void event(struct dist *d, enum trace_kind kind, host_id peer, struct trace_record r)

@@ -5,48 +5,44 @@
 
 /* Bits by leaf; the names are those of the Intel SDM and AMD APM vol. 3. */
 #define BIT(n) (1u << (n))
-#define L1_ECX_HIDE                                                                                \
-	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) |        \
-	 BIT(15) | BIT(18)) // DTES64 MONITOR DS-CPL VMX SMX EIST TM2 SDBG xTPR PDCM DCA
-#define L1_ECX_CX16	  BIT(13)
-#define L1_ECX_X2APIC	  BIT(21)
-#define L1_ECX_DEADLINE	  BIT(24)
-#define L1_ECX_OSXSAVE	  BIT(27) // KVM keeps it like CR4
+#define L1_ECX_HIDE                                                                                   \
+	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | BIT(15) | \
+	 BIT(18)) // DTES64 MONITOR DS-CPL VMX SMX EIST TM2 SDBG xTPR PDCM DCA
+#define L1_ECX_CX16       BIT(13)
+#define L1_ECX_X2APIC     BIT(21)
+#define L1_ECX_DEADLINE   BIT(24)
+#define L1_ECX_OSXSAVE    BIT(27) // KVM keeps it like CR4
 #define L1_ECX_HYPERVISOR BIT(31)
-#define L1_EDX_HIDE	  (BIT(18) | BIT(21) | BIT(22) | BIT(29) | BIT(31)) // PSN DS ACPI TM PBE
-#define L1_EDX_APIC	  BIT(9)
-#define L1_EDX_HTT	  BIT(28)
-#define L7_EBX_HIDE	  (BIT(2) | BIT(4) | BIT(11) | BIT(12) | BIT(14) | BIT(15) | BIT(25))
+#define L1_EDX_HIDE       (BIT(18) | BIT(21) | BIT(22) | BIT(29) | BIT(31)) // PSN DS ACPI TM PBE
+#define L1_EDX_APIC       BIT(9)
+#define L1_EDX_HTT        BIT(28)
+#define L7_EBX_HIDE       (BIT(2) | BIT(4) | BIT(11) | BIT(12) | BIT(14) | BIT(15) | BIT(25))
 #define L7_EBX_TSC_ADJUST BIT(1)
-#define L7_ECX_HIDE                                                                                \
-	(BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(24) | BIT(29) | BIT(30))
-#define L7_EDX_HIDE (BIT(5) | BIT(15) | BIT(18) | BIT(19) | BIT(20) | BIT(22) | BIT(24) | BIT(25))
-#define XSTATE_HIDE                                                                                \
-	(BIT(3) | BIT(4) | BIT(9) | BIT(11) | BIT(12) | BIT(17) | BIT(18)) // MPX PKRU CET AMX
-#define E1_ECX_HIDE                                                                                \
-	(BIT(2) | BIT(3) | BIT(9) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(23) |    \
-	 BIT(24) | BIT(26) | BIT(27) | BIT(28) |                                                   \
-	 BIT(29)) // SVM EXTAPIC OSVW IBS SKINIT WDT LWP NODEID PERF* MWAITX
+#define L7_ECX_HIDE       (BIT(3) | BIT(4) | BIT(5) | BIT(7) | BIT(13) | BIT(16) | BIT(24) | BIT(29) | BIT(30))
+#define L7_EDX_HIDE       (BIT(5) | BIT(15) | BIT(18) | BIT(19) | BIT(20) | BIT(22) | BIT(24) | BIT(25))
+#define XSTATE_HIDE       (BIT(3) | BIT(4) | BIT(9) | BIT(11) | BIT(12) | BIT(17) | BIT(18)) // MPX PKRU CET AMX
+#define E1_ECX_HIDE                                                                                                 \
+	(BIT(2) | BIT(3) | BIT(9) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(23) | BIT(24) | BIT(26) | \
+	 BIT(27) | BIT(28) | BIT(29)) // SVM EXTAPIC OSVW IBS SKINIT WDT LWP NODEID PERF* MWAITX
 #define E1_ECX_CMP_LEGACY BIT(1)
-#define E1_ECX_TOPOEXT	  BIT(22)
+#define E1_ECX_TOPOEXT    BIT(22)
 #define E7_EDX_INVARIANT  BIT(8)
 
 /* What needs XSAVE: AVX and all that came after it. */
-#define L1_ECX_XSAVE (BIT(12) | BIT(26) | BIT(28) | BIT(29))
-#define L7_EBX_XSAVE                                                                               \
-	(BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31))
+#define L1_ECX_XSAVE  (BIT(12) | BIT(26) | BIT(28) | BIT(29))
+#define L7_EBX_XSAVE  (BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31))
 #define L7_ECX_XSAVE  (BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
 #define L7_EDX_XSAVE  (BIT(2) | BIT(3) | BIT(8) | BIT(23))
 #define L71_EAX_XSAVE (BIT(4) | BIT(5) | BIT(23))
 #define L71_EDX_XSAVE (BIT(4) | BIT(5) | BIT(10) | BIT(19))
 #define E1_ECX_XSAVE  (BIT(11) | BIT(16))
 
-#define LEAF_EXT_MAX		 0x80000021u
-#define LEAF_BASIC_MAX		 0x1fu
-#define KVM_LEAF		 0x40000000u
-#define KVM_FEATURE_NO_IO_DELAY	 BIT(1)	 // no writes to port 0x80 as a delay
-#define KVM_FEATURE_CLOCK	 BIT(3)	 // kvmclock, answered in user space: machine/pvclock.h
-#define KVM_FEATURE_EXT_DEST_ID	 BIT(15) // 15 bits of destination in an MSI
+#define LEAF_EXT_MAX             0x80000021u
+#define LEAF_BASIC_MAX           0x1fu
+#define KVM_LEAF                 0x40000000u
+#define KVM_FEATURE_NO_IO_DELAY  BIT(1)  // no writes to port 0x80 as a delay
+#define KVM_FEATURE_CLOCK        BIT(3)  // kvmclock, answered in user space: machine/pvclock.h
+#define KVM_FEATURE_EXT_DEST_ID  BIT(15) // 15 bits of destination in an MSI
 #define KVM_FEATURE_CLOCK_STABLE BIT(24)
 
 /*
@@ -54,7 +50,7 @@
  * one). These are a server of 2021 and one of 2017.
  */
 #define AMD_SANE_SIGNATURE   0x00a00f11u // family 0x19 model 1
-#define AMD_SANE_FAMILY	     0x17u
+#define AMD_SANE_FAMILY      0x17u
 #define INTEL_SANE_SIGNATURE 0x00050654u // family 6 model 0x55
 #define INTEL_SANE_MODEL     0x3cu
 
@@ -172,7 +168,7 @@ static void do_leaf7(struct cpuid_entry *e, const struct cpuid_topology *t)
 		e->edx &= ~L7_EDX_HIDE;
 	} else if (e->index == 1) {
 		e->eax &= ~(BIT(17) | BIT(21)); // FRED, AMX-FP16
-		e->edx &= ~(BIT(8) | BIT(18));	// AMX-COMPLEX, CET-SSS
+		e->edx &= ~(BIT(8) | BIT(18));  // AMX-COMPLEX, CET-SSS
 	} else {
 		e->eax = e->ebx = e->ecx = 0;
 	}
@@ -211,17 +207,17 @@ static void add_topology_leaf(struct cpuid_table *out, const struct cpuid_topolo
 static bool is_dropped(uint32_t f)
 {
 	switch (f) {
-	case 3:		 // serial number
-	case 5:		 // MONITOR
-	case 0xa:	 // performance counters
-	case 0xb:	 // built anew
-	case 0x12:	 // SGX
-	case 0x14:	 // processor trace
-	case 0x15:	 // built anew
-	case 0x16:	 // frequencies that are not the guest's
-	case 0x1d:	 // AMX
-	case 0x1e:	 // AMX
-	case 0x1f:	 // leaf 0xb says it all
+	case 3:          // serial number
+	case 5:          // MONITOR
+	case 0xa:        // performance counters
+	case 0xb:        // built anew
+	case 0x12:       // SGX
+	case 0x14:       // processor trace
+	case 0x15:       // built anew
+	case 0x16:       // frequencies that are not the guest's
+	case 0x1d:       // AMX
+	case 0x1e:       // AMX
+	case 0x1f:       // leaf 0xb says it all
 	case 0x8000000a: // SVM
 	case 0x8000001b: // IBS
 	case 0x8000001c: // LWP
@@ -233,8 +229,7 @@ static bool is_dropped(uint32_t f)
 	}
 }
 
-static void do_extended(struct cpuid_entry *e, const struct cpuid_topology *t, enum vendor v,
-			uint32_t signature)
+static void do_extended(struct cpuid_entry *e, const struct cpuid_topology *t, enum vendor v, uint32_t signature)
 {
 	uint32_t cores = t->package_vcpus ? t->package_vcpus : 1;
 
@@ -281,8 +276,8 @@ static void add_hypervisor(struct cpuid_table *out, const struct cpuid_topology 
 	memcpy(&e.edx, "M\0\0\0", 4);
 	add(out, &e);
 	e = (struct cpuid_entry){.function = KVM_LEAF + 1,
-				 .eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_EXT_DEST_ID |
-					KVM_FEATURE_CLOCK | KVM_FEATURE_CLOCK_STABLE};
+				 .eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_EXT_DEST_ID | KVM_FEATURE_CLOCK |
+					KVM_FEATURE_CLOCK_STABLE};
 	add(out, &e);
 	e = (struct cpuid_entry){.function = KVM_LEAF + 0x10,
 				 .eax = t->guest_tsc_khz,
@@ -296,8 +291,7 @@ static void add_tsc_leaf(struct cpuid_table *out, const struct cpuid_topology *t
 	uint64_t hz = (uint64_t)t->guest_tsc_khz * 1000;
 	struct cpuid_entry e = {.function = 0x15, .eax = 1, .ebx = 1, .ecx = (uint32_t)hz};
 
-	for (; hz > UINT32_MAX && !(hz & 1);
-	     hz >>= 1) // a dilated clock can be beyond 32 bits of Hz
+	for (; hz > UINT32_MAX && !(hz & 1); hz >>= 1) // a dilated clock can be beyond 32 bits of Hz
 		e.ebx <<= 1, e.ecx = (uint32_t)(hz >> 1);
 	if (hz <= UINT32_MAX)
 		add(out, &e);
@@ -308,12 +302,11 @@ static void add_amd_topology(struct cpuid_table *out, const struct cpuid_topolog
 	struct cpuid_entry e = {.function = 0x8000001e, .eax = t->apic_id};
 
 	e.ebx = t->apic_id & ((1u << t->apic_bits) - 1) & 255; // core id, one thread each
-	e.ecx = t->apic_id >> t->apic_bits & 255;	       // node
+	e.ecx = t->apic_id >> t->apic_bits & 255;              // node
 	add(out, &e);
 }
 
-static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum vendor v,
-		    uint32_t signature)
+static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum vendor v, uint32_t signature)
 {
 	switch (e->function) {
 	case 0:
@@ -342,8 +335,7 @@ static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum 
 	}
 }
 
-void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t,
-		  struct cpuid_table *out)
+void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t, struct cpuid_table *out)
 {
 	static const struct cpuid_entry no_leaf0 = {.function = 0}, no_leaf1 = {.function = 1};
 	const struct cpuid_entry *leaf0 = cpuid_find(in, 0, 0), *leaf1 = cpuid_find(in, 1, 0);

@@ -25,22 +25,20 @@ struct cpuid_table {
 /* What one vCPU's table depends on besides the host. Every host of the cluster is one package. */
 struct cpuid_topology {
 	uint32_t apic_id;
-	unsigned apic_bits;	// APIC id bits within a package (desc_apic_bits())
+	unsigned apic_bits;     // APIC id bits within a package (desc_apic_bits())
 	uint32_t package_vcpus; // vCPUs of this package
 	uint32_t guest_tsc_khz; // what the guest is to believe
-	bool no_xsave;		// leave out XSAVE and what needs it
-	bool emulated; // KVM emulates the guest's kernel mode: leave out what its emulator lacks
+	bool no_xsave;          // leave out XSAVE and what needs it
+	bool emulated;          // KVM emulates the guest's kernel mode: leave out what its emulator lacks
 };
 
 /*
  * Fills out from in (KVM_GET_SUPPORTED_CPUID). Any input is handled: leaves that are missing stay
  * missing, but leaf 0, 1 and the hypervisor leaves are always there.
  */
-void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t,
-		  struct cpuid_table *out);
+void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t, struct cpuid_table *out);
 
 /* The entry of a leaf, or NULL. index is ignored where it does not matter. */
-const struct cpuid_entry *cpuid_find(const struct cpuid_table *t, uint32_t function,
-				     uint32_t index);
+const struct cpuid_entry *cpuid_find(const struct cpuid_table *t, uint32_t function, uint32_t index);
 
 #endif

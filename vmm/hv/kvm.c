@@ -17,17 +17,15 @@ static const struct need {
 	int cap, least;
 	const char *name, *remedy;
 } needs[] = {
-    {KVM_CAP_USER_MEMORY, 1, "USER_MEMORY", "a current kernel"},
-    {KVM_CAP_IMMEDIATE_EXIT, 1, "IMMEDIATE_EXIT", "Linux 4.13 or newer"},
-    {KVM_CAP_EXT_CPUID, 1, "EXT_CPUID", "a current kernel"},
-    {KVM_CAP_MP_STATE, 1, "MP_STATE", "a current kernel"},
-    {KVM_CAP_VCPU_EVENTS, 1, "VCPU_EVENTS", "a current kernel"},
-    {KVM_CAP_USER_NMI, 1, "USER_NMI", "a current kernel"},
-    {KVM_CAP_XSAVE, 1, "XSAVE", "a current kernel"},
-    {KVM_CAP_X86_USER_SPACE_MSR, 1, "X86_USER_SPACE_MSR",
-     "Linux 5.10 or newer (local APICs are in user space)"},
-    {KVM_CAP_X86_MSR_FILTER, 1, "X86_MSR_FILTER",
-     "Linux 5.10 or newer (local APICs are in user space)"},
+	{KVM_CAP_USER_MEMORY, 1, "USER_MEMORY", "a current kernel"},
+	{KVM_CAP_IMMEDIATE_EXIT, 1, "IMMEDIATE_EXIT", "Linux 4.13 or newer"},
+	{KVM_CAP_EXT_CPUID, 1, "EXT_CPUID", "a current kernel"},
+	{KVM_CAP_MP_STATE, 1, "MP_STATE", "a current kernel"},
+	{KVM_CAP_VCPU_EVENTS, 1, "VCPU_EVENTS", "a current kernel"},
+	{KVM_CAP_USER_NMI, 1, "USER_NMI", "a current kernel"},
+	{KVM_CAP_XSAVE, 1, "XSAVE", "a current kernel"},
+	{KVM_CAP_X86_USER_SPACE_MSR, 1, "X86_USER_SPACE_MSR", "Linux 5.10 or newer (local APICs are in user space)"},
+	{KVM_CAP_X86_MSR_FILTER, 1, "X86_MSR_FILTER", "Linux 5.10 or newer (local APICs are in user space)"},
 };
 
 int hv_refuse(char *why, size_t cap, int err, const char *fmt, ...)
@@ -46,13 +44,11 @@ static int open_kvm(struct hv *hv, char *why, size_t cap)
 	if (hv->kvm_fd >= 0)
 		return 0;
 	if (errno == ENOENT)
-		return hv_refuse(
-		    why, cap, -ENOENT,
-		    "there is no /dev/kvm: enable VT-x or AMD-V in the firmware (or "
-		    "nesting in the machine around this one) and load kvm_intel or kvm_amd");
+		return hv_refuse(why, cap, -ENOENT,
+				 "there is no /dev/kvm: enable VT-x or AMD-V in the firmware (or "
+				 "nesting in the machine around this one) and load kvm_intel or kvm_amd");
 	if (errno == EACCES)
-		return hv_refuse(why, cap, -EACCES,
-				 "no permission for /dev/kvm: add this user to the group kvm");
+		return hv_refuse(why, cap, -EACCES, "no permission for /dev/kvm: add this user to the group kvm");
 	return hv_refuse(why, cap, -errno, "cannot open /dev/kvm: %s", strerror(errno));
 }
 
@@ -62,23 +58,21 @@ static int check_caps(struct hv *hv, char *why, size_t cap)
 	int run = ioctl(hv->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	if (api != NEEDED_API)
-		return hv_refuse(why, cap, -ENOTSUP, "KVM has API version %d, %d is needed", api,
-				 NEEDED_API);
+		return hv_refuse(why, cap, -ENOTSUP, "KVM has API version %d, %d is needed", api, NEEDED_API);
 	if (run < (int)sizeof(struct kvm_run))
-		return hv_refuse(why, cap, -ENOTSUP, "KVM's vCPU area has %d bytes, %zu are needed",
-				 run, sizeof(struct kvm_run));
+		return hv_refuse(why, cap, -ENOTSUP, "KVM's vCPU area has %d bytes, %zu are needed", run,
+				 sizeof(struct kvm_run));
 	hv->run_bytes = (size_t)run;
 	for (unsigned i = 0; i < sizeof(needs) / sizeof(*needs); i++)
 		if (ioctl(hv->kvm_fd, KVM_CHECK_EXTENSION, needs[i].cap) < needs[i].least)
-			return hv_refuse(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed",
-					 needs[i].name, needs[i].remedy);
+			return hv_refuse(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed", needs[i].name,
+					 needs[i].remedy);
 	return 0;
 }
 
 static int read_supported(struct hv *hv, char *why, size_t cap)
 {
-	struct kvm_cpuid2 *c =
-	    calloc(1, sizeof(*c) + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
 
 	if (!c)
 		return hv_refuse(why, cap, -ENOMEM, "no memory");
@@ -92,13 +86,13 @@ static int read_supported(struct hv *hv, char *why, size_t cap)
 		const struct kvm_cpuid_entry2 *s = &c->entries[i];
 
 		hv->supported.e[hv->supported.n++] = (struct cpuid_entry){
-		    .function = s->function,
-		    .index = s->index,
-		    .indexed = s->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-		    .eax = s->eax,
-		    .ebx = s->ebx,
-		    .ecx = s->ecx,
-		    .edx = s->edx,
+			.function = s->function,
+			.index = s->index,
+			.indexed = s->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			.eax = s->eax,
+			.ebx = s->ebx,
+			.ecx = s->ecx,
+			.edx = s->edx,
 		};
 	}
 	free(c);
@@ -158,16 +152,15 @@ void hv_close(struct hv *hv)
 }
 
 /* One contiguous piece of guest addresses, in as many slots as its size needs. */
-static int map_piece(struct hv *hv, const struct ram *ram, uint32_t *slot, uint64_t gpa,
-		     uint64_t at, uint64_t bytes)
+static int map_piece(struct hv *hv, const struct ram *ram, uint32_t *slot, uint64_t gpa, uint64_t at, uint64_t bytes)
 {
 	while (bytes) {
 		uint64_t n = bytes < SLOT_BYTES_MAX ? bytes : SLOT_BYTES_MAX;
 		struct kvm_userspace_memory_region m = {
-		    .slot = (*slot)++,
-		    .guest_phys_addr = gpa,
-		    .memory_size = n,
-		    .userspace_addr = (uint64_t)(uintptr_t)(ram->base + at),
+			.slot = (*slot)++,
+			.guest_phys_addr = gpa,
+			.memory_size = n,
+			.userspace_addr = (uint64_t)(uintptr_t)(ram->base + at),
 		};
 
 		if (ioctl(hv->vm_fd, KVM_SET_USER_MEMORY_REGION, &m))

@@ -12,8 +12,8 @@
 struct hv {
 	int kvm_fd, vm_fd; // -1: closed
 	size_t run_bytes;  // of a vCPU's shared area
-	bool emulated;	   // this KVM emulates guest kernel mode instruction by instruction
-	bool xsave;	   // the guest may use XSAVE and what needs it
+	bool emulated;     // this KVM emulates guest kernel mode instruction by instruction
+	bool xsave;        // the guest may use XSAVE and what needs it
 	bool tsc_offset;   // a vCPU's TSC offset has an effect
 	struct cpuid_table supported;
 };

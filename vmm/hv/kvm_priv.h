@@ -16,8 +16,7 @@
 int hv_new_vm(const struct hv *hv);
 
 /* snprintf into why; returns err. */
-__attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int err, const char *fmt,
-						    ...);
+__attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int err, const char *fmt, ...);
 
 /* regs.c. 0 or negative errno. */
 int hv_set_cpuid(int vcpu_fd, const struct cpuid_table *t);

@@ -15,21 +15,20 @@ int hv_msr_setup(int vm_fd)
 {
 	static uint8_t denied[8]; // a clear bit denies; KVM reads whole longs
 	struct kvm_enable_cap cap = {
-	    .cap = KVM_CAP_X86_USER_SPACE_MSR,
-	    .args[0] = KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
-		       KVM_MSR_EXIT_REASON_FILTER,
+		.cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args[0] = KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER,
 	};
 	const uint32_t both = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE;
 	struct kvm_msr_filter filter = {
-	    .flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-	    .ranges =
-		{
-		    {.flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = 0x10, .bitmap = denied},
-		    {.flags = both, .nmsrs = 1, .base = 0x1b, .bitmap = denied},
-		    {.flags = both, .nmsrs = 1, .base = 0x3b, .bitmap = denied},
-		    {.flags = both, .nmsrs = 1, .base = 0x6e0, .bitmap = denied},
-		    {.flags = both, .nmsrs = 2, .base = 0x4b564d00, .bitmap = denied}, // kvmclock
-		},
+		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+		.ranges =
+			{
+				{.flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = 0x10, .bitmap = denied},
+				{.flags = both, .nmsrs = 1, .base = 0x1b, .bitmap = denied},
+				{.flags = both, .nmsrs = 1, .base = 0x3b, .bitmap = denied},
+				{.flags = both, .nmsrs = 1, .base = 0x6e0, .bitmap = denied},
+				{.flags = both, .nmsrs = 2, .base = 0x4b564d00, .bitmap = denied}, // kvmclock
+			},
 	};
 
 	if (ioctl(vm_fd, KVM_ENABLE_CAP, &cap))
@@ -69,22 +68,22 @@ int hv_msr_set(int vcpu_fd, uint32_t index, uint64_t value)
 static const struct {
 	uint32_t first, last;
 } quiet[] = {
-    {0x34, 0x34},	      // SMI count
-    {0x1ad, 0x1ae},	      // turbo ratio limits
-    {0x1a2, 0x1a2},	      // temperature target
-    {0x606, 0x606},	      // RAPL units
-    {0x611, 0x611},	      // RAPL package energy
-    {0x639, 0x639},	      // RAPL core energy
-    {0x641, 0x641},	      // RAPL graphics energy
-    {0x619, 0x619},	      // RAPL memory energy
-    {0xc0010055, 0xc0010055}, // interrupt pending (C1E)
-    {0xc0010058, 0xc0010058}, // MMIO configuration base
-    {0xc0010140, 0xc0010141}, // OS visible workarounds: none
-    {0xc0010299, 0xc0010299}, // RAPL units
-    {0xc0011020, 0xc0011023}, // LS, IC, DC configuration
-    {0xc001102a, 0xc001102d}, // BU and LS configuration
-    {0xc00110a2, 0xc00110a2}, // prefetch control
-    {0xc0011fff, 0xc0011fff},
+	{0x34, 0x34},             // SMI count
+	{0x1ad, 0x1ae},           // turbo ratio limits
+	{0x1a2, 0x1a2},           // temperature target
+	{0x606, 0x606},           // RAPL units
+	{0x611, 0x611},           // RAPL package energy
+	{0x639, 0x639},           // RAPL core energy
+	{0x641, 0x641},           // RAPL graphics energy
+	{0x619, 0x619},           // RAPL memory energy
+	{0xc0010055, 0xc0010055}, // interrupt pending (C1E)
+	{0xc0010058, 0xc0010058}, // MMIO configuration base
+	{0xc0010140, 0xc0010141}, // OS visible workarounds: none
+	{0xc0010299, 0xc0010299}, // RAPL units
+	{0xc0011020, 0xc0011023}, // LS, IC, DC configuration
+	{0xc001102a, 0xc001102d}, // BU and LS configuration
+	{0xc00110a2, 0xc00110a2}, // prefetch control
+	{0xc0011fff, 0xc0011fff},
 };
 
 int hv_msr_unknown(bool write, uint32_t msr, uint64_t *value)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The state a vCPU has after power-on, kept from its first moment and put back by a reset: MSRs, FPU and extended state.
- * General and segment registers come from hv_vcpu_set_init().
+ * The state a vCPU has after power-on, kept from its first moment and put back by a reset: MSRs, FPU and extended
+ * state. General and segment registers come from hv_vcpu_set_init().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "vmm/hv/vcpu.h"
 
 #define MSRS_MAX       512u
-#define MSR_TSC	       0x10u
+#define MSR_TSC        0x10u
 #define MSR_APIC_BASE  0x1bu
 #define MSR_TSC_ADJUST 0x3bu
 
@@ -76,7 +76,8 @@ int hv_vcpu_power_on(struct hv_vcpu *v, uint64_t apic_base)
 		uint64_t now;
 
 		if (hv_msr_get(v->fd, p->msrs[i].index, &now) && now != p->msrs[i].data)
-			hv_msr_set(v->fd, p->msrs[i].index, p->msrs[i].data); // read-only for the moment: nothing to put back
+			hv_msr_set(v->fd, p->msrs[i].index,
+				   p->msrs[i].data); // read-only for the moment: nothing to put back
 	}
 	if (p->has_xcrs && ioctl(v->fd, KVM_SET_XCRS, &p->xcrs))
 		return -errno;

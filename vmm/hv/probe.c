@@ -15,7 +15,7 @@
 
 #define PAGE_GPA    0x1000u
 #define XSETBV_AT   10u // offset of the last program
-#define XCR0_SSE    3u	// x87 and SSE
+#define XCR0_SSE    3u  // x87 and SSE
 #define CR4_OSXSAVE (1u << 18)
 #define NEAR_TSC    (1ull << 36) // far less than any TSC we pretend, far more than the test takes
 
@@ -27,10 +27,10 @@ struct probe {
 
 /* 16-bit real mode: three programs that end in HLT. The emulator has no crc32. */
 static const uint8_t code[] = {
-    0x0f, 0x31, 0xf4,					      // rdtsc
-    0x66, 0xf2, 0x0f,	  0x38, 0xf1, 0xc0, 0xf4,	      // crc32 eax, eax
-    0x66, 0xb8, XCR0_SSE, 0,	0,    0,    0x66, 0x31, 0xc9, // mov eax, 3; xor ecx, ecx
-    0x66, 0x31, 0xd2,	  0x0f, 0x01, 0xd1, 0xf4,	      // xor edx, edx; xsetbv
+	0x0f, 0x31, 0xf4,                                         // rdtsc
+	0x66, 0xf2, 0x0f,     0x38, 0xf1, 0xc0, 0xf4,             // crc32 eax, eax
+	0x66, 0xb8, XCR0_SSE, 0,    0,    0,    0x66, 0x31, 0xc9, // mov eax, 3; xor ecx, ecx
+	0x66, 0x31, 0xd2,     0x0f, 0x01, 0xd1, 0xf4,             // xor edx, edx; xsetbv
 };
 
 static bool has_xsave(const struct hv *hv)
@@ -98,8 +98,8 @@ static bool xsetbv_is_seen(struct probe *p)
 	struct kvm_regs g = {.rip = PAGE_GPA + XSETBV_AT, .rflags = 2};
 	struct kvm_xcrs x = {0};
 
-	return !ioctl(p->vcpu, KVM_SET_REGS, &g) && run_on(p) == KVM_EXIT_HLT &&
-	       !ioctl(p->vcpu, KVM_GET_XCRS, &x) && x.nr_xcrs && x.xcrs[0].value == XCR0_SSE;
+	return !ioctl(p->vcpu, KVM_SET_REGS, &g) && run_on(p) == KVM_EXIT_HLT && !ioctl(p->vcpu, KVM_GET_XCRS, &x) &&
+	       x.nr_xcrs && x.xcrs[0].value == XCR0_SSE;
 }
 
 static int measure(struct hv *hv, struct probe *p)
@@ -133,8 +133,8 @@ int hv_probe(struct hv *hv, char *why, size_t why_cap)
 			  "hypervisor running?)",
 			  strerror(-r));
 	else if ((r = measure(hv, &p)))
-		hv_refuse(why, why_cap, r, "KVM does not run a test program: %s (exit %u)",
-			  strerror(-r), p.run->exit_reason);
+		hv_refuse(why, why_cap, r, "KVM does not run a test program: %s (exit %u)", strerror(-r),
+			  p.run->exit_reason);
 	tear_down(hv, &p);
 	return r;
 }

@@ -11,21 +11,21 @@
 #include "vmm/hv/kvm_priv.h"
 #include "vmm/hv/vcpu.h"
 
-#define CR0_PE	 1u
-#define CR0_ET	 (1u << 4)
-#define CR0_NE	 (1u << 5)
-#define CR0_CD	 (1u << 30)
-#define CR0_NW	 (1u << 29)
-#define CR0_PG	 (1u << 31)
-#define CR4_PAE	 (1u << 5)
+#define CR0_PE   1u
+#define CR0_ET   (1u << 4)
+#define CR0_NE   (1u << 5)
+#define CR0_CD   (1u << 30)
+#define CR0_NW   (1u << 29)
+#define CR0_PG   (1u << 31)
+#define CR4_PAE  (1u << 5)
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)
 #define SEL_CODE 0x10 // __BOOT_CS and __BOOT_DS of the Linux boot protocol
 #define SEL_DATA 0x18
 
 #define MSR_MTRR_DEF_TYPE 0x2ffu
-#define MSR_MISC_ENABLE	  0x1a0u
-#define MSR_HWCR	  0xc0010015u
+#define MSR_MISC_ENABLE   0x1a0u
+#define MSR_HWCR          0xc0010015u
 
 int hv_set_cpuid(int fd, const struct cpuid_table *t)
 {
@@ -38,13 +38,13 @@ int hv_set_cpuid(int fd, const struct cpuid_table *t)
 		const struct cpuid_entry *e = &t->e[i];
 
 		c->entries[i] = (struct kvm_cpuid_entry2){
-		    .function = e->function,
-		    .index = e->index,
-		    .flags = e->indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
-		    .eax = e->eax,
-		    .ebx = e->ebx,
-		    .ecx = e->ecx,
-		    .edx = e->edx,
+			.function = e->function,
+			.index = e->index,
+			.flags = e->indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			.eax = e->eax,
+			.ebx = e->ebx,
+			.ecx = e->ecx,
+			.edx = e->edx,
 		};
 	}
 	int r = ioctl(fd, KVM_SET_CPUID2, c) ? -errno : 0;
@@ -57,17 +57,17 @@ int hv_set_cpuid(int fd, const struct cpuid_table *t)
 static void set_start_msrs(int fd)
 {
 	static const struct kvm_msr_entry values[] = {
-	    {.index = MSR_MTRR_DEF_TYPE, .data = 0x806}, // MTRRs on, memory is write-back
-	    {.index = MSR_MISC_ENABLE, .data = 1},	 // fast strings
-	    {.index = MSR_HWCR, .data = 1 << 24},	 // AMD: the TSC counts at the P0 frequency
+		{.index = MSR_MTRR_DEF_TYPE, .data = 0x806}, // MTRRs on, memory is write-back
+		{.index = MSR_MISC_ENABLE, .data = 1},       // fast strings
+		{.index = MSR_HWCR, .data = 1 << 24},        // AMD: the TSC counts at the P0 frequency
 	};
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++)
 		hv_msr_set(fd, values[i].index, values[i].data);
 }
 
-int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
-		 const struct cpuid_table *cpuid, char *why, size_t why_cap)
+int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const struct cpuid_table *cpuid, char *why,
+		 size_t why_cap)
 {
 	memset(v, 0, sizeof(*v));
 	v->run_bytes = hv->run_bytes;
@@ -76,8 +76,7 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
 	int r = v->fd < 0 ? -errno : 0;
 
 	if (r)
-		return hv_refuse(why, why_cap, r, "KVM makes no vCPU number %u: %s", index,
-				 strerror(-r));
+		return hv_refuse(why, why_cap, r, "KVM makes no vCPU number %u: %s", index, strerror(-r));
 	v->run = mmap(NULL, v->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	v->reset_state = malloc(sizeof(struct kvm_sregs));
 	if (v->run == MAP_FAILED || !v->reset_state)
@@ -162,14 +161,14 @@ int hv_vcpu_set_sipi(struct hv_vcpu *v, uint8_t vector)
 static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code)
 {
 	return (struct kvm_segment){
-	    .limit = 0xffffffff,
-	    .selector = selector,
-	    .type = type,
-	    .present = 1,
-	    .db = !code,
-	    .s = 1,
-	    .l = code,
-	    .g = 1,
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.db = !code,
+		.s = 1,
+		.l = code,
+		.g = 1,
 	};
 }
 

@@ -16,12 +16,12 @@ const char *const hv_sys_names[HV_SYSS] = {"cr0", "cr2", "cr3", "cr4", "cr8", "e
 static struct hv_segment segment(const struct kvm_segment *s)
 {
 	return (struct hv_segment){
-	    .base = s->base,
-	    .selector = s->selector,
-	    .limit = s->limit,
-	    .flags = (uint32_t)s->type << 8 | (uint32_t)s->s << 12 | (uint32_t)s->dpl << 13 |
-		     (uint32_t)s->present << 15 | (uint32_t)s->avl << 20 | (uint32_t)s->l << 21 |
-		     (uint32_t)s->db << 22 | (uint32_t)s->g << 23,
+		.base = s->base,
+		.selector = s->selector,
+		.limit = s->limit,
+		.flags = (uint32_t)s->type << 8 | (uint32_t)s->s << 12 | (uint32_t)s->dpl << 13 |
+			 (uint32_t)s->present << 15 | (uint32_t)s->avl << 20 | (uint32_t)s->l << 21 |
+			 (uint32_t)s->db << 22 | (uint32_t)s->g << 23,
 	};
 }
 
@@ -36,8 +36,7 @@ static void take_general(const struct kvm_regs *g, uint64_t *out)
 
 static void take_special(const struct kvm_sregs *s, struct hv_registers *out)
 {
-	const struct kvm_segment *const segs[] = {&s->cs, &s->ds, &s->es, &s->fs,
-						  &s->gs, &s->ss, &s->ldt, &s->tr};
+	const struct kvm_segment *const segs[] = {&s->cs, &s->ds, &s->es, &s->fs, &s->gs, &s->ss, &s->ldt, &s->tr};
 
 	for (unsigned i = 0; i <= HV_TR; i++)
 		out->seg[i] = segment(segs[i]);

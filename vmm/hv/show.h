@@ -6,8 +6,25 @@
 #include "vmm/hv/vcpu.h"
 
 enum hv_gpr {
-	HV_RAX, HV_RBX, HV_RCX, HV_RDX, HV_RSI, HV_RDI, HV_RSP, HV_RBP,
-	HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13, HV_R14, HV_R15, HV_RIP, HV_RFLAGS, HV_GPRS
+	HV_RAX,
+	HV_RBX,
+	HV_RCX,
+	HV_RDX,
+	HV_RSI,
+	HV_RDI,
+	HV_RSP,
+	HV_RBP,
+	HV_R8,
+	HV_R9,
+	HV_R10,
+	HV_R11,
+	HV_R12,
+	HV_R13,
+	HV_R14,
+	HV_R15,
+	HV_RIP,
+	HV_RFLAGS,
+	HV_GPRS
 };
 enum hv_seg { HV_CS, HV_DS, HV_ES, HV_FS, HV_GS, HV_SS, HV_LDT, HV_TR, HV_GDT, HV_IDT, HV_SEGS };
 enum hv_sys { HV_CR0, HV_CR2, HV_CR3, HV_CR4, HV_CR8, HV_EFER, HV_KERNEL_GS_BASE, HV_SYSS };

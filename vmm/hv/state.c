@@ -18,26 +18,24 @@ _Static_assert(sizeof(struct kvm_xsave) <= HV_STATE_XSAVE_MAX, "extended state")
 static const struct {
 	uint32_t first, n;
 } wanted[] = {
-    {0x48, 1},		// SPEC_CTRL
-    {0xe1, 1},		// UMWAIT_CONTROL
-    {0x140, 1},		// MISC_FEATURES_ENABLES
-    {0x174, 3},		// SYSENTER
-    {0x17a, 2},		// MCG_STATUS, MCG_CTL
-    {0x1a0, 1},		// MISC_ENABLE
-    {0x1d9, 1},		// DEBUGCTL
-    {0x200, 16},	// variable MTRRs
-    {0x250, 1},		// fixed MTRRs
-    {0x258, 2},
-    {0x268, 8},
-    {0x277, 1},		// PAT
-    {0x2ff, 1},		// MTRRs' default type
-    {0x400, 128},	// machine check banks
-    {0xda0, 1},		// XSS
-    {0xc0000081, 4},	// STAR, LSTAR, CSTAR, SFMASK
-    {0xc0000102, 2},	// KERNEL_GS_BASE, TSC_AUX
-    {0xc0010015, 1},	// HWCR
-    {0xc001011f, 1},	// VIRT_SPEC_CTRL
-    {0xc0011029, 1},	// DE_CFG
+	{0x48, 1},                               // SPEC_CTRL
+	{0xe1, 1},                               // UMWAIT_CONTROL
+	{0x140, 1},                              // MISC_FEATURES_ENABLES
+	{0x174, 3},                              // SYSENTER
+	{0x17a, 2},                              // MCG_STATUS, MCG_CTL
+	{0x1a0, 1},                              // MISC_ENABLE
+	{0x1d9, 1},                              // DEBUGCTL
+	{0x200, 16},                             // variable MTRRs
+	{0x250, 1},                              // fixed MTRRs
+	{0x258, 2},      {0x268, 8}, {0x277, 1}, // PAT
+	{0x2ff, 1},                              // MTRRs' default type
+	{0x400, 128},                            // machine check banks
+	{0xda0, 1},                              // XSS
+	{0xc0000081, 4},                         // STAR, LSTAR, CSTAR, SFMASK
+	{0xc0000102, 2},                         // KERNEL_GS_BASE, TSC_AUX
+	{0xc0010015, 1},                         // HWCR
+	{0xc001011f, 1},                         // VIRT_SPEC_CTRL
+	{0xc0011029, 1},                         // DE_CFG
 };
 
 static uint32_t xsave_bytes(const struct hv *hv, int fd)
@@ -74,18 +72,36 @@ int hv_state_traits(struct hv_vcpu *v, const struct hv *hv, struct hv_state_trai
 static struct hv_state_segment from_segment(const struct kvm_segment *s)
 {
 	return (struct hv_state_segment){
-	    .base = s->base, .limit = s->limit, .selector = s->selector, .type = s->type, .present = s->present,
-	    .dpl = s->dpl,   .db = s->db,	.s = s->s,		 .l = s->l,	  .g = s->g,
-	    .avl = s->avl,   .unusable = s->unusable,
+		.base = s->base,
+		.limit = s->limit,
+		.selector = s->selector,
+		.type = s->type,
+		.present = s->present,
+		.dpl = s->dpl,
+		.db = s->db,
+		.s = s->s,
+		.l = s->l,
+		.g = s->g,
+		.avl = s->avl,
+		.unusable = s->unusable,
 	};
 }
 
 static struct kvm_segment to_segment(const struct hv_state_segment *s)
 {
 	return (struct kvm_segment){
-	    .base = s->base, .limit = s->limit, .selector = s->selector, .type = s->type, .present = s->present,
-	    .dpl = s->dpl,   .db = s->db,	.s = s->s,		 .l = s->l,	  .g = s->g,
-	    .avl = s->avl,   .unusable = s->unusable,
+		.base = s->base,
+		.limit = s->limit,
+		.selector = s->selector,
+		.type = s->type,
+		.present = s->present,
+		.dpl = s->dpl,
+		.db = s->db,
+		.s = s->s,
+		.l = s->l,
+		.g = s->g,
+		.avl = s->avl,
+		.unusable = s->unusable,
 	};
 }
 
@@ -105,9 +121,24 @@ static int get_regs(int fd, struct hv_state *s)
 static int set_regs(int fd, const struct hv_state *s)
 {
 	const uint64_t *v = s->gpr;
-	struct kvm_regs g = {.rax = v[0],  .rbx = v[1],	 .rcx = v[2],  .rdx = v[3],  .rsi = v[4],  .rdi = v[5],
-			     .rsp = v[6],  .rbp = v[7],	 .r8 = v[8],   .r9 = v[9],   .r10 = v[10], .r11 = v[11],
-			     .r12 = v[12], .r13 = v[13], .r14 = v[14], .r15 = v[15], .rip = v[16], .rflags = v[17]};
+	struct kvm_regs g = {.rax = v[0],
+			     .rbx = v[1],
+			     .rcx = v[2],
+			     .rdx = v[3],
+			     .rsi = v[4],
+			     .rdi = v[5],
+			     .rsp = v[6],
+			     .rbp = v[7],
+			     .r8 = v[8],
+			     .r9 = v[9],
+			     .r10 = v[10],
+			     .r11 = v[11],
+			     .r12 = v[12],
+			     .r13 = v[13],
+			     .r14 = v[14],
+			     .r15 = v[15],
+			     .rip = v[16],
+			     .rflags = v[17]};
 
 	return ioctl(fd, KVM_SET_REGS, &g) ? -errno : 0;
 }
@@ -142,16 +173,16 @@ static int get_sregs(int fd, struct hv_state *s)
 	return 0;
 }
 
-#define FILL_SREGS(to, s)                                                                                            \
-	do {                                                                                                         \
-		struct kvm_segment *const seg_[8] = {&(to).cs, &(to).ds, &(to).es, &(to).fs,                         \
-						     &(to).gs, &(to).ss, &(to).tr, &(to).ldt};                       \
-		for (unsigned i_ = 0; i_ < 8; i_++)                                                                  \
-			*seg_[i_] = to_segment(&(s)->seg[i_]);                                                       \
-		(to).gdt.base = (s)->gdt_base, (to).gdt.limit = (s)->gdt_limit;                                      \
-		(to).idt.base = (s)->idt_base, (to).idt.limit = (s)->idt_limit;                                      \
-		(to).cr0 = (s)->cr0, (to).cr2 = (s)->cr2, (to).cr3 = (s)->cr3, (to).cr4 = (s)->cr4;                  \
-		(to).cr8 = (s)->cr8, (to).efer = (s)->efer, (to).apic_base = (s)->apic_base;                         \
+#define FILL_SREGS(to, s)                                                                           \
+	do {                                                                                        \
+		struct kvm_segment *const seg_[8] = {&(to).cs, &(to).ds, &(to).es, &(to).fs,        \
+						     &(to).gs, &(to).ss, &(to).tr, &(to).ldt};      \
+		for (unsigned i_ = 0; i_ < 8; i_++)                                                 \
+			*seg_[i_] = to_segment(&(s)->seg[i_]);                                      \
+		(to).gdt.base = (s)->gdt_base, (to).gdt.limit = (s)->gdt_limit;                     \
+		(to).idt.base = (s)->idt_base, (to).idt.limit = (s)->idt_limit;                     \
+		(to).cr0 = (s)->cr0, (to).cr2 = (s)->cr2, (to).cr3 = (s)->cr3, (to).cr4 = (s)->cr4; \
+		(to).cr8 = (s)->cr8, (to).efer = (s)->efer, (to).apic_base = (s)->apic_base;        \
 	} while (0)
 
 static int set_sregs(int fd, const struct hv_state *s)
@@ -301,8 +332,9 @@ static int refuse(char *why, size_t cap, int r, const char *verb, const char *wh
 }
 
 /*
- * Only after KVM_RUN has been called again is an access finished and the state whole (Documentation/virt/kvm/api.rst, "KVM_EXIT_IO").
- * immediate_exit lets it return before the next instruction; a string instruction may have more of its accesses to make.
+ * Only after KVM_RUN has been called again is an access finished and the state whole (Documentation/virt/kvm/api.rst,
+ * "KVM_EXIT_IO"). immediate_exit lets it return before the next instruction; a string instruction may have more of its
+ * accesses to make.
  */
 static int settle(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
 {
@@ -355,8 +387,8 @@ int hv_state_get(struct hv_vcpu *v, const struct hv_state_traits *t, const struc
 }
 
 /*
- * XCRs before the extended state and the special registers before the MSRs, as they are checked against each other; events
- * after the special registers, which carry an interrupt too.
+ * XCRs before the extended state and the special registers before the MSRs, as they are checked against each other;
+ * events after the special registers, which carry an interrupt too.
  */
 int hv_state_set(struct hv_vcpu *v, const struct hv_state *s, char *why, size_t why_cap)
 {

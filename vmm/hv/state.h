@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The whole state of a KVM vCPU as a value, and its form on the wire: what is needed to let the vCPU go on in another KVM.
- * The TSC is not in it (it follows from the cluster clock), nor is the local APIC (it is ours, vmm/chip/lapic.h).
+ * The whole state of a KVM vCPU as a value, and its form on the wire: what is needed to let the vCPU go on in another
+ * KVM. The TSC is not in it (it follows from the cluster clock), nor is the local APIC (it is ours, vmm/chip/lapic.h).
  */
 #ifndef VMM_HV_STATE_H
 #define VMM_HV_STATE_H
@@ -27,7 +27,7 @@ struct hv_state_msr {
 };
 
 struct hv_state {
-	uint64_t gpr[18]; // rax rbx rcx rdx rsi rdi rsp rbp r8-r15 rip rflags
+	uint64_t gpr[18];               // rax rbx rcx rdx rsi rdi rsp rbp r8-r15 rip rflags
 	struct hv_state_segment seg[8]; // cs ds es fs gs ss tr ldt
 	uint64_t gdt_base, idt_base;
 	uint16_t gdt_limit, idt_limit;
@@ -65,8 +65,8 @@ struct hv_state_traits {
 int hv_state_traits(struct hv_vcpu *v, const struct hv *hv, struct hv_state_traits *out);
 
 /*
- * On the vCPU's thread. An access that waits for its completion is completed first, which may call h's functions and touch
- * guest memory. 0, HV_STOP, or a negative errno with a sentence in why that names what KVM refused.
+ * On the vCPU's thread. An access that waits for its completion is completed first, which may call h's functions and
+ * touch guest memory. 0, HV_STOP, or a negative errno with a sentence in why that names what KVM refused.
  */
 int hv_state_get(struct hv_vcpu *v, const struct hv_state_traits *t, const struct hv_handlers *h, void *ctx,
 		 struct hv_state *out, char *why, size_t why_cap);
@@ -77,7 +77,8 @@ int hv_state_set(struct hv_vcpu *v, const struct hv_state *s, char *why, size_t 
  * f->bad. Pure.
  */
 void hv_state_fields(struct fields *f, struct hv_state *s);
-/* Does this KVM take every MSR and as much extended state as s has? False: why names the first that it does not. Pure. */
+/* Does this KVM take every MSR and as much extended state as s has? False: why names the first that it does not. Pure.
+ */
 bool hv_state_fits(const struct hv_state *s, const struct hv_state_traits *t, char *why, size_t why_cap);
 
 #endif

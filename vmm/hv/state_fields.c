@@ -5,7 +5,7 @@
 #include "vmm/hv/state.h"
 
 #define STATE_VERSION 1u
-#define VECTORS	      256u
+#define VECTORS       256u
 #define EXCEPTIONS    32u
 #define MP_STATE_MAX  15u
 #define XSAVE_MIN     576u // legacy area and header

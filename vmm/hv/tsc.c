@@ -17,9 +17,9 @@ static int write_tsc(int vcpu_fd, int64_t offset)
 int hv_set_tsc_offset(int vcpu_fd, int64_t offset)
 {
 	struct kvm_device_attr a = {
-	    .group = KVM_VCPU_TSC_CTRL,
-	    .attr = KVM_VCPU_TSC_OFFSET,
-	    .addr = (uint64_t)(uintptr_t)&offset,
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uint64_t)(uintptr_t)&offset,
 	};
 
 	if (ioctl(vcpu_fd, KVM_HAS_DEVICE_ATTR, &a))

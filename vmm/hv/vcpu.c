@@ -102,8 +102,7 @@ void hv_vcpu_kick(struct hv_vcpu *v)
 
 static struct timespec to_timespec(uint64_t ns)
 {
-	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
-				 .tv_nsec = (long)(ns % NS_PER_S)};
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
 void hv_vcpu_sleep(struct hv_vcpu *v, uint64_t deadline_ns)
@@ -114,8 +113,8 @@ void hv_vcpu_sleep(struct hv_vcpu *v, uint64_t deadline_ns)
 	/* FUTEX_WAIT_BITSET takes an absolute time. A signal ends it too: the caller looks around
 	 * again. */
 	if (!__atomic_load_n(&v->attention, __ATOMIC_SEQ_CST))
-		syscall(SYS_futex, &v->attention, FUTEX_WAIT_BITSET_PRIVATE, 0,
-			deadline_ns == UINT64_MAX ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+		syscall(SYS_futex, &v->attention, FUTEX_WAIT_BITSET_PRIVATE, 0, deadline_ns == UINT64_MAX ? NULL : &ts,
+			NULL, FUTEX_BITSET_MATCH_ANY);
 	__atomic_store_n(&v->place, PLACE_OUT, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->attention, 0, __ATOMIC_SEQ_CST);
 }
@@ -242,17 +241,14 @@ static int on_internal_error(struct hv_vcpu *v)
 	const struct kvm_run *r = v->run;
 	char text[200];
 	int n = snprintf(text, sizeof(text), "KVM internal error %u%s", r->internal.suberror,
-			 r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? " (cannot emulate)"
-									      : "");
+			 r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? " (cannot emulate)" : "");
 
-	if (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
-	    r->emulation_failure.ndata >= 3 &&
+	if (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION && r->emulation_failure.ndata >= 3 &&
 	    (r->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)) {
 		unsigned size = r->emulation_failure.insn_size;
 
 		for (unsigned i = 0; i < size && i < sizeof(r->emulation_failure.insn_bytes); i++)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, " %02x",
-				      r->emulation_failure.insn_bytes[i]);
+			n += snprintf(text + n, sizeof(text) - (size_t)n, " %02x", r->emulation_failure.insn_bytes[i]);
 	}
 	return crash(v, text);
 }

@@ -57,23 +57,23 @@ struct hv_vcpu {
 	struct kvm_run *run;
 	size_t run_bytes;
 	uint32_t attention; // futex: somebody wants the thread to look around
-	uint32_t place;	    // enum hv_place: where a kick must go
+	uint32_t place;     // enum hv_place: where a kick must go
 	pthread_t thread;
 	int tid; // of that thread; 0: none yet
 	timer_t timer;
 	bool has_timer;
 	volatile int signalled; // set by the signal handler
-	void *reset_state;	// special registers as KVM made them
-	void *power_on;		// and the rest (power_on.c)
+	void *reset_state;      // special registers as KVM made them
+	void *power_on;         // and the rest (power_on.c)
 	uint64_t exits[HV_EXIT_KINDS];
 	uint64_t kicks; // signals sent to it
-	bool crashed;	// hv_vcpu_run() ended because the guest can't go on: why says it
+	bool crashed;   // hv_vcpu_run() ended because the guest can't go on: why says it
 	char why[HV_WHY_MAX];
 };
 
 /* Any thread. index: KVM's vCPU number; apic_id is in the table. Sets CPUID and start-up MSRs. */
-int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index,
-		 const struct cpuid_table *cpuid, char *why, size_t why_cap);
+int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const struct cpuid_table *cpuid, char *why,
+		 size_t why_cap);
 void hv_vcpu_close(struct hv_vcpu *v, size_t run_bytes);
 
 /* Once a process, before any vCPU runs: the handler of the kick's signal. */

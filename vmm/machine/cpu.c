@@ -8,7 +8,7 @@
 #include "net/now.h"
 #include "vmm/machine/pause.h"
 
-#define NMIS_MAX     2u		// one running and one pending
+#define NMIS_MAX     2u         // one running and one pending
 #define STEP_BACK_NS 1000000ull // a clock correction a vCPU waits for
 
 void cpu_init(struct cpu *c, struct machine *m, uint32_t index)
@@ -28,12 +28,12 @@ void cpu_cpuid(const struct cpu *c, struct cpuid_table *out)
 {
 	const struct machine_desc *d = c->m->desc;
 	struct cpuid_topology t = {
-	    .apic_id = c->apic_id,
-	    .apic_bits = desc_apic_bits(d),
-	    .package_vcpus = d->hosts[desc_host_of_vcpu(d, c->index)].vcpus, // where it started, wherever it is now
-	    .guest_tsc_khz = guest_clock_khz(&c->m->clock),
-	    .no_xsave = !c->m->hv.xsave,
-	    .emulated = c->m->hv.emulated,
+		.apic_id = c->apic_id,
+		.apic_bits = desc_apic_bits(d),
+		.package_vcpus = d->hosts[desc_host_of_vcpu(d, c->index)].vcpus, // where it started, wherever it is now
+		.guest_tsc_khz = guest_clock_khz(&c->m->clock),
+		.no_xsave = !c->m->hv.xsave,
+		.emulated = c->m->hv.emulated,
 	};
 
 	cpuid_policy(&c->m->hv.supported, &t, out);
@@ -51,8 +51,7 @@ int cpu_open(struct cpu *c, char *why, size_t why_cap)
 	c->opened = true;
 	r = hv_vcpu_set_init(&c->vcpu, c->lapic.base);
 	if (r)
-		snprintf(why, why_cap, "KVM takes no start state for vCPU %u: %s", c->index,
-			 strerror(-r));
+		snprintf(why, why_cap, "KVM takes no start state for vCPU %u: %s", c->index, strerror(-r));
 	return r;
 }
 
@@ -67,8 +66,8 @@ void cpu_close(struct cpu *c)
 /* ---- from anywhere ---- */
 
 /*
- * An INIT and the SIPI after it may be overtaken by each other while the vCPU moves: the INIT goes by its former host. The
- * sender's placement tells which of them was sent first.
+ * An INIT and the SIPI after it may be overtaken by each other while the vCPU moves: the INIT goes by its former host.
+ * The sender's placement tells which of them was sent first.
  */
 static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement)
 {
@@ -128,8 +127,7 @@ static int apply_offset(struct cpu *c)
 		return 0;
 	uint64_t back = (uint64_t)c->applied_offset - (uint64_t)offset;
 
-	if (c->offset_set && (int64_t)back > 0 &&
-	    guest_clock_real_ns(&c->m->clock, back) <= STEP_BACK_NS)
+	if (c->offset_set && (int64_t)back > 0 && guest_clock_real_ns(&c->m->clock, back) <= STEP_BACK_NS)
 		while (__rdtsc() - c->left_tsc < back)
 			_mm_pause();
 	int r = hv_vcpu_set_tsc_offset(&c->vcpu, offset);
@@ -153,8 +151,7 @@ static uint64_t timer_due(const struct cpu *c)
 /* Lock held. Takes a timer interrupt that is due; returns when the next one is. */
 static uint64_t run_timer(struct cpu *c, uint64_t now)
 {
-	struct lapic_now at = {.ns = guest_clock_ns(&c->m->clock, now),
-			       .tsc = now + (uint64_t)c->tsc_adjust};
+	struct lapic_now at = {.ns = guest_clock_ns(&c->m->clock, now), .tsc = now + (uint64_t)c->tsc_adjust};
 	struct lapic_fx fx = {0};
 	uint64_t due = timer_due(c);
 
@@ -249,8 +246,7 @@ static int on_halt(void *ctx)
 	for (;;) {
 		pthread_mutex_lock(&c->lock);
 		uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
-		bool wake = c->nmi || c->wait_sipi ||
-			    (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
+		bool wake = c->nmi || c->wait_sipi || (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
 
 		pthread_mutex_unlock(&c->lock);
 		if (wake)
@@ -260,8 +256,7 @@ static int on_halt(void *ctx)
 		if (pause_point(c)) // time has passed
 			continue;
 		machine_count(&c->sleeps);
-		hv_vcpu_sleep(&c->vcpu,
-			      guest_clock_mono(&c->m->clock, due, now, now_ns()));
+		hv_vcpu_sleep(&c->vcpu, guest_clock_mono(&c->m->clock, due, now, now_ns()));
 	}
 	if (rests)
 		cpu_time_go(&c->time, __rdtsc());
@@ -305,11 +300,9 @@ static int enter(void *ctx)
 	return r || !c->arrived ? r : moves_entered(c);
 }
 
-static int access_bus(struct cpu *c, struct bus *b, bool write, uint64_t addr, unsigned size,
-		      uint64_t *value)
+static int access_bus(struct cpu *c, struct bus *b, bool write, uint64_t addr, unsigned size, uint64_t *value)
 {
-	struct bus_access a = {
-	    .write = write, .size = (uint8_t)size, .vcpu = c->index, .value = *value};
+	struct bus_access a = {.write = write, .size = (uint8_t)size, .vcpu = c->index, .value = *value};
 	int r = bus_do(b, addr, &a);
 
 	*value = a.value;
@@ -356,12 +349,12 @@ static void report(struct cpu *c, int r)
 }
 
 const struct hv_handlers cpu_handlers = {
-    .enter = enter,
-    .port = on_port,
-    .mmio = on_mmio,
-    .msr = cpu_msr,
-    .halt = on_halt,
-    .tpr = on_tpr,
+	.enter = enter,
+	.port = on_port,
+	.mmio = on_mmio,
+	.msr = cpu_msr,
+	.halt = on_halt,
+	.tpr = on_tpr,
 };
 
 static void *cpu_thread(void *arg)

@@ -7,7 +7,7 @@
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/pvclock.h"
 
-#define MSR_TSC	       0x10u
+#define MSR_TSC        0x10u
 #define MSR_TSC_ADJUST 0x3bu
 #define UNKNOWN_LOGGED 8u // a guest could fill the log
 
@@ -15,8 +15,7 @@ static struct lapic_now now_of(const struct cpu *c)
 {
 	uint64_t tsc = machine_tsc(c->m);
 
-	return (struct lapic_now){.ns = guest_clock_ns(&c->m->clock, tsc),
-				  .tsc = tsc + (uint64_t)c->tsc_adjust};
+	return (struct lapic_now){.ns = guest_clock_ns(&c->m->clock, tsc), .tsc = tsc + (uint64_t)c->tsc_adjust};
 }
 
 /* What the APIC wants done; its lock is not held, since messages take other APICs' locks. */
@@ -37,8 +36,7 @@ static int lapic_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)
 	int r;
 
 	pthread_mutex_lock(&c->lock);
-	r = write ? lapic_write(&c->lapic, msr, *value, now, &fx)
-		  : lapic_read(&c->lapic, msr, now, value);
+	r = write ? lapic_write(&c->lapic, msr, *value, now, &fx) : lapic_read(&c->lapic, msr, now, value);
 	pthread_mutex_unlock(&c->lock);
 	if (r == 0 && write)
 		carry_out(c, &fx);
@@ -98,7 +96,6 @@ int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value)
 	int r = hv_msr_unknown(write, msr, value);
 
 	if (machine_count(&c->unknown_msrs) < UNKNOWN_LOGGED)
-		log_debug("vCPU %u: %s of MSR %#x: %s", c->index, write ? "write" : "read", msr,
-			  r ? "#GP" : "ignored");
+		log_debug("vCPU %u: %s of MSR %#x: %s", c->index, write ? "write" : "read", msr, r ? "#GP" : "ignored");
 	return r;
 }

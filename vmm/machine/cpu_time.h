@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where the real time of a vCPU goes: running, halted (or not started, or paused), waiting for a page. In TSC ticks of
- * this host. Its own thread tells of its start, its end and its rests; another one thread tells of page waits; any thread
- * reads.
+ * this host. Its own thread tells of its start, its end and its rests; another one thread tells of page waits; any
+ * thread reads.
  */
 #ifndef VMM_MACHINE_CPU_TIME_H
 #define VMM_MACHINE_CPU_TIME_H
@@ -12,10 +12,10 @@
 
 /* All are read and written atomically. */
 struct cpu_time {
-	uint64_t change;	 // odd while halted and since change together
+	uint64_t change;         // odd while halted and since change together
 	uint64_t started, ended; // 0: not yet
-	uint64_t halted;	 // rests that are over
-	uint64_t since;		 // start of the present rest, 0: none
+	uint64_t halted;         // rests that are over
+	uint64_t since;          // start of the present rest, 0: none
 	uint64_t page_wait;
 };
 

@@ -10,8 +10,7 @@
 typedef uint8_t (*read_byte)(struct devices *d, uint16_t port, uint64_t now_ns);
 typedef void (*write_byte)(struct devices *d, uint16_t port, uint8_t value, uint64_t now_ns);
 
-static int isa_access(struct devices *d, struct bus_access *a, uint16_t base, read_byte rd,
-		      write_byte wr)
+static int isa_access(struct devices *d, struct bus_access *a, uint16_t base, read_byte rd, write_byte wr)
 {
 	uint64_t value = 0, now = machine_now_ns(d->m);
 
@@ -80,10 +79,10 @@ static void uart_wr(struct devices *d, uint16_t port, uint8_t value, uint64_t no
 	console_feed(d, now);
 }
 
-#define ISA(name, base, bytes)                                                                     \
-	static int name##_##base(void *owner, struct bus_access *a)                                \
-	{                                                                                          \
-		return isa_access(owner, a, base, name##_rd, name##_wr);                           \
+#define ISA(name, base, bytes)                                           \
+	static int name##_##base(void *owner, struct bus_access *a)      \
+	{                                                                \
+		return isa_access(owner, a, base, name##_rd, name##_wr); \
 	}
 ISA(pic, 0x20, 2)
 ISA(pic, 0xa0, 2)
@@ -171,22 +170,20 @@ int devices_add_ports(struct devices *d)
 		const char *name;
 		bus_fn fn;
 	} ports[] = {
-	    {0x20, 2, "pic", pic_0x20},
-	    {0xa0, 2, "pic", pic_0xa0},
-	    {0x4d0, 2, "elcr", pic_0x4d0},
-	    {0x40, 4, "pit", pit_0x40},
-	    {0x61, 1, "port61", pit_0x61},
-	    {0x70, 2, "rtc", rtc_0x70},
-	    {LAYOUT_PORT_COM1, 8, "uart", uart_0x3f8},
-	    {LAYOUT_PORT_PM1_EVT, LAYOUT_PORT_PM_TMR - LAYOUT_PORT_PM1_EVT, "pm", pm_access},
-	    {LAYOUT_PORT_RESET, 1, "reset", reset_access},
-	    {LAYOUT_PORT_PVPANIC, 1, "pvpanic", pvpanic_access},
+		{0x20, 2, "pic", pic_0x20},
+		{0xa0, 2, "pic", pic_0xa0},
+		{0x4d0, 2, "elcr", pic_0x4d0},
+		{0x40, 4, "pit", pit_0x40},
+		{0x61, 1, "port61", pit_0x61},
+		{0x70, 2, "rtc", rtc_0x70},
+		{LAYOUT_PORT_COM1, 8, "uart", uart_0x3f8},
+		{LAYOUT_PORT_PM1_EVT, LAYOUT_PORT_PM_TMR - LAYOUT_PORT_PM1_EVT, "pm", pm_access},
+		{LAYOUT_PORT_RESET, 1, "reset", reset_access},
+		{LAYOUT_PORT_PVPANIC, 1, "pvpanic", pvpanic_access},
 	};
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < sizeof(ports) / sizeof(*ports); i++)
-		r = bus_add(&d->m->ports, ports[i].first, ports[i].bytes, ports[i].name,
-			    ports[i].fn, d);
-	return r ? r
-		 : bus_add(&d->m->mmio, LAYOUT_IOAPIC, IOAPIC_BYTES, "ioapic", ioapic_access, d);
+		r = bus_add(&d->m->ports, ports[i].first, ports[i].bytes, ports[i].name, ports[i].fn, d);
+	return r ? r : bus_add(&d->m->mmio, LAYOUT_IOAPIC, IOAPIC_BYTES, "ioapic", ioapic_access, d);
 }

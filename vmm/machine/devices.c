@@ -103,8 +103,7 @@ void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread)
 
 static void wait_until(struct devices *d, uint64_t mono_ns)
 {
-	struct timespec t = {.tv_sec = (time_t)(mono_ns / CHIP_NS_PER_S),
-			     .tv_nsec = (long)(mono_ns % CHIP_NS_PER_S)};
+	struct timespec t = {.tv_sec = (time_t)(mono_ns / CHIP_NS_PER_S), .tv_nsec = (long)(mono_ns % CHIP_NS_PER_S)};
 
 	if (mono_ns == CLOCK_NEVER)
 		pthread_cond_wait(&d->news, &d->lock);
@@ -129,9 +128,8 @@ static void *timer_thread(void *arg)
 			continue;
 		}
 		uint64_t due = guest_clock_tsc(&d->m->clock, d->due_ns);
-		uint64_t wake = atomic_load(&d->m->frozen)
-				    ? CLOCK_NEVER // news come when it goes on
-				    : guest_clock_mono(&d->m->clock, due, tsc, mono);
+		uint64_t wake = atomic_load(&d->m->frozen) ? CLOCK_NEVER // news come when it goes on
+							   : guest_clock_mono(&d->m->clock, due, tsc, mono);
 
 		if (d->out_n)
 			wake = least(wake, d->out_since + CONSOLE_WAIT_NS);

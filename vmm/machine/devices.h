@@ -11,14 +11,14 @@
 #include "vmm/chip/uart.h"
 #include "vmm/machine/machine_priv.h"
 
-#define CONSOLE_OUT_MAX 1024u	    // bytes gathered before they go out
-#define CONSOLE_IN_MAX	4096u	    // typed ahead; more is dropped and counted
+#define CONSOLE_OUT_MAX 1024u       // bytes gathered before they go out
+#define CONSOLE_IN_MAX  4096u       // typed ahead; more is dropped and counted
 #define CONSOLE_WAIT_NS 15000000ull // a prompt without a newline is shown after this (real time)
-#define REMOTE_MAX	128u	    // interrupt messages for other hosts not handed over yet
+#define REMOTE_MAX      128u        // interrupt messages for other hosts not handed over yet
 
 #define IRQ_UART 4u
-#define IRQ_RTC	 8u
-#define PIN_PIT	 2u
+#define IRQ_RTC  8u
+#define PIN_PIT  2u
 
 struct remote_irq {
 	host_set to;
@@ -37,7 +37,7 @@ struct devices {
 	struct rtc rtc;
 	struct uart uart;
 	struct pm pm;
-	uint32_t lines;	 // as the I/O APIC was last told
+	uint32_t lines;  // as the I/O APIC was last told
 	uint64_t due_ns; // guest time the timer thread waits for
 	uint8_t out[CONSOLE_OUT_MAX];
 	unsigned out_n;

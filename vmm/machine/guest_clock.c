@@ -27,8 +27,7 @@ uint64_t guest_clock_ns(const struct guest_clock *c, uint64_t tsc)
 
 uint64_t guest_clock_tsc(const struct guest_clock *c, uint64_t ns)
 {
-	return ns == CLOCK_NEVER ? CLOCK_NEVER
-				 : saturate(((wide)ns * guest_clock_khz(c) + KHZ_NS - 1) / KHZ_NS);
+	return ns == CLOCK_NEVER ? CLOCK_NEVER : saturate(((wide)ns * guest_clock_khz(c) + KHZ_NS - 1) / KHZ_NS);
 }
 
 uint64_t guest_clock_real_ns(const struct guest_clock *c, uint64_t ticks)
@@ -36,8 +35,7 @@ uint64_t guest_clock_real_ns(const struct guest_clock *c, uint64_t ticks)
 	return saturate(((wide)ticks * KHZ_NS + c->tsc_khz - 1) / c->tsc_khz);
 }
 
-uint64_t guest_clock_mono(const struct guest_clock *c, uint64_t deadline, uint64_t now_tsc,
-			  uint64_t now_mono)
+uint64_t guest_clock_mono(const struct guest_clock *c, uint64_t deadline, uint64_t now_tsc, uint64_t now_mono)
 {
 	if (deadline == CLOCK_NEVER)
 		return CLOCK_NEVER;

@@ -33,7 +33,6 @@ uint64_t guest_clock_real_ns(const struct guest_clock *c, uint64_t ticks);
  * The CLOCK_MONOTONIC time at which the TSC will be deadline, if it is now_tsc at now_mono. A
  * deadline that has passed gives now_mono, CLOCK_NEVER stays CLOCK_NEVER.
  */
-uint64_t guest_clock_mono(const struct guest_clock *c, uint64_t deadline, uint64_t now_tsc,
-			  uint64_t now_mono);
+uint64_t guest_clock_mono(const struct guest_clock *c, uint64_t deadline, uint64_t now_tsc, uint64_t now_mono);
 
 #endif

@@ -16,13 +16,12 @@ static void pass_on(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 
 static bool was_here(const struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 {
-	return irq->dest_mode == ROUTE_PASSED ||
-	       placement_host_at(m->placement, irq->placement, vcpu) == m->self;
+	return irq->dest_mode == ROUTE_PASSED || placement_host_at(m->placement, irq->placement, vcpu) == m->self;
 }
 
 /*
- * Placement lock held. The message reaches those of the addressed vCPUs that were here by its sender's placement: here, or,
- * if they have left since, where they went.
+ * Placement lock held. The message reaches those of the addressed vCPUs that were here by its sender's placement: here,
+ * or, if they have left since, where they went.
  */
 static void deliver_local(struct machine *m, const struct msg_irq *irq, bool may_have_left)
 {
@@ -43,8 +42,7 @@ static void deliver_local(struct machine *m, const struct msg_irq *irq, bool may
 		machine_count(&m->irqs_nobody);
 }
 
-host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic,
-			 struct msg_irq *out)
+host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic, struct msg_irq *out)
 {
 	pthread_rwlock_rdlock(&m->placement_lock);
 	host_set to = route_message(m->placement, msg, sender_apic, out);

@@ -32,8 +32,7 @@ static int do_kvm(struct machine *m, char *why, size_t cap)
 	if (r)
 		return r;
 	if (!m->hv.tsc_offset && atomic_load(&m->tsc_offset)) {
-		log_warn(
-		    "this KVM does not apply a TSC offset: the guest sees this host's own TSC");
+		log_warn("this KVM does not apply a TSC offset: the guest sees this host's own TSC");
 		atomic_store(&m->tsc_offset, 0);
 	}
 	return 0;
@@ -105,11 +104,11 @@ static const struct step {
 	int (*run)(struct machine *m, char *why, size_t cap);
 	void (*undo)(struct machine *m);
 } steps[] = {
-    {"clock", do_clock, NULL},
-    {"kvm", do_kvm, undo_kvm},
-    {"memory slots", do_ram, NULL},
-    {"vCPUs", do_cpus, undo_cpus},
-    {"devices", do_devices, devices_destroy},
+	{"clock", do_clock, NULL},
+	{"kvm", do_kvm, undo_kvm},
+	{"memory slots", do_ram, NULL},
+	{"vCPUs", do_cpus, undo_cpus},
+	{"devices", do_devices, devices_destroy},
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
@@ -123,8 +122,7 @@ static void undo_steps(struct machine *m)
 	}
 }
 
-int machine_create(struct machine **out, const struct machine_config *cfg, char *why,
-		   size_t why_cap)
+int machine_create(struct machine **out, const struct machine_config *cfg, char *why, size_t why_cap)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -177,11 +175,11 @@ static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap
 int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
 {
 	struct boot_images in = {
-	    .kernel = images->kernel,
-	    .kernel_bytes = images->kernel_bytes,
-	    .initrd = images->initrd,
-	    .initrd_bytes = images->initrd ? images->initrd_bytes : 0,
-	    .cmdline = m->desc->cmdline,
+		.kernel = images->kernel,
+		.kernel_bytes = images->kernel_bytes,
+		.initrd = images->initrd,
+		.initrd_bytes = images->initrd ? images->initrd_bytes : 0,
+		.cmdline = m->desc->cmdline,
 	};
 	struct boot_entry e;
 	int r = place_tables(m, &in.rsdp, why, why_cap);
@@ -191,11 +189,11 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 	if (r)
 		return r;
 	struct hv_linux64 start = {
-	    .entry = e.entry,
-	    .boot_params = e.boot_params,
-	    .cr3 = e.cr3,
-	    .gdt_base = e.gdt_base,
-	    .gdt_limit = e.gdt_limit,
+		.entry = e.entry,
+		.boot_params = e.boot_params,
+		.cr3 = e.cr3,
+		.gdt_base = e.gdt_base,
+		.gdt_limit = e.gdt_limit,
 	};
 
 	r = hv_vcpu_set_linux64(&m->cpus[0].vcpu, &start);
@@ -204,8 +202,8 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 	return r;
 }
 
-int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd,
-		 size_t initrd_bytes, char *why, size_t why_cap)
+int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,
+		 char *why, size_t why_cap)
 {
 	struct machine_images images = {kernel, initrd, kernel_bytes, initrd_bytes};
 
@@ -286,11 +284,11 @@ void machine_end(struct machine *m, enum machine_end how, const char *text)
 void machine_io_in(struct machine *m, struct msg_io_req *req)
 {
 	struct bus_access a = {
-	    .write = req->write,
-	    .remote = true,
-	    .size = req->size,
-	    .vcpu = req->vcpu,
-	    .value = req->value,
+		.write = req->write,
+		.remote = true,
+		.size = req->size,
+		.vcpu = req->vcpu,
+		.value = req->value,
 	};
 
 	machine_count(&m->io_served);

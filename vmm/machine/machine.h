@@ -74,8 +74,8 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
  * Host 0 only: places the firmware tables and the kernel (bzImage or ELF64) with its initrd (may be NULL) in guest
  * memory and prepares vCPU 0. Images are borrowed during the call.
  */
-int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd,
-		 size_t initrd_bytes, char *why, size_t why_cap);
+int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,
+		 char *why, size_t why_cap);
 
 int machine_start(struct machine *m);    // starts the vCPU threads and the timer thread
 void machine_stop(struct machine *m);    // kicks and joins them; a hook's io() must return -ECANCELED by then
@@ -88,19 +88,20 @@ void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->val
 void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
 
 /*
- * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes once, on
- * any thread, maybe before this returns, when they are out (or with paused false: machine_resume() was called before).
- * Does not block. Returns 0 or -EBUSY: another caller waits for that.
+ * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes
+ * once, on any thread, maybe before this returns, when they are out (or with paused false: machine_resume() was called
+ * before). Does not block. Returns 0 or -EBUSY: another caller waits for that.
  */
 int machine_pause(struct machine *m, void (*done)(void *ctx, bool paused), void *ctx);
-uint64_t machine_clock_now(const struct machine *m); // the cluster clock in ticks, whether the guest's stands still or not
+uint64_t
+machine_clock_now(const struct machine *m); // the cluster clock in ticks, whether the guest's stands still or not
 /* Once all vCPUs of all hosts are out: the time of chips and timers stands still. Returns at which tick. */
 uint64_t machine_clock_freeze(struct machine *m);
 bool machine_clock_adjustable(const struct machine *m); // this KVM can move a guest's TSC
 /*
  * vCPUs and chips go on, not before this host's clock has come to not_before; held ticks are taken out of the guest's
- * clock (the same on all hosts, so that it goes on where it stood). 0; -ERANGE: the clocks of the hosts are too far apart;
- * -ENOTSUP: held is not 0 and the clock is not adjustable.
+ * clock (the same on all hosts, so that it goes on where it stood). 0; -ERANGE: the clocks of the hosts are too far
+ * apart; -ENOTSUP: held is not 0 and the clock is not adjustable.
  */
 int machine_resume(struct machine *m, uint64_t not_before, uint64_t held);
 /*
@@ -109,10 +110,10 @@ int machine_resume(struct machine *m, uint64_t not_before, uint64_t held);
  */
 int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
 void machine_power_button(struct machine *m); // host 0; dist thread, does not block
-void machine_nmi(struct machine *m);	      // a pulse on LINT1 of every local APIC; dist thread, does not block
+void machine_nmi(struct machine *m);          // a pulse on LINT1 of every local APIC; dist thread, does not block
 /*
- * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment. done runs there: NULL if
- * KVM refused; state is static text. Returns 0, -ENOENT (not here), -EBUSY, -ENOMEM.
+ * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment. done runs there: NULL
+ * if KVM refused; state is static text. Returns 0, -ENOENT (not here), -EBUSY, -ENOMEM.
  */
 typedef void (*machine_registers_done)(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state);
 int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx);

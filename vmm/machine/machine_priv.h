@@ -37,33 +37,33 @@ struct cpu {
 	pthread_t thread;
 
 	pthread_mutex_t lock; // the next eight
-	bool present;	      // it is this host's; changes under the placement's lock too
+	bool present;         // it is this host's; changes under the placement's lock too
 	struct lapic lapic;
-	unsigned nmi;	// NMIs to inject, at most 2 as on hardware
-	bool init;	// an INIT has to be carried out
-	bool wait_sipi; // nothing runs until a SIPI comes
-	int sipi;	// start page, -1: none came
-	int early_sipi; // start page of a SIPI that came while nothing waited for one, -1: none
+	unsigned nmi;             // NMIs to inject, at most 2 as on hardware
+	bool init;                // an INIT has to be carried out
+	bool wait_sipi;           // nothing runs until a SIPI comes
+	int sipi;                 // start page, -1: none came
+	int early_sipi;           // start page of a SIPI that came while nothing waited for one, -1: none
 	uint32_t early_placement; // ... its sender's placement
 	struct cpu_post {
 		void (*fn)(struct cpu *c, void *arg);
 		void *arg;
-	} post;	   // also under the lock: to be run on its thread (pause.c)
+	} post;              // also under the lock: to be run on its thread (pause.c)
 	_Atomic bool posted; // post is not empty
-	bool gone;	     // also under the lock: its thread has ended
+	bool gone;           // also under the lock: its thread has ended
 
-	int64_t tsc_adjust;	// own thread: IA32_TSC_ADJUST
-	uint64_t clock_msr;	// own thread: where the guest wants its clock page
+	int64_t tsc_adjust;     // own thread: IA32_TSC_ADJUST
+	uint64_t clock_msr;     // own thread: where the guest wants its clock page
 	int64_t applied_offset; // own thread: what KVM was told
 	bool offset_set;
-	uint64_t armed;	   // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
-	uint64_t left_tsc; // own thread: host TSC at the last exit
-	uint64_t back_tsc; // ... when it was last free to enter again, after a pause or a move
-	bool restarted;	   // own thread: was reset, or came from another host, while halted
-	bool halted;	   // own thread: stands behind a HLT that nothing has ended
-	_Atomic bool away; // its thread is parked: the vCPU is elsewhere, or on its way
-	uint64_t not_before; // own thread: cluster clock before which it must not enter the guest, after a move
-	bool arrived;	     // own thread: the next entry is the first after a move
+	uint64_t armed;         // own thread: TSC that the vCPU's timer is set to, CLOCK_NEVER: unknown
+	uint64_t left_tsc;      // own thread: host TSC at the last exit
+	uint64_t back_tsc;      // ... when it was last free to enter again, after a pause or a move
+	bool restarted;         // own thread: was reset, or came from another host, while halted
+	bool halted;            // own thread: stands behind a HLT that nothing has ended
+	_Atomic bool away;      // its thread is parked: the vCPU is elsewhere, or on its way
+	uint64_t not_before;    // own thread: cluster clock before which it must not enter the guest, after a move
+	bool arrived;           // own thread: the next entry is the first after a move
 	_Atomic uint32_t state; // enum cpu_state, for people
 	struct cpu_time time;
 	uint64_t injected, nmis, unknown_msrs, sleeps;
@@ -100,17 +100,17 @@ struct machine {
 	_Atomic int64_t tsc_offset;
 	struct hv hv;
 	struct bus ports, mmio;
-	struct devices *devices;	  // host 0 only
+	struct devices *devices;          // host 0 only
 	struct far_range far[FAR_RANGES]; // the others
-	uint32_t cpus_n;  // of the whole machine
-	struct cpu *cpus; // by index; those that are not here have nothing but that
-	pthread_rwlock_t placement_lock; // placement, cpu.present. Only the dist thread writes
+	uint32_t cpus_n;                  // of the whole machine
+	struct cpu *cpus;                 // by index; those that are not here have nothing but that
+	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the dist thread writes
 	struct placement *placement;
 	struct moves *moves;
 	unsigned steps_done;
 	bool loaded, running;
-	_Atomic bool stopping; // vCPU threads leave
-	_Atomic bool ended;    // hooks.ended() was called
+	_Atomic bool stopping;    // vCPU threads leave
+	_Atomic bool ended;       // hooks.ended() was called
 	_Atomic bool reset_asked; // by the guest; not carried out yet
 	struct pause pause;
 	_Atomic uint64_t frozen; // the guest's clock stands still at this TSC; 0: it runs
@@ -154,8 +154,8 @@ void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, u
 /* move.c */
 int moves_create(struct machine *m);
 void moves_destroy(struct machine *m);
-int moves_learn(struct cpu *c); // what this KVM can move; before its thread runs
-void moves_held(struct cpu *c);	// it has come and stays out: the machine is paused
+int moves_learn(struct cpu *c);   // what this KVM can move; before its thread runs
+void moves_held(struct cpu *c);   // it has come and stays out: the machine is paused
 int moves_entered(struct cpu *c); // about to enter the guest for the first time since it came
 
 /* cpu_msr.c: the MSR handler of the run loop. */
@@ -165,8 +165,7 @@ int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value);
 /* Sends to whoever is addressed, here or elsewhere. No lock held; not on the dist thread. */
 void irqs_send(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic);
 /* The two halves of it: to local vCPUs at once; the hosts that still have to be told. */
-host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic,
-			 struct msg_irq *out);
+host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic, struct msg_irq *out);
 void irqs_send_remote(struct machine *m, host_set to, const struct msg_irq *irq);
 void irqs_eoi(struct machine *m, uint8_t vector); // on a vCPU thread
 

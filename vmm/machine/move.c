@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Moving a vCPU. KVM's part of its state is read and written by the vCPU's own thread, outside of the guest; ours (local
- * APIC, pending NMIs and start-up messages) stays in place, and takes interrupts, until the dist thread takes all of it away
- * in one step, with the placement locked: before that step every message is delivered here, after it every message is
- * passed on behind the state, on the same session.
+ * Moving a vCPU. KVM's part of its state is read and written by the vCPU's own thread, outside of the guest; ours
+ * (local APIC, pending NMIs and start-up messages) stays in place, and takes interrupts, until the dist thread takes
+ * all of it away in one step, with the placement locked: before that step every message is delivered here, after it
+ * every message is passed on behind the state, on the same session.
  */
 #include "vmm/machine/move.h"
 
@@ -150,7 +150,8 @@ static void pack(struct cpu *c, void *arg)
 	s->state.tsc_adjust = c->tsc_adjust;
 	s->state.clock_msr = c->clock_msr;
 	s->state.packed = machine_clock_now(c->m);
-	uint64_t left = c->left_tsc > c->back_tsc ? c->left_tsc : c->back_tsc; // it may not have been in the guest since
+	uint64_t left =
+		c->left_tsc > c->back_tsc ? c->left_tsc : c->back_tsc; // it may not have been in the guest since
 
 	s->moved.left = ran ? left + (uint64_t)atomic_load(&c->m->tsc_offset) : asked;
 	machine_packed packed = s->packed;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vCPUs that move from one host to another while the guest runs. One at a time in the whole machine: whoever asks for moves
- * (`pando run`) sees to that. All of it is called on the dist thread and does not block; docs/decisions/0007 tells why it
- * is as it is, docs/PROTOCOL.md has the steps and races.
+ * vCPUs that move from one host to another while the guest runs. One at a time in the whole machine: whoever asks for
+ * moves
+ * (`pando run`) sees to that. All of it is called on the dist thread and does not block; docs/decisions/0007 tells why
+ * it is as it is, docs/PROTOCOL.md has the steps and races.
  *
  *   destination               source                              every other host
  *   machine_move_expect()
@@ -30,12 +31,12 @@ struct machine_move {
 /* When what happened, on the cluster clock in ticks of the guest's TSC. */
 struct machine_moved {
 	struct machine_move move;
-	bool ran;	   // it left the guest for the move and entered it at the end; else it slept or was paused
-	uint64_t left;	   // the last exit from the guest at the source (ran), or when it was packed
+	bool ran;          // it left the guest for the move and entered it at the end; else it slept or was paused
+	uint64_t left;     // the last exit from the guest at the source (ran), or when it was packed
 	uint64_t packed;   // its state was read
 	uint64_t received; // the state arrived
 	uint64_t entered;  // the first entry at the destination (ran), or when it was ready for one
-	uint32_t bytes;	   // of the state
+	uint32_t bytes;    // of the state
 };
 
 /* Both on any thread, once each. error: NULL or a sentence. */
@@ -43,8 +44,8 @@ typedef void (*machine_packed)(void *ctx, const struct machine_move *mv, const c
 typedef void (*machine_arrived)(void *ctx, const struct machine_moved *moved, const char *error);
 
 /*
- * Destination: makes the vCPU's place and a thread that waits in it, so that nothing of that is left for the pause. moved
- * comes when the vCPU runs here, or with an error after machine_move_cancel(). 0 or a negative errno and why.
+ * Destination: makes the vCPU's place and a thread that waits in it, so that nothing of that is left for the pause.
+ * moved comes when the vCPU runs here, or with an error after machine_move_cancel(). 0 or a negative errno and why.
  */
 int machine_move_expect(struct machine *m, const struct machine_move *mv, machine_arrived moved, void *ctx, char *why,
 			size_t why_cap);
@@ -54,9 +55,9 @@ int machine_move_leave(struct machine *m, const struct machine_move *mv, machine
 		       size_t why_cap);
 
 /*
- * Source: the vCPU is no longer here from this call on. Fills the message (its blob is in buf, MOVE_STATE_BYTES_MAX bytes),
- * which must go to the destination before any other message of this thread. 0, or -ENOENT: there is none, or it was
- * cancelled.
+ * Source: the vCPU is no longer here from this call on. Fills the message (its blob is in buf, MOVE_STATE_BYTES_MAX
+ * bytes), which must go to the destination before any other message of this thread. 0, or -ENOENT: there is none, or it
+ * was cancelled.
  */
 int machine_move_take(struct machine *m, uint8_t *buf, struct msg *out);
 
@@ -67,12 +68,13 @@ int machine_move_take(struct machine *m, uint8_t *buf, struct msg *out);
 bool machine_move_cancel(struct machine *m, const struct machine_move *mv);
 
 /*
- * Destination: VCPU_STATE has come. Anything but what is expected, from whom and as what, is refused: -EPROTO and why, and
- * nothing has happened.
+ * Destination: VCPU_STATE has come. Anything but what is expected, from whom and as what, is refused: -EPROTO and why,
+ * and nothing has happened.
  */
 int machine_move_in(struct machine *m, host_id from, const struct msg *msg, char *why, size_t why_cap);
 
-/* Every host: the move is done. Returns -EINVAL if it does not fit what is known here (a move that is known is no news: 0). */
+/* Every host: the move is done. Returns -EINVAL if it does not fit what is known here (a move that is known is no news:
+ * 0). */
 int machine_move_commit(struct machine *m, const struct machine_move *mv);
 
 /* What must be equal at both ends: the CPUID of the vCPU, the size of the extended state, the MSRs. 0 or -ENODEV. */

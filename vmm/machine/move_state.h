@@ -10,7 +10,7 @@ struct move_state {
 	uint32_t vcpu;
 	struct hv_state hv;
 	struct lapic lapic;
-	uint8_t nmi;	   // NMIs that are not injected yet
+	uint8_t nmi; // NMIs that are not injected yet
 	uint8_t init, wait_sipi, halted, ran;
 	uint16_t sipi, early_sipi; // start page + 1, 0: none
 	uint32_t early_placement;

@@ -193,8 +193,7 @@ int machine_resume(struct machine *m, uint64_t not_before, uint64_t held)
 
 	if (held && !m->hv.tsc_offset)
 		return -ENOTSUP;
-	if (held > not_before ||
-	    (now < not_before && guest_clock_real_ns(&m->clock, not_before - now) > CATCH_UP_NS))
+	if (held > not_before || (now < not_before && guest_clock_real_ns(&m->clock, not_before - now) > CATCH_UP_NS))
 		return -ERANGE;
 	while (machine_clock_now(m) < not_before)
 		_mm_pause();

@@ -18,8 +18,8 @@ static inline bool pause_wanted(const struct cpu *c)
 }
 
 /*
- * The vCPU's thread, outside of the guest: runs what was posted; returns when the vCPU may run (or the machine stops), true
- * if it waited for that: kicks that came meanwhile are used up.
+ * The vCPU's thread, outside of the guest: runs what was posted; returns when the vCPU may run (or the machine stops),
+ * true if it waited for that: kicks that came meanwhile are used up.
  */
 bool pause_point(struct cpu *c);
 

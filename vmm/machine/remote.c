@@ -24,12 +24,12 @@ static int far_access(void *owner, struct bus_access *a)
 	const struct far_range *f = owner;
 	struct machine *m = f->m;
 	struct msg_io_req req = {
-	    .addr = f->first + a->offset,
-	    .value = a->write ? a->value : 0,
-	    .space = f->mmio,
-	    .write = a->write,
-	    .size = a->size,
-	    .vcpu = a->vcpu,
+		.addr = f->first + a->offset,
+		.value = a->write ? a->value : 0,
+		.space = f->mmio,
+		.write = a->write,
+		.size = a->size,
+		.vcpu = a->vcpu,
 	};
 
 	if (!m->hooks.io)
@@ -53,17 +53,17 @@ static int far_access(void *owner, struct bus_access *a)
 int remote_add_devices(struct machine *m)
 {
 	static const struct far_range ranges[] = {
-	    {.first = 0x20, .bytes = 2, .name = "pic"},
-	    {.first = 0xa0, .bytes = 2, .name = "pic"},
-	    {.first = 0x4d0, .bytes = 2, .name = "elcr"},
-	    {.first = 0x40, .bytes = 4, .name = "pit"},
-	    {.first = 0x61, .bytes = 1, .name = "port61"},
-	    {.first = 0x70, .bytes = 2, .name = "rtc"},
-	    {.first = LAYOUT_PORT_COM1, .bytes = 8, .name = "uart", .posted = true},
-	    {.first = LAYOUT_PORT_PM1_EVT, .bytes = 8, .name = "pm"},
-	    {.first = LAYOUT_PORT_RESET, .bytes = 1, .name = "reset"},
-	    {.first = LAYOUT_PORT_PVPANIC, .bytes = 1, .name = "pvpanic"},
-	    {.first = LAYOUT_IOAPIC, .bytes = IOAPIC_BYTES, .name = "ioapic", .mmio = true},
+		{.first = 0x20, .bytes = 2, .name = "pic"},
+		{.first = 0xa0, .bytes = 2, .name = "pic"},
+		{.first = 0x4d0, .bytes = 2, .name = "elcr"},
+		{.first = 0x40, .bytes = 4, .name = "pit"},
+		{.first = 0x61, .bytes = 1, .name = "port61"},
+		{.first = 0x70, .bytes = 2, .name = "rtc"},
+		{.first = LAYOUT_PORT_COM1, .bytes = 8, .name = "uart", .posted = true},
+		{.first = LAYOUT_PORT_PM1_EVT, .bytes = 8, .name = "pm"},
+		{.first = LAYOUT_PORT_RESET, .bytes = 1, .name = "reset"},
+		{.first = LAYOUT_PORT_PVPANIC, .bytes = 1, .name = "pvpanic"},
+		{.first = LAYOUT_IOAPIC, .bytes = IOAPIC_BYTES, .name = "ioapic", .mmio = true},
 	};
 	int r = 0;
 
@@ -72,8 +72,7 @@ int remote_add_devices(struct machine *m)
 
 		*f = ranges[i];
 		f->m = m;
-		r = bus_add(f->mmio ? &m->mmio : &m->ports, f->first, f->bytes, f->name, far_access,
-			    f);
+		r = bus_add(f->mmio ? &m->mmio : &m->ports, f->first, f->bytes, f->name, far_access, f);
 	}
 	return r;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reset of this host's share of the machine, and what comes from outside to a vCPU: the NMI pin, the power button, a look
- * at its registers.
+ * Reset of this host's share of the machine, and what comes from outside to a vCPU: the NMI pin, the power button, a
+ * look at its registers.
  */
 #include <errno.h>
 #include <semaphore.h>

@@ -24,8 +24,7 @@ static host_set all_hosts(const struct placement *p, bool exclude, uint32_t exce
 }
 
 /* The vCPU of a lowest-priority message: vectors spread over the candidates. */
-static bool pick_lowest(const struct machine_desc *d, const struct apic_msg *msg, uint32_t sender,
-			uint32_t *vcpu)
+static bool pick_lowest(const struct machine_desc *d, const struct apic_msg *msg, uint32_t sender, uint32_t *vcpu)
 {
 	uint32_t n = desc_vcpus(d), matches = 0, nth;
 
@@ -43,8 +42,7 @@ static bool pick_lowest(const struct machine_desc *d, const struct apic_msg *msg
 	return false;
 }
 
-static host_set to_destination(const struct placement *p, const struct apic_msg *msg,
-			       struct msg_irq *out)
+static host_set to_destination(const struct placement *p, const struct apic_msg *msg, struct msg_irq *out)
 {
 	host_set set = 0;
 
@@ -64,17 +62,16 @@ static host_set to_destination(const struct placement *p, const struct apic_msg 
 	return set;
 }
 
-host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender,
-		       struct msg_irq *out)
+host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender, struct msg_irq *out)
 {
 	uint32_t vcpu;
 
 	*out = (struct msg_irq){
-	    .delivery = msg->delivery,
-	    .vector = msg->vector,
-	    .level = msg->level,
-	    .dest = sender,
-	    .placement = p->version,
+		.delivery = msg->delivery,
+		.vector = msg->vector,
+		.level = msg->level,
+		.dest = sender,
+		.placement = p->version,
 	};
 	if (msg->delivery == APIC_LOWEST) {
 		if (!pick_lowest(p->d, msg, sender, &vcpu))

@@ -44,19 +44,18 @@ static json_t *host_ns(struct cpu *c)
 	struct cpu_time_shares s = cpu_time_get(&c->time, __rdtsc());
 	const struct guest_clock *clock = &c->m->clock;
 
-	return json_pack("{s:I, s:I, s:I}", "running", (json_int_t)guest_clock_real_ns(clock, s.running),
-			 "halted", (json_int_t)guest_clock_real_ns(clock, s.halted), "page_wait",
+	return json_pack("{s:I, s:I, s:I}", "running", (json_int_t)guest_clock_real_ns(clock, s.running), "halted",
+			 (json_int_t)guest_clock_real_ns(clock, s.halted), "page_wait",
 			 (json_int_t)guest_clock_real_ns(clock, s.page_wait));
 }
 
 static json_t *cpu(struct cpu *c)
 {
-	return json_pack(
-	    "{s:i, s:i, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "thread",
-	    __atomic_load_n(&c->vcpu.tid, __ATOMIC_RELAXED), "apic_id",
-	    (int)c->apic_id, "state", cpu_state_name(c),
-	    "exits", exits(c), "host_ns", host_ns(c), "kicks", get(&c->vcpu.kicks), "injected", get(&c->injected), "nmis",
-	    get(&c->nmis), "sleeps", get(&c->sleeps), "unknown_msrs", get(&c->unknown_msrs));
+	return json_pack("{s:i, s:i, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "vcpu", (int)c->index, "thread",
+			 __atomic_load_n(&c->vcpu.tid, __ATOMIC_RELAXED), "apic_id", (int)c->apic_id, "state",
+			 cpu_state_name(c), "exits", exits(c), "host_ns", host_ns(c), "kicks", get(&c->vcpu.kicks),
+			 "injected", get(&c->injected), "nmis", get(&c->nmis), "sleeps", get(&c->sleeps),
+			 "unknown_msrs", get(&c->unknown_msrs));
 }
 
 static json_t *bus(struct bus *b)
@@ -65,8 +64,7 @@ static json_t *bus(struct bus *b)
 
 	for (unsigned i = 0; i < b->n; i++) {
 		struct bus_range *r = &b->range[i];
-		json_int_t before =
-		    json_integer_value(json_object_get(o, r->name)); // names may repeat
+		json_int_t before = json_integer_value(json_object_get(o, r->name)); // names may repeat
 
 		json_object_set_new(o, r->name, json_integer(before + get(&r->accesses)));
 	}
@@ -83,14 +81,12 @@ char *machine_stats_json(struct machine *m)
 		if (__atomic_load_n(&m->cpus[i].present, __ATOMIC_RELAXED))
 			json_array_append_new(cpus, cpu(&m->cpus[i]));
 	json_t *o = json_pack(
-	    "{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b, s:b}}",
-	    "vcpus", cpus, "interrupts", "local", get(&m->irqs_local), "to_other_hosts",
-	    get(&m->irqs_remote), "from_other_hosts", get(&m->irqs_in), "for_nobody",
-	    get(&m->irqs_nobody), "io", "forwarded", get(&m->io_forwarded), "served",
-	    get(&m->io_served), "ports", bus(&m->ports), "mmio", bus(&m->mmio), "console_bytes",
-	    (json_int_t)(m->devices ? devices_console_bytes(m->devices) : 0), "kvm",
-	    "emulates_kernel_mode", (int)m->hv.emulated, "tsc_offset", (int)m->hv.tsc_offset,
-	    "xsave", (int)m->hv.xsave);
+		"{s:o, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:b, s:b}}", "vcpus", cpus,
+		"interrupts", "local", get(&m->irqs_local), "to_other_hosts", get(&m->irqs_remote), "from_other_hosts",
+		get(&m->irqs_in), "for_nobody", get(&m->irqs_nobody), "io", "forwarded", get(&m->io_forwarded),
+		"served", get(&m->io_served), "ports", bus(&m->ports), "mmio", bus(&m->mmio), "console_bytes",
+		(json_int_t)(m->devices ? devices_console_bytes(m->devices) : 0), "kvm", "emulates_kernel_mode",
+		(int)m->hv.emulated, "tsc_offset", (int)m->hv.tsc_offset, "xsave", (int)m->hv.xsave);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

@@ -20,10 +20,10 @@ unsigned layout_ranges(const struct machine_desc *d, struct layout_range *out)
 			uint64_t pages = page < LOW_PAGES ? least(left, LOW_PAGES - page) : left;
 
 			out[n++] = (struct layout_range){
-			    .gpa = layout_gpa(page),
-			    .bytes = pages << PAGE_SHIFT,
-			    .first = page,
-			    .host = (host_id)h,
+				.gpa = layout_gpa(page),
+				.bytes = pages << PAGE_SHIFT,
+				.first = page,
+				.host = (host_id)h,
 			};
 			page += pages;
 			left -= pages;

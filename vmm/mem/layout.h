@@ -9,18 +9,18 @@
 #include "vmm/conf/machine_desc.h"
 
 #define LAYOUT_LOW_END 0xc0000000ull  // RAM below 4 GiB ends here at most
-#define LAYOUT_HIGH 0x100000000ull    // RAM goes on here
-#define LAYOUT_IOAPIC 0xfec00000ull   // I/O APIC
-#define LAYOUT_LAPIC 0xfee00000ull    // local APIC (x2APIC mode only: nothing answers here)
+#define LAYOUT_HIGH    0x100000000ull // RAM goes on here
+#define LAYOUT_IOAPIC  0xfec00000ull  // I/O APIC
+#define LAYOUT_LAPIC   0xfee00000ull  // local APIC (x2APIC mode only: nothing answers here)
 
 // Fixed I/O ports (host 0 answers them, except the PM timer, which every host computes from the cluster clock)
 #define LAYOUT_PORT_PM1_EVT 0x600u // ACPI PM1a event block, 4 bytes
 #define LAYOUT_PORT_PM1_CNT 0x604u // ACPI PM1a control, 2 bytes: SLP_TYP 5 is S5
-#define LAYOUT_PORT_PM_TMR 0x608u  // ACPI PM timer, 4 bytes
-#define LAYOUT_PORT_RESET 0xcf9u   // reset register: 6 resets
-#define LAYOUT_PORT_COM1 0x3f8u    // 16550, IRQ 4
+#define LAYOUT_PORT_PM_TMR  0x608u // ACPI PM timer, 4 bytes
+#define LAYOUT_PORT_RESET   0xcf9u // reset register: 6 resets
+#define LAYOUT_PORT_COM1    0x3f8u // 16550, IRQ 4
 #define LAYOUT_PORT_PVPANIC 0x505u // where a guest tells that it has panicked
-#define LAYOUT_IRQ_SCI 9u
+#define LAYOUT_IRQ_SCI      9u
 
 /* A run of RAM with consecutive addresses on one NUMA node. */
 struct layout_range {

@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#define ALIGN_BYTES                                                                                \
-	(2ull << 20) // so that KVM and the kernel may use 2 MiB pages where the pager allows it
+#define ALIGN_BYTES (2ull << 20) // so that KVM and the kernel may use 2 MiB pages where the pager allows it
 
 /* Unmaps what lies outside [base, base + bytes) of a larger mapping. */
 static void trim(uint8_t *map, uint64_t map_bytes, uint8_t *base, uint64_t bytes)
@@ -29,8 +28,7 @@ int ram_map(struct ram *r, uint64_t bytes)
 
 	if (map == MAP_FAILED)
 		return -errno;
-	uint8_t *base =
-	    (uint8_t *)(((uintptr_t)map + ALIGN_BYTES - 1) & ~(uintptr_t)(ALIGN_BYTES - 1));
+	uint8_t *base = (uint8_t *)(((uintptr_t)map + ALIGN_BYTES - 1) & ~(uintptr_t)(ALIGN_BYTES - 1));
 
 	trim(map, bytes + ALIGN_BYTES, base, bytes);
 	/* A child must not copy guest RAM, and a core dump must not fault all of it in over the

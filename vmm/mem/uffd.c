@@ -25,7 +25,7 @@ struct uffdio_move {
 #endif
 
 #define FEATURES_NEEDED UFFD_FEATURE_PAGEFAULT_FLAG_WP
-#define RETRIES_MAX 1000u // EAGAIN of one verb in a row: the address space is changing under us
+#define RETRIES_MAX     1000u // EAGAIN of one verb in a row: the address space is changing under us
 
 static int say(char *why, size_t cap, int err, const char *text)
 {

@@ -28,7 +28,7 @@ struct uffd_fault {
 	bool write;
 };
 
-#define UFFD_READ_MAX 64u     // faults of one uffd_read()
+#define UFFD_READ_MAX      64u // faults of one uffd_read()
 #define UFFD_STAGING_PAGES 64u
 
 /*

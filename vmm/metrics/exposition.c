@@ -16,25 +16,27 @@ static const struct family {
 	enum sample_number number;
 	const char *labels, *help;
 } families[] = {
+// clang-format off
 #define F(name, type, scale, number, labels, help) {name, type, scale, SAMPLE_##number, labels, help},
+// clang-format on
 #include "vmm/metrics/families.def"
 };
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 
 /*
- * The upper bounds of every latency histogram, whatever buckets the document has: series of one name must have the same.
- * These are ends of the hosts' own buckets (half octaves), so nothing is lost but how fine they are.
+ * The upper bounds of every latency histogram, whatever buckets the document has: series of one name must have the
+ * same. These are ends of the hosts' own buckets (half octaves), so nothing is lost but how fine they are.
  */
 static const struct {
 	int64_t ns;
 	const char *le;
 } bounds[] = {
-	{4096, "4.096e-06"}, {8192, "8.192e-06"}, {16384, "1.6384e-05"}, {24576, "2.4576e-05"},
-	{32768, "3.2768e-05"}, {49152, "4.9152e-05"}, {65536, "6.5536e-05"}, {98304, "9.8304e-05"},
-	{131072, "0.000131072"}, {196608, "0.000196608"}, {262144, "0.000262144"}, {393216, "0.000393216"},
-	{524288, "0.000524288"}, {786432, "0.000786432"}, {1048576, "0.001048576"}, {2097152, "0.002097152"},
-	{4194304, "0.004194304"}, {8388608, "0.008388608"}, {16777216, "0.016777216"}, {33554432, "0.033554432"},
-	{67108864, "0.067108864"}, {134217728, "0.134217728"}, {268435456, "0.268435456"}, {536870912, "0.536870912"},
+	{4096, "4.096e-06"},         {8192, "8.192e-06"},        {16384, "1.6384e-05"},      {24576, "2.4576e-05"},
+	{32768, "3.2768e-05"},       {49152, "4.9152e-05"},      {65536, "6.5536e-05"},      {98304, "9.8304e-05"},
+	{131072, "0.000131072"},     {196608, "0.000196608"},    {262144, "0.000262144"},    {393216, "0.000393216"},
+	{524288, "0.000524288"},     {786432, "0.000786432"},    {1048576, "0.001048576"},   {2097152, "0.002097152"},
+	{4194304, "0.004194304"},    {8388608, "0.008388608"},   {16777216, "0.016777216"},  {33554432, "0.033554432"},
+	{67108864, "0.067108864"},   {134217728, "0.134217728"}, {268435456, "0.268435456"}, {536870912, "0.536870912"},
 	{1073741824, "1.073741824"},
 };
 #define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
@@ -231,13 +233,17 @@ static void of_peers(struct out *o)
 			value(o, labels, h->peers[k].up);
 		}
 	}
-	peer_number(o, "pando_peer_rtt_seconds", GAUGE, 1e-9, SAMPLE_PEER_RTT_NS, "Shortest round trip seen to the peer.");
-	peer_number(o, "pando_peer_received_bytes_total", COUNTER, 1, SAMPLE_PEER_BYTES_IN, "Bytes received from the peer.");
+	peer_number(o, "pando_peer_rtt_seconds", GAUGE, 1e-9, SAMPLE_PEER_RTT_NS,
+		    "Shortest round trip seen to the peer.");
+	peer_number(o, "pando_peer_received_bytes_total", COUNTER, 1, SAMPLE_PEER_BYTES_IN,
+		    "Bytes received from the peer.");
 	peer_number(o, "pando_peer_sent_bytes_total", COUNTER, 1, SAMPLE_PEER_BYTES_OUT, "Bytes sent to the peer.");
 	peer_number(o, "pando_peer_received_messages_total", COUNTER, 1, SAMPLE_PEER_MESSAGES_IN,
 		    "Messages received from the peer.");
-	peer_number(o, "pando_peer_sent_messages_total", COUNTER, 1, SAMPLE_PEER_MESSAGES_OUT, "Messages sent to the peer.");
-	peer_number(o, "pando_peer_received_pages_total", COUNTER, 1, SAMPLE_PEER_PAGES_IN, "Pages received from the peer.");
+	peer_number(o, "pando_peer_sent_messages_total", COUNTER, 1, SAMPLE_PEER_MESSAGES_OUT,
+		    "Messages sent to the peer.");
+	peer_number(o, "pando_peer_received_pages_total", COUNTER, 1, SAMPLE_PEER_PAGES_IN,
+		    "Pages received from the peer.");
 	peer_number(o, "pando_peer_sent_pages_total", COUNTER, 1, SAMPLE_PEER_PAGES_OUT, "Pages sent to the peer.");
 	peer_number(o, "pando_peer_received_invalidations_total", COUNTER, 1, SAMPLE_PEER_INVALIDATIONS_IN,
 		    "Invalidations received from the peer.");
@@ -281,7 +287,8 @@ static void of_latency(struct out *o)
 
 			if (!h->latency[k].buckets_n)
 				continue;
-			head(o, "pando_fault_latency_seconds", HISTOGRAM, "How long vCPUs waited for a page, by kind of fault.");
+			head(o, "pando_fault_latency_seconds", HISTOGRAM,
+			     "How long vCPUs waited for a page, by kind of fault.");
 			snprintf(labels, sizeof(labels), "host=\"%u\",kind=\"%s\"", h->host, sample_kind_names[k]);
 			histogram(o, labels, &h->latency[k]);
 		}

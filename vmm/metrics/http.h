@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define METRICS_CONNECTIONS_MAX 16u
-#define METRICS_IDLE_S          10u          // a connection that says nothing for so long is closed
+#define METRICS_CONNECTIONS_MAX   16u
+#define METRICS_IDLE_S            10u         // a connection that says nothing for so long is closed
 #define METRICS_REQUEST_BYTES_MAX (16u << 10) // of head and buffers, a connection
 
 struct metrics_http;

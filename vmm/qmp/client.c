@@ -10,9 +10,9 @@
 #include "net/log.h"
 #include "vmm/qmp/qmp_priv.h"
 
-#define READ_BYTES   16384u
-#define REPLY_MAX    (16u << 20) // queued replies: a client has one at a time, so only a huge one comes near
-#define READS_MAX    16u         // at one event, so that one client does not hold up the others
+#define READ_BYTES 16384u
+#define REPLY_MAX  (16u << 20) // queued replies: a client has one at a time, so only a huge one comes near
+#define READS_MAX  16u         // at one event, so that one client does not hold up the others
 
 static bool wants_input(const struct qmp_client *c)
 {
@@ -76,7 +76,7 @@ void client_drop(struct qmp_client *c)
 			q->clients[i] = NULL;
 	if (c->call)
 		c->call->client = NULL; // whoever answers it frees it
-	close(c->fd); // and leaves the epoll set
+	close(c->fd);                   // and leaves the epoll set
 	json_stream_free(&c->in);
 	free(c->kept);
 	free(c->out);

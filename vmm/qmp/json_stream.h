@@ -31,8 +31,8 @@ void json_stream_init(struct json_stream *s, size_t max);
 void json_stream_free(struct json_stream *s);
 
 /*
- * Takes bytes from *in until a value has ended; *in and *n are advanced. Call again with what is left. A byte 0xff outside
- * or inside a value drops what there is of it: clients use it to start afresh.
+ * Takes bytes from *in until a value has ended; *in and *n are advanced. Call again with what is left. A byte 0xff
+ * outside or inside a value drops what there is of it: clients use it to start afresh.
  */
 enum json_stream_result json_stream_next(struct json_stream *s, const uint8_t **in, size_t *n, const char **text,
 					 size_t *len);

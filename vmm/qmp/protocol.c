@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What QMP says: greeting, negotiation, commands, answers. The wording of errors is QEMU's, which clients show to people.
+// What QMP says: greeting, negotiation, commands, answers. The wording of errors is QEMU's, which clients show to
+// people.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +43,8 @@ static void send_error(struct qmp_client *c, json_t *id, const char *class, cons
 }
 
 /*
- * Any web page can make a browser send to a TCP port of its own machine, and a request's body may hold commands. It begins
- * with a word (POST), no client of QMP does: such a stranger is not listened to.
+ * Any web page can make a browser send to a TCP port of its own machine, and a request's body may hold commands. It
+ * begins with a word (POST), no client of QMP does: such a stranger is not listened to.
  */
 static void wrong_input(struct qmp_client *c)
 {
@@ -139,7 +140,8 @@ static const char *misshapen(const json_t *m, char why[QMP_WHY_MAX])
 
 	if (!json_is_object(m))
 		return "QMP input must be a JSON object";
-	json_object_foreach((json_t *)m, key, value) {
+	json_object_foreach((json_t *)m, key, value)
+	{
 		if (strcmp(key, "execute") == 0 && !json_is_string(value))
 			return "QMP input member 'execute' must be a string";
 		if (strcmp(key, "arguments") == 0 && !json_is_object(value))
@@ -250,10 +252,6 @@ static void query_schema(void *ctx, struct qmp_call *call, const json_t *args)
 }
 
 const struct qmp_command protocol_commands[] = {
-    {"qmp_capabilities", capabilities},
-    {"query-version", query_version},
-    {"query-commands", query_commands},
-    {"query-events", query_events},
-    {"query-qmp-schema", query_schema},
-    {0},
+	{"qmp_capabilities", capabilities}, {"query-version", query_version},   {"query-commands", query_commands},
+	{"query-events", query_events},     {"query-qmp-schema", query_schema}, {0},
 };

@@ -189,7 +189,8 @@ static int listen_tcp(const char *address, char *why, size_t cap)
 		return -EINVAL;
 	}
 	if (!is_loopback(a)) {
-		snprintf(why, cap, "'%s' is not on loopback: whoever reaches it could do anything to the guest", address);
+		snprintf(why, cap, "'%s' is not on loopback: whoever reaches it could do anything to the guest",
+			 address);
 		freeaddrinfo(a);
 		return -EACCES;
 	}

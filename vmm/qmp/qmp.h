@@ -18,9 +18,9 @@
 #define QMP_CLIENTS_MAX   16u
 #define QMP_LISTENERS_MAX 4u
 #define QMP_TABLES_MAX    8u
-#define QMP_VALUE_MAX     (1u << 20)  // bytes of one command
+#define QMP_VALUE_MAX     (1u << 20)   // bytes of one command
 #define QMP_QUEUE_MAX     (256u << 10) // bytes queued to a client from which on it loses events
-#define QMP_PATH_MAX      108u        // sun_path
+#define QMP_PATH_MAX      108u         // sun_path
 
 struct qmp;
 struct qmp_call; // one command of one client, until it is answered
@@ -42,8 +42,9 @@ void qmp_destroy(struct qmp *q);
 int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx);
 
 /*
- * where: "unix:PATH", a path, or "tcp:127.0.0.1:PORT" (also ::1; no other address is taken: there is no password). A socket
- * file is made with mode 0600, one left by a dead process is replaced. Returns 0, or a negative errno and a sentence.
+ * where: "unix:PATH", a path, or "tcp:127.0.0.1:PORT" (also ::1; no other address is taken: there is no password). A
+ * socket file is made with mode 0600, one left by a dead process is replaced. Returns 0, or a negative errno and a
+ * sentence.
  */
 int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap);
 

@@ -13,12 +13,12 @@ struct qmp_client {
 	struct qmp *q;
 	int fd;
 	bool negotiated;
-	bool wary;             // over TCP: it may be a browser that a stranger's page drives
-	bool closing;          // no more is read; it goes when nothing is queued
-	bool looking, doomed;  // its bytes are being looked at; it was dropped meanwhile
-	uint32_t interest;     // epoll events asked for
+	bool wary;            // over TCP: it may be a browser that a stranger's page drives
+	bool closing;         // no more is read; it goes when nothing is queued
+	bool looking, doomed; // its bytes are being looked at; it was dropped meanwhile
+	uint32_t interest;    // epoll events asked for
 	struct json_stream in;
-	uint8_t *kept;         // bytes read and not yet looked at: a command is under way
+	uint8_t *kept; // bytes read and not yet looked at: a command is under way
 	size_t kept_n;
 	struct qmp_call *call; // under way
 	char *out;             // queued bytes [out_at, out_n)
@@ -60,7 +60,7 @@ void client_on_event(struct qmp_client *c, uint32_t events);
 void client_send(struct qmp_client *c, json_t *message); // consumed
 /* false: it was dropped (but not while its bytes are looked at). */
 bool client_flush(struct qmp_client *c);
-void client_go_on(struct qmp_client *c);                 // its command has been answered: the next one
+void client_go_on(struct qmp_client *c); // its command has been answered: the next one
 
 /* protocol.c */
 json_t *protocol_greeting(void);

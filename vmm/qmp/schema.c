@@ -19,7 +19,8 @@ struct qmp_schema *qmp_schema_load(void)
 
 	if (!s)
 		return NULL;
-	s->root = json_loadb(qmp_schema_json, (size_t)(qmp_schema_json_end - qmp_schema_json), JSON_REJECT_DUPLICATES, &e);
+	s->root = json_loadb(qmp_schema_json, (size_t)(qmp_schema_json_end - qmp_schema_json), JSON_REJECT_DUPLICATES,
+			     &e);
 	if (!s->root) {
 		log_error("qmp: schema.json, line %d: %s", e.line, e.text);
 		free(s);
@@ -59,8 +60,8 @@ json_t *qmp_schema_names(const struct qmp_schema *s, const char *of)
 static const struct builtin {
 	const char *name, *json_type, *expected;
 } builtins[] = {
-    {"str", "string", "string"}, {"int", "int", "integer"},  {"bool", "boolean", "boolean"},
-    {"number", "number", "number"}, {"any", "value", "value"},
+	{"str", "string", "string"},    {"int", "int", "integer"}, {"bool", "boolean", "boolean"},
+	{"number", "number", "number"}, {"any", "value", "value"},
 };
 #define BUILTINS (sizeof(builtins) / sizeof(*builtins))
 
@@ -102,7 +103,8 @@ static bool check_members(const struct qmp_schema *s, const json_t *members, con
 	json_t *value, *type;
 	char optional[128];
 
-	json_object_foreach((json_t *)members, key, type) {
+	json_object_foreach((json_t *)members, key, type)
+	{
 		const char *name = *key == '*' ? key + 1 : key;
 
 		value = json_object_get(o, name);
@@ -113,7 +115,8 @@ static bool check_members(const struct qmp_schema *s, const json_t *members, con
 		if (value && !check_type(s, type, value, name, why))
 			return false;
 	}
-	json_object_foreach((json_t *)o, key, value) {
+	json_object_foreach((json_t *)o, key, value)
+	{
 		snprintf(optional, sizeof(optional), "*%s", key);
 		if (open || json_object_get(members, key) || json_object_get(members, optional))
 			continue;
@@ -130,9 +133,7 @@ static bool check_list(const struct qmp_schema *s, const json_t *of, const json_
 
 	if (!json_is_array(v))
 		return wrong_type(why, name, "array");
-	json_array_foreach(v, i, item)
-		if (!check_type(s, of, item, name, why))
-			return false;
+	json_array_foreach(v, i, item) if (!check_type(s, of, item, name, why)) return false;
 	return true;
 }
 
@@ -143,9 +144,7 @@ static bool check_enum(const json_t *values, const json_t *v, const char *name, 
 
 	if (!json_is_string(v))
 		return wrong_type(why, name, "string");
-	json_array_foreach(values, i, one)
-		if (strcmp(json_string_value(one), json_string_value(v)) == 0)
-			return true;
+	json_array_foreach(values, i, one) if (strcmp(json_string_value(one), json_string_value(v)) == 0) return true;
 	snprintf(why, QMP_WHY_MAX, "Parameter '%.80s' does not accept value '%.80s'", name, json_string_value(v));
 	return false;
 }
@@ -174,7 +173,8 @@ bool qmp_schema_check_args(const struct qmp_schema *s, const char *command, cons
 	return check_members(s, json_object_get(c, "data"), args, gen && json_is_false(gen), why);
 }
 
-bool qmp_schema_check_return(const struct qmp_schema *s, const char *command, const json_t *value, char why[QMP_WHY_MAX])
+bool qmp_schema_check_return(const struct qmp_schema *s, const char *command, const json_t *value,
+			     char why[QMP_WHY_MAX])
 {
 	json_t *type = json_object_get(json_object_get(s->commands, command), "returns");
 
@@ -209,7 +209,8 @@ static json_t *members_of(const json_t *members)
 	json_t *list = json_array(), *type;
 	const char *key;
 
-	json_object_foreach((json_t *)members, key, type) {
+	json_object_foreach((json_t *)members, key, type)
+	{
 		json_t *m = json_pack("{s:s,s:o}", "name", *key == '*' ? key + 1 : key, "type", type_name(type));
 
 		if (*key == '*')
@@ -221,8 +222,8 @@ static json_t *members_of(const json_t *members)
 
 static void add_object(json_t *out, const char *name, const json_t *members)
 {
-	json_array_append_new(out, json_pack("{s:s,s:s,s:o}", "name", name, "meta-type", "object", "members",
-					     members_of(members)));
+	json_array_append_new(
+		out, json_pack("{s:s,s:s,s:o}", "name", name, "meta-type", "object", "members", members_of(members)));
 }
 
 /* Every list that some member, argument or return uses, once. */
@@ -235,8 +236,8 @@ static void add_list(json_t *out, json_t *seen, const json_t *type)
 	name = type_name(type);
 	if (!json_object_get(seen, json_string_value(name))) {
 		json_object_set_new(seen, json_string_value(name), json_true());
-		json_array_append_new(out, json_pack("{s:O,s:s,s:O}", "name", name, "meta-type", "array", "element-type",
-						     json_array_get(type, 0)));
+		json_array_append_new(out, json_pack("{s:O,s:s,s:O}", "name", name, "meta-type", "array",
+						     "element-type", json_array_get(type, 0)));
 	}
 	json_decref(name);
 }
@@ -246,8 +247,7 @@ static void add_lists(json_t *out, json_t *seen, const json_t *members)
 	const char *key;
 	json_t *type;
 
-	json_object_foreach((json_t *)members, key, type)
-		add_list(out, seen, type);
+	json_object_foreach((json_t *)members, key, type) add_list(out, seen, type);
 }
 
 /* Arguments and an event's data are types without a name of their own: theirs begin with "q_obj_", as in QEMU. */
@@ -271,7 +271,8 @@ static void add_types(const struct qmp_schema *s, json_t *out, json_t *seen)
 						     "json-type", builtins[i].json_type));
 	json_object_foreach(s->enums, name, v)
 		json_array_append_new(out, json_pack("{s:s,s:s,s:O}", "name", name, "meta-type", "enum", "values", v));
-	json_object_foreach(s->structs, name, v) {
+	json_object_foreach(s->structs, name, v)
+	{
 		add_object(out, name, v);
 		add_lists(out, seen, v);
 	}
@@ -282,16 +283,18 @@ json_t *qmp_schema_introspect(const struct qmp_schema *s)
 	json_t *out = json_array(), *seen = json_object(), *v;
 	const char *name;
 
-	json_object_foreach(s->commands, name, v) {
+	json_object_foreach(s->commands, name, v)
+	{
 		json_t *data = json_object_get(v, "data"), *ret = json_object_get(v, "returns");
 
-		json_array_append_new(out, json_pack("{s:s,s:s,s:o,s:o}", "name", name, "meta-type", "command", "arg-type",
-						     arg_type(out, name, data), "ret-type",
+		json_array_append_new(out, json_pack("{s:s,s:s,s:o,s:o}", "name", name, "meta-type", "command",
+						     "arg-type", arg_type(out, name, data), "ret-type",
 						     ret ? type_name(ret) : json_string("q_empty")));
 		add_lists(out, seen, data);
 		add_list(out, seen, ret);
 	}
-	json_object_foreach(s->events, name, v) {
+	json_object_foreach(s->events, name, v)
+	{
 		json_t *data = json_object_get(v, "data");
 
 		json_array_append_new(out, json_pack("{s:s,s:s,s:o}", "name", name, "meta-type", "event", "arg-type",

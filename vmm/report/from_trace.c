@@ -42,9 +42,9 @@ static bool event_of(const struct trace_record *r, struct report_event *e)
 	case TRACE_MSG_IN: {
 		unsigned flags = r->arg & 0xff; // as trace_msg_arg() put them
 
-		e->kind = r->sub == COH_MSG_GRANT && flags ? REPORT_PAGE_IN :
-			  r->sub == COH_MSG_INV		   ? REPORT_INVALIDATE_IN :
-							     REPORT_MESSAGE_IN;
+		e->kind = r->sub == COH_MSG_GRANT && flags ? REPORT_PAGE_IN
+			  : r->sub == COH_MSG_INV          ? REPORT_INVALIDATE_IN
+							   : REPORT_MESSAGE_IN;
 		e->bytes = flags & COH_MSGF_DATA ? 1u << PAGE_SHIFT : 0;
 		return true;
 	}

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a report says, gathered event by event from a recorded trace: traffic over time, latencies, who sent what to whom,
- * the hottest pages. Bounded whatever the trace has: what does not fit is counted as left out. Pure.
+ * What a report says, gathered event by event from a recorded trace: traffic over time, latencies, who sent what to
+ * whom, the hottest pages. Bounded whatever the trace has: what does not fit is counted as left out. Pure.
  */
 #ifndef VMM_REPORT_MODEL_H
 #define VMM_REPORT_MODEL_H
 
 #include "coherence/base/types.h"
 
-#define REPORT_BINS      240u      // of the time axis
-#define REPORT_BUCKETS   51u       // of a latency histogram: two an octave, from 1 us on
+#define REPORT_BINS      240u       // of the time axis
+#define REPORT_BUCKETS   51u        // of a latency histogram: two an octave, from 1 us on
 #define REPORT_PAGES_MAX (1u << 18) // different pages that are told apart
-#define REPORT_OPEN_MAX  1024u     // faults under way on one host
+#define REPORT_OPEN_MAX  1024u      // faults under way on one host
 #define REPORT_NAME_MAX  128u
 
 enum report_fault { REPORT_READ, REPORT_WRITE, REPORT_UPGRADE, REPORT_FAULTS };
@@ -58,10 +58,10 @@ struct report {
 	uint64_t outside;          // events before begin or after end, or of hosts that are none
 	uint64_t unmatched;        // ends of faults that began before the trace
 	struct report_latency latency[REPORT_FAULTS];
-	struct report_pair *pairs;                 // [to * hosts + from]
-	uint32_t (*flow)[REPORT_BINS];             // pages, [to * hosts + from]
+	struct report_pair *pairs;     // [to * hosts + from]
+	uint32_t (*flow)[REPORT_BINS]; // pages, [to * hosts + from]
 	uint32_t faults[REPORT_FAULTS][REPORT_BINS];
-	struct report_page *pages;                 // open hash table of pages_cap entries
+	struct report_page *pages; // open hash table of pages_cap entries
 	unsigned pages_n;
 	uint64_t pages_left_out;
 	struct report_open {
@@ -70,7 +70,7 @@ struct report {
 			uint64_t page, ns;
 			uint32_t vcpu;
 		} v[REPORT_OPEN_MAX];
-	} *open; // by host
+	} * open; // by host
 };
 
 /* hosts: 1 .. HOSTS_MAX; end_ns > begin_ns. Returns 0, -EINVAL, -ENOMEM. */

@@ -12,20 +12,26 @@
 static const char style[] =
 	":root{--bg:#fbfbfa;--card:#fff;--ink:#1d2327;--dim:#66707a;--line:#dde1e4;--hot:200,60,30;"
 	"--c0:#2f6db5;--c1:#e0812b;--c2:#3f9b62;--c3:#8d5bb0;--c4:#c94f5d;--c5:#2b9aa0;--c6:#a98a2c;--c7:#7c8794}\n"
-	"@media(prefers-color-scheme:dark){:root{--bg:#14181b;--card:#1c2125;--ink:#e6e9eb;--dim:#98a3ac;--line:#333b41;"
-	"--hot:235,110,60;--c0:#5b9be0;--c1:#f0a050;--c2:#62bf85;--c3:#b088d6;--c4:#ea7783;--c5:#4fc0c6;--c6:#d0b050;--c7:#98a3ac}}\n"
+	"@media(prefers-color-scheme:dark){:root{--bg:#14181b;--card:#1c2125;--ink:#e6e9eb;--dim:#98a3ac;--line:#"
+	"333b41;"
+	"--hot:235,110,60;--c0:#5b9be0;--c1:#f0a050;--c2:#62bf85;--c3:#b088d6;--c4:#ea7783;--c5:#4fc0c6;--c6:#d0b050;--"
+	"c7:#98a3ac}}\n"
 	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
 	"font:15px/1.5 system-ui,'DejaVu Sans',sans-serif}main{max-width:1120px;margin:0 auto;padding:28px 20px 48px}"
 	"h1{font-size:26px;margin:0 0 2px}h2{font-size:17px;margin:0 0 2px}p{margin:0 0 10px;color:var(--dim)}"
-	"section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px 18px;margin-top:16px}"
+	"section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px "
+	"18px;margin-top:16px}"
 	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(118px,1fr));gap:10px;margin-top:16px}"
 	".tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px}"
-	".tile b{display:block;font-size:20px;white-space:nowrap;font-weight:600}.tile span{color:var(--dim);font-size:13px}"
-	".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:18px}h3{font-size:14px;margin:6px 0 0}"
+	".tile b{display:block;font-size:20px;white-space:nowrap;font-weight:600}.tile "
+	"span{color:var(--dim);font-size:13px}"
+	".row{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:18px}h3{font-size:14px;margin:"
+	"6px 0 0}"
 	"svg{display:block;width:100%;height:auto}.axis{stroke:var(--dim)}.grid{stroke:var(--line)}"
 	".mark{stroke:var(--ink);stroke-dasharray:3 3}.label{fill:var(--dim);font-size:11.5px}"
 	"table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:4px 12px;text-align:right;"
-	"border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim)}td{white-space:nowrap}td.l,th.l{text-align:left}"
+	"border-bottom:1px solid "
+	"var(--line)}th{font-weight:600;color:var(--dim)}td{white-space:nowrap}td.l,th.l{text-align:left}"
 	"code{font:13px ui-monospace,'DejaVu Sans Mono',monospace}.scroll{overflow-x:auto}"
 	".key{display:inline-block;width:11px;height:11px;border-radius:2px;margin:0 5px 0 14px}"
 	".bar{display:inline-block;height:9px;border-radius:2px;background:var(--c0);vertical-align:middle}"
@@ -108,8 +114,10 @@ static void put_summary(const struct report *r, FILE *f)
 	tile(f, page_duration(report_quantile_ns(&all, 0.99), buf, sizeof(buf)), "p99: 99 of 100 are faster");
 	fprintf(f, "</div>\n");
 	if (r->lost)
-		fprintf(f, "<p class=\"warn\">%" PRIu64 " older events had been overwritten when the trace was taken: the "
-			   "rings of the hosts are that long.</p>\n", r->lost);
+		fprintf(f,
+			"<p class=\"warn\">%" PRIu64 " older events had been overwritten when the trace was taken: the "
+			"rings of the hosts are that long.</p>\n",
+			r->lost);
 }
 
 static void put_latency_table(const struct report *r, FILE *f)
@@ -122,8 +130,10 @@ static void put_latency_table(const struct report *r, FILE *f)
 	for (unsigned k = 0; k < REPORT_FAULTS; k++) {
 		const struct report_latency *l = &r->latency[k];
 
-		fprintf(f, "<tr><td class=\"l\"><span class=\"key c%u\" style=\"margin-left:0\"></span>%s<td>%" PRIu64 "<td>%s", k,
-			report_fault_names[k], l->count,
+		fprintf(f,
+			"<tr><td class=\"l\"><span class=\"key c%u\" style=\"margin-left:0\"></span>%s<td>%" PRIu64
+			"<td>%s",
+			k, report_fault_names[k], l->count,
 			page_duration(l->count ? (double)l->sum_ns / (double)l->count : NAN, buf, sizeof(buf)));
 		for (unsigned s = 0; s < sizeof(shares) / sizeof(shares[0]); s++)
 			fprintf(f, "<td>%s", page_duration(report_quantile_ns(l, shares[s]), buf, sizeof(buf)));
@@ -141,12 +151,15 @@ int report_page_write(const struct report *r, report_address address, FILE *f)
 	put_style(f);
 	fprintf(f, "</head><body><main>\n<h1>Traffic of ");
 	html_escape(f, r->name);
-	fprintf(f, "</h1>\n<p>What the hosts of one guest did to keep its memory one. Point at a shape for its figures.</p>\n");
+	fprintf(f, "</h1>\n<p>What the hosts of one guest did to keep its memory one. Point at a shape for its "
+		   "figures.</p>\n");
 	put_summary(r, f);
 	page_flow(r, f);
 	page_faults(r, f);
-	fprintf(f, "<section><h2>How long faults took</h2><p>From the access that stopped a vCPU to the moment it went on, "
-		   "by what it wanted: to read a missing page, to write a missing page, to write a page it could read.</p>\n");
+	fprintf(f, "<section><h2>How long faults took</h2><p>From the access that stopped a vCPU to the moment it went "
+		   "on, "
+		   "by what it wanted: to read a missing page, to write a missing page, to write a page it could "
+		   "read.</p>\n");
 	page_latency(r, f);
 	put_latency_table(r, f);
 	fprintf(f, "</section>\n");

@@ -17,8 +17,9 @@ static void cell(const struct report *r, FILE *f, unsigned to, unsigned from, ui
 		fprintf(f, "<td>");
 		return;
 	}
-	fprintf(f, "<td style=\"background:rgba(var(--hot),%.3f)\" title=\"host %u to host %u: %" PRIu64 " pages (%" PRIu64
-		   " of them all zeroes), %" PRIu64 " bytes, %" PRIu64 " invalidations, %" PRIu64 " messages\">%s",
+	fprintf(f,
+		"<td style=\"background:rgba(var(--hot),%.3f)\" title=\"host %u to host %u: %" PRIu64 " pages (%" PRIu64
+		" of them all zeroes), %" PRIu64 " bytes, %" PRIu64 " invalidations, %" PRIu64 " messages\">%s",
 		most ? 0.75 * sqrt((double)p->pages / (double)most) : 0, from, to, p->pages, p->zeroes, p->bytes,
 		p->invalidations, p->messages, page_count((double)p->pages, count, sizeof(count)));
 	if (p->latency.count)
@@ -33,8 +34,10 @@ void page_matrix(const struct report *r, FILE *f)
 
 	for (unsigned i = 0; i < r->hosts * r->hosts; i++)
 		most = r->pairs[i].pages > most ? r->pairs[i].pages : most;
-	fprintf(f, "<section><h2>From host to host</h2><p>Pages that the host of the row sent to the host of the column; below, "
-		   "how long faults took that it answered (half · 99 of 100).</p>\n<div class=\"scroll\"><table><tr><th>");
+	fprintf(f,
+		"<section><h2>From host to host</h2><p>Pages that the host of the row sent to the host of the column; "
+		"below, "
+		"how long faults took that it answered (half · 99 of 100).</p>\n<div class=\"scroll\"><table><tr><th>");
 	for (unsigned to = 0; to < r->hosts; to++)
 		fprintf(f, "<th>to %u", to);
 	fprintf(f, "</tr>\n");
@@ -65,16 +68,20 @@ void page_hottest(const struct report *r, report_address address, FILE *f)
 	struct report_page v[HOTTEST];
 	unsigned n = report_hottest(r, v, HOTTEST);
 
-	fprintf(f, "<section><h2>The hottest pages</h2><p>Pages that moved most. Read and written by: the hosts whose vCPUs "
+	fprintf(f, "<section><h2>The hottest pages</h2><p>Pages that moved most. Read and written by: the hosts whose "
+		   "vCPUs "
 		   "faulted on it.</p>\n<div class=\"scroll\"><table><tr><th class=\"l\">address<th class=\"l\">moved"
-		   "<th>times<th>invalidated<th>read faults<th>write faults<th>upgrades<th class=\"l\">read by<th class=\"l\">"
+		   "<th>times<th>invalidated<th>read faults<th>write faults<th>upgrades<th class=\"l\">read by<th "
+		   "class=\"l\">"
 		   "written by<th class=\"l\">sharing</tr>\n");
 	for (unsigned i = 0; i < n && report_page_heat(&v[i]); i++) {
 		double part = (double)report_page_heat(&v[i]) / (double)report_page_heat(&v[0]);
 
-		fprintf(f, "<tr><td class=\"l\"><code>0x%" PRIx64 "</code><td class=\"l\"><span class=\"bar\" style=\"width:%.0fpx\">"
-			   "</span><td>%" PRIu64 "<td>%" PRIu64, address(v[i].page), 4 + 90 * part, v[i].transfers,
-			v[i].invalidations);
+		fprintf(f,
+			"<tr><td class=\"l\"><code>0x%" PRIx64
+			"</code><td class=\"l\"><span class=\"bar\" style=\"width:%.0fpx\">"
+			"</span><td>%" PRIu64 "<td>%" PRIu64,
+			address(v[i].page), 4 + 90 * part, v[i].transfers, v[i].invalidations);
 		for (unsigned k = 0; k < REPORT_FAULTS; k++)
 			fprintf(f, "<td>%" PRIu64, v[i].faults[k]);
 		fprintf(f, "<td class=\"l\">");

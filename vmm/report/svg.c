@@ -48,9 +48,18 @@ double plot_round_up(double v)
 void plot_begin(struct plot *p, FILE *f, double width, double height, double x0, double x1, double y_max, bool log_x,
 		const char *title)
 {
-	*p = (struct plot){.f = f, .width = width, .height = height, .left = 58, .top = 14, .right = width - 12,
-			   .bottom = height - 30, .x0 = x0, .x1 = x1 > x0 ? x1 : x0 + 1, .y0 = 0,
-			   .y1 = plot_round_up(y_max), .log_x = log_x};
+	*p = (struct plot){.f = f,
+			   .width = width,
+			   .height = height,
+			   .left = 58,
+			   .top = 14,
+			   .right = width - 12,
+			   .bottom = height - 30,
+			   .x0 = x0,
+			   .x1 = x1 > x0 ? x1 : x0 + 1,
+			   .y0 = 0,
+			   .y1 = plot_round_up(y_max),
+			   .log_x = log_x};
 	fprintf(f, "<svg viewBox=\"0 0 %g %g\" role=\"img\"><title>", width, height);
 	html_escape(f, title);
 	fprintf(f, "</title>\n");
@@ -58,8 +67,8 @@ void plot_begin(struct plot *p, FILE *f, double width, double height, double x0,
 
 void plot_end(struct plot *p)
 {
-	fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/></svg>\n", p->left, p->right,
-		p->bottom, p->bottom);
+	fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/></svg>\n", p->left,
+		p->right, p->bottom, p->bottom);
 }
 
 static double x_of(const struct plot *p, double x)
@@ -97,9 +106,10 @@ void plot_y_axis(const struct plot *p, const char *unit)
 	for (int i = 0; i <= TICKS - 1; i++) {
 		double v = p->y1 * i / (TICKS - 1), y = y_of(p, v);
 
-		fprintf(p->f, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-			      "<text class=\"label\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">", p->left, p->right, y, y,
-			p->left - 6, y + 4);
+		fprintf(p->f,
+			"<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+			"<text class=\"label\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">",
+			p->left, p->right, y, y, p->left - 6, y + 4);
 		put_figure(p->f, v);
 		fprintf(p->f, "</text>\n");
 	}
@@ -114,9 +124,11 @@ static void x_tick(const struct plot *p, double v, const char *(*fmt)(double x, 
 	char buf[32];
 	double x = x_of(p, v);
 
-	fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", x, x, p->bottom, p->bottom + 5,
-		x > p->right - 18 ? "end" : "middle", x > p->right - 18 ? p->width : x, p->bottom + 20);
+	fprintf(p->f,
+		"<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+		"<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">",
+		x, x, p->bottom, p->bottom + 5, x > p->right - 18 ? "end" : "middle", x > p->right - 18 ? p->width : x,
+		p->bottom + 20);
 	html_escape(p->f, fmt(v, buf, sizeof(buf)));
 	fprintf(p->f, "</text>\n");
 }
@@ -168,9 +180,11 @@ void plot_mark(const struct plot *p, double x, double text_y, const char *text)
 {
 	double v = x_of(p, x);
 
-	fprintf(p->f, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		      "<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", v, v, p->top, p->bottom,
-		v > p->right - MARK_TEXT ? "end" : "start", v + (v > p->right - MARK_TEXT ? -4 : 4), p->top + text_y);
+	fprintf(p->f,
+		"<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+		"<text class=\"label\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">",
+		v, v, p->top, p->bottom, v > p->right - MARK_TEXT ? "end" : "start",
+		v + (v > p->right - MARK_TEXT ? -4 : 4), p->top + text_y);
 	html_escape(p->f, text);
 	fprintf(p->f, "</text>\n");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Plots as SVG inside an HTML page: colours are CSS classes of the page (c0 .. c7, axis, grid, label), so that they follow
- * the reader's light or dark theme. Text is escaped. Writes to a FILE; otherwise pure.
+ * Plots as SVG inside an HTML page: colours are CSS classes of the page (c0 .. c7, axis, grid, label), so that they
+ * follow the reader's light or dark theme. Text is escaped. Writes to a FILE; otherwise pure.
  */
 #ifndef VMM_REPORT_SVG_H
 #define VMM_REPORT_SVG_H

@@ -117,8 +117,9 @@ unsigned order_hosts(const struct draw *d, const struct sample_host *out[HOSTS_M
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct sample_host *h = &d->now->hosts[i];
-		double v = d->o->sort == SCREEN_BY_LOAD ? host_running(d, h) :
-			   d->o->sort == SCREEN_BY_WAIT ? host_traffic(d, h, SAMPLE_PEER_BYTES_IN) : 0;
+		double v = d->o->sort == SCREEN_BY_LOAD   ? host_running(d, h)
+			   : d->o->sort == SCREEN_BY_WAIT ? host_traffic(d, h, SAMPLE_PEER_BYTES_IN)
+							  : 0;
 		w[i] = (struct weighed){isnan(v) ? -1 : v, i};
 	}
 	qsort(w, n, sizeof(w[0]), heavier);
@@ -156,10 +157,13 @@ unsigned order_vcpus(const struct draw *d, struct vcpu_at *out, unsigned cap)
 		for (unsigned k = 0; k < d->now->hosts[i].vcpus_n && n < cap; k++) {
 			const struct sample_vcpu *v = &d->now->hosts[i].vcpus[k];
 
-			out[n++] = (struct vcpu_at){&d->now->hosts[i], v, sample_vcpu_shares(d->before, d->now, v->index)};
+			out[n++] =
+				(struct vcpu_at){&d->now->hosts[i], v, sample_vcpu_shares(d->before, d->now, v->index)};
 		}
 	qsort(out, n, sizeof(*out),
-	      d->o->sort == SCREEN_BY_LOAD ? more_running : d->o->sort == SCREEN_BY_WAIT ? more_waiting : more_of_it);
+	      d->o->sort == SCREEN_BY_LOAD   ? more_running
+	      : d->o->sort == SCREEN_BY_WAIT ? more_waiting
+					     : more_of_it);
 	return n;
 }
 

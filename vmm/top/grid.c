@@ -50,7 +50,11 @@ void grid_fill(struct grid *g, int row, int col, int n, uint32_t ch, enum look l
 static uint32_t next(const unsigned char **text)
 {
 	const unsigned char *t = *text;
-	unsigned more = t[0] < 0x80 ? 0 : (t[0] & 0xe0) == 0xc0 ? 1 : (t[0] & 0xf0) == 0xe0 ? 2 : (t[0] & 0xf8) == 0xf0 ? 3 : 9;
+	unsigned more = t[0] < 0x80             ? 0
+			: (t[0] & 0xe0) == 0xc0 ? 1
+			: (t[0] & 0xf0) == 0xe0 ? 2
+			: (t[0] & 0xf8) == 0xf0 ? 3
+						: 9;
 	uint32_t ch = more == 0 ? t[0] : t[0] & (0x3fu >> more);
 
 	*text += 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A screen as a value: rows and columns of characters with a look. Everything drawn outside is cut off. Pure, so that what
- * `pando top` shows can be compared with text in a test.
+ * A screen as a value: rows and columns of characters with a look. Everything drawn outside is cut off. Pure, so that
+ * what `pando top` shows can be compared with text in a test.
  */
 #ifndef VMM_TOP_GRID_H
 #define VMM_TOP_GRID_H

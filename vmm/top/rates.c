@@ -161,7 +161,8 @@ unsigned sample_hot_pages(const struct sample *now, struct sample_sharing *out, 
 			const struct sample_hot *v = &h->hot[k];
 			struct sample_sharing *p = page_of(out, &n, cap, v->address);
 
-			if (!p || v->reads > INT64_MAX / 128 || v->writes > INT64_MAX / 128 || v->error > INT64_MAX / 128)
+			if (!p || v->reads > INT64_MAX / 128 || v->writes > INT64_MAX / 128 ||
+			    v->error > INT64_MAX / 128)
 				continue;
 			p->readers |= v->reads ? host_bit((host_id)h->host) : 0;
 			p->writers |= v->writes ? host_bit((host_id)h->host) : 0;

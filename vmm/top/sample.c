@@ -11,13 +11,15 @@ const char *const sample_kind_names[SAMPLE_KINDS] = {"read", "write", "upgrade"}
 static const struct {
 	const char *object, *key;
 } numbers[SAMPLE_NUMBERS] = {
+// clang-format off
 #define S(name, object, key) {object, key},
+// clang-format on
 #include "vmm/top/sample.def"
 };
 
 static const char *const peer_keys[SAMPLE_PEER_NUMBERS] = {
-	"rtt_ns",       "bytes_in",  "bytes_out", "messages_in",      "messages_out",
-	"pages_in",     "pages_out", "invalidations_in", "invalidations_out",
+	"rtt_ns",   "bytes_in",  "bytes_out",        "messages_in",       "messages_out",
+	"pages_in", "pages_out", "invalidations_in", "invalidations_out",
 };
 
 /* A count: an integer that is not negative. */
@@ -103,7 +105,8 @@ static void parse_vcpu(const json_t *o, struct sample_vcpu *v)
 	v->injected = count(o, "injected");
 	v->sleeps = count(o, "sleeps");
 	v->exits = exits ? 0 : SAMPLE_NONE;
-	json_object_foreach((json_t *)exits, name, e) {
+	json_object_foreach((json_t *)exits, name, e)
+	{
 		if (count_of(e) > 0 && v->exits <= INT64_MAX - count_of(e))
 			v->exits += count_of(e);
 	}
@@ -160,7 +163,8 @@ static int parse_hot(const json_t *list, struct sample_host *h)
 
 		if (address < 0 || reads < 0 || writes < 0)
 			continue;
-		h->hot[h->hot_n++] = (struct sample_hot){(uint64_t)address, reads, writes, error < 0 ? 0 : error, rate(o)};
+		h->hot[h->hot_n++] =
+			(struct sample_hot){(uint64_t)address, reads, writes, error < 0 ? 0 : error, rate(o)};
 	}
 	return h->hot ? 0 : -1;
 }
@@ -181,9 +185,9 @@ static void parse_heat(const json_t *o, struct sample_map *m)
 		json_int_t owner = json_is_integer(v) ? json_integer_value(v) : SAMPLE_UNTOLD;
 		size_t at = (size_t)first + i;
 
-		m->owner[at] = owner >= 0 && owner < HOSTS_MAX ? (int)owner :
-			       owner == -1		       ? SAMPLE_UNTOUCHED :
-								 SAMPLE_UNTOLD;
+		m->owner[at] = owner >= 0 && owner < HOSTS_MAX ? (int)owner
+			       : owner == -1                   ? SAMPLE_UNTOUCHED
+							       : SAMPLE_UNTOLD;
 		m->faults[at] = count_of(json_array_get(faults, i));
 		if (at >= m->n)
 			m->n = (unsigned)at + 1;
@@ -205,8 +209,10 @@ static int parse_host(const json_t *o, unsigned at, struct sample *s)
 	parse_latency(o, h->latency);
 	parse_heat(json_object_get(o, "heat"), &s->map);
 	return parse_vcpus(json_object_get(json_object_get(o, "machine"), "vcpus"), h) ||
-		       parse_peers(json_object_get(o, "peers"), h) ||
-		       parse_hot(json_object_get(o, "hot_pages"), h) ? -1 : 0;
+			       parse_peers(json_object_get(o, "peers"), h) ||
+			       parse_hot(json_object_get(o, "hot_pages"), h)
+		       ? -1
+		       : 0;
 }
 
 struct sample *sample_parse(const json_t *document, uint64_t taken_ns)

@@ -100,17 +100,18 @@ struct sample {
 	struct sample_map map;
 };
 
-/* Reads a document (borrowed). Returns a value to be freed with sample_free(), or NULL: no memory, or no such document. */
+/* Reads a document (borrowed). Returns a value to be freed with sample_free(), or NULL: no memory, or no such document.
+ */
 struct sample *sample_parse(const json_t *document, uint64_t taken_ns);
 void sample_free(struct sample *s);
 
-const struct sample_host *sample_host(const struct sample *s, unsigned host); // NULL: not in it
-const struct sample_vcpu *sample_vcpu(const struct sample *s, int64_t index); // NULL
+const struct sample_host *sample_host(const struct sample *s, unsigned host);      // NULL: not in it
+const struct sample_vcpu *sample_vcpu(const struct sample *s, int64_t index);      // NULL
 const struct sample_peer *sample_peer(const struct sample_host *h, unsigned host); // NULL; h may be NULL
 
 /*
- * A counter's growth a second. NAN when either is missing, when it shrank (the guest was restarted) or when no time lies
- * between.
+ * A counter's growth a second. NAN when either is missing, when it shrank (the guest was restarted) or when no time
+ * lies between.
  */
 double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now_ns);
 

@@ -8,10 +8,8 @@
 
 static const char *const view_names[SCREEN_VIEWS] = {"Overview", "Hosts", "vCPUs", "Memory map", "Hot pages"};
 static const char *const sort_names[SCREEN_VIEWS][SCREEN_SORTS] = {
-	[SCREEN_OVERVIEW] = {"number", "running", "waiting"},
-	[SCREEN_HOSTS] = {"number", "running", "traffic"},
-	[SCREEN_VCPUS] = {"number", "running", "waiting"},
-	[SCREEN_MAP] = {"address", "address", "address"},
+	[SCREEN_OVERVIEW] = {"number", "running", "waiting"}, [SCREEN_HOSTS] = {"number", "running", "traffic"},
+	[SCREEN_VCPUS] = {"number", "running", "waiting"},    [SCREEN_MAP] = {"address", "address", "address"},
 	[SCREEN_HOT] = {"rate", "writes", "address"},
 };
 
@@ -27,13 +25,14 @@ static void draw_title(struct draw *d)
 
 		grid_printf(d->g, 0, 1, LOOK_TITLE,
 			    "pando: %s%s%s  %s vCPUs  %s memory  %u hosts  up %" PRId64 ":%02d:%02d", s->name,
-			    s->state[0] ? "  " : "", s->state, fig_count(s->vcpus, vcpus), fig_bytes((double)s->memory_bytes, memory), s->hosts_n, up / 3600,
-			    (int)(up / 60 % 60), (int)(up % 60));
+			    s->state[0] ? "  " : "", s->state, fig_count(s->vcpus, vcpus),
+			    fig_bytes((double)s->memory_bytes, memory), s->hosts_n, up / 3600, (int)(up / 60 % 60),
+			    (int)(up % 60));
 	} else {
 		grid_text(d->g, 0, 1, LOOK_TITLE, "pando");
 	}
-	n = d->o->paused ? snprintf(right, sizeof(right), " PAUSED ") :
-			   snprintf(right, sizeof(right), " every %g s ", d->o->interval_s);
+	n = d->o->paused ? snprintf(right, sizeof(right), " PAUSED ")
+			 : snprintf(right, sizeof(right), " every %g s ", d->o->interval_s);
 	grid_text(d->g, 0, d->g->cols - n, LOOK_TITLE, right);
 }
 
@@ -54,8 +53,8 @@ static void draw_keys(struct draw *d)
 	static const struct {
 		const char *key, *does;
 	} keys[] = {
-		{"q", "quit"}, {"1-5,Tab", "view"}, {"s", "sort"}, {"+-", "speed"},
-		{"p", "pause"}, {"c", "colour"}, {"arrows", "move"}, {"h", "help"},
+		{"q", "quit"},  {"1-5,Tab", "view"}, {"s", "sort"},      {"+-", "speed"},
+		{"p", "pause"}, {"c", "colour"},     {"arrows", "move"}, {"h", "help"},
 	};
 	int row = d->g->rows - 1, col = 1;
 
@@ -96,8 +95,9 @@ static void draw_help(struct draw *d)
 void screen_draw(struct grid *g, const struct screen *o, const struct sample *before, const struct sample *now)
 {
 	static void (*const views[SCREEN_VIEWS])(struct draw *) = {view_overview, view_hosts, view_vcpus, view_map,
-								  view_hot};
-	struct draw d = {.g = g, .o = o, .before = before, .now = now, .top = 3, .bottom = g->rows - (o->message ? 2 : 1)};
+								   view_hot};
+	struct draw d = {
+		.g = g, .o = o, .before = before, .now = now, .top = 3, .bottom = g->rows - (o->message ? 2 : 1)};
 
 	grid_clear(g);
 	if (g->rows < SCREEN_ROWS_MIN || g->cols < SCREEN_COLS_MIN) {

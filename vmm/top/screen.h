@@ -15,9 +15,9 @@ enum screen_sort { SCREEN_BY_NUMBER, SCREEN_BY_LOAD, SCREEN_BY_WAIT, SCREEN_SORT
 struct screen {
 	enum screen_view view;
 	enum screen_sort sort;
-	int scroll;         // lines the list is moved up
+	int scroll; // lines the list is moved up
 	bool help, paused;
-	bool unicode;       // the terminal shows block characters
+	bool unicode; // the terminal shows block characters
 	double interval_s;
 	const char *message; // a line above the keys, or NULL: the guest is gone, ...
 };

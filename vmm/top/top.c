@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only user of curses: it puts grids on the terminal and reads keys. One thread, which never waits for the guest alone.
+// The only user of curses: it puts grids on the terminal and reads keys. One thread, which never waits for the guest
+// alone.
 #define _XOPEN_SOURCE_EXTENDED 1
 #include "vmm/top/top.h"
 
@@ -33,12 +34,16 @@ struct top {
 /* Pairs of foreground and background for terminals of 256 and of 8 colours. */
 static const struct {
 	short fg, bg, fg8, bg8;
-} owners[LOOK_OWNERS] = {
-	{231, 25, COLOR_WHITE, COLOR_BLUE},     {16, 71, COLOR_BLACK, COLOR_GREEN}, {16, 172, COLOR_BLACK, COLOR_YELLOW},
-	{231, 97, COLOR_WHITE, COLOR_MAGENTA}, {16, 37, COLOR_BLACK, COLOR_CYAN},  {231, 131, COLOR_WHITE, COLOR_RED},
-}, heats[LOOK_HEATS] = {
-	{250, 17, COLOR_BLUE, COLOR_BLACK},    {253, 54, COLOR_CYAN, COLOR_BLACK},  {231, 90, COLOR_MAGENTA, COLOR_BLACK},
-	{231, 161, COLOR_YELLOW, COLOR_BLACK}, {16, 208, COLOR_RED, COLOR_BLACK},   {16, 226, COLOR_WHITE, COLOR_RED},
+} owners[LOOK_OWNERS] =
+	{
+		{231, 25, COLOR_WHITE, COLOR_BLUE},   {16, 71, COLOR_BLACK, COLOR_GREEN},
+		{16, 172, COLOR_BLACK, COLOR_YELLOW}, {231, 97, COLOR_WHITE, COLOR_MAGENTA},
+		{16, 37, COLOR_BLACK, COLOR_CYAN},    {231, 131, COLOR_WHITE, COLOR_RED},
+},
+  heats[LOOK_HEATS] = {
+	  {250, 17, COLOR_BLUE, COLOR_BLACK},    {253, 54, COLOR_CYAN, COLOR_BLACK},
+	  {231, 90, COLOR_MAGENTA, COLOR_BLACK}, {231, 161, COLOR_YELLOW, COLOR_BLACK},
+	  {16, 208, COLOR_RED, COLOR_BLACK},     {16, 226, COLOR_WHITE, COLOR_RED},
 };
 enum { PAIR_GOOD = 1, PAIR_WAIT, PAIR_BAD, PAIR_KEY, PAIR_OWNER, PAIR_HEAT = PAIR_OWNER + LOOK_OWNERS };
 
@@ -59,8 +64,9 @@ static void make_pairs(void)
 
 static void attributes(const struct top *t, unsigned look, attr_t *a, short *pair)
 {
-	static const attr_t plain[] = {[LOOK_TITLE] = A_REVERSE, [LOOK_TAB] = A_REVERSE | A_BOLD, [LOOK_HEAD] = A_BOLD,
-				       [LOOK_KEY] = A_BOLD, [LOOK_BAD] = A_BOLD, [LOOK_DIM] = A_DIM};
+	static const attr_t plain[] = {[LOOK_TITLE] = A_REVERSE, [LOOK_TAB] = A_REVERSE | A_BOLD,
+				       [LOOK_HEAD] = A_BOLD,     [LOOK_KEY] = A_BOLD,
+				       [LOOK_BAD] = A_BOLD,      [LOOK_DIM] = A_DIM};
 
 	*a = look < sizeof(plain) / sizeof(plain[0]) ? plain[look] : A_NORMAL;
 	*pair = 0;
@@ -71,8 +77,11 @@ static void attributes(const struct top *t, unsigned look, attr_t *a, short *pai
 	else if (look >= LOOK_OWNER)
 		*pair = (short)(PAIR_OWNER + look - LOOK_OWNER);
 	else
-		*pair = look == LOOK_GOOD ? PAIR_GOOD : look == LOOK_WAIT ? PAIR_WAIT : look == LOOK_BAD ? PAIR_BAD :
-			look == LOOK_KEY ? PAIR_KEY : 0;
+		*pair = look == LOOK_GOOD   ? PAIR_GOOD
+			: look == LOOK_WAIT ? PAIR_WAIT
+			: look == LOOK_BAD  ? PAIR_BAD
+			: look == LOOK_KEY  ? PAIR_KEY
+					    : 0;
 }
 
 static void show(struct top *t)
@@ -254,7 +263,7 @@ static void turn(struct top *t)
 	if (n > 0 && p[1].revents && t->asking)
 		on_readable(t);
 	if (p[0].revents & (POLLHUP | POLLERR))
-		t->quit = true; // the terminal is gone
+		t->quit = true;        // the terminal is gone
 	while ((key = getch()) != ERR) // a new size of the terminal is a key too
 		on_key(t, key);
 	show(t);
@@ -271,7 +280,8 @@ int top_run(const struct top_source *source, struct screen *o)
 	setlocale(LC_ALL, "");
 	SCREEN *screen = newterm(NULL, stdout, stdin);
 	if (!screen) {
-		fprintf(stderr, "pando: the terminal '%s' is unknown here (TERM); 'pando top --once' works on every one\n",
+		fprintf(stderr,
+			"pando: the terminal '%s' is unknown here (TERM); 'pando top --once' works on every one\n",
 			getenv("TERM") ? getenv("TERM") : "");
 		return 1;
 	}

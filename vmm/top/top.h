@@ -6,8 +6,8 @@
 #include "vmm/top/screen.h"
 
 /*
- * Where status documents come from. ask() wants one and returns at once; when fd is readable take() gives the outcome: 1
- * and *document (the caller's), 0 (none yet), or -1 and a sentence in *why that is valid until the next call.
+ * Where status documents come from. ask() wants one and returns at once; when fd is readable take() gives the outcome:
+ * 1 and *document (the caller's), 0 (none yet), or -1 and a sentence in *why that is valid until the next call.
  */
 struct top_source {
 	void *ctx;

@@ -8,20 +8,22 @@
 static void draw_host(struct draw *d, int row, const struct sample_host *h)
 {
 	char v[12][FIG];
-	double bound = h->v[SAMPLE_CLOCK_BOUND] >= 0 && h->v[SAMPLE_TSC_KHZ] > 0 ?
-			       (double)h->v[SAMPLE_CLOCK_BOUND] * 1e6 / (double)h->v[SAMPLE_TSC_KHZ] : NAN;
+	double bound = h->v[SAMPLE_CLOCK_BOUND] >= 0 && h->v[SAMPLE_TSC_KHZ] > 0
+			       ? (double)h->v[SAMPLE_CLOCK_BOUND] * 1e6 / (double)h->v[SAMPLE_TSC_KHZ]
+			       : NAN;
 
 	if (h->error[0]) {
 		grid_printf(d->g, row, 1, LOOK_BAD, "%4u %-20.20s %s", h->host, h->address, h->error);
 		return;
 	}
-	int col = grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %4s %6s %6s %6s %6s %6s %6s %6s", h->host, h->address,
-			      fig_share(host_running(d, h), v[0]), fig_pages(h->v[SAMPLE_GIVEN_PAGES], v[1]),
-			      fig_pages(h->v[SAMPLE_RESIDENT_PAGES], v[2]), fig_pages(h->v[SAMPLE_OWNED_PAGES], v[3]),
-			      fig_rate(host_rate(d, h, SAMPLE_FAULTS_READ), v[4]),
-			      fig_rate(host_rate(d, h, SAMPLE_FAULTS_WRITE), v[5]),
-			      fig_rate(host_rate(d, h, SAMPLE_FAULTS_UPGRADE), v[6]),
-			      fig_rate(host_rate(d, h, SAMPLE_INVALIDATIONS_IN), v[7]));
+	int col =
+		grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %4s %6s %6s %6s %6s %6s %6s %6s", h->host,
+			    h->address, fig_share(host_running(d, h), v[0]), fig_pages(h->v[SAMPLE_GIVEN_PAGES], v[1]),
+			    fig_pages(h->v[SAMPLE_RESIDENT_PAGES], v[2]), fig_pages(h->v[SAMPLE_OWNED_PAGES], v[3]),
+			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_READ), v[4]),
+			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_WRITE), v[5]),
+			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_UPGRADE), v[6]),
+			    fig_rate(host_rate(d, h, SAMPLE_INVALIDATIONS_IN), v[7]));
 	if (d->g->cols < 110)
 		return;
 	grid_printf(d->g, row, col, LOOK_PLAIN, " %8s %8s %8s", fig_rate(host_rate(d, h, SAMPLE_IRQS_OUT), v[8]),
@@ -39,8 +41,8 @@ static void draw_pair(struct draw *d, int row, const struct sample_host *h, cons
 		sample_histogram_delta(was ? &was->latency[k] : NULL, &p->latency[k], &delta);
 		sample_histogram_add(&all, &delta);
 	}
-	grid_printf(d->g, row, 1, p->up ? LOOK_PLAIN : LOOK_BAD, "%4u <- %-3u %-4s %8s %8s %8s %8s %8s %7s %7s", h->host,
-		    p->host, p->up ? "up" : "DOWN",
+	grid_printf(d->g, row, 1, p->up ? LOOK_PLAIN : LOOK_BAD, "%4u <- %-3u %-4s %8s %8s %8s %8s %8s %7s %7s",
+		    h->host, p->host, p->up ? "up" : "DOWN",
 		    fig_seconds(p->v[SAMPLE_PEER_RTT_NS] > 0 ? (double)p->v[SAMPLE_PEER_RTT_NS] : NAN, v[0]),
 		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_BYTES_IN), v[1]),
 		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_MESSAGES_IN), v[2]),
@@ -55,8 +57,8 @@ void view_hosts(struct draw *d)
 	const struct sample_host *hosts[HOSTS_MAX];
 	int n = (int)order_hosts(d, hosts), row = d->top, room = (d->bottom - d->top - 4) / 2, skip = d->o->scroll;
 
-	grid_printf(d->g, row, 1, LOOK_HEAD, "%4s %-20s %4s %6s %6s %6s %6s %6s %6s %6s", "host", "address", "run", "given",
-		    "holds", "owns", "read/s", "writ/s", "upgr/s", "inv/s");
+	grid_printf(d->g, row, 1, LOOK_HEAD, "%4s %-20s %4s %6s %6s %6s %6s %6s %6s %6s", "host", "address", "run",
+		    "given", "holds", "owns", "read/s", "writ/s", "upgr/s", "inv/s");
 	if (d->g->cols >= 110)
 		grid_text(d->g, row, 80, LOOK_HEAD, "   irqs/s     io/s  clock +-");
 	row++;
@@ -66,8 +68,8 @@ void view_hosts(struct draw *d)
 		draw_host(d, row++, hosts[i]);
 	draw_rule(d, ++row, "from one host to another");
 	row++;
-	grid_printf(d->g, row++, 1, LOOK_HEAD, "%4s <- %-3s %-4s %8s %8s %8s %8s %8s %7s %7s", "to", "of", "link", "RTT",
-		    "B/s", "msgs/s", "pages/s", "inv/s", "p50", "p99");
+	grid_printf(d->g, row++, 1, LOOK_HEAD, "%4s <- %-3s %-4s %8s %8s %8s %8s %8s %7s %7s", "to", "of", "link",
+		    "RTT", "B/s", "msgs/s", "pages/s", "inv/s", "p50", "p99");
 	for (int i = 0; i < n; i++)
 		for (unsigned k = 0; k < hosts[i]->peers_n; k++)
 			if (--skip < 0 && row < d->bottom)

@@ -59,9 +59,9 @@ int draw_hot_rows(struct draw *d, int row, int end, int skip)
 	skip = skip > n - room ? n - room : skip;
 	for (int i = skip < 0 ? 0 : skip; i < n && row < end; i++)
 		grid_printf(d->g, row++, 1, LOOK_PLAIN, "0x%-12" PRIx64 " %8s  %-12s %9s %9s  %-9s %-9s", v[i].address,
-			    fig_rate(v[i].rate, rate), sharing_name(sharing_of(v[i].readers, v[i].writers)), fig_rate((double)v[i].reads, reads),
-			    fig_rate((double)v[i].writes, writes), host_list(v[i].readers, by, 10),
-			    host_list(v[i].writers, of, 10));
+			    fig_rate(v[i].rate, rate), sharing_name(sharing_of(v[i].readers, v[i].writers)),
+			    fig_rate((double)v[i].reads, reads), fig_rate((double)v[i].writes, writes),
+			    host_list(v[i].readers, by, 10), host_list(v[i].writers, of, 10));
 	return row;
 }
 

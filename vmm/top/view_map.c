@@ -4,7 +4,7 @@
 
 #include "vmm/top/screen_priv.h"
 
-#define LABEL 11 // columns of the address
+#define LABEL     11           // columns of the address
 #define GAP_START (3ull << 30) // guest RAM above 3 GiB is at 4 GiB and more
 #define GAP_END   (4ull << 30)
 

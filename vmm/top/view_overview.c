@@ -13,7 +13,8 @@ static void draw_totals(struct draw *d, int row)
 {
 	const struct sample *b = d->before, *n = d->now;
 	struct sample_histogram all;
-	double faults = sample_host_rate(b, n, -1, SAMPLE_FAULTS_READ) + sample_host_rate(b, n, -1, SAMPLE_FAULTS_WRITE) +
+	double faults = sample_host_rate(b, n, -1, SAMPLE_FAULTS_READ) +
+			sample_host_rate(b, n, -1, SAMPLE_FAULTS_WRITE) +
 			sample_host_rate(b, n, -1, SAMPLE_FAULTS_UPGRADE);
 	double bytes = NAN;
 	char v[7][FIG];
@@ -25,9 +26,8 @@ static void draw_totals(struct draw *d, int row)
 			bytes = isnan(bytes) ? r : bytes + r;
 	}
 	latency_of(d, NULL, &all);
-	grid_printf(d->g, row, 1, LOOK_PLAIN,
-		    "faults %s/s   pages moved %s/s   invalidations %s/s   traffic %sB/s", fig_rate(faults, v[0]),
-		    fig_rate(sample_host_rate(b, n, -1, SAMPLE_PAGES_IN), v[1]),
+	grid_printf(d->g, row, 1, LOOK_PLAIN, "faults %s/s   pages moved %s/s   invalidations %s/s   traffic %sB/s",
+		    fig_rate(faults, v[0]), fig_rate(sample_host_rate(b, n, -1, SAMPLE_PAGES_IN), v[1]),
 		    fig_rate(sample_host_rate(b, n, -1, SAMPLE_INVALIDATIONS_IN), v[2]), fig_rate(bytes, v[3]));
 	int col = d->g->cols > 100 ? 84 : 1;
 	grid_printf(d->g, col > 1 ? row : row + 1, col, LOOK_PLAIN, "a fault takes %s (half of them), %s (99 of 100)",

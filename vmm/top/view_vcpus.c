@@ -8,8 +8,8 @@
 
 static double vcpu_rate(const struct draw *d, const struct vcpu_at *v, int64_t before, int64_t now)
 {
-	return sample_vcpu(d->before, v->vcpu->index) ?
-		       sample_rate(before, now, d->before->taken_ns, d->now->taken_ns) : NAN;
+	return sample_vcpu(d->before, v->vcpu->index) ? sample_rate(before, now, d->before->taken_ns, d->now->taken_ns)
+						      : NAN;
 }
 
 static void draw_vcpu(struct draw *d, int row, const struct vcpu_at *v)
@@ -34,8 +34,8 @@ void view_vcpus(struct draw *d)
 	int n = v ? (int)order_vcpus(d, v, VCPUS_MAX) : 0, row = d->top, room = d->bottom - row - 1;
 	int skip = d->o->scroll < n - room ? d->o->scroll : n - room;
 
-	grid_printf(d->g, row++, 1, LOOK_HEAD, "%4s %4s %-9s %5s %5s %5s %7s %6s %6s  %s", "vCPU", "host", "state", "runs",
-		    "halts", "waits", "exits/s", "irqs/s", "kick/s", "share of time");
+	grid_printf(d->g, row++, 1, LOOK_HEAD, "%4s %4s %-9s %5s %5s %5s %7s %6s %6s  %s", "vCPU", "host", "state",
+		    "runs", "halts", "waits", "exits/s", "irqs/s", "kick/s", "share of time");
 	for (int i = skip < 0 ? 0 : skip; i < n && row < d->bottom; i++)
 		draw_vcpu(d, row++, &v[i]);
 	free(v);

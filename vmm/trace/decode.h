@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trace for people: as text, and in the JSON that Perfetto and Chrome's tracing page open. Writes to a stdio stream only.
+// A trace for people: as text, and in the JSON that Perfetto and Chrome's tracing page open. Writes to a stdio stream
+// only.
 #ifndef VMM_TRACE_DECODE_H
 #define VMM_TRACE_DECODE_H
 

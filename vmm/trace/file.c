@@ -34,10 +34,10 @@ void trace_put_front(const struct trace *t, uint8_t *out)
 	}
 }
 
-#define REFUSE(...) \
-	do { \
+#define REFUSE(...)                                  \
+	do {                                         \
 		snprintf(why, why_cap, __VA_ARGS__); \
-		return -EINVAL; \
+		return -EINVAL;                      \
 	} while (0)
 
 /* Texts are shown on terminals and put into JSON: plain printable characters only. */
@@ -57,7 +57,8 @@ static int open_head(struct trace *t, const uint8_t *b, size_t n, char *why, siz
 	if (n < TRACE_HEAD_BYTES || memcmp(b, magic, sizeof(magic)) != 0)
 		REFUSE("this is no trace of Pando (its first bytes are not 'PANDOTRC')");
 	if (get_le(b + 8, 4) != TRACE_VERSION)
-		REFUSE("the trace has version %u of the format, this program knows %u", (unsigned)get_le(b + 8, 4), TRACE_VERSION);
+		REFUSE("the trace has version %u of the format, this program knows %u", (unsigned)get_le(b + 8, 4),
+		       TRACE_VERSION);
 	t->hosts = (unsigned)get_le(b + 12, 4);
 	t->tsc_khz = get_le(b + 24, 8);
 	t->begin_ns = get_le(b + 32, 8);

@@ -2,22 +2,22 @@
 /*
  * The file of a trace. All integers little-endian.
  *
- *   header   TRACE_HEAD_BYTES: "PANDOTRC", u32 version, u32 hosts, u32 page bytes, u32 0, u64 tsc_khz, u64 begin and u64 end
- *            (Unix time in ns), the guest's name (64 bytes, ends with a zero)
- *   hosts    TRACE_HOST_BYTES each: u64 clock bound in ticks, u64 records lost, u64 records, u32 vCPUs, u32 first vCPU,
- *            the address (96 bytes, ends with a zero)
+ *   header   TRACE_HEAD_BYTES: "PANDOTRC", u32 version, u32 hosts, u32 page bytes, u32 0, u64 tsc_khz, u64 begin and
+ * u64 end (Unix time in ns), the guest's name (64 bytes, ends with a zero) hosts    TRACE_HOST_BYTES each: u64 clock
+ * bound in ticks, u64 records lost, u64 records, u32 vCPUs, u32 first vCPU, the address (96 bytes, ends with a zero)
  *   records  TRACE_RECORD_BYTES each: all of host 0, then all of host 1 ..., each host's oldest first
  *
- * A file may come from anybody: trace_open() checks all of it once, and what it has accepted can be used without care. Pure.
+ * A file may come from anybody: trace_open() checks all of it once, and what it has accepted can be used without care.
+ * Pure.
  */
 #ifndef VMM_TRACE_FILE_H
 #define VMM_TRACE_FILE_H
 
 #include "vmm/trace/record.h"
 
-#define TRACE_VERSION    1u
-#define TRACE_HEAD_BYTES 112u
-#define TRACE_HOST_BYTES 128u
+#define TRACE_VERSION     1u
+#define TRACE_HEAD_BYTES  112u
+#define TRACE_HOST_BYTES  128u
 #define TRACE_NAME_MAX    64u
 #define TRACE_ADDRESS_MAX 96u
 #define TRACE_KHZ_MAX     100000000u // 100 GHz

@@ -74,18 +74,19 @@ static uint64_t ns_of(const struct json *j, uint64_t clock)
 	return clock > j->first ? trace_ns(j->t, clock - j->first) : 0;
 }
 
-/* Begins an event: its kind, track and time, in microseconds as the format has it. The caller goes on with ",..." or "}". */
+/* Begins an event: its kind, track and time, in microseconds as the format has it. The caller goes on with ",..." or
+ * "}". */
 static void begin(struct json *j, const char *ph, unsigned host, uint32_t track, uint64_t ns)
 {
-	fprintf(j->out, "%s\n{\"ph\":\"%s\",\"pid\":%u,\"tid\":%" PRIu32 ",\"ts\":%" PRIu64 ".%03" PRIu64, j->some ? "," : "", ph,
-		host + 1, track, ns / 1000, ns % 1000);
+	fprintf(j->out, "%s\n{\"ph\":\"%s\",\"pid\":%u,\"tid\":%" PRIu32 ",\"ts\":%" PRIu64 ".%03" PRIu64,
+		j->some ? "," : "", ph, host + 1, track, ns / 1000, ns % 1000);
 	j->some = true;
 }
 
 static void end_slice(struct json *j, const char *name, const char *cat, uint64_t dur, const char *what)
 {
-	fprintf(j->out, ",\"dur\":%" PRIu64 ".%03" PRIu64 ",\"name\":\"%s\",\"cat\":\"%s\",\"args\":{\"what\":\"%s\"}}", dur / 1000,
-		dur % 1000, name, cat, what);
+	fprintf(j->out, ",\"dur\":%" PRIu64 ".%03" PRIu64 ",\"name\":\"%s\",\"cat\":\"%s\",\"args\":{\"what\":\"%s\"}}",
+		dur / 1000, dur % 1000, name, cat, what);
 }
 
 static void text(FILE *out, const char *s)
@@ -163,8 +164,8 @@ static void show_fault(struct json *j, unsigned host, const struct trace_record 
 	if (r->arg == TRACE_NO_VCPU) {
 		j->others++;
 		begin(j, "b", host, TRACK_PROTOCOL, from);
-		fprintf(j->out, ",\"id\":%" PRIu64 ",\"cat\":\"fault\",\"name\":\"%s\",\"args\":{\"what\":\"%s\"}}", j->others,
-			names[r->sub], what);
+		fprintf(j->out, ",\"id\":%" PRIu64 ",\"cat\":\"fault\",\"name\":\"%s\",\"args\":{\"what\":\"%s\"}}",
+			j->others, names[r->sub], what);
 		begin(j, "e", host, TRACK_PROTOCOL, to);
 		fprintf(j->out, ",\"id\":%" PRIu64 ",\"cat\":\"fault\",\"name\":\"%s\"}", j->others, names[r->sub]);
 		return;

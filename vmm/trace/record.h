@@ -19,13 +19,13 @@ enum trace_kind {
 #define TRACE_NO_VCPU      UINT32_MAX
 
 struct trace_record {
-	uint64_t clock; // cluster clock, in TSC ticks
-	uint64_t page;  // page index; for I/O the address
-	uint64_t txn;   // of its requester; for I/O the number of the request
-	uint32_t arg;   // by kind
-	uint8_t kind;   // enum trace_kind
-	uint8_t sub;    // by kind: message kind, kind of fault, rights, vector
-	host_id peer;   // the other host concerned, or HOST_NONE
+	uint64_t clock;    // cluster clock, in TSC ticks
+	uint64_t page;     // page index; for I/O the address
+	uint64_t txn;      // of its requester; for I/O the number of the request
+	uint32_t arg;      // by kind
+	uint8_t kind;      // enum trace_kind
+	uint8_t sub;       // by kind: message kind, kind of fault, rights, vector
+	host_id peer;      // the other host concerned, or HOST_NONE
 	host_id requester; // the host the transaction is for, or HOST_NONE: no transaction
 };
 static_assert(sizeof(struct trace_record) == TRACE_RECORD_BYTES, "a record fills half a cache line");

@@ -17,7 +17,8 @@ static uint64_t size_for(uint64_t records)
 int trace_ring_open(struct trace_ring *r, uint64_t records)
 {
 	uint64_t n = size_for(records);
-	void *v = mmap(NULL, n * sizeof(*r->v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *v = mmap(NULL, n * sizeof(*r->v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+		       0);
 
 	if (v == MAP_FAILED)
 		return -ENOMEM;

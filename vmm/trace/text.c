@@ -19,7 +19,8 @@ static int describe_msg(const struct trace_record *r, char *buf, size_t cap)
 	unsigned flags = r->arg & 0xff, acks = r->arg >> 16;
 	const char *carries = flags & COH_MSGF_DATA ? " with data" : flags & COH_MSGF_ZERO ? " of zeroes" : "";
 	int n = snprintf(buf, cap, "%s %s %u, page 0x%" PRIx64 ", rights %s%s", coh_msg_name(r->sub),
-			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, rights_name(r->arg >> 8 & 0xff), carries);
+			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, rights_name(r->arg >> 8 & 0xff),
+			 carries);
 
 	if (acks && n > 0 && (size_t)n < cap)
 		n += snprintf(buf + n, cap - (size_t)n, ", %u acknowledgements due", acks);
@@ -39,8 +40,9 @@ static int describe_fault(const struct trace_record *r, char *buf, size_t cap)
 
 static int describe_io(const struct trace_record *r, char *buf, size_t cap)
 {
-	return snprintf(buf, cap, "host %u, request %" PRIu64 ", %s of %" PRIu32 " bytes at %s 0x%" PRIx64, r->peer, r->txn,
-			r->arg & 2 ? "write" : "read", r->arg >> 8 & 0xff, r->arg & 1 ? "address" : "port", r->page);
+	return snprintf(buf, cap, "host %u, request %" PRIu64 ", %s of %" PRIu32 " bytes at %s 0x%" PRIx64, r->peer,
+			r->txn, r->arg & 2 ? "write" : "read", r->arg >> 8 & 0xff, r->arg & 1 ? "address" : "port",
+			r->page);
 }
 
 static int describe_kind(const struct trace_record *r, char *buf, size_t cap)
@@ -54,7 +56,8 @@ static int describe_kind(const struct trace_record *r, char *buf, size_t cap)
 		return describe_fault(r, buf, cap);
 	case TRACE_INSTALL:
 	case TRACE_ZERO:
-		return snprintf(buf, cap, "page 0x%" PRIx64 ", %" PRIu32 " pages, rights %s", r->page, r->arg, rights_name(r->sub));
+		return snprintf(buf, cap, "page 0x%" PRIx64 ", %" PRIu32 " pages, rights %s", r->page, r->arg,
+				rights_name(r->sub));
 	case TRACE_PROTECT:
 	case TRACE_UNPROTECT:
 	case TRACE_DROP:
@@ -101,8 +104,10 @@ int trace_text(const struct trace *t, FILE *out)
 	fprintf(out, "# guest '%s', %u hosts, clock %" PRIu64 " kHz; ms since the first event, host, event\n", t->name,
 		t->hosts, t->tsc_khz);
 	for (unsigned h = 0; h < t->hosts; h++)
-		fprintf(out, "# host %u at %s: %" PRIu64 " events, %" PRIu64 " older ones lost, its clock is right to %" PRIu64
-			" ns\n", h, t->host[h].address, t->host[h].records, t->host[h].lost, trace_ns(t, t->host[h].bound));
+		fprintf(out,
+			"# host %u at %s: %" PRIu64 " events, %" PRIu64
+			" older ones lost, its clock is right to %" PRIu64 " ns\n",
+			h, t->host[h].address, t->host[h].records, t->host[h].lost, trace_ns(t, t->host[h].bound));
 	for (uint64_t i = 0; i < t->records; i++) {
 		host_id h = trace_get(t, order[i], &r);
 

@@ -11,9 +11,7 @@ TEST(Acpi, AllTablesAreThereAndSumToZero)
 		std::set<std::string> names;
 		for (auto &n : t.by_name)
 			names.insert(n.first);
-		EXPECT_EQ(
-		    (std::set<std::string>{"APIC", "DSDT", "FACP", "FACS", "SLIT", "SRAT", "XSDT"}),
-		    names);
+		EXPECT_EQ((std::set<std::string>{"APIC", "DSDT", "FACP", "FACS", "SLIT", "SRAT", "XSDT"}), names);
 	}
 }
 
@@ -125,9 +123,9 @@ TEST(Acpi, FadtSaysWhatTheMachineHas)
 	EXPECT_EQ(0u, flags & (1u << 21)); // no low-power S0
 	EXPECT_NE(0u, flags & (1u << 12)); // headless
 	EXPECT_EQ(0u, flags & (1u << 4));  // power button is fixed hardware
-	EXPECT_EQ(0u, boot & 2);	   // no 8042
-	EXPECT_NE(0u, boot & 4);	   // no VGA
-	EXPECT_EQ(0u, boot & 32);	   // CMOS clock present
+	EXPECT_EQ(0u, boot & 2);           // no 8042
+	EXPECT_NE(0u, boot & 4);           // no VGA
+	EXPECT_EQ(0u, boot & 32);          // CMOS clock present
 	EXPECT_EQ(0u, get_le(&f[48], 4));  // no SMI command
 	EXPECT_EQ(LAYOUT_PORT_PM1_EVT, get_le(&f[56], 4));
 	EXPECT_EQ(LAYOUT_PORT_PM1_EVT, get_le(&f[152], 8));

@@ -23,12 +23,12 @@ static Bytes written(const std::function<void(aml *)> &f)
 TEST(Aml, Integers)
 {
 	const std::vector<std::pair<uint32_t, Bytes>> cases = {
-	    {0, {0}},
-	    {1, {1}},
-	    {2, {0x0a, 2}},
-	    {255, {0x0a, 255}},
-	    {256, {0x0b, 0, 1}},
-	    {65536, {0x0c, 0, 0, 1, 0}},
+		{0, {0}},
+		{1, {1}},
+		{2, {0x0a, 2}},
+		{255, {0x0a, 255}},
+		{256, {0x0b, 0, 1}},
+		{65536, {0x0c, 0, 0, 1, 0}},
 	};
 	for (auto &c : cases)
 		EXPECT_EQ(c.second, written([&](aml *a) { aml_integer(a, c.first); })) << c.first;
@@ -37,13 +37,10 @@ TEST(Aml, Integers)
 TEST(Aml, NamesAndIds)
 {
 	EXPECT_EQ((Bytes{8, 'A', 'B', '_', '_'}), written([](aml *a) { aml_name(a, "AB"); }));
-	EXPECT_EQ((Bytes{8, '\\', '_', 'S', '5', '_'}),
-		  written([](aml *a) { aml_name(a, "\\_S5"); }));
+	EXPECT_EQ((Bytes{8, '\\', '_', 'S', '5', '_'}), written([](aml *a) { aml_name(a, "\\_S5"); }));
 	EXPECT_EQ((Bytes{0x0d, 'h', 'i', 0}), written([](aml *a) { aml_string(a, "hi"); }));
-	EXPECT_EQ((Bytes{0x0c, 0x41, 0xd0, 0x05, 0x01}),
-		  written([](aml *a) { aml_eisa_id(a, "PNP0501"); }));
-	EXPECT_EQ((Bytes{0x0c, 0x41, 0xd0, 0x0b, 0x00}),
-		  written([](aml *a) { aml_eisa_id(a, "PNP0B00"); }));
+	EXPECT_EQ((Bytes{0x0c, 0x41, 0xd0, 0x05, 0x01}), written([](aml *a) { aml_eisa_id(a, "PNP0501"); }));
+	EXPECT_EQ((Bytes{0x0c, 0x41, 0xd0, 0x0b, 0x00}), written([](aml *a) { aml_eisa_id(a, "PNP0B00"); }));
 }
 
 TEST(Aml, LengthsCoverWhatTheyShould)

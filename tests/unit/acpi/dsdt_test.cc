@@ -63,8 +63,7 @@ TEST_F(Iasl, EveryTableDisassemblesWithoutComplaint)
 		std::string said = iasl("-d " + n.first + ".dat");
 		std::string text = read(dir / (n.first + ".dsl"));
 		EXPECT_NE("", text) << n.first;
-		for (const char *word :
-		     {"Error", "Invalid", "ncorrect", "Unknown", "nvalid checksum"}) {
+		for (const char *word : {"Error", "Invalid", "ncorrect", "Unknown", "nvalid checksum"}) {
 			EXPECT_EQ(std::string::npos, said.find(word)) << n.first << "\n" << said;
 			EXPECT_EQ(std::string::npos, text.find(word)) << n.first << ": " << word;
 		}
@@ -78,8 +77,8 @@ TEST_F(Iasl, DsdtCompilesAgain)
 	std::string said = iasl("-p again DSDT.dsl");
 	EXPECT_NE(std::string::npos, said.find("0 Errors, 0 Warnings")) << said;
 	std::string text = read(dir / "DSDT.dsl");
-	for (const char *want : {"PNP0501", "PNP0B00", "PNP0C02", "QEMU0001", "ACPI0007", "_S5",
-				 "Device (C005)", "Name (_PXM, 0x02)", "0x03F8,", "IRQNoFlags"})
+	for (const char *want : {"PNP0501", "PNP0B00", "PNP0C02", "QEMU0001", "ACPI0007", "_S5", "Device (C005)",
+				 "Name (_PXM, 0x02)", "0x03F8,", "IRQNoFlags"})
 		EXPECT_NE(std::string::npos, text.find(want)) << want << "\n" << text;
 	/* Compiled by the reference, the same objects need no more than our longer lengths. */
 	EXPECT_TRUE(fs::exists(dir / "again.aml"));

@@ -127,14 +127,12 @@ TEST_F(Boot, E820NamesEveryByteOnce)
 	uint64_t end = 0, ram_total = 0;
 	bool acpi = false;
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t at = BOOT_PARAMS + 0x2d0 + 20 * i, start = get(at, 8),
-			 bytes = get(at + 8, 8);
+		uint64_t at = BOOT_PARAMS + 0x2d0 + 20 * i, start = get(at, 8), bytes = get(at + 8, 8);
 		EXPECT_GE(start, end);
 		end = start + bytes;
 		if (get(at + 16, 4) == 1)
 			ram_total += bytes;
-		acpi |=
-		    get(at + 16, 4) == 2 && start <= ACPI_GPA && end >= ACPI_GPA + ACPI_BYTES_MAX;
+		acpi |= get(at + 16, 4) == 2 && start <= ACPI_GPA && end >= ACPI_GPA + ACPI_BYTES_MAX;
 	}
 	EXPECT_TRUE(acpi);
 	EXPECT_EQ((4096ull << 20) - 0x100000 + 0x9fc00, ram_total);
@@ -209,15 +207,15 @@ TEST_F(Boot, BadKernelsAreNamed)
 		unsigned n;
 		const char *says;
 	} cases[] = {
-	    {0x202, 0, 4, "HdrS"},
-	    {0x1fe, 0, 2, "HdrS"},
-	    {0x206, 0x20b, 2, "2.11"},
-	    {0x211, 0, 1, "zImage"},
-	    {0x236, 0, 2, "64-bit"},
-	    {0x1f4, 0xffffffff, 4, "cut off"},
-	    {0x258, UINT64_MAX - 0xfff, 8, nullptr},
-	    {0x260, 0xffffffff, 4, "MiB"},
-	    {0x230, 3, 4, nullptr},
+		{0x202, 0, 4, "HdrS"},
+		{0x1fe, 0, 2, "HdrS"},
+		{0x206, 0x20b, 2, "2.11"},
+		{0x211, 0, 1, "zImage"},
+		{0x236, 0, 2, "64-bit"},
+		{0x1f4, 0xffffffff, 4, "cut off"},
+		{0x258, UINT64_MAX - 0xfff, 8, nullptr},
+		{0x260, 0xffffffff, 4, "MiB"},
+		{0x230, 3, 4, nullptr},
 	};
 	for (auto &c : cases) {
 		auto k = bzimage();
@@ -255,7 +253,7 @@ TEST_F(Boot, ElfGoesToItsPhysicalAddress)
 
 TEST_F(Boot, ElfSegmentsStayInMemory)
 {
-	EXPECT_EQ(-ENOSPC, load(elf(0x1000)));	 // where the loader's own tables are
+	EXPECT_EQ(-ENOSPC, load(elf(0x1000)));   // where the loader's own tables are
 	EXPECT_EQ(-ENOSPC, load(elf(64 << 20))); // beyond
 	EXPECT_EQ(-ENOSPC, load(elf(0x200000, 16, 64 << 20)));
 	EXPECT_EQ(-ENOSPC, load(elf(UINT64_MAX - 8, 16, 16)));

@@ -11,7 +11,8 @@ extern "C" {
 #include "vmm/bridge/domain.h"
 }
 
-namespace {
+namespace
+{
 
 const char kMinimal[] = "<domain type='kvm'><name>n</name><memory unit='MiB'>64</memory><os><type>hvm</type>"
 			"<kernel>/k</kernel></os></domain>";
@@ -87,13 +88,15 @@ TEST(Domain, WhatIsWrittenReadsBackTheSame)
 {
 	const std::string more[] = {
 		"",
-		"<vcpu>3</vcpu><cpu><numa><cell cpus='0-1' memory='32' unit='MiB'><distances><sibling id='1' value='20'/>"
+		"<vcpu>3</vcpu><cpu><numa><cell cpus='0-1' memory='32' unit='MiB'><distances><sibling id='1' "
+		"value='20'/>"
 		"</distances></cell><cell cpus='2' memory='32768'/></numa></cpu>",
 		"<vcpu>2</vcpu><cpu><numa><cell cpus='0,1' memory='32768'/><cell memory='32768'/></numa></cpu>",
 		"<title>a &amp; b</title><description>&lt;x&gt; \"q\"</description><on_reboot>destroy</on_reboot>",
 		"<devices><serial type='file'><source path='/tmp/&quot;o' append='on'/></serial></devices>",
 		"<devices><console type='null'/></devices>",
-		"<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI "' local='3'/><pando:tuning xmlns:pando='" DOMAIN_PANDO_URI
+		"<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI
+		"' local='3'/><pando:tuning xmlns:pando='" DOMAIN_PANDO_URI
 		"' dilate='20' hold='0'/><other:x xmlns:other='u:v'>text<other:y/></other:x></metadata>",
 	};
 	for (auto &m : more) {
@@ -117,7 +120,8 @@ TEST(Domain, WhatCannotBeHonouredIsNamed)
 {
 	const Case cases[] = {
 		{with("<devices><disk type='file'/></devices>"), "<devices><disk>", "no disk yet"},
-		{with("<devices><interface type='network'/></devices>"), "<devices><interface>", "no network interface yet"},
+		{with("<devices><interface type='network'/></devices>"), "<devices><interface>",
+		 "no network interface yet"},
 		{with("<devices><graphics type='vnc'/></devices>"), "<devices><graphics>", "no display"},
 		{with("<devices><nosuch/></devices>"), "<devices><nosuch>", "not known"},
 		{with("<nosuch/>"), "<nosuch>", "not known"},
@@ -133,49 +137,66 @@ TEST(Domain, WhatCannotBeHonouredIsNamed)
 		{with("<cpu><feature name='x'/></cpu>"), "<cpu><feature>", "not chosen"},
 		{with("<cpu><topology sockets='2' cores='2' threads='1'/></cpu>"), "<cpu><topology>", "not 1 vCPUs"},
 		{with("<cpu><topology sockets='1' cores='1' threads='2'/></cpu>"), "<cpu><topology>", "threads='1'"},
-		{with("<cpu><numa><cell cpus='1' memory='65536'/></numa></cpu>"), "<cpu><numa><cell>", "numbered cell by cell"},
+		{with("<cpu><numa><cell cpus='1' memory='65536'/></numa></cpu>"), "<cpu><numa><cell>",
+		 "numbered cell by cell"},
 		{with("<cpu><numa><cell cpus='0' memory='32768'/></numa></cpu>"), "<cpu><numa>", "<memory> says"},
-		{with("<cpu><numa><cell cpus='0' memory='65536'><distances><sibling id='0' value='11'/></distances></cell></numa></cpu>"),
+		{with("<cpu><numa><cell cpus='0' memory='65536'><distances><sibling id='0' "
+		      "value='11'/></distances></cell></numa></cpu>"),
 		 "<cpu><numa><cell><distances>", "only 10"},
 		{with("<clock offset='localtime'/>"), "<clock>", "utc"},
-		{with("<clock offset='utc'><timer name='hpet' present='yes'/></clock>"), "<clock><timer>", "hpet is never"},
-		{with("<clock offset='utc'><timer name='rtc' tickpolicy='catchup'/></clock>"), "<clock><timer>", "delay"},
+		{with("<clock offset='utc'><timer name='hpet' present='yes'/></clock>"), "<clock><timer>",
+		 "hpet is never"},
+		{with("<clock offset='utc'><timer name='rtc' tickpolicy='catchup'/></clock>"), "<clock><timer>",
+		 "delay"},
 		{with("<features><hyperv/></features>"), "<features><hyperv>", "Hyper-V"},
 		{with("<boot dev='hd'/>", "</os>"), "<os><boot>", "kernel"},
 		{with("<loader>/x</loader>", "</os>"), "<os><loader>", "firmware"},
 		{with("<devices><serial type='tcp'/></devices>"), "<devices><serial>", "pty|stdio|file|null"},
 		{with("<devices><serial type='file'/></devices>"), "<devices><serial>", "source"},
-		{with("<devices><serial type='pty'/><console type='null'/></devices>"), "<devices><console>", "one port"},
+		{with("<devices><serial type='pty'/><console type='null'/></devices>"), "<devices><console>",
+		 "one port"},
 		{with("<devices><memballoon model='virtio'/></devices>"), "<devices><memballoon>", "none"},
-		{with("<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI "' local='2'><pando:host address='a:1'/></pando:hosts></metadata>"),
+		{with("<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI
+		      "' local='2'><pando:host address='a:1'/></pando:hosts></metadata>"),
 		 "<metadata><pando:hosts>", "either"},
-		{with("<metadata><pando:nosuch xmlns:pando='" DOMAIN_PANDO_URI "'/></metadata>"), "<metadata><pando:nosuch>", "not known"},
-		{with("<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI "'><pando:host address='a:1' cell='1'/></pando:hosts></metadata>"),
+		{with("<metadata><pando:nosuch xmlns:pando='" DOMAIN_PANDO_URI "'/></metadata>"),
+		 "<metadata><pando:nosuch>", "not known"},
+		{with("<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI
+		      "'><pando:host address='a:1' cell='1'/></pando:hosts></metadata>"),
 		 "<metadata><pando:hosts>", "cell 0 has no host"},
-		{with("<metadata><pando:tuning xmlns:pando='" DOMAIN_PANDO_URI "' dilate='0'/></metadata>"), "<metadata><pando:tuning>", "dilate"},
+		{with("<metadata><pando:tuning xmlns:pando='" DOMAIN_PANDO_URI "' dilate='0'/></metadata>"),
+		 "<metadata><pando:tuning>", "dilate"},
 		{with("text"), "<domain>", "no text"},
 		{"<domain type='qemu'><name>n</name></domain>", "<domain>", "'kvm'"},
 		{"<domain type='kvm'><memory>2048</memory><os><kernel>/k</kernel></os></domain>", "<name>", "missing"},
 		{"<domain type='kvm'><name>n</name><memory>2048</memory></domain>", "<os><kernel>", "missing"},
 		{"<domain type='kvm'><name>n</name><os><kernel>/k</kernel></os></domain>", "<memory>", "missing"},
-		{"<domain type='kvm'><name>../n</name><memory>2048</memory><os><kernel>/k</kernel></os></domain>", "<name>", "letters"},
-		{"<domain type='kvm'><name>n</name><memory>2049</memory><os><kernel>/k</kernel></os></domain>", "<memory>", "2 MiB"},
-		{"<domain type='kvm'><name>n</name><memory unit='XB'>2048</memory><os><kernel>/k</kernel></os></domain>", "<memory>", "unit"},
-		{"<domain type='kvm'><name>n</name><memory>2048</memory><os><kernel>k</kernel></os></domain>", "<os><kernel>", "absolute"},
+		{"<domain type='kvm'><name>../n</name><memory>2048</memory><os><kernel>/k</kernel></os></domain>",
+		 "<name>", "letters"},
+		{"<domain type='kvm'><name>n</name><memory>2049</memory><os><kernel>/k</kernel></os></domain>",
+		 "<memory>", "2 MiB"},
+		{"<domain type='kvm'><name>n</name><memory "
+		 "unit='XB'>2048</memory><os><kernel>/k</kernel></os></domain>",
+		 "<memory>", "unit"},
+		{"<domain type='kvm'><name>n</name><memory>2048</memory><os><kernel>k</kernel></os></domain>",
+		 "<os><kernel>", "absolute"},
 		{"<network/>", "", "<network>, expected <domain>"},
 	};
 	for (auto &c : cases) {
 		Read r = read(c.xml);
 		EXPECT_EQ(r.r, -EINVAL) << c.xml;
-		EXPECT_NE(r.all().find(c.path + (c.path.empty() ? "" : ": ")), std::string::npos) << c.xml << "\n" << r.all();
+		EXPECT_NE(r.all().find(c.path + (c.path.empty() ? "" : ": ")), std::string::npos) << c.xml << "\n"
+												  << r.all();
 		EXPECT_NE(r.all().find(c.says), std::string::npos) << c.xml << "\n" << r.all();
 	}
 }
 
 TEST(Domain, EveryErrorIsSaidWithItsLine)
 {
-	Read r = read("<domain type='kvm'>\n<name>n</name>\n<devices>\n<disk/>\n<interface/>\n</devices>\n<memory>2048</memory>\n"
-		      "<os><kernel>/k</kernel></os>\n</domain>");
+	Read r = read(
+		"<domain "
+		"type='kvm'>\n<name>n</name>\n<devices>\n<disk/>\n<interface/>\n</devices>\n<memory>2048</memory>\n"
+		"<os><kernel>/k</kernel></os>\n</domain>");
 	EXPECT_EQ(r.e.n, 2u);
 	EXPECT_NE(r.all().find("line 4: <devices><disk>: "), std::string::npos) << r.all();
 	EXPECT_NE(r.all().find("line 5: <devices><interface>: "), std::string::npos) << r.all();
@@ -206,13 +227,15 @@ TEST(Domain, HostileTextHarmsNobody)
 	const Case cases[] = {
 		{lol, "", "DOCTYPE"},
 		{"<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>", "", "DOCTYPE"},
-		{"<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain><name>&x;</name></domain>", "", "DOCTYPE"},
+		{"<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain><name>&x;</name></domain>", "",
+		 "DOCTYPE"},
 		{deep, "", "nested too deep"},
 		{wide + "/>", "", "16 KiB"},
 		{elements + "</domain>", "", "too many elements"},
 		{std::string(2 << 20, ' '), "", "1 MiB"},
 		{std::string("<domain\0/>", 10), "", "UTF-8"},
-		{"<?xml version='1.0' encoding='ISO-8859-1'?><domain type='kvm'><name>\xe9</name></domain>", "", "UTF-8"},
+		{"<?xml version='1.0' encoding='ISO-8859-1'?><domain type='kvm'><name>\xe9</name></domain>", "",
+		 "UTF-8"},
 		{"<domain type='kvm'><name>\xc3\x28</name></domain>", "", "not well-formed"},
 		{"<domain", "", "not well-formed"},
 		{"", "", "not well-formed"},
@@ -231,10 +254,12 @@ TEST(Domain, TheDocumentationHasEveryRule)
 	std::string doc = file("docs/DOMAIN-XML.md");
 	static std::set<std::string> rows; // "| `<vcpu> current` | honoured |"
 	rows.clear();
-	domain_rules_each([](void *, const char *path, const char *how, const char *why) {
-		std::string row = std::string("| `") + path + "` | " + how + " | " + (why ? why : "") + " |";
-		rows.insert(row);
-	}, nullptr);
+	domain_rules_each(
+		[](void *, const char *path, const char *how, const char *why) {
+			std::string row = std::string("| `") + path + "` | " + how + " | " + (why ? why : "") + " |";
+			rows.insert(row);
+		},
+		nullptr);
 	EXPECT_GT(rows.size(), 100u);
 	for (auto &r : rows)
 		EXPECT_NE(doc.find(r + "\n"), std::string::npos) << r;

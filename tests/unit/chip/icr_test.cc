@@ -56,8 +56,7 @@ TEST(Icr, LogicalIsClusterAndBitmap)
 	for (uint32_t id = 0; id < 1024; id++) {
 		apic_msg m = to(apic_logical_id(id), true);
 		for (uint32_t other = 0; other < 1024; other += 7)
-			EXPECT_EQ(id == other, apic_msg_matches(&m, 0, other))
-			    << id << " " << other;
+			EXPECT_EQ(id == other, apic_msg_matches(&m, 0, other)) << id << " " << other;
 		m = to((id >> 4) << 16 | 0xffff, true);
 		EXPECT_TRUE(apic_msg_matches(&m, 0, id));
 		EXPECT_FALSE(apic_msg_matches(&m, 0, id + 16));

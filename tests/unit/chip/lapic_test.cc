@@ -56,22 +56,21 @@ TEST_F(Lapic, PowerUp)
 /* Which registers exist, which take what: all 256 of the range. */
 TEST_F(Lapic, EveryRegister)
 {
-	const std::set<uint32_t> readable = {2,	   3,	 8,    0xa,  0xd,  0xf,	 0x28, 0x30, 0x32,
+	const std::set<uint32_t> readable = {2,    3,    8,    0xa,  0xd,  0xf,  0x28, 0x30, 0x32,
 					     0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3e};
-	const std::set<uint32_t> takes_zero = {8,    0xb,  0xf,	 0x28, 0x30, 0x32, 0x33,
+	const std::set<uint32_t> takes_zero = {8,    0xb,  0xf,  0x28, 0x30, 0x32, 0x33,
 					       0x34, 0x35, 0x36, 0x37, 0x38, 0x3e, 0x3f};
 	const std::map<uint32_t, uint64_t> widest = {
-	    {8, 0xff},	     {0xf, 0x3ff},    {0x30, 0xffffffff000cdfffull},
-	    {0x32, 0x710ff}, {0x33, 0x117ff}, {0x34, 0x117ff},
-	    {0x35, 0x1f7ff}, {0x36, 0x1f7ff}, {0x37, 0x110ff},
-	    {0x38, ~0u},     {0x3e, 0xb},     {0x3f, 0xff},
+		{8, 0xff},       {0xf, 0x3ff},    {0x30, 0xffffffff000cdfffull},
+		{0x32, 0x710ff}, {0x33, 0x117ff}, {0x34, 0x117ff},
+		{0x35, 0x1f7ff}, {0x36, 0x1f7ff}, {0x37, 0x110ff},
+		{0x38, ~0u},     {0x3e, 0xb},     {0x3f, 0xff},
 	};
 	for (uint32_t reg = 0; reg < 0x100; reg++) {
 		uint64_t v;
 		bool bits = reg >= 0x10 && reg < 0x28; // ISR, TMR, IRR
-		EXPECT_EQ(readable.count(reg) || bits ? 0 : -EINVAL,
-			  lapic_read(&l, 0x800 + reg, now, &v))
-		    << std::hex << reg;
+		EXPECT_EQ(readable.count(reg) || bits ? 0 : -EINVAL, lapic_read(&l, 0x800 + reg, now, &v))
+			<< std::hex << reg;
 		lapic_reset(&l, 1, false);
 		EXPECT_EQ(takes_zero.count(reg) ? 0 : -EINVAL, wr(reg, 0)) << std::hex << reg;
 		uint64_t mask = widest.count(reg) ? widest.at(reg) : 0;
@@ -81,11 +80,9 @@ TEST_F(Lapic, EveryRegister)
 			lapic before = l;
 			uint64_t one = 1ull << bit;
 			bool ok = takes_zero.count(reg) && (mask & one);
-			EXPECT_EQ(ok ? 0 : -EINVAL, wr(reg, one))
-			    << std::hex << reg << " bit " << bit;
+			EXPECT_EQ(ok ? 0 : -EINVAL, wr(reg, one)) << std::hex << reg << " bit " << bit;
 			if (!ok) {
-				EXPECT_EQ(0, memcmp(&before, &l, sizeof(l)))
-				    << "a #GP changes nothing";
+				EXPECT_EQ(0, memcmp(&before, &l, sizeof(l))) << "a #GP changes nothing";
 				EXPECT_EQ(0u, fx.flags);
 			}
 		}
@@ -96,15 +93,14 @@ TEST_F(Lapic, EveryRegister)
 TEST_F(Lapic, ReadBackOfWhatWasWritten)
 {
 	enable();
-	for (auto &p :
-	     std::initializer_list<std::pair<uint32_t, uint64_t>>{{8, 0x35},
-								  {0x33, 0x10231},
-								  {0x34, 0x400},
-								  {0x35, 0x1a7ff},
-								  {0x36, 0x400},
-								  {0x37, 0xfe},
-								  {0x3e, 0xb},
-								  {0x30, 0x500004031ull}}) {
+	for (auto &p : std::initializer_list<std::pair<uint32_t, uint64_t>>{{8, 0x35},
+									    {0x33, 0x10231},
+									    {0x34, 0x400},
+									    {0x35, 0x1a7ff},
+									    {0x36, 0x400},
+									    {0x37, 0xfe},
+									    {0x3e, 0xb},
+									    {0x30, 0x500004031ull}}) {
 		ASSERT_EQ(0, wr(p.first, p.second));
 		EXPECT_EQ(p.second, rd(p.first));
 	}
@@ -285,12 +281,10 @@ TEST_F(Lapic, BaseModeChanges)
 	for (auto &m : moves) {
 		lapic_reset(&l, 3, true);
 		l.base = A | 0x100 | m.from;
-		EXPECT_EQ(m.ok ? 0 : -EINVAL, msr(MSR_APIC_BASE, A | m.to))
-		    << m.from << "->" << m.to;
+		EXPECT_EQ(m.ok ? 0 : -EINVAL, msr(MSR_APIC_BASE, A | m.to)) << m.from << "->" << m.to;
 		EXPECT_EQ(A | 0x100 | (m.ok ? m.to : m.from), l.base);
 		uint64_t v;
-		EXPECT_EQ((l.base & (EN | X2)) == (EN | X2) ? 0 : -EINVAL,
-			  lapic_read(&l, 0x802, now, &v));
+		EXPECT_EQ((l.base & (EN | X2)) == (EN | X2) ? 0 : -EINVAL, lapic_read(&l, 0x802, now, &v));
 	}
 	for (int bit : {0, 7, 9, 52, 63})
 		EXPECT_EQ(-EINVAL, msr(MSR_APIC_BASE, l.base | 1ull << bit));
@@ -300,8 +294,7 @@ TEST_F(Lapic, RandomWritesKeepTheInvariants)
 {
 	std::mt19937_64 rng(3);
 	for (int i = 0; i < 300000; i++) {
-		static const uint32_t regs[] = {8,    0xb,  0xf,  0x28, 0x30,
-						0x32, 0x37, 0x38, 0x3e, 0x3f};
+		static const uint32_t regs[] = {8, 0xb, 0xf, 0x28, 0x30, 0x32, 0x37, 0x38, 0x3e, 0x3f};
 		uint64_t v = rng() >> (rng() % 64), ns, tsc;
 		now.ns += rng() >> (20 + rng() % 40);
 		now.tsc = now.ns * 3;

@@ -139,8 +139,8 @@ TEST_F(Pit, GateStopsAndGoesOn)
 TEST_F(Pit, ReadBackAndAccessModes)
 {
 	set(0, 2, 0x1234, 0);
-	pit_write(&p, 0x43, 0xc2, 0);		// latch count and status of channel 0
-	pit_write(&p, 0x43, 0xc2, after(50));	// a second latch changes nothing
+	pit_write(&p, 0x43, 0xc2, 0);           // latch count and status of channel 0
+	pit_write(&p, 0x43, 0xc2, after(50));   // a second latch changes nothing
 	EXPECT_EQ(0xb4, pit_read(&p, 0x40, 0)); // OUT, both bytes, mode 2
 	EXPECT_EQ(0x34, pit_read(&p, 0x40, 0));
 	EXPECT_EQ(0x12, pit_read(&p, 0x40, 0));

@@ -13,8 +13,7 @@ TEST(PmTimer, Rate)
 	EXPECT_EQ(1u, pmtimer_read(280));
 	EXPECT_EQ(3579545u, pmtimer_read(1000000000));
 	EXPECT_EQ((uint32_t)(3579545ull * 1000000), pmtimer_read(1000000ull * 1000000000)); // wraps
-	EXPECT_EQ((uint32_t)((unsigned __int128)UINT64_MAX * 3579545 / 1000000000),
-		  pmtimer_read(UINT64_MAX));
+	EXPECT_EQ((uint32_t)((unsigned __int128)UINT64_MAX * 3579545 / 1000000000), pmtimer_read(UINT64_MAX));
 }
 
 struct Pm : ::testing::Test {
@@ -35,8 +34,7 @@ TEST_F(Pm, AlwaysInAcpiMode)
 TEST_F(Pm, PowerOffInAnyWidth)
 {
 	EXPECT_EQ(PM_FX_POWEROFF, pm_write(&p, 4, 2, 5 << 10 | 1 << 13, 0));
-	EXPECT_EQ(PM_FX_NONE,
-		  pm_write(&p, 4, 2, 5 << 10, 0)); // ACPICA writes type first, then type and enable
+	EXPECT_EQ(PM_FX_NONE, pm_write(&p, 4, 2, 5 << 10, 0)); // ACPICA writes type first, then type and enable
 	EXPECT_EQ(5u << 10 | 1, pm_read(&p, 4, 4, 0));
 	EXPECT_EQ(PM_FX_POWEROFF, pm_write(&p, 5, 1, 0x34, 0));
 	EXPECT_EQ(PM_FX_POWEROFF, pm_write(&p, 4, 4, 5 << 10 | 1 << 13, 0));
@@ -83,7 +81,7 @@ TEST_F(Pm, EveryAccess)
 				EXPECT_EQ(UINT32_MAX, pm_read(&p, off, size, 0));
 			} else if (off >= 8) {
 				EXPECT_EQ((uint32_t)((uint64_t)3579545 >> 8 * (off - 8)) &
-					      (uint32_t)((1ull << 8 * size) - 1),
+						  (uint32_t)((1ull << 8 * size) - 1),
 					  pm_read(&p, off, size, 1000000000));
 			}
 			pm_write(&p, off, size, 0, 0);

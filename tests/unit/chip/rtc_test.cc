@@ -50,13 +50,11 @@ struct Rtc : ::testing::Test {
 
 TEST_F(Rtc, EveryDateAgreesWithTheLibrary)
 {
-	for (int64_t u = 0; u < 253402300800ll;
-	     u += 86400 * 97 + 3607 * 3 + 61) { // to the year 9999
+	for (int64_t u = 0; u < 253402300800ll; u += 86400 * 97 + 3607 * 3 + 61) { // to the year 9999
 		start(u);
 		ASSERT_EQ(u, time());
 	}
-	for (int64_t u :
-	     {951782399ll, 951782400ll, 951868800ll, 1709164800ll, 4107542399ll, 4107542400ll}) {
+	for (int64_t u : {951782399ll, 951782400ll, 951868800ll, 1709164800ll, 4107542399ll, 4107542400ll}) {
 		start(u);
 		EXPECT_EQ(u, time()); // around 29 February 2000 and 2024, and 1 March 2100
 	}
@@ -95,8 +93,7 @@ TEST_F(Rtc, LinuxSetsTheTime)
 	now = 1234 * S;
 	wr(11, 0x82); // SET
 	wr(10, 0x76); // divider reset
-	const uint8_t v[][2] = {{9, 0x31}, {8, 0x12}, {7, 0x31},   {4, 0x23},
-				{2, 0x59}, {0, 0x58}, {0x32, 0x20}};
+	const uint8_t v[][2] = {{9, 0x31}, {8, 0x12}, {7, 0x31}, {4, 0x23}, {2, 0x59}, {0, 0x58}, {0x32, 0x20}};
 	for (auto &p : v)
 		wr(p[0], p[1]);
 	now += 10 * S;
@@ -179,8 +176,7 @@ TEST_F(Rtc, Periodic)
 	}
 	wr(10, 0x20);
 	EXPECT_EQ(CHIP_NEVER, rtc_deadline(&r));
-	const unsigned hz[16] = {0,   256, 128, 8192, 4096, 2048, 1024, 512,
-				 256, 128, 64,	32,   16,   8,	  4,	2};
+	const unsigned hz[16] = {0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2};
 	for (unsigned rate = 1; rate < 16; rate++) {
 		start(1700000000);
 		now = 0;

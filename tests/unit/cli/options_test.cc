@@ -8,10 +8,12 @@ extern "C" {
 #include "vmm/cli/cli.h"
 }
 
-namespace {
+namespace
+{
 
-class Options : public ::testing::Test {
-protected:
+class Options : public ::testing::Test
+{
+      protected:
 	int Parse(std::vector<std::string> words)
 	{
 		words.insert(words.begin(), "command");

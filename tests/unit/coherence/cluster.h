@@ -106,8 +106,7 @@ class Cluster
 	void deliver(unsigned from, unsigned to)
 	{
 		auto &q = links[{from, to}];
-		ASSERT_FALSE(q.empty()) << "nothing from " << from << " to " << to << " after\n"
-					<< text;
+		ASSERT_FALSE(q.empty()) << "nothing from " << from << " to " << to << " after\n" << text;
 		coh_msg m = q.front();
 		q.pop_front();
 		inject(from, to, m);
@@ -169,8 +168,7 @@ class Cluster
 		switch (f.kind) {
 		case COH_FX_SEND:
 			links[{h, f.to}].push_back(f.msg);
-			text += who + " -> h" + std::to_string(f.to) + " " +
-				coh_msg_name(f.msg.kind) + page;
+			text += who + " -> h" + std::to_string(f.to) + " " + coh_msg_name(f.msg.kind) + page;
 			if (f.msg.kind == COH_MSG_GRANT)
 				text += std::string(" ") + rights[f.msg.rights];
 			text += f.msg.flags & COH_MSGF_DATA ? " data" : f.msg.flags ? " zero" : "";
@@ -183,8 +181,7 @@ class Cluster
 			text += who + " install" + page + " " + rights[f.rights];
 			break;
 		case COH_FX_INSTALL_ZERO:
-			text += who + " zero" + page +
-				(f.pages > 1 ? "+" + std::to_string(f.pages - 1) : "") + " " +
+			text += who + " zero" + page + (f.pages > 1 ? "+" + std::to_string(f.pages - 1) : "") + " " +
 				rights[f.rights];
 			break;
 		case COH_FX_PROTECT:

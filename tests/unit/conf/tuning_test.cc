@@ -7,7 +7,8 @@ extern "C" {
 #include "vmm/conf/tuning.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(Tuning, StandardValuesMakeAValidDescription)
 {

@@ -13,18 +13,18 @@ TEST(Units, Sizes)
 		const char *text;
 		uint64_t bytes;
 	} good[] = {
-	    {"0", 0},
-	    {"1048576", 1 << 20},
-	    {"512M", 512ull << 20},
-	    {"4G", 4ull << 30},
-	    {"4GiB", 4ull << 30},
-	    {"4g", 4ull << 30},
-	    {"1.5G", 3ull << 29},
-	    {"0.125K", 128},
-	    {"7B", 7},
-	    {"2T", 2ull << 40},
-	    {"16383P", 16383ull << 50},
-	    {"18446744073709551615", UINT64_MAX},
+		{"0", 0},
+		{"1048576", 1 << 20},
+		{"512M", 512ull << 20},
+		{"4G", 4ull << 30},
+		{"4GiB", 4ull << 30},
+		{"4g", 4ull << 30},
+		{"1.5G", 3ull << 29},
+		{"0.125K", 128},
+		{"7B", 7},
+		{"2T", 2ull << 40},
+		{"16383P", 16383ull << 50},
+		{"18446744073709551615", UINT64_MAX},
 	};
 	for (auto &c : good) {
 		uint64_t v = 99;
@@ -35,14 +35,13 @@ TEST(Units, Sizes)
 
 TEST(Units, BadSizesLeaveTheResultAlone)
 {
-	for (const char *t : {"", "M", "-1", "+1", " 1", "1 M", "1MB", "1X", "1.G", ".5G", "1.5",
-			      "1.5B", "1e9", "0x10", "1GiBs", "1Gi", "1.0000000001G"}) {
+	for (const char *t : {"", "M", "-1", "+1", " 1", "1 M", "1MB", "1X", "1.G", ".5G", "1.5", "1.5B", "1e9", "0x10",
+			      "1GiBs", "1Gi", "1.0000000001G"}) {
 		uint64_t v = 99;
 		EXPECT_EQ(-EINVAL, units_parse_size(t, &v)) << t;
 		EXPECT_EQ(99u, v) << t;
 	}
-	for (const char *t :
-	     {"18446744073709551616", "16384P", "17179869184G", "99999999999999999999999"}) {
+	for (const char *t : {"18446744073709551616", "16384P", "17179869184G", "99999999999999999999999"}) {
 		uint64_t v = 99;
 		EXPECT_EQ(-ERANGE, units_parse_size(t, &v)) << t;
 		EXPECT_EQ(99u, v) << t;

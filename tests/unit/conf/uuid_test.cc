@@ -9,7 +9,8 @@ extern "C" {
 #include "vmm/conf/uuid.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(Uuid, BothSpellingsBecomeOne)
 {
@@ -25,9 +26,9 @@ TEST(Uuid, AnythingElseIsRefused)
 {
 	char out[UUID_TEXT_BYTES] = "untouched";
 
-	for (const char *bad : {"", "c7a5fdbd", "c7a5fdbd-edaf-9455-926a-d65c16db180", "c7a5fdbd-edaf-9455-926a-d65c16db18099",
-				"c7a5fdbdedaf9455926ad65c16db180g", "c7a5fdbdeedaf-9455-926a-d65c16db1809",
-				"c7a5fdb--edaf-9455-926a-d65c16db1809"})
+	for (const char *bad : {"", "c7a5fdbd", "c7a5fdbd-edaf-9455-926a-d65c16db180",
+				"c7a5fdbd-edaf-9455-926a-d65c16db18099", "c7a5fdbdedaf9455926ad65c16db180g",
+				"c7a5fdbdeedaf-9455-926a-d65c16db1809", "c7a5fdb--edaf-9455-926a-d65c16db1809"})
 		EXPECT_EQ(uuid_parse(bad, out), -EINVAL) << bad;
 	EXPECT_STREQ(out, "untouched");
 }

@@ -11,7 +11,8 @@ extern "C" {
 #include "vmm/ctl/call.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint32_t kEpoch = 7;
 
@@ -59,7 +60,9 @@ struct Calls : testing::Test {
 		free(text);
 		json_decref(args);
 	}
-	static void HostDown(void *, unsigned, const char *) {}
+	static void HostDown(void *, unsigned, const char *)
+	{
+	}
 	static void Done(void *ctx, const struct call_answer *a, unsigned n)
 	{
 		std::vector<Answer> all;
@@ -236,9 +239,7 @@ TEST(CallSplit, MalformedBlobsAreRefused)
 {
 	char name[CALL_VERB_MAX];
 	json_t *json = nullptr;
-	auto split = [&](const std::string &s) {
-		return call_split((const uint8_t *)s.data(), s.size(), name, &json);
-	};
+	auto split = [&](const std::string &s) { return call_split((const uint8_t *)s.data(), s.size(), name, &json); };
 
 	EXPECT_FALSE(split(""));
 	EXPECT_FALSE(split("name without end"));

@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/ctl/elfcore.h"
 }
 
-namespace {
+namespace
+{
 
 struct Core : testing::Test {
 	elfcore_run runs[2] = {{0, 0xc0000000, 0}, {0x100000000, 0x5000, 0}};

@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/ctl/job.h"
 }
 
-namespace {
+namespace
+{
 
 struct State {
 	std::atomic<bool> go{false};

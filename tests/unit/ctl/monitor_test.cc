@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/qmp/qmp_priv.h"
 }
 
-namespace {
+namespace
+{
 
 // What query-commands and query-qmp-schema promise is what is there: each command once.
 TEST(Monitor, TheSchemaIsTrueToWhatIsOffered)
@@ -27,7 +28,8 @@ TEST(Monitor, TheSchemaIsTrueToWhatIsOffered)
 	for (auto table : tables)
 		for (; table->name; table++)
 			offered[table->name]++;
-	json_array_foreach(names, i, n) {
+	json_array_foreach(names, i, n)
+	{
 		const char *name = json_string_value(json_object_get(n, "name"));
 		EXPECT_EQ(offered[name], 1) << name;
 	}

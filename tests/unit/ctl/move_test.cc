@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of a move's steps, and what becomes of it when one of them fails: the run side against hosts that say what a test wants.
+// The order of a move's steps, and what becomes of it when one of them fails: the run side against hosts that say what
+// a test wants.
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -39,7 +40,7 @@ struct Mover : testing::Test {
 	struct calls calls = {};
 	mover *m = nullptr;
 	HostEnd hosts[HOSTS];
-	std::vector<std::string> asked; // "verb@host"
+	std::vector<std::string> asked;          // "verb@host"
 	std::map<std::string, std::string> says; // "verb@host" or "verb": JSON, "!error", "-": nothing
 	std::vector<Outcome> done;
 
@@ -57,7 +58,9 @@ struct Mover : testing::Test {
 		json_decref(args);
 		std::string key = std::string(name) + "@" + std::to_string(h->number);
 		h->t->asked.push_back(key);
-		std::string text = h->t->says.count(key) ? h->t->says[key] : h->t->says.count(name) ? h->t->says[name] : "{}";
+		std::string text = h->t->says.count(key)    ? h->t->says[key]
+				   : h->t->says.count(name) ? h->t->says[name]
+							    : "{}";
 		if (text == "-")
 			return;
 		struct msg back = {};
@@ -71,7 +74,9 @@ struct Mover : testing::Test {
 		ASSERT_EQ(0, link_send(h->link, 64, &back));
 		link_flush(h->link);
 	}
-	static void down(void *, unsigned, const char *) {}
+	static void down(void *, unsigned, const char *)
+	{
+	}
 	static void on_done(void *ctx, const mover_result *r, const char *error)
 	{
 		Outcome o = {error ? error : "", {}};
@@ -224,9 +229,11 @@ TEST_F(Mover, WhatTheDestinationLacksIsNamed)
 	EXPECT_EQ("", against(kTraits));
 	EXPECT_EQ("", against("{\"cpuid\":[[0,0,31,1,2,3],[7,0,1,2,3,4]],\"xsave_bytes\":4096,\"msrs\":[1,374,375]}"));
 	EXPECT_NE(std::string::npos,
-		  against("{\"cpuid\":[[0,0,31,1,2,3],[7,0,1,2,3,4]],\"xsave_bytes\":4096,\"msrs\":[374]}").find("MSR 0x177"));
+		  against("{\"cpuid\":[[0,0,31,1,2,3],[7,0,1,2,3,4]],\"xsave_bytes\":4096,\"msrs\":[374]}")
+			  .find("MSR 0x177"));
 	EXPECT_NE(std::string::npos,
-		  against("{\"cpuid\":[[0,0,31,1,2,3],[7,0,1,2,3,4]],\"xsave_bytes\":8192,\"msrs\":[374,375]}").find("8192"));
+		  against("{\"cpuid\":[[0,0,31,1,2,3],[7,0,1,2,3,4]],\"xsave_bytes\":8192,\"msrs\":[374,375]}")
+			  .find("8192"));
 	EXPECT_NE(std::string::npos,
 		  against("{\"cpuid\":[[0,0,31,1,2,3]],\"xsave_bytes\":4096,\"msrs\":[374,375]}").find("not in both"));
 	EXPECT_NE("", against("{}"));

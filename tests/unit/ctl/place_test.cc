@@ -8,12 +8,14 @@ extern "C" {
 #include "vmm/ctl/place.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint64_t kGiB = 1ull << 30, kMiB = 1ull << 20;
 
-class Place : public ::testing::Test {
-protected:
+class Place : public ::testing::Test
+{
+      protected:
 	int Do(unsigned hosts, uint32_t vcpus, uint64_t bytes)
 	{
 		d->hosts_n = hosts;

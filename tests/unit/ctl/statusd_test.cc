@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/ctl/statusd.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint32_t kEpoch = 9;
 
@@ -33,7 +34,9 @@ struct Statusd : testing::Test {
 		ASSERT_EQ(m->kind, MSG_CTL_STATUS_REQ);
 		static_cast<Statusd *>(ctx)->asked.push_back(m->u.ctl_status_req.id);
 	}
-	static void Down(void *, unsigned, const char *) {}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
 	static void Done(void *ctx, const json_t *doc)
 	{
 		auto *t = static_cast<Statusd *>(ctx);
@@ -76,7 +79,10 @@ struct Statusd : testing::Test {
 		link_flush(host);
 		link_run(run, 0);
 	}
-	int Request() { return statusd_request(&status, Done, this); }
+	int Request()
+	{
+		return statusd_request(&status, Done, this);
+	}
 };
 
 TEST_F(Statusd, RequestsThatOverlapShareOneQuestion)

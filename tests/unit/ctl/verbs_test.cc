@@ -24,7 +24,8 @@ extern "C" {
 #include "vmm/ctl/verbs.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint64_t kMib = 2; // of each host
 
@@ -36,12 +37,12 @@ struct Verbs : testing::Test {
 		std::vector<std::string> verbs; // with their arguments
 		uint64_t clock = 0, out = 0, in = 0;
 		bool adjustable = true;
-		std::string refuse;           // this verb fails
-		std::string mute;             // this verb is answered when the test says so
-		uint64_t kept = 0;            // ... the call
-		int shows = -1;               // the vCPU it tells registers of; -1: of its own number
-		unsigned busy = 0;            // looks for which its vCPU is left out
-		unsigned late = 0;            // looks until the interrupts on their way have arrived
+		std::string refuse;              // this verb fails
+		std::string mute;                // this verb is answered when the test says so
+		uint64_t kept = 0;               // ... the call
+		int shows = -1;                  // the vCPU it tells registers of; -1: of its own number
+		unsigned busy = 0;               // looks for which its vCPU is left out
+		unsigned late = 0;               // looks until the interrupts on their way have arrived
 		std::map<page_idx, char> memory; // pages that are not zero
 	};
 	struct link *run = nullptr;
@@ -62,7 +63,9 @@ struct Verbs : testing::Test {
 	{
 		static_cast<HostEnd *>(ctx)->t->act(*static_cast<HostEnd *>(ctx), m);
 	}
-	static void Down(void *, unsigned, const char *) {}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
 
 	void answer(HostEnd &h, uint64_t id, unsigned form, const std::string &body)
 	{
@@ -122,7 +125,9 @@ struct Verbs : testing::Test {
 		} else if (verb == "registers") {
 			unsigned vcpu = h.shows < 0 ? h.number : (unsigned)h.shows;
 			answer(h, id, CALL_JSON,
-			       h.busy ? "[]" : "[{\"vcpu\":" + std::to_string(vcpu) + ",\"rip\":" + std::to_string(66 + vcpu) + "}]");
+			       h.busy ? "[]"
+				      : "[{\"vcpu\":" + std::to_string(vcpu) + ",\"rip\":" + std::to_string(66 + vcpu) +
+						"}]");
 			h.busy -= h.busy > 0;
 		} else {
 			uint64_t in = h.late ? h.in - 1 : h.in;
@@ -189,8 +194,14 @@ struct Verbs : testing::Test {
 		inside = false;
 		return r;
 	}
-	int stop() { return call([&] { return verbs_stop(v, Done, this); }); }
-	int cont() { return call([&] { return verbs_cont(v, Done, this); }); }
+	int stop()
+	{
+		return call([&] { return verbs_stop(v, Done, this); });
+	}
+	int cont()
+	{
+		return call([&] { return verbs_cont(v, Done, this); });
+	}
 	using Said = std::vector<std::string>;
 };
 
@@ -218,7 +229,8 @@ TEST_F(Verbs, TheClockGoesOnWhereTheLatestHostStopped)
 	turns();
 	EXPECT_EQ((Said{"STOP", "done", "RESUME", "done"}), said);
 	for (auto &h : hosts)
-		EXPECT_EQ((Said{"pause{}", "freeze{}", "clock{}", "resume{\"not_before\":9000,\"held\":7800}"}), h.verbs);
+		EXPECT_EQ((Said{"pause{}", "freeze{}", "clock{}", "resume{\"not_before\":9000,\"held\":7800}"}),
+			  h.verbs);
 	EXPECT_EQ(VERBS_RUNNING, verbs_state(v));
 	EXPECT_EQ(VERBS_UNPAUSED, verbs_reason(v));
 }
@@ -394,7 +406,8 @@ TEST_F(VerbsAndMoves, AMoveUnderWayIsOverBeforeAnythingElseBegins)
 				 return verbs_registers(
 					 v, VERBS_ALL_VCPUS,
 					 [](void *ctx, const json_t *vcpus, const char *) {
-						 static_cast<Verbs *>(ctx)->said.push_back(std::to_string(json_array_size(vcpus)));
+						 static_cast<Verbs *>(ctx)->said.push_back(
+							 std::to_string(json_array_size(vcpus)));
 					 },
 					 this);
 			 });
@@ -551,7 +564,8 @@ TEST_F(Dump, EveryVcpuIsInItAndInOrder)
 	ASSERT_GE(fd, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		uint8_t rip[8] = {};
-		// ELF header, two program headers; of each vCPU two notes; a note's head; user_regs_struct and rip in it
+		// ELF header, two program headers; of each vCPU two notes; a note's head; user_regs_struct and rip in
+		// it
 		off_t at = 64 + 2 * 56 + (off_t)i * (2 * 20 + 336 + 440) + 20 + 112 + 16 * 8;
 		ASSERT_EQ(8, pread(fd, rip, 8, at));
 		EXPECT_EQ(66u + i, get_le(rip, 8));

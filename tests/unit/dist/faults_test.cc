@@ -7,10 +7,12 @@ extern "C" {
 #include "vmm/dist/faults.h"
 }
 
-namespace {
+namespace
+{
 
-class Faults : public ::testing::Test {
-protected:
+class Faults : public ::testing::Test
+{
+      protected:
 	std::unique_ptr<faults> f = std::make_unique<faults>();
 	fault out = {};
 };

@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/dist/heat.h"
 }
 
-namespace {
+namespace
+{
 
 coh_config config(host_id self, uint64_t pages_each)
 {
@@ -28,8 +29,9 @@ coh_config config(host_id self, uint64_t pages_each)
 	return c;
 }
 
-class Heat : public ::testing::Test {
-protected:
+class Heat : public ::testing::Test
+{
+      protected:
 	static constexpr uint64_t EACH = 2048;
 	coh_engine *e[2] = {};
 	void *mem[2] = {};

@@ -5,7 +5,8 @@ extern "C" {
 #include "vmm/dist/hot.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(Hot, CountsReadsAndWritesByPage)
 {

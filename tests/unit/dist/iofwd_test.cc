@@ -9,7 +9,8 @@ extern "C" {
 #include "vmm/dist/iofwd.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(Iofwd, AnswerReachesItsWaiter)
 {

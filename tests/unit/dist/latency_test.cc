@@ -5,7 +5,8 @@ extern "C" {
 #include "vmm/dist/latency.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(Latency, EveryDurationIsBelowItsBucketsBoundAndNotBelowTheOneBefore)
 {

@@ -8,7 +8,8 @@ extern "C" {
 #include "vmm/dist/outbox.h"
 }
 
-namespace {
+namespace
+{
 
 msg Numbered(uint64_t n)
 {

@@ -5,12 +5,14 @@ extern "C" {
 #include "vmm/dist/peers.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint64_t kMs = 1000000;
 
-class Peers : public ::testing::Test {
-protected:
+class Peers : public ::testing::Test
+{
+      protected:
 	void Start(host_id self, uint64_t own_tsc)
 	{
 		desc.hosts_n = 3;

@@ -11,7 +11,8 @@ extern "C" {
 #include "vmm/dist/dist_priv.h"
 }
 
-namespace {
+namespace
+{
 
 struct Post : testing::Test {
 	machine_desc desc = sample_desc(2, 1, 4);
@@ -26,7 +27,9 @@ struct Post : testing::Test {
 			text += " " + std::to_string(m->u.io_req.value) + " id " + std::to_string(m->u.io_req.id);
 		static_cast<Post *>(ctx)->got.push_back(text);
 	}
-	static void Down(void *, unsigned, const char *) {}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
 	void SetUp() override
 	{
 		struct link_options o = {};

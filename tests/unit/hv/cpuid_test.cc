@@ -111,8 +111,7 @@ TEST(Cpuid, OldAmdFamilyBecomesASaneOne)
 TEST(Cpuid, ModernFamiliesStay)
 {
 	EXPECT_EQ(0x000806f8u, leaf(policy(intel_like(0x806f8), topology()), 1).eax);
-	EXPECT_EQ(0x00050654u,
-		  leaf(policy(intel_like(0x000206a7), topology()), 1).eax); // Sandy Bridge
+	EXPECT_EQ(0x00050654u, leaf(policy(intel_like(0x000206a7), topology()), 1).eax); // Sandy Bridge
 }
 
 TEST(Cpuid, HiddenFeatures)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vCPU's state through the real /dev/kvm: out of one vCPU, over the wire form, into another, and the same again out of that.
+// A vCPU's state through the real /dev/kvm: out of one vCPU, over the wire form, into another, and the same again out
+// of that.
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -20,7 +21,8 @@ struct State : testing::Test {
 	hv_vcpu v[2] = {};
 	bool open[2] = {};
 	struct hv_state_traits traits;
-	std::unique_ptr<struct hv_state> s = std::make_unique<struct hv_state>(), t = std::make_unique<struct hv_state>();
+	std::unique_ptr<struct hv_state> s = std::make_unique<struct hv_state>(),
+					 t = std::make_unique<struct hv_state>();
 	char why[256] = "";
 
 	void SetUp() override

@@ -17,8 +17,7 @@ extern "C" {
 #include "vmm/hv/vcpu.h"
 }
 
-extern "C" const uint8_t vt_exits[], vt_exits_end[], vt_handler[], vt_spin[], vt_spin_end[],
-    vt_real[], vt_real_end[];
+extern "C" const uint8_t vt_exits[], vt_exits_end[], vt_handler[], vt_spin[], vt_spin_end[], vt_real[], vt_real_end[];
 asm(R"(
 	.pushsection .rodata
 	.globl vt_exits, vt_exits_end, vt_handler, vt_spin, vt_spin_end, vt_real, vt_real_end
@@ -132,8 +131,7 @@ struct Vcpu : testing::Test {
 		q(GDT + 16, 0x00af9b000000ffff);
 		q(GDT + 24, 0x00cf93000000ffff);
 		uint64_t h = CODE + (uint64_t)(vt_handler - vt_exits);
-		q(IDT + VECTOR * 16,
-		  (h & 0xffff) | 0x10ull << 16 | 0x8e00ull << 32 | (h >> 16) << 48);
+		q(IDT + VECTOR * 16, (h & 0xffff) | 0x10ull << 16 | 0x8e00ull << 32 | (h >> 16) << 48);
 		q(IDT + VECTOR * 16 + 8, h >> 32);
 		hv_linux64 s = {};
 		s.entry = CODE, s.cr3 = TABLES, s.gdt_base = GDT, s.gdt_limit = 31;
@@ -150,42 +148,41 @@ struct Vcpu : testing::Test {
 	int run()
 	{
 		static const hv_handlers h = {
-		    .enter = [](void *c) { return ((Vcpu *)c)->enter(); },
-		    .port =
-			[](void *c, bool w, uint16_t port, unsigned size, uint64_t *value) {
-				auto *t = (Vcpu *)c;
-				if (w)
-					t->note("out%u %x %llx", size, port,
-						(unsigned long long)*value);
-				else
-					*value = 0x77;
-				return 0;
-			},
-		    .mmio =
-			[](void *c, bool w, uint64_t gpa, unsigned size, uint64_t *value) {
-				auto *t = (Vcpu *)c;
-				if (w)
-					t->note("store%u %llx %llx", size, (unsigned long long)gpa,
-						(unsigned long long)*value);
-				else
-					*value = 0xcafe;
-				return 0;
-			},
-		    .msr =
-			[](void *c, bool w, uint32_t msr, uint64_t *value) {
-				auto *t = (Vcpu *)c;
-				if (w)
-					t->note("wrmsr %x %llx", msr, (unsigned long long)*value);
-				else
-					*value = 0x1234;
-				return 0;
-			},
-		    .halt =
-			[](void *c) {
-				auto *t = (Vcpu *)c;
-				return ++t->halts >= t->halts_max ? HV_STOP : 0;
-			},
-		    .tpr = [](void *, uint8_t) {},
+			.enter = [](void *c) { return ((Vcpu *)c)->enter(); },
+			.port =
+				[](void *c, bool w, uint16_t port, unsigned size, uint64_t *value) {
+					auto *t = (Vcpu *)c;
+					if (w)
+						t->note("out%u %x %llx", size, port, (unsigned long long)*value);
+					else
+						*value = 0x77;
+					return 0;
+				},
+			.mmio =
+				[](void *c, bool w, uint64_t gpa, unsigned size, uint64_t *value) {
+					auto *t = (Vcpu *)c;
+					if (w)
+						t->note("store%u %llx %llx", size, (unsigned long long)gpa,
+							(unsigned long long)*value);
+					else
+						*value = 0xcafe;
+					return 0;
+				},
+			.msr =
+				[](void *c, bool w, uint32_t msr, uint64_t *value) {
+					auto *t = (Vcpu *)c;
+					if (w)
+						t->note("wrmsr %x %llx", msr, (unsigned long long)*value);
+					else
+						*value = 0x1234;
+					return 0;
+				},
+			.halt =
+				[](void *c) {
+					auto *t = (Vcpu *)c;
+					return ++t->halts >= t->halts_max ? HV_STOP : 0;
+				},
+			.tpr = [](void *, uint8_t) {},
 		};
 		int r = hv_vcpu_attach(&v);
 
@@ -231,10 +228,9 @@ TEST_F(Vcpu, EveryKindOfExitAndAnInjectedInterrupt)
 	uint64_t h = CODE + sizeof(lidt) + (uint64_t)(vt_handler - vt_exits);
 	q(IDT + VECTOR * 16, (h & 0xffff) | 0x10ull << 16 | 0x8e00ull << 32 | (h >> 16) << 48);
 	ASSERT_EQ(0, run()) << v.why;
-	std::vector<std::string> want = {
-	    "out1 510 5a",   "out1 510 77",   "store4 fec00000 12345678",
-	    "out4 510 cafe", "out4 510 1234", "wrmsr 6e0 5511223344",
-	    "out1 511 99",   "out1 512 44"};
+	std::vector<std::string> want = {"out1 510 5a",   "out1 510 77",   "store4 fec00000 12345678",
+					 "out4 510 cafe", "out4 510 1234", "wrmsr 6e0 5511223344",
+					 "out1 511 99",   "out1 512 44"};
 	EXPECT_EQ(want, log);
 	EXPECT_EQ(6u, v.exits[HV_EXIT_PORT] - 1); // the read too
 	EXPECT_EQ(2u, v.exits[HV_EXIT_MMIO]);

@@ -8,7 +8,8 @@ extern "C" {
 #include "vmm/machine/cpu_time.h"
 }
 
-namespace {
+namespace
+{
 
 TEST(CpuTime, TheSharesAddUpToTheTimeSinceTheStart)
 {

@@ -25,8 +25,7 @@ TEST(GuestClock, ADeadlineIsNeverEarly)
 		for (uint32_t k : {1u, 7u, 100u}) {
 			guest_clock c = {khz, k};
 			for (uint64_t ns : {1ull, 999ull, 1000000007ull, 86400000000000ull})
-				EXPECT_GE(guest_clock_ns(&c, guest_clock_tsc(&c, ns)), ns)
-				    << khz << " " << ns;
+				EXPECT_GE(guest_clock_ns(&c, guest_clock_tsc(&c, ns)), ns) << khz << " " << ns;
 		}
 }
 
@@ -63,8 +62,7 @@ TEST(GuestClock, Valid)
 
 TEST(PvClock, ScaleGivesNanosecondsAndTheFrequencyBack)
 {
-	for (uint64_t khz :
-	     {1ull, 999999ull, 1000000ull, 1000001ull, 2599970ull, 25989584ull, 4294967295ull}) {
+	for (uint64_t khz : {1ull, 999999ull, 1000000ull, 1000001ull, 2599970ull, 25989584ull, 4294967295ull}) {
 		uint32_t mul;
 		int8_t shift;
 		pvclock_scale((uint32_t)khz, &mul, &shift);

@@ -19,8 +19,8 @@ extern "C" {
 #include "vmm/machine/machine.h"
 }
 
-extern "C" const uint8_t mt_hello[], mt_hello_end[], mt_halt[], mt_halt_end[], mt_reset[],
-    mt_reset_end[], mt_crash[], mt_crash_end[], mt_poke[], mt_poke_end[], mt_wait[], mt_wait_end[];
+extern "C" const uint8_t mt_hello[], mt_hello_end[], mt_halt[], mt_halt_end[], mt_reset[], mt_reset_end[], mt_crash[],
+	mt_crash_end[], mt_poke[], mt_poke_end[], mt_wait[], mt_wait_end[];
 asm(R"(
 	.pushsection .rodata
 	.globl mt_hello, mt_hello_end, mt_halt, mt_halt_end, mt_reset, mt_reset_end, mt_crash, mt_crash_end
@@ -130,8 +130,7 @@ struct Machine : testing::Test {
 	void run(const uint8_t *code, const uint8_t *end)
 	{
 		auto k = elf(code, end);
-		ASSERT_EQ(0, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why)))
-		    << why;
+		ASSERT_EQ(0, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why))) << why;
 		ASSERT_EQ(0, machine_start(m));
 	}
 
@@ -163,8 +162,7 @@ struct Machine : testing::Test {
 		return r;
 	}
 
-	uint64_t io(unsigned space, uint64_t addr, bool write, uint64_t value = 0,
-		    unsigned size = 1)
+	uint64_t io(unsigned space, uint64_t addr, bool write, uint64_t value = 0, unsigned size = 1)
 	{
 		msg_io_req r = {};
 		r.space = (uint8_t)space, r.addr = addr, r.write = write, r.value = value;
@@ -325,8 +323,7 @@ TEST_F(Machine, ACancelledAccessEndsTheVcpuThread)
 {
 	create(2, 1, 1);
 	io_result = -ECANCELED;
-	const uint8_t code[] = {0xba, 0xf8, 0x03,
-				0xec, 0xeb, 0xfe}; // mov dx, 0x3f8; in al, dx; jmp .
+	const uint8_t code[] = {0xba, 0xf8, 0x03, 0xec, 0xeb, 0xfe}; // mov dx, 0x3f8; in al, dx; jmp .
 	memcpy(ram.base + 0x9000, code, sizeof(code));
 	ASSERT_EQ(0, machine_start(m));
 	msg_irq sipi = {};

@@ -39,7 +39,8 @@ std::unique_ptr<move_state> sample()
 	for (unsigned i = 0; i < 18; i++)
 		s->hv.gpr[i] = 0x1111111111111111ull * i + i;
 	for (unsigned i = 0; i < 8; i++)
-		s->hv.seg[i] = {0xffff800000000000ull + i, 0xfffff, (uint16_t)(8 * i), (uint8_t)i, 1, 3, 0, 1, 1, 1, 0, 0};
+		s->hv.seg[i] = {
+			0xffff800000000000ull + i, 0xfffff, (uint16_t)(8 * i), (uint8_t)i, 1, 3, 0, 1, 1, 1, 0, 0};
 	s->hv.cr0 = 0x80050033, s->hv.cr3 = 0x1000, s->hv.cr4 = 0x6f0, s->hv.cr8 = 2, s->hv.efer = 0xd01;
 	s->hv.apic_base = s->lapic.base;
 	s->hv.pdptrs_valid = 1, s->hv.pdptr[3] = 7;
@@ -109,28 +110,28 @@ TEST(MoveState, EveryTruncationAndAnExtraByteAreRefused)
 TEST(MoveState, WhatMakesNoSenseIsRefused)
 {
 	const std::vector<std::pair<const char *, std::function<void(move_state &)>>> bad = {
-	    {"another vCPU", [](move_state &s) { s.vcpu++; }},
-	    {"another APIC", [](move_state &s) { s.lapic.id++; }},
-	    {"three NMIs", [](move_state &s) { s.nmi = 3; }},
-	    {"an INIT that nothing waits for", [](move_state &s) { s.init = 1; }},
-	    {"a flag of 2", [](move_state &s) { s.halted = 2; }},
-	    {"a start page beyond 255", [](move_state &s) { s.sipi = 257; }},
-	    {"APIC_BASE of two minds", [](move_state &s) { s.hv.apic_base ^= 0x800; }},
-	    {"reserved bits of APIC_BASE", [](move_state &s) { s.hv.apic_base = s.lapic.base |= 1; }},
-	    {"an exception vector in IRR", [](move_state &s) { s.lapic.irr[0] = 1; }},
-	    {"LVT bits that do not exist", [](move_state &s) { s.lapic.lvt[LAPIC_LVT_ERROR] |= 1u << 31; }},
-	    {"the fourth timer mode", [](move_state &s) { s.lapic.lvt[LAPIC_LVT_TIMER] |= 3u << 17; }},
-	    {"a count without an initial count", [](move_state &s) { s.lapic.expiry_ns = 1; }},
-	    {"SVR bits that do not exist", [](move_state &s) { s.lapic.svr |= 0x1000; }},
-	    {"a divider that does not exist", [](move_state &s) { s.lapic.divide = 4; }},
-	    {"segment type", [](move_state &s) { s.hv.seg[3].type = 16; }},
-	    {"DPL", [](move_state &s) { s.hv.seg[3].dpl = 4; }},
-	    {"exception 32", [](move_state &s) { s.hv.exception_nr = 32; }},
-	    {"MP state", [](move_state &s) { s.hv.mp_state = 99; }},
-	    {"CR8", [](move_state &s) { s.hv.cr8 = 16; }},
-	    {"MSRs out of order", [](move_state &s) { s.hv.msr[1].index = 0x277; }},
-	    {"extended state without a header", [](move_state &s) { s.hv.xsave_n = 100; }},
-	    {"both kinds of FPU state", [](move_state &s) { s.hv.fpu_n = 416; }},
+		{"another vCPU", [](move_state &s) { s.vcpu++; }},
+		{"another APIC", [](move_state &s) { s.lapic.id++; }},
+		{"three NMIs", [](move_state &s) { s.nmi = 3; }},
+		{"an INIT that nothing waits for", [](move_state &s) { s.init = 1; }},
+		{"a flag of 2", [](move_state &s) { s.halted = 2; }},
+		{"a start page beyond 255", [](move_state &s) { s.sipi = 257; }},
+		{"APIC_BASE of two minds", [](move_state &s) { s.hv.apic_base ^= 0x800; }},
+		{"reserved bits of APIC_BASE", [](move_state &s) { s.hv.apic_base = s.lapic.base |= 1; }},
+		{"an exception vector in IRR", [](move_state &s) { s.lapic.irr[0] = 1; }},
+		{"LVT bits that do not exist", [](move_state &s) { s.lapic.lvt[LAPIC_LVT_ERROR] |= 1u << 31; }},
+		{"the fourth timer mode", [](move_state &s) { s.lapic.lvt[LAPIC_LVT_TIMER] |= 3u << 17; }},
+		{"a count without an initial count", [](move_state &s) { s.lapic.expiry_ns = 1; }},
+		{"SVR bits that do not exist", [](move_state &s) { s.lapic.svr |= 0x1000; }},
+		{"a divider that does not exist", [](move_state &s) { s.lapic.divide = 4; }},
+		{"segment type", [](move_state &s) { s.hv.seg[3].type = 16; }},
+		{"DPL", [](move_state &s) { s.hv.seg[3].dpl = 4; }},
+		{"exception 32", [](move_state &s) { s.hv.exception_nr = 32; }},
+		{"MP state", [](move_state &s) { s.hv.mp_state = 99; }},
+		{"CR8", [](move_state &s) { s.hv.cr8 = 16; }},
+		{"MSRs out of order", [](move_state &s) { s.hv.msr[1].index = 0x277; }},
+		{"extended state without a header", [](move_state &s) { s.hv.xsave_n = 100; }},
+		{"both kinds of FPU state", [](move_state &s) { s.hv.fpu_n = 416; }},
 	};
 	for (auto &b : bad) {
 		auto s = sample(), out = std::make_unique<move_state>();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vCPUs between two machines on the real /dev/kvm. Both live in this process and over the same memory, so that what is seen
- * here is the state alone.
+ * vCPUs between two machines on the real /dev/kvm. Both live in this process and over the same memory, so that what is
+ * seen here is the state alone.
  */
 #include <gtest/gtest.h>
 
@@ -103,7 +103,9 @@ struct Move : testing::Test {
 		c.hooks.irq = [](void *y, host_id to, const msg_irq *irq) {
 			machine_irq_in(((Host *)y)->t->h[to].m, ((Host *)y)->self, irq);
 		};
-		c.hooks.pass_on = [](void *y, host_id to, const msg_irq *irq) { ((Host *)y)->passed.push_back({to, *irq}); };
+		c.hooks.pass_on = [](void *y, host_id to, const msg_irq *irq) {
+			((Host *)y)->passed.push_back({to, *irq});
+		};
 		c.hooks.eoi = [](void *, host_id, uint8_t) {};
 		c.hooks.ended = [](void *y, machine_end e, const char *text) {
 			auto *t = ((Host *)y)->t;
@@ -152,7 +154,10 @@ struct Move : testing::Test {
 		return news.wait_for(g, std::chrono::seconds(5), f);
 	}
 
-	uint64_t word(unsigned i) { return __atomic_load_n((uint64_t *)(ram.base + 0x200000) + i, __ATOMIC_SEQ_CST); }
+	uint64_t word(unsigned i)
+	{
+		return __atomic_load_n((uint64_t *)(ram.base + 0x200000) + i, __ATOMIC_SEQ_CST);
+	}
 
 	static void on_packed(void *x, const machine_move *, const char *error)
 	{
@@ -356,7 +361,8 @@ TEST_F(Move, APausedVcpuMovesAndStaysPaused)
 	for (auto &x : h) {
 		static std::atomic<bool> out;
 		out = false;
-		ASSERT_EQ(0, machine_pause(x.m, [](void *, bool) { out = true; }, nullptr));
+		ASSERT_EQ(0, machine_pause(
+				     x.m, [](void *, bool) { out = true; }, nullptr));
 		for (int i = 0; i < 1000 && !out; i++)
 			usleep(1000);
 		machine_clock_freeze(x.m);

@@ -20,7 +20,7 @@ extern "C" {
 }
 
 extern "C" const uint8_t pt_count[], pt_count_end[], pt_halt[], pt_halt_end[], pt_reset[], pt_reset_end[], pt_lint[],
-    pt_lint_end[];
+	pt_lint_end[];
 asm(R"(
 	.pushsection .rodata
 	.globl pt_count, pt_count_end, pt_halt, pt_halt_end, pt_reset, pt_reset_end, pt_lint, pt_lint_end
@@ -72,7 +72,8 @@ pt_lint_end:
 	.popsection
 )");
 
-namespace {
+namespace
+{
 
 struct Pause : testing::Test {
 	machine_desc desc;
@@ -130,7 +131,10 @@ struct Pause : testing::Test {
 		machine_destroy(m);
 		ram_unmap(&ram);
 	}
-	uint64_t counter() { return __atomic_load_n((uint64_t *)(ram.base + 0x200000), __ATOMIC_SEQ_CST); }
+	uint64_t counter()
+	{
+		return __atomic_load_n((uint64_t *)(ram.base + 0x200000), __ATOMIC_SEQ_CST);
+	}
 	bool pause()
 	{
 		paused = -1;
@@ -139,7 +143,10 @@ struct Pause : testing::Test {
 				     this));
 		return wait([&] { return paused >= 0; }) && paused == 1;
 	}
-	int resume(uint64_t held = 0) { return machine_resume(m, 0, held); }
+	int resume(uint64_t held = 0)
+	{
+		return machine_resume(m, 0, held);
+	}
 	int reset()
 	{
 		machine_images i = {kernel.data(), nullptr, kernel.size(), 0};
@@ -277,7 +284,8 @@ TEST_F(Pause, RegistersWhileItRunsAndWhileItStands)
 	EXPECT_EQ(-ENOENT, machine_registers(m, 2, look, this));
 }
 
-/* The kick of the first wakes the vCPU's thread, and the second finds one on its way already. Nothing else makes this guest exit. */
+/* The kick of the first wakes the vCPU's thread, and the second finds one on its way already. Nothing else makes this
+ * guest exit. */
 TEST_F(Pause, ALookRightAfterGoingOnIsNotLost)
 {
 	start(1, pt_count, pt_count_end);
@@ -301,7 +309,8 @@ TEST_F(Pause, LintNmiAndPanicDevice)
 		return;
 	ASSERT_TRUE(wait([&] { return panics > 0; }));
 	EXPECT_EQ((int)PVPANIC_PANICKED, panics);
-	machine_nmi(m); // without an IDT it kills the guest, which shows that it came; the masked LINT1 of vCPU 1 takes none
+	machine_nmi(m); // without an IDT it kills the guest, which shows that it came; the masked LINT1 of vCPU 1 takes
+			// none
 	ASSERT_TRUE(wait([&] { return how; }));
 	char *s = machine_stats_json(m);
 	std::string stats = s;

@@ -76,7 +76,7 @@ TEST(Placement, HistoryIsBoundedAndWraps)
 	for (uint32_t back = 0; back <= PLACEMENT_HISTORY; back++)
 		ASSERT_EQ((now - back) & 1, placement_host_at(p.get(), now - back, 0)) << back;
 	EXPECT_EQ(now & 1, placement_host_at(p.get(), now - PLACEMENT_HISTORY - 1, 0)); // forgotten: as it is now
-	p->version = UINT32_MAX; // versions wrap
+	p->version = UINT32_MAX;                                                        // versions wrap
 	p->host[1] = 1;
 	ASSERT_TRUE(placement_move(p.get(), 1, 1, 0));
 	EXPECT_EQ(0u, p->version);
@@ -84,8 +84,9 @@ TEST(Placement, HistoryIsBoundedAndWraps)
 }
 
 /*
- * Hosts with a placement each, ordered channels between them, moves that become known by a state message to the destination
- * and by a commit to the others, which the next move waits for: every message must reach each addressed vCPU once.
+ * Hosts with a placement each, ordered channels between them, moves that become known by a state message to the
+ * destination and by a commit to the others, which the next move waits for: every message must reach each addressed
+ * vCPU once.
  */
 namespace
 {
@@ -114,7 +115,10 @@ struct Cluster {
 		}
 	}
 
-	unsigned draw(unsigned n) { return rng() % n; }
+	unsigned draw(unsigned n)
+	{
+		return rng() % n;
+	}
 
 	/* As irqs.c does it. */
 	void deliver(unsigned h, const Sent &s)
@@ -122,8 +126,7 @@ struct Cluster {
 		for (uint32_t v = 0; v < desc_vcpus(&d); v++) {
 			if (!route_matches(&s.irq, v, desc_apic_id(&d, v)))
 				continue;
-			if (s.irq.dest_mode != ROUTE_PASSED &&
-			    placement_host_at(p[h].get(), s.irq.placement, v) != h)
+			if (s.irq.dest_mode != ROUTE_PASSED && placement_host_at(p[h].get(), s.irq.placement, v) != h)
 				continue;
 			if (present[h][v]) {
 				got[s.id][v]++;
@@ -256,7 +259,7 @@ TEST(Placement, EveryMessageReachesEveryAddressedVcpuOnce)
 				sum += times;
 				if (want.count(m)) {
 					ASSERT_EQ(want[m][v] ? 1 : 0, times)
-					    << "seed " << seed << " message " << m << " vCPU " << v;
+						<< "seed " << seed << " message " << m << " vCPU " << v;
 				}
 			}
 			if (!want.count(m)) {

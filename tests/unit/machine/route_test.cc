@@ -11,8 +11,7 @@ extern "C" {
 
 namespace
 {
-apic_msg message(uint32_t dest, bool logical = false, unsigned shorthand = APIC_TO_DEST,
-		 unsigned delivery = APIC_FIXED)
+apic_msg message(uint32_t dest, bool logical = false, unsigned shorthand = APIC_TO_DEST, unsigned delivery = APIC_FIXED)
 {
 	apic_msg m = {};
 	m.delivery = (uint8_t)delivery;
@@ -39,8 +38,7 @@ std::map<uint32_t, int> reached(const machine_desc &d, const apic_msg &m, uint32
 	host_set to = route_message(&p, &m, sender, &irq);
 	std::map<uint32_t, int> r;
 	for (uint32_t v = 0; v < desc_vcpus(&d); v++)
-		if (to & host_bit(desc_host_of_vcpu(&d, v)) &&
-		    route_matches(&irq, v, desc_apic_id(&d, v)))
+		if (to & host_bit(desc_host_of_vcpu(&d, v)) && route_matches(&irq, v, desc_apic_id(&d, v)))
 			r[v]++;
 	return r;
 }
@@ -57,17 +55,15 @@ TEST(Route, AgreesWithTheChipsRuleForEveryMessage)
 			for (unsigned shorthand = 0; shorthand < 4; shorthand++)
 				for (bool logical : {false, true})
 					for (uint32_t dest = 0; dest < 128; dest++) {
-						uint32_t wire = logical ? (dest >> 4) << 16 |
-									      (dest * 37 & 0xffff)
-									: dest;
+						uint32_t wire =
+							logical ? (dest >> 4) << 16 | (dest * 37 & 0xffff) : dest;
 						auto m = message(wire, logical, shorthand);
 						std::map<uint32_t, int> want;
 						for (uint32_t v = 0; v < n; v++)
-							if (apic_msg_matches(&m, sender,
-									     desc_apic_id(&d, v)))
+							if (apic_msg_matches(&m, sender, desc_apic_id(&d, v)))
 								want[v] = 1;
 						EXPECT_EQ(want, reached(d, m, sender))
-						    << per_host << " " << shorthand << " " << wire;
+							<< per_host << " " << shorthand << " " << wire;
 					}
 		}
 	}

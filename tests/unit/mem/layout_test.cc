@@ -21,16 +21,8 @@ static machine_desc hosts_of(std::vector<uint64_t> mib)
 TEST(Layout, RangesCoverAllRamInOrderAndKeepOutOfTheHole)
 {
 	const std::vector<std::vector<uint64_t>> cases = {
-	    {2},
-	    {3072},
-	    {3074},
-	    {512, 512},
-	    {3072, 1024},
-	    {2048, 2048},
-	    {1, 0, 5000},
-	    {0, 4, 8000},
-	    {100000, 100000, 7},
-	    std::vector<uint64_t>(64, 1024),
+		{2},          {3072},       {3074},       {512, 512},          {3072, 1024},
+		{2048, 2048}, {1, 0, 5000}, {0, 4, 8000}, {100000, 100000, 7}, std::vector<uint64_t>(64, 1024),
 	};
 	for (auto &mib : cases) {
 		machine_desc d = hosts_of(mib);

@@ -13,7 +13,8 @@ extern "C" {
 #include "vmm/metrics/exposition.h"
 }
 
-namespace {
+namespace
+{
 
 std::string exposition(json_t *doc)
 {
@@ -48,34 +49,36 @@ TEST(Exposition, SaysWhatTheDocumentSays)
 {
 	std::string t = exposition(document(10));
 	for (const char *line : {
-		 "pando_guest_uptime_seconds{guest=\"web\"} 10",
-		 "pando_guest_memory_bytes{guest=\"web\"} 67108864",
-		 "pando_host_up{guest=\"web\",host=\"1\",address=\"10.0.0.2:7411\"} 1",
-		 "pando_memory_given_bytes{guest=\"web\",host=\"0\"} 33554432",
-		 "# TYPE pando_faults_total counter",
-		 "pando_faults_total{guest=\"web\",host=\"0\",kind=\"read\"} 12000",
-		 "pando_faults_total{guest=\"web\",host=\"1\",kind=\"upgrade\"} 4000",
-		 "pando_clock_error_bound_seconds{guest=\"web\",host=\"1\"} 1e-05",
-		 "pando_vcpu_seconds_total{guest=\"web\",host=\"0\",vcpu=\"1\",state=\"halted\"} 3",
-		 "pando_vcpu_exits_total{guest=\"web\",host=\"1\",vcpu=\"3\"} 1000",
-		 "pando_peer_rtt_seconds{guest=\"web\",host=\"0\",peer=\"1\"} 4.1e-05",
-		 "pando_peer_received_pages_total{guest=\"web\",host=\"0\",peer=\"1\"} 10000",
-		 "# TYPE pando_fault_latency_seconds histogram",
-		 "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"1.6384e-05\"} 0",
-		 "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"2.4576e-05\"} 1000",
-		 "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"6.5536e-05\"} 3000",
-		 "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"+Inf\"} 4000",
-		 "pando_fault_latency_seconds_sum{guest=\"web\",host=\"0\",kind=\"read\"} 0.16",
-		 "pando_fault_latency_seconds_count{guest=\"web\",host=\"0\",kind=\"read\"} 4000",
-		 "pando_peer_fault_latency_seconds_count{guest=\"web\",host=\"1\",peer=\"0\",kind=\"write\"} 2000",
+		     "pando_guest_uptime_seconds{guest=\"web\"} 10",
+		     "pando_guest_memory_bytes{guest=\"web\"} 67108864",
+		     "pando_host_up{guest=\"web\",host=\"1\",address=\"10.0.0.2:7411\"} 1",
+		     "pando_memory_given_bytes{guest=\"web\",host=\"0\"} 33554432",
+		     "# TYPE pando_faults_total counter",
+		     "pando_faults_total{guest=\"web\",host=\"0\",kind=\"read\"} 12000",
+		     "pando_faults_total{guest=\"web\",host=\"1\",kind=\"upgrade\"} 4000",
+		     "pando_clock_error_bound_seconds{guest=\"web\",host=\"1\"} 1e-05",
+		     "pando_vcpu_seconds_total{guest=\"web\",host=\"0\",vcpu=\"1\",state=\"halted\"} 3",
+		     "pando_vcpu_exits_total{guest=\"web\",host=\"1\",vcpu=\"3\"} 1000",
+		     "pando_peer_rtt_seconds{guest=\"web\",host=\"0\",peer=\"1\"} 4.1e-05",
+		     "pando_peer_received_pages_total{guest=\"web\",host=\"0\",peer=\"1\"} 10000",
+		     "# TYPE pando_fault_latency_seconds histogram",
+		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"1.6384e-05\"} 0",
+		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"2.4576e-05\"} "
+		     "1000",
+		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"6.5536e-05\"} "
+		     "3000",
+		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"+Inf\"} 4000",
+		     "pando_fault_latency_seconds_sum{guest=\"web\",host=\"0\",kind=\"read\"} 0.16",
+		     "pando_fault_latency_seconds_count{guest=\"web\",host=\"0\",kind=\"read\"} 4000",
+		     "pando_peer_fault_latency_seconds_count{guest=\"web\",host=\"1\",peer=\"0\",kind=\"write\"} 2000",
 	     })
 		EXPECT_TRUE(has(t, line)) << line << "\n" << t;
 }
 
 TEST(Exposition, ASilentHostIsDownAndTellsNothing)
 {
-	std::string t = exposition(json_pack("{s:s,s:[{s:i,s:s,s:s}]}", "name", "g", "hosts", "host", 0, "address", "a:1",
-					     "error", "no answer"));
+	std::string t = exposition(json_pack("{s:s,s:[{s:i,s:s,s:s}]}", "name", "g", "hosts", "host", 0, "address",
+					     "a:1", "error", "no answer"));
 	EXPECT_TRUE(has(t, "pando_host_up{guest=\"g\",host=\"0\",address=\"a:1\"} 0"));
 	EXPECT_EQ((std::set<std::string>{"pando_build_info", "pando_guest_hosts", "pando_host_up"}), names_of(t));
 }

@@ -14,7 +14,8 @@ extern "C" {
 #include "vmm/metrics/http.h"
 }
 
-namespace {
+namespace
+{
 
 struct Http : testing::Test {
 	struct metrics_http *server = nullptr;
@@ -74,14 +75,18 @@ struct Http : testing::Test {
 		close(fd);
 		return all;
 	}
-	std::string Get(const std::string &request) { return Answer(Connect(request)); }
+	std::string Get(const std::string &request)
+	{
+		return Answer(Connect(request));
+	}
 };
 
 } // namespace
 
 TEST_F(Http, AScrapeWaitsForTheText)
 {
-	int a = Connect("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), b = Connect("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+	int a = Connect("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"),
+	    b = Connect("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
 	char c;
 	Run();
 	EXPECT_EQ(2, wanted);

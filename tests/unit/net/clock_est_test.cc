@@ -20,8 +20,7 @@ struct World {
 
 	uint64_t peer(uint64_t t) const
 	{
-		return (uint64_t)((int64_t)t + offset +
-				  (int64_t)std::llround((double)t * ppm / 1e6));
+		return (uint64_t)((int64_t)t + offset + (int64_t)std::llround((double)t * ppm / 1e6));
 	}
 	clock_sample exchange(uint64_t there, uint64_t answer, uint64_t back)
 	{
@@ -49,8 +48,7 @@ uint64_t error(const clock_est &c, const World &w)
 
 TEST(ClockEst, SymmetricPathIsExact)
 {
-	for (int64_t offset :
-	     {(int64_t)0, (int64_t)123456789, (int64_t)-987654321, INT64_MIN / 2, INT64_MAX / 2}) {
+	for (int64_t offset : {(int64_t)0, (int64_t)123456789, (int64_t)-987654321, INT64_MIN / 2, INT64_MAX / 2}) {
 		clock_est c;
 		World w;
 
@@ -95,8 +93,8 @@ TEST(ClockEst, TrueOffsetIsAlwaysWithinTheBound)
 			uint64_t slow = rng() % 10 == 0 ? rng() % 5000000 : 0; // an outlier one way
 
 			w.now += rng() % 200000000; // up to 0.1 s between exchanges at 2 GHz
-			clock_sample s = w.exchange(10000 + rng() % 3000 + slow, 500 + rng() % 1000,
-						    10000 + rng() % 3000);
+			clock_sample s =
+				w.exchange(10000 + rng() % 3000 + slow, 500 + rng() % 1000, 10000 + rng() % 3000);
 			ASSERT_TRUE(clock_est_add(&c, &s));
 			ASSERT_LE(error(c, w), c.bound) << "seed " << seed << " exchange " << i;
 		}
@@ -156,11 +154,11 @@ TEST(ClockEst, WindowForgets)
 TEST(ClockEst, ImpossibleSamplesAreRefused)
 {
 	const clock_sample bad[] = {
-	    {100, 0, 0, 99},	       // received before it was sent
-	    {100, 500, 499, 200},      // answered before it arrived
-	    {100, 500, 700, 200},      // longer at the peer than the whole
-	    {100, 0, UINT64_MAX, 200}, // made up
-	    {0, 0, 0, UINT64_MAX},
+		{100, 0, 0, 99},           // received before it was sent
+		{100, 500, 499, 200},      // answered before it arrived
+		{100, 500, 700, 200},      // longer at the peer than the whole
+		{100, 0, UINT64_MAX, 200}, // made up
+		{0, 0, 0, UINT64_MAX},
 	};
 	clock_est c;
 

@@ -61,9 +61,9 @@ TEST(DpdkFrame, UdpThereAndBack)
 TEST(DpdkFrame, UdpGolden)
 {
 	auto f = frame(here, there, 4);
-	const uint8_t want[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0,
-				0x45, 0, 0, 32, 0, 0, 0x40, 0, 64, 17, 0x22, 0xc5, 10, 1, 2, 3, 10, 1, 2, 4,
-				0x1c, 0xf4, 0x1c, 0xf5, 0, 12, 0, 0};
+	const uint8_t want[] = {2,    0, 0,  0,  0, 2, 2,    0,    0,    0,    0,    1,    8,  0,
+				0x45, 0, 0,  32, 0, 0, 0x40, 0,    64,   17,   0x22, 0xc5, 10, 1,
+				2,    3, 10, 1,  2, 4, 0x1c, 0xf4, 0x1c, 0xf5, 0,    12,   0,  0};
 
 	ASSERT_EQ(sizeof(want), DPDK_UDP_HEAD);
 	for (unsigned i = 0; i < sizeof(want); i++)

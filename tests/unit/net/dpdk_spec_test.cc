@@ -64,7 +64,8 @@ TEST(DpdkSpec, DriversAreTold)
 
 TEST(DpdkSpec, OnePortAPeer)
 {
-	Parsed p = parse("vdev=net_memif0,socket=/a,peer=1;vdev=net_memif1,socket=/b,peer=2;huge=no,sums=yes,mem=64,lcore=1");
+	Parsed p = parse(
+		"vdev=net_memif0,socket=/a,peer=1;vdev=net_memif1,socket=/b,peer=2;huge=no,sums=yes,mem=64,lcore=1");
 
 	ASSERT_EQ(p.r, 0) << p.why;
 	EXPECT_EQ(p.s.ports, 2u);
@@ -92,27 +93,27 @@ TEST(DpdkSpec, ErrorsNameTheWord)
 	static const struct {
 		const char *text, *says;
 	} bad[] = {
-	    {"", "no port"},
-	    {"mtu=9000", "no port"},
-	    {"veth0", "'veth0': expected KEY=VALUE"},
-	    {"iface=eth0", "'iface=eth0' is no option of the link"},
-	    {"vdev=net_af_packet0", "net_af_packet0 needs iface="},
-	    {"vdev=net_tap0,mtu=100", "mtu=100: expected a number from 576"},
-	    {"vdev=net_tap0,mtu=x", "mtu=x"},
-	    {"vdev=net_tap0,mtu=-1", "mtu=-1"},
-	    {"vdev=net_tap0,drop=1", "drop=1: expected a share such as 1%"},
-	    {"vdev=net_tap0,drop=95%", "at most 90%"},
-	    {"vdev=net_tap0,drop=nan%", "drop=nan%"},
-	    {"vdev=net_tap0,huge=maybe", "huge=maybe: expected yes, no or auto"},
-	    {"vdev=net_tap0,sums=", "sums=: expected yes, no or auto"},
-	    {"vdev=net_tap0,udp=1.2.3.4", "expected IPV4:PORT"},
-	    {"vdev=net_tap0,udp=1.2.3:80", "is no IPv4 address"},
-	    {"vdev=net_tap0,udp=1.2.3.4:0", "udp=0"},
-	    {"vdev=net_tap0,gateway=1:2", "gateway=1:2: expected a MAC"},
-	    {"vdev=net_tap0,peer=64", "peer=64"},
-	    {"vdev=net_af_packet0,iface=../x", "no name of a network interface"},
-	    {"vdev=net_tap0,gateway=02:00:00:00:00:fe", "udp=IPV4:PORT is missing"},
-	    {"vdev=net_tap0,peer=1;vdev=net_tap1,peer=1", "two ports lead to peer 1"},
+		{"", "no port"},
+		{"mtu=9000", "no port"},
+		{"veth0", "'veth0': expected KEY=VALUE"},
+		{"iface=eth0", "'iface=eth0' is no option of the link"},
+		{"vdev=net_af_packet0", "net_af_packet0 needs iface="},
+		{"vdev=net_tap0,mtu=100", "mtu=100: expected a number from 576"},
+		{"vdev=net_tap0,mtu=x", "mtu=x"},
+		{"vdev=net_tap0,mtu=-1", "mtu=-1"},
+		{"vdev=net_tap0,drop=1", "drop=1: expected a share such as 1%"},
+		{"vdev=net_tap0,drop=95%", "at most 90%"},
+		{"vdev=net_tap0,drop=nan%", "drop=nan%"},
+		{"vdev=net_tap0,huge=maybe", "huge=maybe: expected yes, no or auto"},
+		{"vdev=net_tap0,sums=", "sums=: expected yes, no or auto"},
+		{"vdev=net_tap0,udp=1.2.3.4", "expected IPV4:PORT"},
+		{"vdev=net_tap0,udp=1.2.3:80", "is no IPv4 address"},
+		{"vdev=net_tap0,udp=1.2.3.4:0", "udp=0"},
+		{"vdev=net_tap0,gateway=1:2", "gateway=1:2: expected a MAC"},
+		{"vdev=net_tap0,peer=64", "peer=64"},
+		{"vdev=net_af_packet0,iface=../x", "no name of a network interface"},
+		{"vdev=net_tap0,gateway=02:00:00:00:00:fe", "udp=IPV4:PORT is missing"},
+		{"vdev=net_tap0,peer=1;vdev=net_tap1,peer=1", "two ports lead to peer 1"},
 	};
 
 	for (auto &b : bad) {

@@ -51,9 +51,7 @@ struct Link : testing::TestWithParam<const char *> {
 			for (uint32_t i = 0; i < m->blob_bytes; i++)
 				t->sum += m->blob[i];
 		};
-		h.on_down = [](void *ctx, unsigned, const char *why) {
-			((Link *)ctx)->downs.push_back(why);
-		};
+		h.on_down = [](void *ctx, unsigned, const char *why) { ((Link *)ctx)->downs.push_back(why); };
 		ASSERT_EQ(link_create(&l, &o, &h), 0);
 		ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
 		ASSERT_EQ(link_add_fd(l, 3, fd[0]), 0);
@@ -151,7 +149,9 @@ TEST_P(Link, ADescriptorClosedWhileWatchedIsGivenUpAndSaid)
 
 	ASSERT_EQ(pipe2(fd, O_CLOEXEC), 0);
 	int high = fcntl(fd[0], F_DUPFD_CLOEXEC, 500); // nothing else opened meanwhile gets its number
-	ASSERT_EQ(link_watch(l, high, [](void *, int) { ADD_FAILURE() << "nothing is readable"; }, nullptr), 0);
+	ASSERT_EQ(link_watch(
+			  l, high, [](void *, int) { ADD_FAILURE() << "nothing is readable"; }, nullptr),
+		  0);
 	close(high);
 	testing::internal::CaptureStderr();
 	EXPECT_EQ(link_run(l, 0), 0);
@@ -173,8 +173,7 @@ TEST_P(Link, GoodFramesBeforeABadOneCount)
 	testing::internal::CaptureStderr();
 	put(b);
 	run(1000);
-	EXPECT_NE(testing::internal::GetCapturedStderr().find(
-		      "warn: link: peer 3 sent a bad frame header"),
+	EXPECT_NE(testing::internal::GetCapturedStderr().find("warn: link: peer 3 sent a bad frame header"),
 		  std::string::npos);
 	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
 	EXPECT_EQ(downs, std::vector<std::string>{"broke the protocol"});
@@ -257,9 +256,8 @@ TEST_P(Link, SetUpOnOneThreadRunOnAnotherTakenDownOnTheFirst)
 	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
 }
 
-INSTANTIATE_TEST_SUITE_P(Transports, Link, testing::Values("uring", "uring-plain"), [](auto &i) {
-	return std::string(i.param) == "uring" ? "uring" : "uring_plain";
-});
+INSTANTIATE_TEST_SUITE_P(Transports, Link, testing::Values("uring", "uring-plain"),
+			 [](auto &i) { return std::string(i.param) == "uring" ? "uring" : "uring_plain"; });
 
 TEST(LinkCreate, UnknownTransport)
 {
@@ -284,10 +282,10 @@ TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
 	pid_t child = fork();
 	if (child == 0) {
 		sock_filter code[] = {
-		    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+			BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		};
 		sock_fprog prog = {4, code};
 		link_options o = {"uring", 0, 0, nullptr};
@@ -296,15 +294,13 @@ TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
 
 		h.on_msg = [](void *, unsigned, const msg *) {};
 		h.on_down = [](void *, unsigned, const char *) {};
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
 			_exit(2);
 		_exit(link_create(&l, &o, &h) == -EPERM ? 0 : 1);
 	}
 	int status = -1;
 	waitpid(child, &status, 0);
 	EXPECT_EQ(status, 0);
-	EXPECT_NE(
-	    testing::internal::GetCapturedStderr().find("error: link: io_uring is not available"),
-	    std::string::npos);
+	EXPECT_NE(testing::internal::GetCapturedStderr().find("error: link: io_uring is not available"),
+		  std::string::npos);
 }

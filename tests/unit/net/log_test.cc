@@ -29,8 +29,7 @@ TEST_F(Log, LineHasWhoAndLevel)
 	log_warn("%d pages", 7);
 	log_set(LOG_INFO, NULL);
 	log_error("x");
-	EXPECT_EQ(testing::internal::GetCapturedStderr(),
-		  "pando[host3]: warn: 7 pages\npando: error: x\n");
+	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando[host3]: warn: 7 pages\npando: error: x\n");
 }
 
 TEST_F(Log, LevelsAreCutOff)
@@ -47,8 +46,7 @@ TEST_F(Log, HostileTextCannotForgeLinesOrDriveTheTerminal)
 {
 	testing::internal::CaptureStderr();
 	log_info("a\npando: error: forged\x1b[2J\x7f");
-	EXPECT_EQ(testing::internal::GetCapturedStderr(),
-		  "pando: info: a?pando: error: forged?[2J?\n");
+	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando: info: a?pando: error: forged?[2J?\n");
 }
 
 TEST_F(Log, LongTextIsCut)

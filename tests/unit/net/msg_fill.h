@@ -32,11 +32,13 @@ inline const std::vector<KindInfo> &all_kinds()
 {
 	static const std::vector<KindInfo> kinds = {
 #define MSG(number, NAME, name, prio, blob, text) {number, #NAME, prio, blob, 0
-#define U8(f, text) +1
-#define U16(f, text) +2
-#define U32(f, text) +4
-#define U64(f, text) +8
-#define END },
+#define U8(f, text)                               +1
+#define U16(f, text)                              +2
+#define U32(f, text)                              +4
+#define U64(f, text)                              +8
+#define END \
+	}   \
+	,
 #include "net/msg.def"
 	};
 	return kinds;
@@ -52,12 +54,16 @@ inline struct msg filled(unsigned kind, uint32_t blob_bytes = 0)
 	m.epoch = 0x01020304;
 	m.blob_bytes = blob_bytes;
 	switch (kind) {
-#define MSG(number, NAME, name, prio, blob, text) case number: { auto &v = m.u.name;
-#define U8(f, text) v.f = (uint8_t)name_hash(#f);
+#define MSG(number, NAME, name, prio, blob, text) \
+	case number: {                            \
+		auto &v = m.u.name;
+#define U8(f, text)  v.f = (uint8_t)name_hash(#f);
 #define U16(f, text) v.f = (uint16_t)name_hash(#f);
 #define U32(f, text) v.f = (uint32_t)name_hash(#f);
 #define U64(f, text) v.f = name_hash(#f);
-#define END break; }
+#define END    \
+	break; \
+	}
 #include "net/msg.def"
 	}
 	if (kind == MSG_COH)
@@ -70,12 +76,18 @@ inline bool same_fields(const struct msg &a, const struct msg &b)
 	if (a.kind != b.kind)
 		return false;
 	switch (a.kind) {
-#define MSG(number, NAME, name, prio, blob, text) case number: { auto &x = a.u.name; auto &y = b.u.name; return true
-#define U8(f, text) && x.f == y.f
-#define U16(f, text) && x.f == y.f
-#define U32(f, text) && x.f == y.f
-#define U64(f, text) && x.f == y.f
-#define END ; }
+#define MSG(number, NAME, name, prio, blob, text) \
+	case number: {                            \
+		auto &x = a.u.name;               \
+		auto &y = b.u.name;               \
+		return true
+#define U8(f, text)  &&x.f == y.f
+#define U16(f, text) &&x.f == y.f
+#define U32(f, text) &&x.f == y.f
+#define U64(f, text) &&x.f == y.f
+#define END \
+	;   \
+	}
 #include "net/msg.def"
 	}
 	return false;

@@ -78,11 +78,10 @@ TEST(Msg, EveryKindHasItsGoldenBytes)
 		known.insert(k.number);
 		ASSERT_FALSE(b.empty()) << k.name;
 		EXPECT_TRUE(g != golden.end() && g->second == hex(b.data(), b.size()))
-		    << "{" << k.number << ", \"" << hex(b.data(), b.size()) << "\"}, // " << k.name;
+			<< "{" << k.number << ", \"" << hex(b.data(), b.size()) << "\"}, // " << k.name;
 	}
 	for (auto &g : golden)
-		EXPECT_TRUE(known.count(g.first))
-		    << "golden bytes of a kind that is gone: " << g.first;
+		EXPECT_TRUE(known.count(g.first)) << "golden bytes of a kind that is gone: " << g.first;
 }
 
 TEST(Msg, NumbersAreUniqueAndSmall)
@@ -90,8 +89,7 @@ TEST(Msg, NumbersAreUniqueAndSmall)
 	std::set<unsigned> seen;
 
 	for (const KindInfo &k : all_kinds()) {
-		EXPECT_TRUE(seen.insert(k.number).second)
-		    << k.name << " uses a number again: " << k.number;
+		EXPECT_TRUE(seen.insert(k.number).second) << k.name << " uses a number again: " << k.number;
 		EXPECT_GT(k.number, 0u);
 		EXPECT_LT(k.number, 64u);
 		EXPECT_GT(k.fields, 0u) << k.name;
@@ -127,21 +125,18 @@ TEST(Msg, RoundTripWithEveryBlobSize)
 			EXPECT_EQ(out.epoch, m.epoch);
 			ASSERT_EQ(out.blob_bytes, blob.size());
 			EXPECT_EQ(out.blob != nullptr, !blob.empty());
-			EXPECT_TRUE(blob.empty() ||
-				    memcmp(out.blob, blob.data(), blob.size()) == 0);
+			EXPECT_TRUE(blob.empty() || memcmp(out.blob, blob.data(), blob.size()) == 0);
 		}
 }
 
 TEST(Msg, EveryTruncationIsRefused)
 {
 	for (const KindInfo &k : all_kinds()) {
-		Bytes blob = blob_for(k, 40),
-		      b = encode(filled(k.number, (uint32_t)blob.size()), blob);
+		Bytes blob = blob_for(k, 40), b = encode(filled(k.number, (uint32_t)blob.size()), blob);
 		struct msg out;
 
 		for (size_t n = 0; n < b.size(); n++)
-			ASSERT_EQ(decode(Bytes(b.begin(), b.begin() + (long)n), &out), -EPROTO)
-			    << k.name << " " << n;
+			ASSERT_EQ(decode(Bytes(b.begin(), b.begin() + (long)n), &out), -EPROTO) << k.name << " " << n;
 		b.push_back(0);
 		EXPECT_EQ(decode(b, &out), -EPROTO) << k.name << " with a byte too many";
 	}
@@ -165,9 +160,9 @@ TEST(Msg, BadHeadersAreRefused)
 	EXPECT_EQ(frame(3, 0), -EPROTO); // unknown kinds
 	EXPECT_EQ(frame(3, 63), -EPROTO);
 	EXPECT_EQ(frame(3, 255), -EPROTO);
-	EXPECT_EQ(frame(4, 7), -EPROTO);	   // fewer bytes than the fields
-	EXPECT_EQ(frame(4, 9), -EPROTO);	   // a blob where none may be
-	EXPECT_EQ(frame(7, 0xff), -EPROTO);	   // four gigabytes
+	EXPECT_EQ(frame(4, 7), -EPROTO);           // fewer bytes than the fields
+	EXPECT_EQ(frame(4, 9), -EPROTO);           // a blob where none may be
+	EXPECT_EQ(frame(7, 0xff), -EPROTO);        // four gigabytes
 	EXPECT_EQ(frame(15, 1), (int)good.size()); // a wrong CRC shows only with the whole frame
 	for (size_t n = 0; n < MSG_HEADER_BYTES; n++)
 		EXPECT_EQ(msg_frame_bytes(good.data(), n), 0);

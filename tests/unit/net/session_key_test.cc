@@ -71,9 +71,8 @@ TEST_F(KeyFile, Formats)
 	}
 	EXPECT_EQ(read_of(std::string(32, 'k')), 0);
 	EXPECT_EQ(k.bytes[5], 'k');
-	for (const std::string &bad :
-	     {std::string(), std::string(31, 'k'), std::string(33, 'k'), hex + "a", hex + "\n\n\n",
-	      hex.substr(1) + "g", hex.substr(1), std::string(5000, 'a')}) {
+	for (const std::string &bad : {std::string(), std::string(31, 'k'), std::string(33, 'k'), hex + "a",
+				       hex + "\n\n\n", hex.substr(1) + "g", hex.substr(1), std::string(5000, 'a')}) {
 		EXPECT_EQ(read_of(bad), -EINVAL);
 		EXPECT_NE(why, nullptr);
 	}
@@ -93,8 +92,7 @@ TEST_F(KeyFile, WhatIsNoFile)
 	EXPECT_EQ(session_key_read(path.c_str(), &k, &why), -ENOENT);
 	EXPECT_NE(why, nullptr);
 	ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-	EXPECT_EQ(session_key_read(path.c_str(), &k, &why), -EINVAL)
-	    << "and did not wait for a writer";
+	EXPECT_EQ(session_key_read(path.c_str(), &k, &why), -EINVAL) << "and did not wait for a writer";
 	EXPECT_EQ(session_key_write_new((std::string(dir) + "/no/such").c_str()), -ENOENT);
 }
 

@@ -32,8 +32,7 @@ struct Records : testing::Test {
 
 TEST_F(Records, HelloGoldenBytes)
 {
-	const uint8_t golden[32] = {'P', 'A', 'N', 'D', 'O', 0, 1,   0,	  1,   1,
-				    0,	 0,   4,   3,	2,   1, 0xd, 0xc, 0xb, 0xa};
+	const uint8_t golden[32] = {'P', 'A', 'N', 'D', 'O', 0, 1, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
 
 	EXPECT_EQ(memcmp(c, golden, sizeof(golden)), 0);
 	EXPECT_NE(memcmp(c + 32, a + 32, SESSION_NONCE_BYTES), 0) << "nonces are fresh";
@@ -60,9 +59,7 @@ TEST_F(Records, EveryFixedByteOfHelloMatters)
 
 		memcpy(bad, c, sizeof(bad));
 		bad[i] ^= 0x40;
-		EXPECT_EQ(session_hello_parse(SESSION_CONNECTOR, bad, nullptr),
-			  free_choice ? 0 : -EPROTO)
-		    << i;
+		EXPECT_EQ(session_hello_parse(SESSION_CONNECTOR, bad, nullptr), free_choice ? 0 : -EPROTO) << i;
 	}
 }
 
@@ -70,15 +67,12 @@ TEST_F(Records, EveryBitOfTheTranscriptMatters)
 {
 	session_proof_make(SESSION_CONNECTOR, &key, c, a, p);
 	EXPECT_EQ(session_proof_check(SESSION_CONNECTOR, &key, c, a, p), 0);
-	EXPECT_EQ(session_proof_check(SESSION_ACCEPTOR, &key, c, a, p), -EACCES)
-	    << "the other direction";
-	EXPECT_EQ(session_proof_check(SESSION_CONNECTOR, &key, a, c, p), -EACCES)
-	    << "sides swapped";
+	EXPECT_EQ(session_proof_check(SESSION_ACCEPTOR, &key, c, a, p), -EACCES) << "the other direction";
+	EXPECT_EQ(session_proof_check(SESSION_CONNECTOR, &key, a, c, p), -EACCES) << "sides swapped";
 	for (size_t bit = 0; bit < 8 * SESSION_HELLO_BYTES; bit++)
 		for (uint8_t *rec : {c, a}) {
 			rec[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			EXPECT_EQ(session_proof_check(SESSION_CONNECTOR, &key, c, a, p), -EACCES)
-			    << bit;
+			EXPECT_EQ(session_proof_check(SESSION_CONNECTOR, &key, c, a, p), -EACCES) << bit;
 			rec[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 	for (size_t i = 0; i < sizeof(p); i++) {

@@ -30,8 +30,7 @@ constexpr unsigned SHORT_MS = 150;
 
 long since_ms(Clock::time_point t)
 {
-	return (long)std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - t)
-	    .count();
+	return (long)std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - t).count();
 }
 
 struct Session : testing::Test {
@@ -178,8 +177,7 @@ TEST_F(Session, WrongKeyIsRefusedOnBothSides)
 TEST_F(Session, GarbageIsRefusedAtOnce)
 {
 	std::vector<std::string> garbage = {std::string(4096, 'A'),
-					    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" +
-						std::string(64, ' '),
+					    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + std::string(64, ' '),
 					    std::string(64, '\0'), std::string(1 << 20, '\xff')};
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
@@ -275,8 +273,7 @@ TEST_F(Session, ReflectionProvesNothing)
 	session_hello_make(SESSION_CONNECTOR, &me, hello);
 	EXPECT_EQ(send(fd, hello, sizeof(hello), MSG_NOSIGNAL), (ssize_t)sizeof(hello));
 	EXPECT_EQ(recv(fd, theirs, sizeof(theirs), MSG_WAITALL), (ssize_t)sizeof(theirs));
-	EXPECT_EQ(send(fd, theirs, SESSION_PROOF_BYTES, MSG_NOSIGNAL),
-		  (ssize_t)SESSION_PROOF_BYTES);
+	EXPECT_EQ(send(fd, theirs, SESSION_PROOF_BYTES, MSG_NOSIGNAL), (ssize_t)SESSION_PROOF_BYTES);
 	a.wait();
 	EXPECT_EQ(a.r, -EACCES);
 	EXPECT_TRUE(closed_by_peer(fd)) << "and without a proof of its own";
@@ -291,8 +288,7 @@ TEST_F(Session, ReflectedProofIsRefused)
 	ASSERT_TRUE(listen_at("127.0.0.1"));
 	std::thread stranger([&] {
 		int fd = accept(lfd, nullptr, nullptr);
-		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES],
-		    proof[SESSION_PROOF_BYTES];
+		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 		session_hello_make(SESSION_ACCEPTOR, &none, out);
 		EXPECT_EQ(recv(fd, in, sizeof(in), MSG_WAITALL), (ssize_t)sizeof(in));
 		EXPECT_EQ(send(fd, out, sizeof(out), MSG_NOSIGNAL), (ssize_t)sizeof(out));
@@ -309,8 +305,7 @@ TEST_F(Session, ConnectorTimesOutOnASilentListener)
 {
 	session_hello me = {SESSION_PEER, 1, 1};
 
-	ASSERT_TRUE(listen_at(
-	    "127.0.0.1")); // nobody accepts: the kernel completes the connection all the same
+	ASSERT_TRUE(listen_at("127.0.0.1")); // nobody accepts: the kernel completes the connection all the same
 	auto begin = Clock::now();
 	EXPECT_EQ(session_connect(address.c_str(), &key, &me, SHORT_MS, &why), -ETIMEDOUT);
 	EXPECT_LT(since_ms(begin), (long)SHORT_MS + 500);
@@ -355,9 +350,7 @@ TEST_F(Session, ManyAtOnceDoNotWaitForEachOther)
 TEST(SessionAddress, Parses)
 {
 	char host[32], port[8];
-	auto parse = [&](const char *s) {
-		return session_parse_address(s, host, sizeof(host), port, sizeof(port));
-	};
+	auto parse = [&](const char *s) { return session_parse_address(s, host, sizeof(host), port, sizeof(port)); };
 
 	ASSERT_EQ(parse("example:80"), 0);
 	EXPECT_STREQ(host, "example");
@@ -368,8 +361,7 @@ TEST(SessionAddress, Parses)
 	ASSERT_EQ(parse(":0"), 0);
 	EXPECT_STREQ(host, "");
 	for (const char *bad :
-	     {"", "host", "host:", "host:x", "host:-1", "host:65536", "host:123456", "::1:80",
-	      "[::1]", "[::1]80", "[]:80", "]:80", "[a:80", "a]:80", "host: 80",
-	      "a-host-name-that-is-longer-than-the-buffer:80"})
+	     {"", "host", "host:", "host:x", "host:-1", "host:65536", "host:123456", "::1:80", "[::1]", "[::1]80",
+	      "[]:80", "]:80", "[a:80", "a]:80", "host: 80", "a-host-name-that-is-longer-than-the-buffer:80"})
 		EXPECT_EQ(parse(bad), -EINVAL) << bad;
 }

@@ -37,7 +37,6 @@ TEST(WireDoc, IsWhatTheMessageListSays)
 	ASSERT_FALSE(doc.empty()) << "docs/WIRE.md not found: run in the repository's top folder";
 	size_t mark = doc.find("\n<!-- generated");
 	ASSERT_NE(mark, std::string::npos);
-	EXPECT_EQ(doc.substr(doc.find('\n', mark + 1) + 1), std::string(text, n))
-	    << "run `make wire-doc`";
+	EXPECT_EQ(doc.substr(doc.find('\n', mark + 1) + 1), std::string(text, n)) << "run `make wire-doc`";
 	free(text);
 }

@@ -8,13 +8,20 @@ extern "C" {
 #include "vmm/qmp/json_stream.h"
 }
 
-namespace {
+namespace
+{
 
 struct Stream : testing::Test {
 	struct json_stream s;
 	std::vector<std::string> out;
-	void SetUp() override { json_stream_init(&s, 4096); }
-	void TearDown() override { json_stream_free(&s); }
+	void SetUp() override
+	{
+		json_stream_init(&s, 4096);
+	}
+	void TearDown() override
+	{
+		json_stream_free(&s);
+	}
 	void feed(const std::string &bytes)
 	{
 		auto in = (const uint8_t *)bytes.data();
@@ -51,9 +58,9 @@ TEST_F(Stream, AnyCutGivesTheSame)
 TEST_F(Stream, WordsAreRefusedOneByOne)
 {
 	feed("hello } 12\n{\"a\":1}x{}");
-	EXPECT_EQ(out, (V{"! JSON parse error, invalid keyword", "! JSON parse error, invalid keyword",
-			  "! JSON parse error, invalid keyword", "{\"a\":1}", "! JSON parse error, invalid keyword",
-			  "{}"}));
+	EXPECT_EQ(out,
+		  (V{"! JSON parse error, invalid keyword", "! JSON parse error, invalid keyword",
+		     "! JSON parse error, invalid keyword", "{\"a\":1}", "! JSON parse error, invalid keyword", "{}"}));
 }
 
 TEST_F(Stream, AnEndlessWordCostsNothing)

@@ -20,7 +20,8 @@ extern "C" {
 #include "vmm/qmp/schema.h"
 }
 
-namespace {
+namespace
+{
 
 const std::string kCaps = "{\"execute\":\"qmp_capabilities\"}";
 
@@ -38,7 +39,10 @@ struct Qmp : testing::Test {
 	std::vector<struct qmp_call *> waiting; // "stop" is answered by the test
 	std::vector<std::string> seen;
 
-	static void Stop(void *ctx, struct qmp_call *c, const json_t *) { ((Qmp *)ctx)->waiting.push_back(c); }
+	static void Stop(void *ctx, struct qmp_call *c, const json_t *)
+	{
+		((Qmp *)ctx)->waiting.push_back(c);
+	}
 	static void Cont(void *ctx, struct qmp_call *c, const json_t *)
 	{
 		qmp_event(((Qmp *)ctx)->q, "RESUME", nullptr);
@@ -58,13 +62,16 @@ struct Qmp : testing::Test {
 		qmp_error_class(c, "DeviceNotFound", "Device '%s' not found",
 				json_string_value(json_object_get(args, "name")));
 	}
-	static void Nothing(void *, struct qmp_call *c, const json_t *) { qmp_return_empty(c); }
+	static void Nothing(void *, struct qmp_call *c, const json_t *)
+	{
+		qmp_return_empty(c);
+	}
 	void SetUp() override
 	{
-		static const struct qmp_command table[] = {{"stop", Stop}, {"cont", Cont}, {"query-status", Status},
-							   {"human-monitor-command", Hmp}, {"set_link", SetLink},
-							   {"dump-guest-memory", Nothing}, {"device_add", Nothing},
-							   {nullptr, nullptr}};
+		static const struct qmp_command table[] = {{"stop", Stop},           {"cont", Cont},
+							   {"query-status", Status}, {"human-monitor-command", Hmp},
+							   {"set_link", SetLink},    {"dump-guest-memory", Nothing},
+							   {"device_add", Nothing},  {nullptr, nullptr}};
 		char name[] = "/tmp/qmp-test.XXXXXX", why[256];
 		struct link_options o = {};
 		struct link_handler h = {};
@@ -156,7 +163,8 @@ TEST_F(Qmp, NothingButNegotiationBeforeNegotiation)
 	EXPECT_EQ(say(c, "{\"execute\":\"query-status\",\"id\":7}"),
 		  "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Expecting capabilities negotiation with "
 		  "'qmp_capabilities'\"}, \"id\": 7}\r\n");
-	EXPECT_EQ(say(c, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}").find("{\"error\""), 0u);
+	EXPECT_EQ(say(c, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}").find("{\"error\""),
+		  0u);
 	EXPECT_EQ(say(c, kCaps), "{\"return\": {}}\r\n");
 	EXPECT_NE(say(c, kCaps).find("already complete"), std::string::npos);
 	close(c.fd);
@@ -165,9 +173,10 @@ TEST_F(Qmp, NothingButNegotiationBeforeNegotiation)
 TEST_F(Qmp, IdsComeBackWhateverTheyAre)
 {
 	Client c = open();
-	EXPECT_EQ(say(c, "{\"id\":{\"a\":[1,null]},\"execute\":\"query-status\"}"),
-		  "{\"return\": {\"running\": true, \"singlestep\": false, \"status\": \"running\"}, \"id\": {\"a\": [1, "
-		  "null]}}\r\n");
+	EXPECT_EQ(
+		say(c, "{\"id\":{\"a\":[1,null]},\"execute\":\"query-status\"}"),
+		"{\"return\": {\"running\": true, \"singlestep\": false, \"status\": \"running\"}, \"id\": {\"a\": [1, "
+		"null]}}\r\n");
 	close(c.fd);
 }
 
@@ -185,7 +194,8 @@ TEST_F(Qmp, WrongInputHasQemusSentences)
 		{"{\"execute\":\"human-monitor-command\"}", "Parameter 'command-line' is missing"},
 		{"{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":5}}",
 		 "Invalid parameter type for 'command-line', expected: string"},
-		{"{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"protocol\":\"file:x\",\"format\":\"z\"}}",
+		{"{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"protocol\":\"file:x\","
+		 "\"format\":\"z\"}}",
 		 "Parameter 'format' does not accept value 'z'"},
 		{"{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":0,\"protocol\":\"file:x\"}}",
 		 "Invalid parameter type for 'paging', expected: boolean"},
@@ -236,7 +246,9 @@ TEST_F(Qmp, ACommandThatTakesAnyArgumentsTakesThem)
 TEST_F(Qmp, OneCommandAtATimeTheOthersWait)
 {
 	Client c = open();
-	EXPECT_EQ(say(c, "{\"execute\":\"stop\",\"id\":1}{\"execute\":\"query-status\",\"id\":2}{\"execute\":\"stop\",\"id\":3}"), "");
+	EXPECT_EQ(say(c, "{\"execute\":\"stop\",\"id\":1}{\"execute\":\"query-status\",\"id\":2}{\"execute\":\"stop\","
+			 "\"id\":3}"),
+		  "");
 	ASSERT_EQ(waiting.size(), 1u);
 	qmp_return_empty(waiting[0]);
 	turn();
@@ -433,7 +445,8 @@ TEST_F(Qmp, ARequestOfABrowserIsNotObeyed)
 	ASSERT_EQ(bind(probe, (struct sockaddr *)&a, sizeof(a)), 0);
 	ASSERT_EQ(getsockname(probe, (struct sockaddr *)&a, &n), 0);
 	close(probe); // a port that is free
-	ASSERT_EQ(qmp_listen(q, ("tcp:127.0.0.1:" + std::to_string(ntohs(a.sin_port))).c_str(), why, sizeof(why)), 0) << why;
+	ASSERT_EQ(qmp_listen(q, ("tcp:127.0.0.1:" + std::to_string(ntohs(a.sin_port))).c_str(), why, sizeof(why)), 0)
+		<< why;
 	auto over_tcp = [&](const std::string &text) {
 		Client c;
 		c.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -473,7 +486,8 @@ TEST(QmpSchema, IsWholeAndTrue)
 		EXPECT_TRUE(by_name.count(json_string_value(n))) << json_string_value(n);
 	};
 
-	json_array_foreach(all, i, item) {
+	json_array_foreach(all, i, item)
+	{
 		std::string name = json_string_value(json_object_get(item, "name"));
 		EXPECT_FALSE(by_name.count(name)) << name;
 		by_name[name] = item;
@@ -487,8 +501,7 @@ TEST(QmpSchema, IsWholeAndTrue)
 		if (meta == "array")
 			refer(e.second, "element-type");
 		if (meta == "object")
-			json_array_foreach(json_object_get(e.second, "members"), k, m)
-				refer(m, "type");
+			json_array_foreach(json_object_get(e.second, "members"), k, m) refer(m, "type");
 	}
 	for (const char *of : {"commands", "events"}) {
 		json_t *names = qmp_schema_names(s, of);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two connections joined by a network of this test: it loses, repeats, delays and damages frames by a seed, in virtual time.
+// Two connections joined by a network of this test: it loses, repeats, delays and damages frames by a seed, in virtual
+// time.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -141,7 +142,8 @@ struct Pair {
 		while (!net.wire.empty() && net.wire.begin()->first <= net.now) {
 			auto f = net.wire.begin()->second;
 			net.wire.erase(net.wire.begin());
-			std::unique_ptr<uint8_t[]> exact(new uint8_t[f.second.size()]); // the sanitizer sees every step beyond
+			std::unique_ptr<uint8_t[]> exact(
+				new uint8_t[f.second.size()]); // the sanitizer sees every step beyond
 			memcpy(exact.get(), f.second.data(), f.second.size());
 			rel_input(side(f.first).r, exact.get(), (uint32_t)f.second.size(), net.now);
 		}
@@ -158,8 +160,10 @@ struct Pair {
 			for (int i = 0; i < 2; i++)
 				for (unsigned s = 0; s < 2; s++)
 					while (sent[i][s] < n && rel_room(side(i).r, s)) {
-						auto m = std::make_unique<std::vector<uint8_t>>(content(s, sent[i][s]++));
-						EXPECT_TRUE(rel_send(side(i).r, s, m->data(), (uint32_t)m->size(), 0, m.get()));
+						auto m = std::make_unique<std::vector<uint8_t>>(
+							content(s, sent[i][s]++));
+						EXPECT_TRUE(rel_send(side(i).r, s, m->data(), (uint32_t)m->size(), 0,
+								     m.get()));
 						side(i).messages.push_back(std::move(m));
 					}
 			a.output();
@@ -197,11 +201,11 @@ TEST_P(RelFaults, EverythingArrivesOnceInOrder)
 	}
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, RelFaults,
-    testing::Values(Faults{}, Faults{0.01}, Faults{0.2}, Faults{0, 0.2}, Faults{0, 0, 0.3}, Faults{0, 0, 0, 0.1},
-		    Faults{0.2, 0.1, 0.2, 0.05}, Faults{0.2, 0, 0, 0, 8900}, Faults{0.1, 0.1, 0.1, 0.01, 256}),
-    [](auto &i) { return "network" + std::to_string(i.index); });
+INSTANTIATE_TEST_SUITE_P(All, RelFaults,
+			 testing::Values(Faults{}, Faults{0.01}, Faults{0.2}, Faults{0, 0.2}, Faults{0, 0, 0.3},
+					 Faults{0, 0, 0, 0.1}, Faults{0.2, 0.1, 0.2, 0.05}, Faults{0.2, 0, 0, 0, 8900},
+					 Faults{0.1, 0.1, 0.1, 0.01, 256}),
+			 [](auto &i) { return "network" + std::to_string(i.index); });
 
 TEST(RelNetwork, WithoutFaultsNothingIsSentTwice)
 {

@@ -128,12 +128,12 @@ TEST_F(RelPack, LengthsThatDoNotAddUpBreakTheConnection)
 		size_t delivered;
 		bool breaks;
 	} cases[] = {
-	    {2, "\1\0a\2\0b"s, 1, true},	 // longer than what is left
-	    {2, "\1\0a\0\0bbb"s, 1, true},	 // empty
-	    {2, "\1\0a\1\0bc"s, 2, true},	 // something behind the last
-	    {2, "\377\377abcd"s, 0, true},	 // far longer
-	    {3, "\1\0a\4\0bcde"s, 2, true},	 // fewer than it says
-	    {3, "\1\0a\1\0b\1\0c"s, 3, false},
+		{2, "\1\0a\2\0b"s, 1, true},    // longer than what is left
+		{2, "\1\0a\0\0bbb"s, 1, true},  // empty
+		{2, "\1\0a\1\0bc"s, 2, true},   // something behind the last
+		{2, "\377\377abcd"s, 0, true},  // far longer
+		{3, "\1\0a\4\0bcde"s, 2, true}, // fewer than it says
+		{3, "\1\0a\1\0b\1\0c"s, 3, false},
 	};
 
 	for (const auto &c : cases) {

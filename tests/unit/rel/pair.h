@@ -26,8 +26,8 @@ struct End {
 	std::deque<std::string> kept; // messages given to rel and not released
 	unsigned released = 0, full = 0;
 	unsigned stop_at = 0; // deliver() stops the connection with that message
-	struct Lent { // a frame of two pieces: the second stays where it is until the frame is carried
-		size_t at; // in out
+	struct Lent {         // a frame of two pieces: the second stays where it is until the frame is carried
+		size_t at;    // in out
 		const void *msg;
 		const uint8_t *data;
 		uint32_t bytes;
@@ -116,7 +116,8 @@ struct End {
 	bool send(unsigned stream, const std::string &text)
 	{
 		kept.push_back(text);
-		return rel_send(r, stream, (const uint8_t *)kept.back().data(), (uint32_t)kept.back().size(), 0, &kept.back());
+		return rel_send(r, stream, (const uint8_t *)kept.back().data(), (uint32_t)kept.back().size(), 0,
+				&kept.back());
 	}
 	const struct rel_stats &stats() const
 	{

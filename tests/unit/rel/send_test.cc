@@ -183,7 +183,7 @@ TEST_F(RelSend, LateSegmentsTeachPatience)
 		carry(a, b);
 		rel_output(b.r, now);
 		now += 10000; // and back
-		carry(b, a); // seven have arrived, the first has not
+		carry(b, a);  // seven have arrived, the first has not
 		rel_output(a.r, now);
 		rel_input(b.r, late.data(), (uint32_t)late.size(), now);
 		rel_output(b.r, now);

@@ -79,13 +79,13 @@ TEST(RelWire, FlagsThatMakeNoSenseAreRefused)
 		uint16_t bytes;
 		uint32_t message;
 	} cases[] = {
-	    {0x80, 0, 0},			      // unknown
-	    {0, 5, 0},				      // data that no flag announces
-	    {REL_DATA, 0, 0},			      // and the reverse
-	    {REL_FIRST, 0, 0},			      // the first of nothing
-	    {REL_DATA | REL_FIRST, 5, 5},	      // the message ends here, but this is not its last
-	    {REL_DATA | REL_FIRST | REL_LAST, 5, 6},
-	    {REL_DATA | REL_LAST, 5, 5},	      // a total where none belongs
+		{0x80, 0, 0},                 // unknown
+		{0, 5, 0},                    // data that no flag announces
+		{REL_DATA, 0, 0},             // and the reverse
+		{REL_FIRST, 0, 0},            // the first of nothing
+		{REL_DATA | REL_FIRST, 5, 5}, // the message ends here, but this is not its last
+		{REL_DATA | REL_FIRST | REL_LAST, 5, 6},
+		{REL_DATA | REL_LAST, 5, 5}, // a total where none belongs
 	};
 
 	for (auto &c : cases) {
@@ -137,7 +137,7 @@ TEST(RelSum, IsTheCrcThatTheSpecificationNames)
 		f[i] = (uint8_t)(i * 37 + (i >> 3));
 	for (size_t n = 1; n <= f.size(); n++)
 		EXPECT_EQ(rel_sum(f.data(), n), slow_sum(f, n)) << n;
-	EXPECT_EQ(rel_sum((const uint8_t *)"123456789", 9), 0xe3069283u); // the check value of CRC-32C
+	EXPECT_EQ(rel_sum((const uint8_t *)"123456789", 9), 0xe3069283u);        // the check value of CRC-32C
 	EXPECT_EQ(rel_sum((const uint8_t *)"\xff\xff\xff\xff", 4), 0xffffffffu); // never 0
 }
 

@@ -10,11 +10,13 @@ extern "C" {
 #include "vmm/report/from_trace.h"
 }
 
-namespace {
+namespace
+{
 
 constexpr uint64_t kKhz = 1000000; // a tick is a nanosecond
 
-struct trace_record record(enum trace_kind kind, uint64_t clock, unsigned sub, uint64_t page, unsigned peer, uint32_t arg)
+struct trace_record record(enum trace_kind kind, uint64_t clock, unsigned sub, uint64_t page, unsigned peer,
+			   uint32_t arg)
 {
 	struct trace_record r = {};
 	r.clock = clock;
@@ -28,7 +30,8 @@ struct trace_record record(enum trace_kind kind, uint64_t clock, unsigned sub, u
 }
 
 // A file of two hosts, opened as any file is.
-std::vector<uint8_t> file_of(const std::vector<struct trace_record> &host0, const std::vector<struct trace_record> &host1)
+std::vector<uint8_t> file_of(const std::vector<struct trace_record> &host0,
+			     const std::vector<struct trace_record> &host1)
 {
 	struct trace t = {};
 	t.hosts = 2;
@@ -64,14 +67,13 @@ int open_and_read(struct report *r, const std::vector<uint8_t> &bytes)
 
 TEST(FromTrace, ReadsWhatTheHostsRecorded)
 {
-	auto bytes = file_of(
-		{record(TRACE_FAULT, 5000, REPORT_WRITE, 7, HOST_NONE, 0),
-		 record(TRACE_MSG_IN, 40000, COH_MSG_GRANT, 7, 1, trace_msg_arg(COH_MSGF_DATA, COH_RW, 0)),
-		 record(TRACE_WAKE, 45000, REPORT_WRITE, 7, 1, 0)},
-		{record(TRACE_MSG_IN, 1000, COH_MSG_INV, 7, 0, 0),
-		 record(TRACE_MSG_IN, 2000, COH_MSG_GRANT, 8, 0, trace_msg_arg(COH_MSGF_ZERO, COH_RO, 0)),
-		 record(TRACE_MSG_IN, 3000, COH_MSG_GRANT, 9, 0, trace_msg_arg(0, COH_RW, 1)),
-		 record(TRACE_DROP, 4000, 0, 7, HOST_NONE, 1)});
+	auto bytes = file_of({record(TRACE_FAULT, 5000, REPORT_WRITE, 7, HOST_NONE, 0),
+			      record(TRACE_MSG_IN, 40000, COH_MSG_GRANT, 7, 1, trace_msg_arg(COH_MSGF_DATA, COH_RW, 0)),
+			      record(TRACE_WAKE, 45000, REPORT_WRITE, 7, 1, 0)},
+			     {record(TRACE_MSG_IN, 1000, COH_MSG_INV, 7, 0, 0),
+			      record(TRACE_MSG_IN, 2000, COH_MSG_GRANT, 8, 0, trace_msg_arg(COH_MSGF_ZERO, COH_RO, 0)),
+			      record(TRACE_MSG_IN, 3000, COH_MSG_GRANT, 9, 0, trace_msg_arg(0, COH_RW, 1)),
+			      record(TRACE_DROP, 4000, 0, 7, HOST_NONE, 1)});
 	struct report r;
 	ASSERT_EQ(0, open_and_read(&r, bytes));
 	EXPECT_STREQ("web", r.name);

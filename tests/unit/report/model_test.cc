@@ -6,12 +6,19 @@
 
 #include "tests/unit/report/synthetic.h"
 
-namespace {
+namespace
+{
 
 struct Report : testing::Test {
 	struct report r;
-	void SetUp() override { ASSERT_EQ(0, report_init(&r, "web", 3, kBegin, kEnd)); }
-	void TearDown() override { report_free(&r); }
+	void SetUp() override
+	{
+		ASSERT_EQ(0, report_init(&r, "web", 3, kBegin, kEnd));
+	}
+	void TearDown() override
+	{
+		report_free(&r);
+	}
 };
 
 } // namespace
@@ -21,7 +28,8 @@ TEST_F(Report, CountsWhatCame)
 	remote_fault(&r, kBegin + 10, 0, 1, 7, REPORT_READ, 40);
 	remote_fault(&r, kBegin + 1500000000, 0, 1, 7, REPORT_WRITE, 80);
 	remote_fault(&r, kBegin + 1600000000, 2, 0, 7, REPORT_UPGRADE, 20);
-	struct report_event zero = event(REPORT_PAGE_IN, kEnd, 1, 0, 9), inv = event(REPORT_INVALIDATE_IN, kEnd, 1, 2, 7);
+	struct report_event zero = event(REPORT_PAGE_IN, kEnd, 1, 0, 9),
+			    inv = event(REPORT_INVALIDATE_IN, kEnd, 1, 2, 7);
 	report_add(&r, &zero);
 	report_add(&r, &inv);
 	EXPECT_EQ(2u, report_pair(&r, 0, 1)->pages);
@@ -65,8 +73,9 @@ TEST_F(Report, AFaultToldTwiceBeganTheFirstTime)
 
 TEST_F(Report, StrangeEventsAreLeftOut)
 {
-	for (struct report_event e : {event(REPORT_PAGE_IN, kBegin - 1, 0, 1, 1), event(REPORT_PAGE_IN, kEnd + 1, 0, 1, 1),
-				      event(REPORT_PAGE_IN, kBegin, 3, 1, 1), event(REPORT_PAGE_IN, kBegin, 0, HOST_NONE, 1)})
+	for (struct report_event e :
+	     {event(REPORT_PAGE_IN, kBegin - 1, 0, 1, 1), event(REPORT_PAGE_IN, kEnd + 1, 0, 1, 1),
+	      event(REPORT_PAGE_IN, kBegin, 3, 1, 1), event(REPORT_PAGE_IN, kBegin, 0, HOST_NONE, 1)})
 		report_add(&r, &e);
 	struct report_event e = event(REPORT_FAULT_BEGINS, kBegin, 0, 1, 1);
 	e.fault = (enum report_fault)7;

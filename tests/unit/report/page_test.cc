@@ -10,7 +10,8 @@ extern "C" {
 #include "vmm/report/svg.h"
 }
 
-namespace {
+namespace
+{
 
 std::string page_of(const struct report *r)
 {
@@ -51,17 +52,19 @@ TEST(ReportPage, HasEverySectionAndIsWholeByItself)
 	struct report r;
 	ASSERT_EQ(0, report_init(&r, "web", 4, kBegin, kEnd));
 	for (unsigned i = 0; i < 4000; i++)
-		remote_fault(&r, kBegin + i * 400000, i % 4, (i + 1 + i % 3) % 4, 100 + i % 97, (enum report_fault)(i % 3),
-			     20 + i % 200);
+		remote_fault(&r, kBegin + i * 400000, i % 4, (i + 1 + i % 3) % 4, 100 + i % 97,
+			     (enum report_fault)(i % 3), 20 + i % 200);
 	std::string t = page_of(&r);
-	for (const char *what : {"Pages moved over time", "Faults over time", "How long faults took", "From host to host",
-				 "The hottest pages", "host 0 to host 1", "<b>4000</b><span>faults", "<code>0x64000</code>"})
+	for (const char *what :
+	     {"Pages moved over time", "Faults over time", "How long faults took", "From host to host",
+	      "The hottest pages", "host 0 to host 1", "<b>4000</b><span>faults", "<code>0x64000</code>"})
 		EXPECT_NE(std::string::npos, t.find(what)) << what;
 	EXPECT_EQ(5u, times(t, "<svg ")) << "two over time, three histograms";
 	EXPECT_EQ(times(t, "<svg "), times(t, "</svg>"));
 	EXPECT_EQ(times(t, "<section>"), times(t, "</section>"));
 	EXPECT_EQ(times(t, "<table>"), times(t, "</table>"));
-	for (const char *what : {"http:", "https:", "<script", "<img", "<link", "src=", "url(", "@import", "nan", "inf\""})
+	for (const char *what :
+	     {"http:", "https:", "<script", "<img", "<link", "src=", "url(", "@import", "nan", "inf\""})
 		EXPECT_EQ(std::string::npos, t.find(what)) << what;
 	report_free(&r);
 }
@@ -83,7 +86,8 @@ TEST(ReportPage, NamesCannotBecomeMarkup)
 	std::string t = page_of(&r);
 	EXPECT_EQ(std::string::npos, t.find("<script"));
 	EXPECT_NE(std::string::npos, t.find("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;"));
-	EXPECT_EQ("a b &#39;", escaped("a\x1b" "b '"));
+	EXPECT_EQ("a b &#39;", escaped("a\x1b"
+				       "b '"));
 	report_free(&r);
 }
 
@@ -100,7 +104,16 @@ TEST(ReportPage, ManyPairsShareTheLastColour)
 
 TEST(Svg, RoundNumbers)
 {
-	for (auto &c : {std::pair<double, double>{0, 1}, {-4, 1}, {1, 1}, {1.1, 1.2}, {2.2, 2.4}, {3.1, 4}, {5.5, 6}, {9, 10}, {0.03, 0.03},
-			{1234, 1600}, {1e300, 1e300}})
+	for (auto &c : {std::pair<double, double>{0, 1},
+			{-4, 1},
+			{1, 1},
+			{1.1, 1.2},
+			{2.2, 2.4},
+			{3.1, 4},
+			{5.5, 6},
+			{9, 10},
+			{0.03, 0.03},
+			{1234, 1600},
+			{1e300, 1e300}})
 		EXPECT_NEAR(c.second, plot_round_up(c.first), c.second * 1e-9) << c.first;
 }

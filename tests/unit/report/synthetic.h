@@ -23,8 +23,8 @@ inline struct report_event event(enum report_kind kind, uint64_t ns, unsigned ho
 }
 
 // One remote fault of host to, answered by from: begins, the page comes, ends us microseconds later.
-inline void remote_fault(struct report *r, uint64_t ns, unsigned to, unsigned from, uint64_t page, enum report_fault kind,
-			 uint64_t us)
+inline void remote_fault(struct report *r, uint64_t ns, unsigned to, unsigned from, uint64_t page,
+			 enum report_fault kind, uint64_t us)
 {
 	struct report_event e = event(REPORT_FAULT_BEGINS, ns, to, HOST_NONE, page);
 	e.fault = kind;

@@ -51,7 +51,9 @@ TEST(Sample, EveryNumberHasItsOwnKey)
 	const struct {
 		const char *object, *key;
 	} keys[] = {
+// clang-format off
 #define S(name, object, key) {object, key},
+// clang-format on
 #include "vmm/top/sample.def"
 	};
 	json_t *host = json_object();
@@ -85,16 +87,24 @@ TEST(Sample, MissingKeysAreNone)
 TEST(Sample, LiesAreBounded)
 {
 	for (const char *text : {
-		 "[]", "{}", "{\"hosts\":3}", "{\"hosts\":[3,null,[],\"x\"]}",
-		 "{\"hosts\":[{\"host\":-1,\"memory\":[],\"coherence\":{\"faults_read\":-5,\"faults_write\":\"9\"}}]}",
-		 "{\"hosts\":[{\"peers\":[{\"host\":64},{\"host\":-1},{},{\"host\":1},{\"host\":1}]}]}",
-		 "{\"hosts\":[{\"heat\":{\"first_region\":511,\"region_pages\":1,\"owner\":[64,1,2,3],\"faults\":[1]}}]}",
-		 "{\"hosts\":[{\"heat\":{\"first_region\":9999,\"region_pages\":1,\"owner\":[1],\"faults\":[1]}}]}",
-		 "{\"hosts\":[{\"heat\":{\"first_region\":0,\"region_pages\":0,\"owner\":[1],\"faults\":[1]}}]}",
-		 "{\"hosts\":[{\"latency\":{\"read\":{\"buckets\":[[5,1],[5,1]]},\"write\":{\"buckets\":[5,[]]}}}]}",
-		 "{\"hosts\":[{\"latency\":{\"read\":{\"buckets\":[[1,9223372036854775807],[2,9223372036854775807]]}}}]}",
-		 "{\"hosts\":[{\"hot_pages\":[{\"address\":-4},{\"address\":1,\"reads\":1},7]}]}",
-		 "{\"hosts\":[{\"machine\":{\"vcpus\":[1,{\"exits\":[]},{\"exits\":{\"a\":9223372036854775807,\"b\":1}}]}}]}",
+		     "[]",
+		     "{}",
+		     "{\"hosts\":3}",
+		     "{\"hosts\":[3,null,[],\"x\"]}",
+		     "{\"hosts\":[{\"host\":-1,\"memory\":[],\"coherence\":{\"faults_read\":-5,\"faults_write\":\"9\"}}"
+		     "]}",
+		     "{\"hosts\":[{\"peers\":[{\"host\":64},{\"host\":-1},{},{\"host\":1},{\"host\":1}]}]}",
+		     "{\"hosts\":[{\"heat\":{\"first_region\":511,\"region_pages\":1,\"owner\":[64,1,2,3],\"faults\":["
+		     "1]}}]}",
+		     "{\"hosts\":[{\"heat\":{\"first_region\":9999,\"region_pages\":1,\"owner\":[1],\"faults\":[1]}}]}",
+		     "{\"hosts\":[{\"heat\":{\"first_region\":0,\"region_pages\":0,\"owner\":[1],\"faults\":[1]}}]}",
+		     "{\"hosts\":[{\"latency\":{\"read\":{\"buckets\":[[5,1],[5,1]]},\"write\":{\"buckets\":[5,[]]}}}]"
+		     "}",
+		     "{\"hosts\":[{\"latency\":{\"read\":{\"buckets\":[[1,9223372036854775807],[2,9223372036854775807]]"
+		     "}}}]}",
+		     "{\"hosts\":[{\"hot_pages\":[{\"address\":-4},{\"address\":1,\"reads\":1},7]}]}",
+		     "{\"hosts\":[{\"machine\":{\"vcpus\":[1,{\"exits\":[]},{\"exits\":{\"a\":9223372036854775807,"
+		     "\"b\":1}}]}}]}",
 	     }) {
 		json_t *doc = json_loads(text, 0, nullptr);
 		ASSERT_NE(nullptr, doc) << text;
@@ -132,7 +142,8 @@ TEST(Sample, TextsLoseControlCharactersAndAreCutBetweenCharacters)
 	std::string wide;
 	for (int i = 0; i < 100; i++)
 		wide += "\xc3\xa9"; // two bytes each: 127 of them would end inside one
-	struct sample *s = sample_of(json_pack("{s:s,s:[{s:s}]}", "name", wide.c_str(), "hosts", "address", "a\x1b[2Jb"), 1);
+	struct sample *s =
+		sample_of(json_pack("{s:s,s:[{s:s}]}", "name", wide.c_str(), "hosts", "address", "a\x1b[2Jb"), 1);
 	EXPECT_EQ(126u, strlen(s->name));
 	EXPECT_STREQ("a?[2Jb", s->hosts[0].address);
 	sample_free(s);

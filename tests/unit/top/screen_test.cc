@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `pando top` shows, against texts in golden/. PANDO_GOLDEN=write writes them anew: look at them before you commit.
+// What `pando top` shows, against texts in golden/. PANDO_GOLDEN=write writes them anew: look at them before you
+// commit.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,7 +14,8 @@ extern "C" {
 #include "vmm/top/screen_priv.h"
 }
 
-namespace {
+namespace
+{
 
 std::string show(int rows, int cols, const struct screen &o, const struct sample *before, const struct sample *now)
 {
@@ -71,8 +73,9 @@ TEST(Screen, FirstSampleHasDashesForRates)
 
 TEST(Screen, OldOrSilentHostsAreShownToo)
 {
-	struct sample *s = sample_of(json_pack("{s:s,s:[{s:i,s:s,s:s},{}]}", "name", "old", "hosts", "host", 0, "address",
-					       "10.0.0.1:7411", "error", "no answer"), 1);
+	struct sample *s = sample_of(json_pack("{s:s,s:[{s:i,s:s,s:s},{}]}", "name", "old", "hosts", "host", 0,
+					       "address", "10.0.0.1:7411", "error", "no answer"),
+				     1);
 	golden("silent-80x24", show(24, 80, view(SCREEN_OVERVIEW), nullptr, s));
 	for (int v = 0; v < SCREEN_VIEWS; v++)
 		EXPECT_NE(std::string::npos, show(24, 80, view((enum screen_view)v), s, s).find("quit"));

@@ -16,10 +16,11 @@ extern "C" {
 #include "vmm/trace/ring.h"
 }
 
-namespace {
+namespace
+{
 
-trace_record record(uint64_t clock, trace_kind kind, uint8_t sub = 0, host_id peer = HOST_NONE, host_id requester = HOST_NONE,
-		    uint64_t txn = 0, uint64_t page = 0, uint32_t arg = 0)
+trace_record record(uint64_t clock, trace_kind kind, uint8_t sub = 0, host_id peer = HOST_NONE,
+		    host_id requester = HOST_NONE, uint64_t txn = 0, uint64_t page = 0, uint32_t arg = 0)
 {
 	trace_record r = {};
 	r.clock = clock;
@@ -54,7 +55,8 @@ struct Example {
 		of[0] = {
 			record(1000, TRACE_FAULT, 0, HOST_NONE, HOST_NONE, 0, 0x77, 0),
 			record(1003, TRACE_MSG_OUT, COH_MSG_REQ_READ, 1, 0, 17, 0x77),
-			record(1050, TRACE_MSG_IN, COH_MSG_GRANT, 1, 0, 17, 0x77, trace_msg_arg(COH_MSGF_DATA, COH_RO, 0)),
+			record(1050, TRACE_MSG_IN, COH_MSG_GRANT, 1, 0, 17, 0x77,
+			       trace_msg_arg(COH_MSGF_DATA, COH_RO, 0)),
 			record(1060, TRACE_INSTALL, COH_RO, HOST_NONE, 0, 17, 0x77, 1),
 			record(1061, TRACE_WAKE, 0, 1, 0, 17, 0x77, 0),
 			record(1062, TRACE_MSG_OUT, COH_MSG_DONE, 1, 0, 17, 0x77),
@@ -62,7 +64,8 @@ struct Example {
 		of[1] = {
 			record(1020, TRACE_MSG_IN, COH_MSG_REQ_READ, 0, 0, 17, 0x77),
 			record(1025, TRACE_PROTECT, 0, HOST_NONE, 0, 17, 0x77, 1),
-			record(1030, TRACE_MSG_OUT, COH_MSG_GRANT, 0, 0, 17, 0x77, trace_msg_arg(COH_MSGF_DATA, COH_RO, 0)),
+			record(1030, TRACE_MSG_OUT, COH_MSG_GRANT, 0, 0, 17, 0x77,
+			       trace_msg_arg(COH_MSGF_DATA, COH_RO, 0)),
 		};
 	}
 	Bytes bytes()
@@ -104,7 +107,9 @@ std::string decoded(const Bytes &b, int (*how)(const trace *, FILE *))
 
 TEST(TraceRecord, TheBytesOfTheFormat)
 {
-	trace_record r = record(0x0102030405060708, TRACE_WAKE, 2, 1, 3, 0x1112131415161718, 0x2122232425262728, 0x31323334), back;
+	trace_record r = record(0x0102030405060708, TRACE_WAKE, 2, 1, 3, 0x1112131415161718, 0x2122232425262728,
+				0x31323334),
+		     back;
 	uint8_t b[TRACE_RECORD_BYTES];
 	const uint8_t golden[TRACE_RECORD_BYTES] = {8,    7,    6,    5,    4,    3,    2,    1,    0x28, 0x27, 0x26,
 						    0x25, 0x24, 0x23, 0x22, 0x21, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13,
@@ -221,7 +226,8 @@ TEST(TraceJson, AFaultIsASliceAndItsArrowsCrossBothHostsInOrder)
 	std::vector<std::pair<double, int>> flow;
 	std::string phases;
 	bool fault = false;
-	json_array_foreach(json_object_get(o, "traceEvents"), i, v) {
+	json_array_foreach(json_object_get(o, "traceEvents"), i, v)
+	{
 		std::string ph = json_string_value(json_object_get(v, "ph"));
 		double ts = json_number_value(json_object_get(v, "ts"));
 		const char *name = json_string_value(json_object_get(v, "name"));
@@ -256,7 +262,8 @@ TEST(TraceJson, SlicesOfOneTrackNeverOverlap)
 	std::map<std::pair<int, int>, double> end;
 	size_t i;
 	ASSERT_NE(o, nullptr);
-	json_array_foreach(json_object_get(o, "traceEvents"), i, v) {
+	json_array_foreach(json_object_get(o, "traceEvents"), i, v)
+	{
 		if (strcmp(json_string_value(json_object_get(v, "ph")), "X"))
 			continue;
 		auto track = std::make_pair(static_cast<int>(json_integer_value(json_object_get(v, "pid"))),

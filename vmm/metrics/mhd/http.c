@@ -23,7 +23,7 @@ struct metrics_http {
 	metrics_wanted wanted;
 	void *ctx;
 	struct scrape scrapes[METRICS_CONNECTIONS_MAX];
-	struct MHD_Response *page;   // the last answer; NULL: there is none
+	struct MHD_Response *page; // the last answer; NULL: there is none
 	struct MHD_Response *index, *not_found, *not_allowed, *unavailable;
 };
 
@@ -58,7 +58,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 
 	(void)version, (void)body, (void)body_n;
 	if (s)
-		return queue(c, h->page ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, h->page ? h->page : h->unavailable);
+		return queue(c, h->page ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+			     h->page ? h->page : h->unavailable);
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return queue(c, MHD_HTTP_METHOD_NOT_ALLOWED, h->not_allowed);
 	if (strcmp(url, "/metrics") == 0)
@@ -98,7 +99,8 @@ bool metrics_http_built_in(void)
 static int make_pages(struct metrics_http *h)
 {
 	h->index = fixed("<!DOCTYPE html><title>Pando</title><p>Metrics for Prometheus are at "
-			 "<a href=\"/metrics\">/metrics</a>.\n", "text/html; charset=utf-8", NULL, NULL);
+			 "<a href=\"/metrics\">/metrics</a>.\n",
+			 "text/html; charset=utf-8", NULL, NULL);
 	h->not_found = fixed("There is only /metrics here.\n", "text/plain", NULL, NULL);
 	h->not_allowed = fixed("Only GET and HEAD.\n", "text/plain", MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	h->unavailable = fixed("The hosts cannot be asked now.\n", "text/plain", NULL, NULL);

@@ -43,10 +43,12 @@ endif
 # ---- libraries: name -> folders -----------------------------------------------------------------
 # The folders of vmm/, upper ones first.
 VMM  := cli
-VMM  += ctl bridge
+VMM  += monitor
+VMM  += host run bridge
 VMM  += qmp
 VMM  += metrics top report
-VMM  += dist
+VMM  += status
+VMM  += span call
 VMM  += trace
 VMM  += machine acpi boot dev hv mem conf chip
 LIBS := $(VMM) net coherence
@@ -103,8 +105,9 @@ needs_acpi      := acpi mem conf
 needs_boot      := boot acpi mem conf
 needs_trace     := trace coherence
 needs_hv        := hv mem conf net coherence
-needs_metrics   := metrics top net coherence
-needs_top       := top coherence
+needs_status    := status coherence
+needs_metrics   := metrics status net coherence
+needs_top       := top status coherence
 needs_report    := report trace coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `pando run --local` of a micro-guest in this process, driven by actions on the command line through vmm/ctl/verbs.h.
+ * `pando run --local` of a micro-guest in this process, driven by actions on the command line through vmm/run/ops.h.
  *
  *   driver IMAGE HOSTS CPUS MIB APPEND ACTION...
  *
@@ -28,12 +28,13 @@
 #include "tests/drive/moves.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
-#include "vmm/ctl/local.h"
-#include "vmm/ctl/run.h"
-#include "vmm/ctl/verbs.h"
+#include "vmm/run/local.h"
+#include "vmm/monitor/monitor_priv.h"
+#include "vmm/run/run.h"
+#include "vmm/run/ops.h"
 
 struct driver {
-	struct verbs *v;
+	struct ops *v;
 	struct link *link;
 	unsigned hosts, vcpus;
 	char **action, **end;
@@ -46,7 +47,7 @@ struct driver {
 	char moves_error[256];
 	const char *until; // what the console has to say
 	char tail[512];    // of the console
-	struct verbs_dump dump;
+	struct ops_dump dump;
 };
 
 static void next(struct driver *d);
@@ -125,7 +126,7 @@ static void on_stop(void *ctx, const char *error)
 
 	d->stopped_ns = now_ns();
 	d->stop_ns_max = longer(d->stop_ns_max, now_ns() - d->began_ns);
-	if (error || verbs_state(d->v) != VERBS_PAUSED)
+	if (error || ops_state(d->v) != OPS_PAUSED)
 		verdict(d, error ? error : "it is not paused");
 	else
 		after(d, d->stop_ms);
@@ -133,11 +134,11 @@ static void on_stop(void *ctx, const char *error)
 
 static void stop_or_cont(struct driver *d)
 {
-	bool runs = verbs_state(d->v) == VERBS_RUNNING;
+	bool runs = ops_state(d->v) == OPS_RUNNING;
 	int r;
 
 	d->began_ns = now_ns();
-	r = runs ? verbs_stop(d->v, on_stop, d) : verbs_cont(d->v, on_cont, d);
+	r = runs ? ops_stop(d->v, on_stop, d) : ops_cont(d->v, on_cont, d);
 	if (r)
 		verdict(d, strerror(-r));
 }
@@ -167,7 +168,7 @@ static void on_registers(void *ctx, const json_t *vcpus, const char *error)
 
 	json_array_foreach(vcpus, i, o)
 	{
-		char *text = verbs_registers_text(o);
+		char *text = monitor_registers_text(o);
 
 		printf("\n%s", text ? text : "no text\n");
 		free(text);
@@ -180,7 +181,7 @@ static void on_dump(void *ctx, const char *error)
 	struct driver *d = ctx;
 	uint64_t done_bytes, total;
 
-	verbs_dump_status(d->v, &done_bytes, &total);
+	ops_dump_status(d->v, &done_bytes, &total);
 	printf("\ndump: %llu of %llu bytes in %.3f s\n", (unsigned long long)done_bytes, (unsigned long long)total,
 	       (double)(now_ns() - d->began_ns) / 1e9);
 	verdict(d, error);
@@ -237,10 +238,10 @@ static int begin(struct driver *d)
 		return after(d, d->run_ms), 0;
 	}
 	if (is(a, "moves", &value))
-		return moves_begin(verbs_mover(d->v), d->link, value, d->vcpus, d->hosts, done, d);
+		return moves_begin(ops_mover(d->v), d->link, value, d->vcpus, d->hosts, done, d);
 	if (is(a, "moves-begin", &value)) {
 		d->moving = true;
-		int r = moves_begin(verbs_mover(d->v), d->link, value, d->vcpus, d->hosts, on_moves, d);
+		int r = moves_begin(ops_mover(d->v), d->link, value, d->vcpus, d->hosts, on_moves, d);
 
 		if (!r)
 			after(d, 0);
@@ -253,15 +254,15 @@ static int begin(struct driver *d)
 		return 0;
 	}
 	if (is(a, "stop", &value))
-		return verbs_stop(d->v, done, d);
+		return ops_stop(d->v, done, d);
 	if (is(a, "cont", &value))
-		return verbs_cont(d->v, done, d);
+		return ops_cont(d->v, done, d);
 	if (is(a, "reset", &value))
-		return verbs_reset(d->v, done, d);
+		return ops_reset(d->v, done, d);
 	if (is(a, "nmi", &value))
-		return verbs_nmi(d->v, done, d);
+		return ops_nmi(d->v, done, d);
 	if (is(a, "power", &value))
-		return verbs_powerdown(d->v, done, d);
+		return ops_powerdown(d->v, done, d);
 	if (is(a, "until", &value)) {
 		d->until = value;
 		check_console(d);
@@ -270,10 +271,10 @@ static int begin(struct driver *d)
 	if (is(a, "quit", &value))
 		return d->action++, kill(getpid(), SIGTERM), 0;
 	if (is(a, "registers", &value))
-		return verbs_registers(d->v, VERBS_ALL_VCPUS, on_registers, d);
+		return ops_registers(d->v, OPS_ALL_VCPUS, on_registers, d);
 	if (is(a, "dump", &value)) {
 		d->dump.path = value;
-		return verbs_dump(d->v, &d->dump, on_dump, d);
+		return ops_dump(d->v, &d->dump, on_dump, d);
 	}
 	return -ENOSYS;
 }
@@ -306,13 +307,13 @@ static void on_event(void *ctx, const char *event, const json_t *data)
 	free(text);
 }
 
-static void running(void *ctx, struct verbs *v, struct link *link)
+static void running(void *ctx, struct ops *v, struct link *link)
 {
 	struct driver *d = ctx;
 
 	d->v = v;
 	d->link = link;
-	verbs_listen(v, on_event, d);
+	ops_listen(v, on_event, d);
 	link_watch(link, d->timer, on_timer, d);
 	next(d);
 }

@@ -4,7 +4,7 @@
 #define TESTS_DRIVE_MOVES_H
 
 #include "net/link.h"
-#include "vmm/ctl/move.h"
+#include "vmm/run/mover.h"
 
 /* error: NULL or a sentence. Prints RESULT lines before. */
 typedef void (*moves_done)(void *ctx, const char *error);

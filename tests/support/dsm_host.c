@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
-#include "vmm/dist/now.h"
+#include "vmm/span/now.h"
 
 static int tcp_pair(int out[2])
 {

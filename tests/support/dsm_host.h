@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 #include "tests/support/link_choice.h"
-#include "vmm/dist/pager.h"
+#include "vmm/span/pager.h"
 
 struct dsm_group {
 	unsigned hosts;

@@ -1,36 +1,107 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Holds the rule that includes point downwards, and that third-party headers stay behind their fences.
+# Holds layers.txt: includes point downwards and only where the table allows, calls too; third-party headers stay behind
+# their fences; ARCHITECTURE.md's table is the same one.   layering.sh [BUILD_FOLDER] | layering.sh --doc
 set -u
 cd "$(dirname "$0")/../.."
+layers=tests/unit/layers.txt
 bad=0
 
-# forbid NAME FOLDERS PATTERN [EXCEPT]: no #include in FOLDERS matches PATTERN, but in files that match EXCEPT
-forbid() {
-	local found
-	# shellcheck disable=SC2086
-	found=$(grep -nE "^#include +[<\"]($3)" -r $2 --include='*.c' --include='*.h' | grep -vE "${4:-^$}")
-	if [ -n "$found" ]; then
-		printf 'FAIL layering.%s:\n%s\n' "$1" "$found"
+rows() { grep -vE '^(#|$)' "$layers"; }
+
+doc() {
+	echo '| folder | what it is | may include |'
+	echo '|---|---|---|'
+	rows | awk -F' *[|] *' '$1 != "vmm" { n = $2; gsub(/ +/, ", ", n); print "| `" $1 "/` | " $3 " | " (n == "" ? "itself" : n) " |" }'
+}
+if [ "${1:-}" = --doc ]; then
+	doc
+	exit
+fi
+
+verdict() { # NAME TEXT: passed when there is nothing to say
+	if [ -n "$2" ]; then
+		printf 'FAIL layering.%s:\n%s\n' "$1" "$2"
 		bad=1
 	else
 		echo "PASS layering.$1"
 	fi
 }
 
-forbid coherence_includes_itself_only coherence 'vmm/|net/|tests/'
+# Each include of one of our files by another, as "file room of it, file included": rooms are the longest row that fits.
+verdict includes_point_where_the_table_allows "$(
+	{ rows; echo ---; grep -nE '^ *#include +"(vmm|net|coherence)/' -r vmm net coherence --include='*.c' --include='*.h'; } | awk -F' *[|] *' '
+	function room(path) {
+		while (path != "" && !(path in allowed)) {
+			if (!sub(/\/[^\/]*$/, "", path)) path = ""
+		}
+		return path
+	}
+	/^---$/ { reading = 1; next }
+	!reading { allowed[$1] = " " $2 " "; next }
+	{
+		split($0, f, ":"); file = f[1]
+		match($0, /"[^"]+"/); inc = substr($0, RSTART + 1, RLENGTH - 2)
+		from = room(file); to = room(inc)
+		if (from == to || index(allowed[from], " " to " ") || index(allowed[from], " " inc " ")) next
+		print file ":" f[2] ": " from " may not include " inc
+	}'
+)"
+
+# The same of calls, where the libraries are built: a declaration by hand would pass the includes.
+known() { rows | grep -qE "^(vmm/)?${1#lib} \|"; }
+calls() {
+	local lib
+	for lib in "$1"/lib/lib*.a; do
+		known "$(basename "$lib" .a)" || continue # a folder that is no more
+		nm -A --defined-only "$lib" 2>/dev/null | awk -v l="$(basename "$lib" .a)" '$(NF-1) ~ /^[TDBRV]$/ { print "D", substr(l, 4), $NF }'
+		nm -A --undefined-only "$lib" 2>/dev/null | awk -v l="$(basename "$lib" .a)" '{ print "U", substr(l, 4), $NF }'
+	done
+}
+if [ -n "${1:-}" ] && ls "$1"/lib/lib*.a >/dev/null 2>&1; then
+	verdict calls_point_where_the_table_allows "$(
+		{ rows; echo ---; calls "$1"; } | awk -F' *[|] *' '
+		function lib(path) { # the library of a folder or header: the folders of net and coherence are one each
+			sub(/\/[^\/]*\.h$/, "", path)
+			if (path ~ /^net/) return "net"
+			if (path ~ /^coherence/) return "coherence"
+			sub(/^vmm\//, "", path)
+			return path
+		}
+		/^---$/ { reading = 1; FS = " "; next }
+		!reading {
+			n = split($2, may, " ")
+			for (i = 1; i <= n; i++) ok[lib($1), lib(may[i])] = 1
+			next
+		}
+		{ split($0, w, " ") }
+		w[1] == "D" { home[w[3]] = w[2] }
+		w[1] == "U" { wants[w[2] " " w[3]] = 1 }
+		END {
+			for (k in wants) {
+				split(k, w, " ")
+				to = home[w[2]]
+				if (to != "" && to != w[1] && !((w[1], to) in ok)) print "lib" w[1] " may not call " w[2] "() of lib" to
+			}
+		}'
+	)"
+fi
+
+verdict architecture_has_this_table "$(diff <(doc) <(sed -n '/^| folder | what it is/,/^$/p' docs/ARCHITECTURE.md | sed '/^$/d') | head -20)"
+
+# forbid NAME FOLDERS PATTERN [EXCEPT]: no #include in FOLDERS matches PATTERN, but in files that match EXCEPT
+forbid() {
+	# shellcheck disable=SC2086
+	verdict "$1" "$(grep -nE "^#include +[<\"]($3)" -r $2 --include='*.c' --include='*.h' | grep -vE "${4:-^$}")"
+}
+
 forbid coherence_makes_no_system_call coherence 'unistd|sys/|pthread|time\.h|poll|fcntl'
-forbid net_does_not_know_the_monitor net 'vmm/|tests/'
-forbid chips_are_pure vmm/chip 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi)|net/|pthread|time\.h|sys/|linux/'
-forbid chips_and_boot_know_no_distribution 'vmm/chip vmm/boot vmm/acpi vmm/hv vmm/dev vmm/mem vmm/machine' 'vmm/(dist|ctl|cli)/'
-forbid traces_know_the_protocol_only vmm/trace 'vmm/(hv|machine|dist|dev|ctl|cli|boot|acpi|chip)/|net/'
-forbid distribution_does_not_know_control vmm/dist 'vmm/(ctl|cli)/'
-forbid qmp_knows_the_protocol_only vmm/qmp 'vmm/(ctl|cli|dist|machine|hv|dev|mem|conf|top|metrics)/'
+forbid chips_are_pure vmm/chip 'pthread|time\.h|sys/|linux/'
 forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
 forbid reliable_datagrams_are_pure net/rel 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|pthread|time\.h|poll|fcntl|stdio|rte_'
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'
-forbid the_reading_of_status_is_pure 'vmm/top/sample.c vmm/top/rates.c vmm/metrics/exposition.c' 'unistd|sys/|pthread|time\.h|net/'
+forbid the_reading_of_status_is_pure 'vmm/status/sample.c vmm/status/rates.c vmm/metrics/exposition.c' 'unistd|sys/|pthread|time\.h|net/'
 forbid dpdk_is_fenced 'vmm net coherence' 'rte_' '^net/dpdk/'
 forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'
 forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/uffd'

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "vmm/cli/cli.h"
-#include "vmm/cli/qmp_client.h"
+#include "vmm/qmp/qmp_client.h"
 #include "vmm/cli/run_domain.h"
 
 static int of_file(const char *path)

@@ -7,7 +7,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/conf/machine_desc.h"
 #include "vmm/conf/units.h"
-#include "vmm/ctl/host.h"
+#include "vmm/host/host.h"
 
 struct args {
 	const char *listen, *key, *log_name, *link;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "vmm/cli/cli.h"
-#include "vmm/cli/qmp_client.h"
+#include "vmm/qmp/qmp_client.h"
 
 #define USAGE                                                                                                      \
 	"Usage: pando move [--json] NAME VCPU HOST\n\n"                                                            \

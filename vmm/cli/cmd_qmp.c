@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "vmm/cli/cli.h"
-#include "vmm/cli/qmp_client.h"
+#include "vmm/qmp/qmp_client.h"
 
 #define USAGE                                                                                                       \
 	"Usage: pando qmp [--wait S] [--events] NAME COMMAND [ARGUMENTS]\n\n"                                       \

@@ -8,7 +8,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
 #include "vmm/cli/run_domain.h"
-#include "vmm/ctl/local.h"
+#include "vmm/run/local.h"
 
 #define LOCAL_GRACE_MS 5000u
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
-#include "vmm/cli/qmp_client.h"
+#include "vmm/qmp/qmp_client.h"
 #include "vmm/trace/decode.h"
 #include "vmm/trace/ring.h"
 

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/cli/qmp_client.h"
+#include "vmm/qmp/qmp_client.h"
 
 /* The document with QMP's word for the guest's state in it, which it does not have itself. */
 static int query(struct qmp_client_conn *c, json_t **document, char *why, size_t cap)

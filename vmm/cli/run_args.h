@@ -7,7 +7,7 @@
 #define VMM_CLI_RUN_ARGS_H
 
 #include "vmm/conf/tuning.h"
-#include "vmm/ctl/run.h"
+#include "vmm/run/run.h"
 
 struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */

@@ -80,23 +80,23 @@ static void send_remote(struct devices *d)
 	}
 }
 
-void devices_unlock(struct devices *d, bool on_dist_thread)
+void devices_unlock(struct devices *d, bool on_span_thread)
 {
-	if (d->remote_n && on_dist_thread)
+	if (d->remote_n && on_span_thread)
 		pthread_cond_signal(&d->news);
 	else if (d->remote_n)
 		send_remote(d);
 	pthread_mutex_unlock(&d->lock);
 }
 
-void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread)
+void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread)
 {
 	struct ioapic_fx fx;
 
 	pthread_mutex_lock(&d->lock);
 	ioapic_eoi(&d->ioapic, vector, &fx);
 	devices_messages(d, &fx);
-	devices_unlock(d, on_dist_thread);
+	devices_unlock(d, on_span_thread);
 }
 
 /* ---- the timer thread ---- */

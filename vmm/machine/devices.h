@@ -47,7 +47,7 @@ struct devices {
 	unsigned in_head, in_n;
 	uint64_t in_dropped;
 	/*
-	 * Sending may wait for the dist thread, so it is never done under the lock, nor on the dist
+	 * Sending may wait for the span thread, so it is never done under the lock, nor on the span
 	 * thread: that one leaves it to the timer thread.
 	 */
 	struct remote_irq remote[REMOTE_MAX];
@@ -59,8 +59,8 @@ struct devices {
 void devices_messages(struct devices *d, const struct ioapic_fx *fx);
 /* Lock held: lines, interrupts and deadlines follow what the chips say now. */
 void devices_settle(struct devices *d, uint64_t now_ns);
-/* Unlocks and sends what is due to other hosts. Not on the dist thread. */
-void devices_unlock(struct devices *d, bool on_dist_thread);
+/* Unlocks and sends what is due to other hosts. Not on the span thread. */
+void devices_unlock(struct devices *d, bool on_span_thread);
 
 /* device_ports.c: the bus entries of host 0. */
 int devices_add_ports(struct devices *d);

@@ -293,7 +293,7 @@ void machine_io_in(struct machine *m, struct msg_io_req *req)
 
 	machine_count(&m->io_served);
 	req->value = UINT64_MAX;
-	/* A host without devices would pass it on, and wait: nobody may make the dist thread do
+	/* A host without devices would pass it on, and wait: nobody may make the span thread do
 	 * that. */
 	if (!m->devices || (a.size != 1 && a.size != 2 && a.size != 4 && a.size != 8) ||
 	    (req->space == 0 && req->addr > UINT16_MAX))

@@ -21,7 +21,7 @@ struct machine_hooks {
 	void *ctx;
 	/* Sends an interrupt message to the vCPUs of another host. */
 	void (*irq)(void *ctx, host_id to, const struct msg_irq *irq);
-	/* The same on the dist thread: an interrupt message whose vCPU has moved to that host. */
+	/* The same on the span thread: an interrupt message whose vCPU has moved to that host. */
 	void (*pass_on)(void *ctx, host_id to, const struct msg_irq *irq);
 	/* A level-triggered interrupt that came from host to's I/O APIC has been ended. */
 	void (*eoi)(void *ctx, host_id to, uint8_t vector);
@@ -81,7 +81,7 @@ int machine_start(struct machine *m);    // starts the vCPU threads and the time
 void machine_stop(struct machine *m);    // kicks and joins them; a hook's io() must return -ECANCELED by then
 void machine_destroy(struct machine *m); // after machine_stop()
 
-/* From other hosts; called on the dist thread, never blocks. */
+/* From other hosts; called on the span thread, never blocks. */
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
 void machine_eoi_in(struct machine *m, uint8_t vector);
 void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->value for a read
@@ -106,11 +106,11 @@ bool machine_clock_adjustable(const struct machine *m); // this KVM can move a g
 int machine_resume(struct machine *m, uint64_t not_before, uint64_t held);
 /*
  * Power-on state for a machine that is paused on all hosts; vCPU 0 stands before its kernel again. RAM keeps what the
- * loader does not overwrite. Blocks and touches guest memory: not on the dist thread. 0 or negative errno and why.
+ * loader does not overwrite. Blocks and touches guest memory: not on the span thread. 0 or negative errno and why.
  */
 int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
-void machine_power_button(struct machine *m); // host 0; dist thread, does not block
-void machine_nmi(struct machine *m);          // a pulse on LINT1 of every local APIC; dist thread, does not block
+void machine_power_button(struct machine *m); // host 0; span thread, does not block
+void machine_nmi(struct machine *m);          // a pulse on LINT1 of every local APIC; span thread, does not block
 /*
  * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment. done runs there: NULL
  * if KVM refused; state is static text. Returns 0, -ENOENT (not here), -EBUSY, -ENOMEM.

@@ -3,7 +3,7 @@
  * Between the files of vmm/machine only.
  *
  * Lock order: devices.lock, placement_lock, cpu.lock; never two cpu.locks. No lock is held while guest memory
- * is touched or a hook that may wait is called (irq(), eoi(), io()): the dist thread takes these
+ * is touched or a hook that may wait is called (irq(), eoi(), io()): the span thread takes these
  * locks and must never wait for itself.
  */
 #ifndef VMM_MACHINE_MACHINE_PRIV_H
@@ -104,7 +104,7 @@ struct machine {
 	struct far_range far[FAR_RANGES]; // the others
 	uint32_t cpus_n;                  // of the whole machine
 	struct cpu *cpus;                 // by index; those that are not here have nothing but that
-	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the dist thread writes
+	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the span thread writes
 	struct placement *placement;
 	struct moves *moves;
 	unsigned steps_done;
@@ -162,7 +162,7 @@ int moves_entered(struct cpu *c); // about to enter the guest for the first time
 int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value);
 
 /* irqs.c */
-/* Sends to whoever is addressed, here or elsewhere. No lock held; not on the dist thread. */
+/* Sends to whoever is addressed, here or elsewhere. No lock held; not on the span thread. */
 void irqs_send(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic);
 /* The two halves of it: to local vCPUs at once; the hosts that still have to be told. */
 host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic, struct msg_irq *out);
@@ -174,7 +174,7 @@ int devices_create(struct machine *m);
 void devices_destroy(struct machine *m);
 int devices_start(struct machine *m); // the timer thread
 void devices_stop(struct machine *m);
-void devices_eoi(struct devices *d, uint8_t vector, bool on_dist_thread);
+void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread);
 void devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
 uint64_t devices_console_bytes(struct devices *d);
 /* Their lock from outside; d may be NULL. */

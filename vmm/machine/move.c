@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Moving a vCPU. KVM's part of its state is read and written by the vCPU's own thread, outside of the guest; ours
- * (local APIC, pending NMIs and start-up messages) stays in place, and takes interrupts, until the dist thread takes
+ * (local APIC, pending NMIs and start-up messages) stays in place, and takes interrupts, until the span thread takes
  * all of it away in one step, with the placement locked: before that step every message is delivered here, after it
  * every message is passed on behind the state, on the same session.
  */
@@ -23,7 +23,7 @@ enum phase { IDLE, LEAVING, PACKED, EXPECTING, ARRIVING };
 struct moves {
 	struct hv_state_traits traits; // of this host's KVM
 	bool traits_known;
-	_Atomic int phase; // dist thread, but for LEAVING -> PACKED or IDLE on the vCPU's, ARRIVING -> IDLE likewise
+	_Atomic int phase; // span thread, but for LEAVING -> PACKED or IDLE on the vCPU's, ARRIVING -> IDLE likewise
 	struct machine_move move;
 	struct machine_moved moved;
 	machine_packed packed;
@@ -47,7 +47,7 @@ int moves_create(struct machine *m)
 		return -ENOMEM;
 	}
 	placement_init(m->placement, m->desc);
-	pthread_rwlockattr_init(&attr); // senders of interrupts must not keep the dist thread waiting for ever
+	pthread_rwlockattr_init(&attr); // senders of interrupts must not keep the span thread waiting for ever
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&m->placement_lock, &attr);
 	pthread_rwlockattr_destroy(&attr);

@@ -2,7 +2,7 @@
 /*
  * vCPUs that move from one host to another while the guest runs. One at a time in the whole machine: whoever asks for
  * moves
- * (`pando run`) sees to that. All of it is called on the dist thread and does not block; docs/decisions/0007 tells why
+ * (`pando run`) sees to that. All of it is called on the span thread and does not block; docs/decisions/0007 tells why
  * it is as it is, docs/PROTOCOL.md has the steps and races.
  *
  *   destination               source                              every other host

@@ -7,7 +7,7 @@
 #ifndef VMM_METRICS_EXPOSITION_H
 #define VMM_METRICS_EXPOSITION_H
 
-#include "vmm/top/sample.h"
+#include "vmm/status/sample.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

@@ -4,7 +4,7 @@
 #define VMM_TOP_SCREEN_H
 
 #include "vmm/top/grid.h"
-#include "vmm/top/sample.h"
+#include "vmm/status/sample.h"
 
 #define SCREEN_ROWS_MIN 12
 #define SCREEN_COLS_MIN 40

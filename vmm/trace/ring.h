@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The last events of one host, in a ring of fixed size. One thread (the dist thread) writes and reads it; what other
+ * The last events of one host, in a ring of fixed size. One thread (the span thread) writes and reads it; what other
  * threads do is recorded when it passes through that thread, so no event needs a lock or an atomic. When it is full the
  * oldest events are lost; .written tells how many there have been.
  */

@@ -258,7 +258,7 @@ TEST_F(Machine, DeviceInterruptForAnotherHostIsSentByATimerThread)
 {
 	create(2, 1, 0);
 	run(mt_halt, mt_halt_end);
-	/* pin 4: vector 0x55 to APIC id 1, edge, unmasked; written by a peer, so on the dist thread
+	/* pin 4: vector 0x55 to APIC id 1, edge, unmasked; written by a peer, so on the span thread
 	 */
 	io(1, 0xfec00000, true, 0x10 + 2 * 4 + 1, 4);
 	io(1, 0xfec00010, true, 1u << 24, 4);

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-#include "tests/unit/top/document.h"
+#include "tests/unit/status/document.h"
 
 extern "C" {
 #include "vmm/metrics/exposition.h"

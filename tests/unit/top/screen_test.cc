@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "tests/unit/top/document.h"
+#include "tests/unit/status/document.h"
 
 extern "C" {
 #include "vmm/top/screen.h"

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+
+extern "C" {
+#include "vmm/run/place.h"
+}
+
+namespace
+{
+
+constexpr uint64_t kGiB = 1ull << 30, kMiB = 1ull << 20;
+
+class Place : public ::testing::Test
+{
+      protected:
+	int Do(unsigned hosts, uint32_t vcpus, uint64_t bytes)
+	{
+		d->hosts_n = hosts;
+		wish.vcpus = vcpus;
+		wish.memory_bytes = bytes;
+		return place_guest(d.get(), offers, &wish, why, sizeof(why));
+	}
+	std::unique_ptr<machine_desc> d = std::make_unique<machine_desc>();
+	place_offer offers[HOSTS_MAX] = {};
+	place_wish wish = {};
+	char why[512] = "";
+};
+
+TEST_F(Place, EvenHostsShareEvenly)
+{
+	for (auto &o : offers)
+		o = {4, 4 * kGiB};
+	ASSERT_EQ(Do(4, 8, 8 * kGiB), 0);
+	for (unsigned h = 0; h < 4; h++) {
+		EXPECT_EQ(d->hosts[h].vcpus, 2u);
+		EXPECT_EQ(d->hosts[h].memory_bytes, 2 * kGiB);
+	}
+}
+
+TEST_F(Place, UnevenOffersAreUsedInProportionAndNeverExceeded)
+{
+	offers[0] = {1, 1 * kGiB};
+	offers[1] = {6, 3 * kGiB};
+	offers[2] = {2, 2 * kMiB};
+	ASSERT_EQ(Do(3, 9, 4 * kGiB + 2 * kMiB), 0);
+	uint64_t sum = 0;
+	for (unsigned h = 0; h < 3; h++) {
+		EXPECT_LE(d->hosts[h].vcpus, offers[h].vcpus);
+		EXPECT_LE(d->hosts[h].memory_bytes, offers[h].memory_bytes);
+		EXPECT_EQ(d->hosts[h].memory_bytes % PLACE_GRANULE, 0u);
+		sum += d->hosts[h].memory_bytes;
+	}
+	EXPECT_EQ(sum, 4 * kGiB + 2 * kMiB);
+}
+
+TEST_F(Place, FewerVcpusThanHostsLeaveTheLastOnesWithMemoryOnly)
+{
+	for (auto &o : offers)
+		o = {4, kGiB};
+	ASSERT_EQ(Do(3, 2, 3 * kGiB), 0);
+	EXPECT_EQ(d->hosts[2].vcpus, 0u);
+	EXPECT_EQ(d->hosts[2].memory_bytes, kGiB);
+}
+
+TEST_F(Place, TooMuchIsRefusedWithBothNumbers)
+{
+	for (auto &o : offers)
+		o = {2, kGiB};
+	EXPECT_EQ(Do(2, 5, kGiB), -ENOSPC);
+	EXPECT_NE(std::string(why).find("5 vCPUs"), std::string::npos);
+	EXPECT_NE(std::string(why).find("offer 4"), std::string::npos);
+	EXPECT_EQ(Do(2, 2, 3 * kGiB), -ENOSPC);
+	EXPECT_NE(std::string(why).find("3072 MiB"), std::string::npos);
+	EXPECT_EQ(Do(2, 0, kGiB), -EINVAL);
+	EXPECT_EQ(Do(2, 2, kMiB), -EINVAL);
+}
+
+TEST_F(Place, BootHostNeedsAVcpu)
+{
+	offers[0] = {0, kGiB};
+	offers[1] = {2, kGiB};
+	EXPECT_EQ(Do(2, 1, kGiB), -EINVAL);
+}
+
+TEST_F(Place, PrescribedPartsAreKeptAsTheyAre)
+{
+	for (auto &o : offers)
+		o = {8, 4 * kGiB};
+	wish.vcpu_parts = wish.memory_parts = 3;
+	wish.vcpus_of[0] = 1, wish.vcpus_of[1] = 5, wish.vcpus_of[2] = 0;
+	wish.memory_of[0] = kGiB, wish.memory_of[1] = 2 * kMiB, wish.memory_of[2] = 3 * kGiB;
+	ASSERT_EQ(Do(3, 6, 4 * kGiB + 2 * kMiB), 0) << why;
+	for (unsigned h = 0; h < 3; h++) {
+		EXPECT_EQ(d->hosts[h].vcpus, wish.vcpus_of[h]);
+		EXPECT_EQ(d->hosts[h].memory_bytes, wish.memory_of[h]);
+	}
+	wish.memory_parts = 0; // the vCPUs alone: memory is dealt
+	ASSERT_EQ(Do(3, 6, 3 * kGiB), 0) << why;
+	EXPECT_EQ(d->hosts[1].vcpus, 5u);
+	EXPECT_EQ(d->hosts[1].memory_bytes, kGiB);
+}
+
+TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)
+{
+	for (auto &o : offers)
+		o = {2, kGiB};
+	wish.vcpu_parts = wish.memory_parts = 2;
+	wish.vcpus_of[0] = 1, wish.vcpus_of[1] = 3;
+	wish.memory_of[0] = wish.memory_of[1] = kGiB;
+	snprintf(d->hosts[1].address, sizeof(d->hosts[1].address), "b:7411");
+	EXPECT_EQ(Do(2, 4, 2 * kGiB), -ENOSPC);
+	EXPECT_NE(std::string(why).find("host 1 at b:7411 is to run 3 vCPUs, it offers 2"), std::string::npos) << why;
+	wish.vcpus_of[1] = 2;
+	wish.memory_of[1] = 2 * kGiB;
+	EXPECT_EQ(Do(2, 3, 3 * kGiB), -ENOSPC);
+	EXPECT_NE(std::string(why).find("host 1 at b:7411 is to give 2048 MiB, it offers 1024 MiB"), std::string::npos)
+		<< why;
+	EXPECT_EQ(Do(3, 3, 3 * kGiB), -EINVAL);
+	EXPECT_NE(std::string(why).find("for 2 hosts"), std::string::npos) << why;
+}
+
+} // namespace

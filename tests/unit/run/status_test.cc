@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "vmm/run/status.h"
+}
+
+namespace
+{
+
+constexpr uint32_t kEpoch = 9;
+
+// The run side over a loop link, and one host that answers only when told to.
+struct Statusd : testing::Test {
+	struct link *run = nullptr, *host = nullptr;
+	struct machine_desc desc = {};
+	struct run_status status = {};
+	std::vector<uint64_t> asked;
+	std::vector<std::string> got;
+	bool again = false;
+
+	static void RunMsg(void *ctx, unsigned peer, const struct msg *m)
+	{
+		if (m->kind == MSG_CTL_STATUS)
+			run_status_on_status(&static_cast<Statusd *>(ctx)->status, (host_id)peer, m);
+	}
+	static void HostMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		ASSERT_EQ(m->kind, MSG_CTL_STATUS_REQ);
+		static_cast<Statusd *>(ctx)->asked.push_back(m->u.ctl_status_req.id);
+	}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
+	static void Done(void *ctx, const json_t *doc)
+	{
+		auto *t = static_cast<Statusd *>(ctx);
+		const char *name = json_string_value(json_object_get(doc, "name"));
+		t->got.push_back(doc ? name : "nothing");
+		if (t->again) {
+			t->again = false;
+			EXPECT_EQ(0, run_status_request(&t->status, Done, t));
+		}
+	}
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = kEpoch;
+		struct link_handler rh = {this, RunMsg, Down, nullptr}, hh = {this, HostMsg, Down, nullptr};
+		ASSERT_EQ(0, link_create(&run, &o, &rh));
+		ASSERT_EQ(0, link_create(&host, &o, &hh));
+		ASSERT_EQ(0, link_join_loop(run, 0, host, 0));
+		strcpy(desc.name, "g");
+		desc.hosts_n = 1;
+		desc.epoch = kEpoch;
+		run_status_start(&status, run, &desc);
+	}
+	void TearDown() override
+	{
+		run_status_stop(&status);
+		link_destroy(run);
+		link_destroy(host);
+	}
+	void Answer(uint64_t id)
+	{
+		struct msg m = {};
+		m.kind = MSG_CTL_STATUS;
+		m.epoch = kEpoch;
+		m.u.ctl_status.id = id;
+		m.blob = (const uint8_t *)"{\"host\":0}";
+		m.blob_bytes = 10;
+		ASSERT_EQ(0, link_send(host, 0, &m));
+		link_flush(host);
+		link_run(run, 0);
+	}
+	int Request()
+	{
+		return run_status_request(&status, Done, this);
+	}
+};
+
+TEST_F(Statusd, RequestsThatOverlapShareOneQuestion)
+{
+	EXPECT_EQ(0, Request());
+	EXPECT_EQ(0, Request());
+	link_run(host, 0);
+	ASSERT_EQ(1u, asked.size());
+	EXPECT_TRUE(got.empty());
+	Answer(asked[0]);
+	EXPECT_EQ((std::vector<std::string>{"g", "g"}), got);
+}
+
+TEST_F(Statusd, DoneMayAskAgain)
+{
+	again = true;
+	EXPECT_EQ(0, Request());
+	link_run(host, 0);
+	Answer(asked[0]);
+	EXPECT_EQ(1u, got.size());
+	link_run(host, 0);
+	ASSERT_EQ(2u, asked.size());
+	Answer(asked[1]);
+	EXPECT_EQ(2u, got.size());
+}
+
+TEST_F(Statusd, ThereIsALimit)
+{
+	for (unsigned i = 0; i < RUN_STATUS_REQUESTS_MAX; i++)
+		EXPECT_EQ(0, Request());
+	EXPECT_EQ(-ENOSPC, Request());
+}
+
+TEST_F(Statusd, StopAnswersWithNothing)
+{
+	EXPECT_EQ(0, Request());
+	run_status_stop(&status);
+	EXPECT_EQ((std::vector<std::string>{"nothing"}), got);
+	EXPECT_EQ(-ENOTCONN, Request());
+}
+
+} // namespace

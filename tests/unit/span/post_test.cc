@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Posted writes: they leave before any coherence message that is sent after them, and their number is bounded.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/conf/sample.h"
+
+extern "C" {
+#include "vmm/span/span_priv.h"
+}
+
+namespace
+{
+
+struct Post : testing::Test {
+	machine_desc desc = sample_desc(2, 1, 4);
+	struct span *d = (struct span *)calloc(1, sizeof(struct span));
+	struct link *other = nullptr;
+	std::vector<std::string> got;
+
+	static void Msg(void *ctx, unsigned, const struct msg *m)
+	{
+		std::string text = msg_name(m->kind);
+		if (m->kind == MSG_IO_REQ)
+			text += " " + std::to_string(m->u.io_req.value) + " id " + std::to_string(m->u.io_req.id);
+		static_cast<Post *>(ctx)->got.push_back(text);
+	}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = desc.epoch;
+		struct link_handler mine = {this, Msg, Down, nullptr}, theirs = {this, Msg, Down, nullptr};
+		ASSERT_EQ(0, link_create(&d->link, &o, &mine));
+		ASSERT_EQ(0, link_create(&other, &o, &theirs));
+		ASSERT_EQ(0, link_join_loop(d->link, 0, other, 1));
+		d->desc = &desc;
+		d->self = 1;
+		outbox_init(&d->outbox);
+		iofwd_init(&d->iofwd);
+	}
+	void TearDown() override
+	{
+		link_destroy(d->link);
+		link_destroy(other);
+		free(d);
+	}
+	bool post(uint64_t value)
+	{
+		struct msg_io_req r = {};
+		r.addr = 0x3f8, r.write = 1, r.size = 1, r.vcpu = 1, r.value = value;
+		return span_post_io(d, 0, &r);
+	}
+	void turn()
+	{
+		link_flush(d->link);
+		for (int i = 0; i < 10; i++) {
+			link_run(d->link, 0);
+			link_run(other, 0);
+		}
+	}
+};
+
+TEST_F(Post, ACoherenceMessageDoesNotOvertakeAWrite)
+{
+	struct msg m = {};
+	m.kind = MSG_COH;
+	m.epoch = desc.epoch;
+	ASSERT_TRUE(post(1)); // in the outbox; the span thread has not been woken yet
+	ASSERT_TRUE(post(2));
+	post_flush(d); // what the pager does before it sends
+	link_send(d->link, 0, &m);
+	ASSERT_TRUE(post(3));
+	span_on_kick(d);
+	turn();
+	EXPECT_EQ((std::vector<std::string>{"IO_REQ 1 id 0", "IO_REQ 2 id 0", "COH", "IO_REQ 3 id 0"}), got);
+	EXPECT_EQ(0u, d->posted_waiting);
+}
+
+TEST_F(Post, EverySoOftenOneIsWaitedFor)
+{
+	unsigned n = 0;
+	while (post(n))
+		n++;
+	EXPECT_EQ(64u, n);
+	EXPECT_TRUE(post(0)); // the one that was refused is waited for: room again
+	uint64_t out, in;
+	span_irqs(d, &out, &in);
+	EXPECT_EQ(65u, out);
+	EXPECT_EQ(0u, in);
+}
+
+TEST_F(Post, WithAThirdHostEveryWriteIsWaitedFor)
+{
+	desc = sample_desc(3, 1, 4);
+	EXPECT_FALSE(post(1));
+}
+
+TEST_F(Post, AfterTheEndNothingIsLeftBehind)
+{
+	outbox_close(&d->outbox);
+	EXPECT_TRUE(post(1));
+	EXPECT_EQ(0u, d->posted_waiting);
+}
+
+} // namespace

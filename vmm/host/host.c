@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/host/host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "net/log.h"
+#include "vmm/host/guest.h"
+#include "vmm/host/listener.h"
+
+static int signal_descriptor(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -EINVAL;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Waits for a control session. Returns 1 with it, 0 on a signal, or a negative errno. */
+static int wait_for_control(struct listener *l, int signal_fd, struct listener_session *out)
+{
+	struct pollfd p[2] = {{.fd = l->event_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+
+	for (;;) {
+		while (listener_take(l, out)) {
+			if (out->hello.role == SESSION_CONTROL)
+				return 1;
+			close(out->fd); // a peer of a guest that is not here any more
+		}
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (p[1].revents)
+			return 0;
+	}
+}
+
+int host_serve(const struct host_options *opt)
+{
+	struct listener l;
+	struct listener_session control;
+	int signal_fd = signal_descriptor();
+	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key);
+
+	if (r) {
+		log_error("cannot start: %s", strerror(-r));
+		return 1;
+	}
+	do {
+		r = wait_for_control(&l, signal_fd, &control);
+		if (r > 0)
+			r = guest_run(opt, &l, signal_fd, &control);
+	} while (r > 0 && !opt->once);
+	listener_stop(&l);
+	close(signal_fd);
+	return r < 0 ? 1 : 0;
+}

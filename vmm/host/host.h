@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `pando host`: one host's monitor. It offers vCPUs and memory, waits for a `pando run` that knows the cluster key,
+ * takes its part in one guest, and then waits for the next.
+ */
+#ifndef VMM_HOST_HOST_H
+#define VMM_HOST_HOST_H
+
+#include "net/dpdk_spec.h"
+#include "net/session.h"
+
+struct host_options {
+	int listen_fd; // listening socket, owned from now on
+	struct session_key key;
+	uint32_t vcpus;
+	uint64_t memory_bytes;
+	uint32_t spin_us;             // busy-poll this long before sleeping
+	bool once;                    // leave after the first guest
+	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
+};
+
+/* Serves until SIGINT or SIGTERM (or one guest). Returns the exit status for the shell. */
+int host_serve(const struct host_options *opt);
+
+#endif

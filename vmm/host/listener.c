@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/host/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/log.h"
+
+struct handshake {
+	struct listener *l;
+	int fd;
+};
+
+static void finish(struct listener *l, int fd, const struct session_hello *hello, int r)
+{
+	pthread_mutex_lock(&l->lock);
+	if (r == 0 && l->ready_n < LISTENER_READY_MAX) {
+		l->ready[l->ready_n++] = (struct listener_session){.fd = fd, .hello = *hello};
+		uint64_t one = 1;
+		if (write(l->event_fd, &one, sizeof(one)) < 0)
+			log_warn("listener: cannot signal: %s", strerror(errno));
+	} else {
+		if (r == 0)
+			close(fd);
+		l->refused++;
+	}
+	l->handshakes--;
+	pthread_cond_broadcast(&l->idle);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void *shake(void *arg)
+{
+	struct handshake h = *(struct handshake *)arg;
+	struct session_hello hello;
+
+	free(arg);
+	int r = session_accept(h.fd, &h.l->key, &hello, SESSION_TIMEOUT_MS);
+	if (r)
+		log_warn("refused a connection: %s", r == -EACCES      ? "it does not know the cluster key"
+						     : r == -ETIMEDOUT ? "it said nothing in time"
+								       : "it does not speak Pando's protocol");
+	finish(h.l, h.fd, &hello, r);
+	return NULL;
+}
+
+static bool admit(struct listener *l)
+{
+	pthread_mutex_lock(&l->lock);
+	bool ok = l->handshakes < LISTENER_HANDSHAKES_MAX;
+	l->handshakes += ok;
+	l->refused += !ok;
+	pthread_mutex_unlock(&l->lock);
+	return ok;
+}
+
+static void take_connection(struct listener *l)
+{
+	struct handshake *h;
+	pthread_attr_t attr;
+	pthread_t t;
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!admit(l)) {
+		close(fd);
+		return;
+	}
+	h = malloc(sizeof(*h));
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (h)
+		*h = (struct handshake){.l = l, .fd = fd};
+	if (!h || pthread_create(&t, &attr, shake, h)) {
+		free(h);
+		close(fd);
+		finish(l, -1, NULL, -ENOMEM);
+	}
+	pthread_attr_destroy(&attr);
+}
+
+static void *listen_loop(void *arg)
+{
+	struct listener *l = arg;
+	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN}, {.fd = l->stop_pipe[0], .events = POLLIN}};
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (p[1].revents)
+			break;
+		if (p[0].revents)
+			take_connection(l);
+	}
+	return NULL;
+}
+
+int listener_start(struct listener *l, int fd, const struct session_key *key)
+{
+	memset(l, 0, sizeof(*l));
+	l->fd = fd;
+	l->key = *key;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->idle, NULL);
+	l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->event_fd < 0 || pipe2(l->stop_pipe, O_CLOEXEC))
+		return -errno;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return -pthread_create(&l->thread, NULL, listen_loop, l);
+}
+
+void listener_stop(struct listener *l)
+{
+	struct listener_session s;
+
+	close(l->stop_pipe[1]);
+	pthread_join(l->thread, NULL);
+	pthread_mutex_lock(&l->lock);
+	while (l->handshakes)
+		pthread_cond_wait(&l->idle, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+	while (listener_take(l, &s))
+		close(s.fd);
+	close(l->stop_pipe[0]);
+	close(l->event_fd);
+	close(l->fd);
+}
+
+bool listener_take(struct listener *l, struct listener_session *out)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&l->lock);
+	if (read(l->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_warn("listener: %s", strerror(errno));
+	bool some = l->ready_n > 0;
+	if (some) {
+		*out = l->ready[0];
+		memmove(l->ready, l->ready + 1, --l->ready_n * sizeof(l->ready[0]));
+	}
+	pthread_mutex_unlock(&l->lock);
+	return some;
+}

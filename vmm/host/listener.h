@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Takes connections on a listening socket in a thread of its own, shakes hands with each in another, and hands over
+ * those that proved to know the cluster key. A stranger who is silent, slow or talks garbage costs one bounded
+ * thread for SESSION_TIMEOUT_MS and holds up nobody.
+ */
+#ifndef VMM_HOST_LISTENER_H
+#define VMM_HOST_LISTENER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "net/session.h"
+
+#define LISTENER_HANDSHAKES_MAX 32u // at once; more connections are closed at once
+#define LISTENER_READY_MAX      80u // accepted and not yet taken
+
+struct listener_session {
+	int fd;
+	struct session_hello hello;
+};
+
+struct listener {
+	int fd;
+	int stop_pipe[2];
+	struct session_key key;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	unsigned handshakes; // running
+	struct listener_session ready[LISTENER_READY_MAX];
+	unsigned ready_n;
+	uint64_t refused; // strangers
+	int event_fd;     // readable while a session is ready
+};
+
+/* fd: listening socket, owned from now on. Returns 0 or a negative errno. */
+int listener_start(struct listener *l, int fd, const struct session_key *key);
+void listener_stop(struct listener *l);                               // joins its threads, closes what nobody took
+bool listener_take(struct listener *l, struct listener_session *out); // any thread
+
+#endif

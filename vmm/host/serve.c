@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/host/serve.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/log.h"
+#include "vmm/host/guest_priv.h"
+
+static const struct serve_verb *const tables[] = {serve_move_verbs, serve_basic_verbs, serve_machine_verbs,
+						  serve_memory_verbs, serve_trace_verbs};
+
+static void send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
+{
+	struct msg m = {.kind = MSG_CTL_RETURN, .epoch = g->epoch, .blob = bytes};
+
+	m.blob_bytes = (uint32_t)n;
+	m.u.ctl_return.id = call;
+	m.u.ctl_return.form = (uint8_t)form;
+	if (link_send(g->link, GUEST_CONTROL, &m))
+		log_warn("the answer to call %llu cannot be sent", (unsigned long long)call);
+	link_flush(g->link);
+}
+
+void serve_return_json(struct guest *g, uint64_t call, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	size_t n = text ? strlen(text) : 0;
+
+	if (!text)
+		serve_return_error(g, call, "no memory for the answer");
+	else if (n > SERVE_BYTES_MAX)
+		serve_return_error(g, call, "the answer has %zu bytes, %u are the limit", n, SERVE_BYTES_MAX);
+	else
+		send_return(g, call, CALL_JSON, text, n);
+	free(text);
+	json_decref(json);
+}
+
+void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n)
+{
+	if (n > SERVE_BYTES_MAX)
+		serve_return_error(g, call, "the answer has %zu bytes, %u are the limit", n, SERVE_BYTES_MAX);
+	else
+		send_return(g, call, CALL_BYTES, bytes, n);
+}
+
+void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...)
+{
+	char text[DESC_REPORT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	send_return(g, call, CALL_ERROR, text, strlen(text));
+}
+
+void serve_event(struct guest *g, const char *name, json_t *data)
+{
+	struct msg m = {.kind = MSG_CTL_EVENT, .epoch = g->epoch};
+	size_t n = 0;
+	uint8_t *blob = call_join(name, data, &n);
+
+	m.blob = blob;
+	m.blob_bytes = (uint32_t)n;
+	if (!blob || link_send(g->link, GUEST_CONTROL, &m))
+		log_warn("the event %s cannot be sent", name);
+	link_flush(g->link);
+	free(blob);
+	json_decref(data);
+}
+
+static const struct serve_verb *find(const char *name)
+{
+	for (unsigned t = 0; t < sizeof(tables) / sizeof(*tables); t++)
+		for (const struct serve_verb *v = tables[t]; v->name; v++)
+			if (strcmp(v->name, name) == 0)
+				return v;
+	return NULL;
+}
+
+void serve_on_call(struct guest *g, const struct msg *m)
+{
+	uint64_t call = m->u.ctl_call.id;
+	char name[CALL_VERB_MAX];
+	json_t *args;
+
+	if (!call_split(m->blob, m->blob_bytes, name, &args)) {
+		serve_return_error(g, call, "the call is malformed");
+		return;
+	}
+	const struct serve_verb *v = find(name);
+	if (!v)
+		serve_return_error(g, call, "this host does not know the verb '%s'", name);
+	else if (!json_is_object(args))
+		serve_return_error(g, call, "the arguments of '%s' are no JSON object", name);
+	else
+		v->run(g, call, args);
+	json_decref(args);
+}
+
+/* ---- the basic ones ---- */
+
+/* For tests and for measuring a call: answers with what it was given. */
+static void echo(struct guest *g, uint64_t call, json_t *args)
+{
+	serve_return_json(g, call, json_incref(args));
+}
+
+const struct serve_verb serve_basic_verbs[] = {{"echo", echo}, {0}};

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Verbs: what `pando run` can ask of a host while the guest lives (CTL_CALL). Each folder of verbs is a table; a verb's
+ * function runs on the span thread, must not block there nor touch guest memory, and answers exactly once, now or
+ * later: it keeps the number of the call.
+ */
+#ifndef VMM_HOST_SERVE_H
+#define VMM_HOST_SERVE_H
+
+#include "vmm/call/call.h"
+
+struct guest;
+
+struct serve_verb {
+	const char *name;
+	/* args: borrowed, always an object. */
+	void (*run)(struct guest *g, uint64_t call, json_t *args);
+};
+
+/* The tables end with a NULL name. serve.c lists them. */
+extern const struct serve_verb serve_move_verbs[], serve_basic_verbs[], serve_machine_verbs[], serve_memory_verbs[],
+	serve_trace_verbs[];
+
+void serve_on_call(struct guest *g, const struct msg *m); // span thread
+
+/* Dist thread. json is consumed. */
+void serve_return_json(struct guest *g, uint64_t call, json_t *json);
+void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most SERVE_BYTES_MAX
+void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */
+void serve_event(struct guest *g, const char *name, json_t *data);
+
+#define SERVE_BYTES_MAX (262144u)
+
+/*
+ * From any thread to the span thread: fn(g, arg) runs there soon, in the order posted. Returns false when the guest is
+ * being taken down: then fn never runs and arg stays the caller's.
+ */
+bool guest_post(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg);
+
+/*
+ * A blocking piece of work (touching guest memory, writing files) on the guest's one worker thread, in order. work runs
+ * there; then done runs on the span thread, always, cancelled or not: it frees arg. work asks guest_work_cancelled() in
+ * long loops. Dist thread. Returns 0, -EBUSY (GUEST_WORKS_MAX wait), -ECANCELED, -ENOMEM.
+ */
+#define GUEST_WORKS_MAX 64u
+int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
+	       void (*done)(struct guest *g, void *arg, bool cancelled), void *arg);
+bool guest_work_cancelled(const struct guest *g);
+
+#endif

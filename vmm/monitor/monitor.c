@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/monitor/monitor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/monitor/monitor_priv.h"
+#include "vmm/qmp/runtime.h"
+
+#define LAST_WORDS_MS 200u // for clients to take what is queued at the end
+
+static void on_event(void *ctx, const char *event, const json_t *data)
+{
+	qmp_event(((struct monitor *)ctx)->q, event, data);
+}
+
+static int listen_everywhere(struct monitor *m, char *why, size_t cap)
+{
+	const struct run_options *o = m->r->opt;
+	char path[QMP_PATH_MAX];
+	int e = runtime_qmp_path(o->desc.name, path, sizeof(path));
+
+	if (!e)
+		e = runtime_make_folder();
+	if (e)
+		snprintf(why, cap, "no place for the socket of '%s': %s", o->desc.name, strerror(-e));
+	else
+		e = qmp_listen(m->q, path, why, cap);
+	/* Another guest of that name: this one can be reached where its owner asked for, if anywhere. */
+	if (e)
+		log_warn("no QMP monitor at the usual place: %s", why);
+	e = 0;
+	for (unsigned i = 0; !e && i < o->qmp_n; i++)
+		e = qmp_listen(m->q, o->qmp[i], why, cap);
+	return e;
+}
+
+const struct qmp_command *const monitor_tables[] = {
+	monitor_queries, monitor_machine, monitor_pando, monitor_move, monitor_trace, monitor_domain, monitor_hmp, NULL,
+};
+
+int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	int e = m ? qmp_create(&m->q, r->link) : -ENOMEM;
+
+	snprintf(why, why_cap, "cannot make the QMP monitor: %s", strerror(-e));
+	if (m)
+		m->r = r;
+	for (unsigned i = 0; !e && monitor_tables[i]; i++)
+		e = qmp_add_commands(m->q, monitor_tables[i], m);
+	if (!e)
+		e = ops_listen(r->ops, on_event, m);
+	if (!e)
+		e = listen_everywhere(m, why, why_cap);
+	if (e) {
+		if (m)
+			qmp_destroy(m->q);
+		free(m);
+		return e;
+	}
+	*out = m;
+	return 0;
+}
+
+void monitor_stop(struct monitor *m)
+{
+	if (!m)
+		return;
+	qmp_drain(m->q, LAST_WORDS_MS);
+	qmp_destroy(m->q);
+	free(m);
+}
+
+void monitor_host_lost(struct monitor *m, unsigned host, const char *reason)
+{
+	if (!m)
+		return;
+	json_t *data = json_pack("{s:i,s:s,s:s}", "host", (int)host, "address", m->r->desc.hosts[host].address,
+				 "reason", reason);
+	qmp_event(m->q, "X_PANDO_HOST_LOST", data);
+	json_decref(data);
+}
+
+void monitor_refuse(struct qmp_call *call, int error)
+{
+	switch (-error) {
+	case ESHUTDOWN:
+		qmp_error(call, "the guest does not run");
+		break;
+	case ENOSPC:
+		qmp_error(call, "too many commands are under way");
+		break;
+	default:
+		qmp_error(call, "%s", strerror(-error));
+	}
+}
+
+struct question {
+	struct monitor *m;
+	struct qmp_call *call;
+	void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document);
+};
+
+static void on_document(void *ctx, const json_t *document)
+{
+	struct question *q = ctx;
+
+	if (document)
+		q->fn(q->m, q->call, document);
+	else
+		qmp_error(q->call, "the guest ended before its hosts answered");
+	free(q);
+}
+
+void monitor_with_status(struct monitor *m, struct qmp_call *call,
+			 void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document))
+{
+	struct question *q = malloc(sizeof(*q));
+	int e = q ? 0 : -ENOMEM;
+
+	if (q) {
+		*q = (struct question){.m = m, .call = call, .fn = fn};
+		e = run_status_request(&m->r->status, on_document, q);
+	}
+	if (e) {
+		free(q);
+		qmp_error(call, "the hosts cannot be asked: %s", strerror(-e));
+	}
+}
+
+json_t *monitor_vcpus(const json_t *document)
+{
+	json_t *out = json_array(), *host, *vcpu;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(document, "hosts"), i, host)
+	{
+		json_array_foreach(json_object_get(json_object_get(host, "machine"), "vcpus"), k, vcpu)
+		{
+			json_t *copy = json_copy(vcpu);
+			size_t at = 0;
+
+			json_object_set(copy, "host", json_object_get(host, "host"));
+			while (at < json_array_size(out) &&
+			       monitor_int(json_array_get(out, at), "vcpu") < monitor_int(vcpu, "vcpu"))
+				at++;
+			json_array_insert_new(out, at, copy);
+		}
+	}
+	return out;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running guest in libvirt's words: its domain XML, its state and reason.
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/bridge/domain.h"
+#include "vmm/bridge/state.h"
+#include "vmm/monitor/monitor_priv.h"
+
+static void set_text(char *to, size_t cap, const char *from)
+{
+	snprintf(to, cap, "%s", from ? from : "");
+}
+
+/* Whoever reads it may stand in another folder. */
+static void set_path(char *to, size_t cap, const char *path)
+{
+	char *whole = path ? realpath(path, NULL) : NULL;
+
+	set_text(to, cap, whole ? whole : path);
+	free(whole);
+}
+
+static void set_hosts(struct domain *d, const struct run *r)
+{
+	const struct machine_desc *m = &r->desc;
+
+	d->cells_n = m->hosts_n;
+	for (unsigned h = 0; h < m->hosts_n; h++)
+		d->cells[h] =
+			(struct domain_cell){.vcpus = m->hosts[h].vcpus, .memory_bytes = m->hosts[h].memory_bytes};
+	d->local = r->opt->local;
+	d->hosts_n = r->opt->local ? 0 : m->hosts_n;
+	for (unsigned h = 0; h < d->hosts_n; h++)
+		set_text(d->addresses[h], sizeof(d->addresses[h]), m->hosts[h].address);
+	set_path(d->key, sizeof(d->key), r->opt->key_path);
+}
+
+static void describe(struct domain *d, const struct run *r)
+{
+	static const enum domain_console consoles[] = {[CONSOLE_STDIO] = DOMAIN_CONSOLE_STDIO,
+						       [CONSOLE_PTY] = DOMAIN_CONSOLE_PTY,
+						       [CONSOLE_FILE] = DOMAIN_CONSOLE_FILE,
+						       [CONSOLE_NULL] = DOMAIN_CONSOLE_NULL};
+	const struct run_options *o = r->opt;
+
+	domain_init(d);
+	set_text(d->name, sizeof(d->name), r->desc.name);
+	set_text(d->uuid, sizeof(d->uuid), o->uuid);
+	set_text(d->title, sizeof(d->title), o->title);
+	set_text(d->description, sizeof(d->description), o->description);
+	d->vcpus = desc_vcpus(&r->desc);
+	d->memory_bytes = desc_memory_bytes(&r->desc);
+	set_path(d->kernel, sizeof(d->kernel), o->kernel);
+	set_path(d->initrd, sizeof(d->initrd), o->initrd);
+	set_text(d->cmdline, sizeof(d->cmdline), r->desc.cmdline);
+	d->host_passthrough = true;
+	d->console = consoles[o->console_to.kind];
+	set_path(d->console_file, sizeof(d->console_file), o->console_to.path);
+	d->console_append = o->console_to.append;
+	d->no_reboot = o->no_reboot;
+	set_hosts(d, r);
+	tuning_of(&d->tuning, &r->desc);
+}
+
+static void query_domain_xml(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	struct domain *d = malloc(sizeof(*d));
+	char *xml = NULL;
+
+	(void)args;
+	if (d) {
+		describe(d, ((struct monitor *)ctx)->r);
+		xml = domain_dump(d);
+	}
+	if (xml)
+		qmp_return(call, json_pack("{s:s}", "xml", xml));
+	else
+		qmp_error(call, "no memory");
+	free(xml);
+	free(d);
+}
+
+static enum bridge_phase phase_of(const struct ops *v)
+{
+	switch (ops_state(v)) {
+	case OPS_PRELAUNCH:
+		return BRIDGE_PHASE_STARTING;
+	case OPS_RUNNING:
+		return ops_reason(v) == OPS_UNPAUSED ? BRIDGE_PHASE_RESUMED : BRIDGE_PHASE_RUNNING;
+	case OPS_PAUSED:
+		return ops_reason(v) == OPS_DUMP ? BRIDGE_PHASE_DUMPING : BRIDGE_PHASE_PAUSED;
+	case OPS_SAVING:
+		return BRIDGE_PHASE_DUMPING;
+	case OPS_SHUTDOWN:
+		return ops_reason(v) == OPS_DESTROYED ? BRIDGE_PHASE_ENDING : BRIDGE_PHASE_POWERING_OFF;
+	default:
+		return ops_reason(v) == OPS_CRASHED ? BRIDGE_PHASE_PANICKED : BRIDGE_PHASE_HOST_LOST;
+	}
+}
+
+void monitor_add_state(const struct monitor *m, json_t *document)
+{
+	struct bridge_status s = bridge_status_of(phase_of(m->r->ops));
+
+	json_object_set_new(document, "uuid", json_string(m->r->opt->uuid));
+	json_object_set_new(document, "state", json_string(bridge_state_name(s.state)));
+	json_object_set_new(document, "reason", json_string(bridge_reason_name(s.state, s.reason)));
+	json_object_set_new(document, "libvirt", json_pack("{s:i,s:i}", "state", s.state, "reason", s.reason));
+}
+
+const struct qmp_command monitor_domain[] = {{"x-pando-query-domain-xml", query_domain_xml}, {0}};

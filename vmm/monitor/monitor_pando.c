@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+// x-pando-query-*: hosts, coherence, hot pages and placement, out of the status document.
+#include <math.h>
+#include <stdlib.h>
+
+#include "coherence/base/sharing.h"
+#include "vmm/monitor/monitor_priv.h"
+#include "vmm/mem/layout.h"
+#include "vmm/status/sample.h"
+
+static void status(struct monitor *m, struct qmp_call *call, const json_t *document)
+{
+	json_t *with_state = json_copy((json_t *)document);
+
+	monitor_add_state(m, with_state);
+	qmp_return(call, with_state);
+}
+
+static void query_status(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	monitor_with_status(ctx, call, status);
+}
+
+/* ---- hosts ---- */
+
+static json_t *host_peers(const json_t *host)
+{
+	json_t *out = json_array(), *p;
+	size_t i;
+
+	json_array_foreach(json_object_get(host, "peers"), i, p) json_array_append_new(
+		out, json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I}", "host", monitor_int(p, "host"), "up",
+			       json_is_true(json_object_get(p, "up")), "rtt-ns", monitor_int(p, "rtt_ns"), "bytes-in",
+			       monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"), "messages-in",
+			       monitor_int(p, "messages_in"), "messages-out", monitor_int(p, "messages_out")));
+	return out;
+}
+
+/* A host alone has no coherence engine that counts: then what it gave is used, owned and not shared. */
+static json_t *host_memory(const json_t *host)
+{
+	const json_t *mem = json_object_get(host, "memory");
+	json_int_t given = monitor_int(mem, "given_pages"), used = given, owned = given;
+
+	if (json_object_get(mem, "resident_pages")) {
+		used = monitor_int(mem, "resident_pages");
+		owned = monitor_int(mem, "owned_pages");
+	}
+	return json_pack("{s:I,s:I,s:I,s:I}", "given-bytes", given * PAGE_BYTES, "used-bytes", used * PAGE_BYTES,
+			 "owned-bytes", owned * PAGE_BYTES, "shared-bytes",
+			 (used > owned ? used - owned : 0) * PAGE_BYTES);
+}
+
+static json_t *host_clock(const json_t *host)
+{
+	const json_t *c = json_object_get(host, "clock");
+	json_int_t khz = monitor_int(c, "tsc_khz");
+	double bound = (double)monitor_int(c, "bound_ticks") * 1e6 / (double)(khz > 0 ? khz : 1);
+
+	return json_pack("{s:I,s:I,s:I}", "tsc-khz", khz, "offset-ticks", monitor_int(c, "offset_ticks"), "bound-ns",
+			 (json_int_t)bound);
+}
+
+static json_t *host_vcpus(const json_t *host)
+{
+	json_t *out = json_array(), *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(host, "machine"), "vcpus"), i, v)
+		json_array_append(out, json_object_get(v, "vcpu"));
+	return out;
+}
+
+static json_t *one_host(const struct run *r, const json_t *host)
+{
+	json_int_t h = monitor_int(host, "host");
+	bool answered = !json_object_get(host, "error");
+	bool up = h >= 0 && h < (json_int_t)HOSTS_MAX && r->up & host_bit((host_id)h);
+	json_t *link = json_object_get(host, "link");
+	json_t *o = json_pack("{s:I,s:s,s:O,s:s,s:o}", "host", h, "state",
+			      !up        ? "lost"
+			      : answered ? "up"
+					 : "silent",
+			      "address", json_object_get(host, "address"), "link",
+			      json_is_string(link) ? json_string_value(link) : "uring", "vcpus", host_vcpus(host));
+
+	if (answered) {
+		json_object_set(o, "pid", json_object_get(host, "pid"));
+		json_object_set_new(o, "memory", host_memory(host));
+		json_object_set_new(o, "clock", host_clock(host));
+		json_object_set_new(o, "peers", host_peers(host));
+	}
+	return o;
+}
+
+static void hosts(struct monitor *m, struct qmp_call *call, const json_t *document)
+{
+	json_t *out = json_array(), *host;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "hosts"), i, host)
+		json_array_append_new(out, one_host(m->r, host));
+	qmp_return(call, out);
+}
+
+static void query_hosts(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	monitor_with_status(ctx, call, hosts);
+}
+
+/* ---- coherence ---- */
+
+static json_t *histogram(const json_t *h)
+{
+	json_t *buckets = json_array(), *b;
+	size_t i;
+
+	json_array_foreach(json_object_get(h, "buckets"), i, b) json_array_append_new(
+		buckets, json_pack("{s:O,s:O}", "up-to-ns", json_array_get(b, 0), "count", json_array_get(b, 1)));
+	return json_pack("{s:I,s:I,s:o}", "count", monitor_int(h, "count"), "sum-ns", monitor_int(h, "sum_ns"),
+			 "buckets", buckets);
+}
+
+static void set_latency(json_t *o, const json_t *from)
+{
+	const json_t *l = json_object_get(from, "latency");
+
+	if (l)
+		json_object_set_new(o, "latency",
+				    json_pack("{s:o,s:o,s:o}", "read", histogram(json_object_get(l, "read")), "write",
+					      histogram(json_object_get(l, "write")), "upgrade",
+					      histogram(json_object_get(l, "upgrade"))));
+}
+
+static json_t *pairs(const json_t *host, json_int_t *in, json_int_t *out)
+{
+	static const char *const optional[][2] = {
+		{"pages_in", "pages-in"}, {"pages_out", "pages-out"}, {"invalidations_in", "invalidations-in"}};
+	json_t *list = json_array(), *p;
+	size_t i;
+
+	json_array_foreach(json_object_get(host, "peers"), i, p)
+	{
+		json_t *o = json_pack("{s:I,s:I,s:I}", "host", monitor_int(p, "host"), "bytes-in",
+				      monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"));
+
+		for (unsigned k = 0; k < sizeof(optional) / sizeof(*optional); k++)
+			if (json_object_get(p, optional[k][0]))
+				json_object_set(o, optional[k][1], json_object_get(p, optional[k][0]));
+		set_latency(o, p);
+		*in += monitor_int(p, "bytes_in");
+		*out += monitor_int(p, "bytes_out");
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *one_coherence(const json_t *host)
+{
+	static const char *const counters[][2] = {
+		{"faults_read", "faults-read"},
+		{"faults_write", "faults-write"},
+		{"faults_upgrade", "faults-upgrade"},
+		{"faults_local", "faults-local"},
+		{"pages_in", "pages-in"},
+		{"pages_out", "pages-out"},
+		{"zero_in", "zero-pages-in"},
+		{"zero_out", "zero-pages-out"},
+		{"upgrades", "upgrades"},
+		{"invalidations_in", "invalidations-in"},
+		{"invalidations_out", "invalidations-out"},
+		{"prefetches", "prefetches"},
+		{"prefetch_hits", "prefetch-hits"},
+	};
+	const json_t *c = json_object_get(host, "coherence");
+	json_t *o = json_pack("{s:I}", "host", monitor_int(host, "host"));
+	json_int_t in = 0, out = 0;
+
+	for (unsigned i = 0; i < sizeof(counters) / sizeof(*counters); i++)
+		json_object_set_new(o, counters[i][1], json_integer(monitor_int(c, counters[i][0])));
+	json_object_set_new(o, "pairs", pairs(host, &in, &out));
+	json_object_set_new(o, "bytes-in", json_integer(in));
+	json_object_set_new(o, "bytes-out", json_integer(out));
+	set_latency(o, host);
+	return o;
+}
+
+static void coherence(struct monitor *m, struct qmp_call *call, const json_t *document)
+{
+	json_t *out = json_array(), *host;
+	size_t i;
+
+	(void)m;
+	json_array_foreach(json_object_get(document, "hosts"), i, host) if (!json_object_get(host, "error"))
+		json_array_append_new(out, one_coherence(host));
+	qmp_return(call, out);
+}
+
+static void query_coherence(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	monitor_with_status(ctx, call, coherence);
+}
+
+/* ---- hot pages: what each host counted, put together by page ---- */
+
+static host_id home_of(const struct machine_desc *d, uint64_t address)
+{
+	page_idx page = 0;
+	host_id home = 0;
+
+	if (layout_page(desc_memory_bytes(d), address, &page))
+		for (uint64_t at = 0; home + 1u < d->hosts_n; home++) {
+			at += d->hosts[home].memory_bytes >> PAGE_SHIFT;
+			if (page < at)
+				break;
+		}
+	return home;
+}
+
+static json_t *by_host(const struct sample *s, uint64_t address)
+{
+	json_t *out = json_array();
+
+	for (unsigned i = 0; i < s->hosts_n; i++)
+		for (unsigned k = 0; k < s->hosts[i].hot_n; k++) {
+			const struct sample_hot *v = &s->hosts[i].hot[k];
+
+			if (v->address == address)
+				json_array_append_new(out,
+						      json_pack("{s:i,s:I,s:I}", "host", (int)s->hosts[i].host, "reads",
+								(json_int_t)v->reads, "writes", (json_int_t)v->writes));
+		}
+	return out;
+}
+
+/* The kind of sharing in QMP's words; the judgement is everybody's. */
+static json_t *hot_page(const struct machine_desc *d, const struct sample *s, const struct sample_sharing *p)
+{
+	static const char *const kinds[SHARING_KINDS] = {"private", "read-shared", "producer-consumer", "write-shared"};
+
+	return json_pack("{s:I,s:i,s:I,s:I,s:I,s:o,s:f,s:s}", "address", (json_int_t)p->address, "home",
+			 (int)home_of(d, p->address), "reads", (json_int_t)p->reads, "writes", (json_int_t)p->writes,
+			 "error", (json_int_t)p->error, "hosts", by_host(s, p->address), "rate",
+			 isnan(p->rate) ? 0.0 : p->rate, "sharing", kinds[sharing_of(p->readers, p->writers)]);
+}
+
+static json_t *hottest(const struct machine_desc *d, const json_t *document, size_t count)
+{
+	const unsigned cap = HOSTS_MAX * SAMPLE_HOT_MAX;
+	struct sample *s = sample_parse(document, 0);
+	struct sample_sharing *v = s ? calloc(cap, sizeof(*v)) : NULL;
+	unsigned n = v ? sample_hot_pages(s, v, cap) : 0;
+	json_t *out = json_array();
+
+	for (unsigned i = 0; i < n && i < count; i++)
+		json_array_append_new(out, hot_page(d, s, &v[i]));
+	free(v);
+	sample_free(s);
+	return out;
+}
+
+struct hot_question {
+	struct monitor *m;
+	struct qmp_call *call;
+	size_t count;
+};
+
+static void hot_pages(void *ctx, const json_t *document)
+{
+	struct hot_question *q = ctx;
+
+	if (document)
+		qmp_return(q->call, hottest(&q->m->r->desc, document, q->count));
+	else
+		qmp_error(q->call, "the guest ended before its hosts answered");
+	free(q);
+}
+
+static void query_hot_pages(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	const json_t *count = json_object_get(args, "count");
+	struct monitor *m = ctx;
+
+	if (count && (json_integer_value(count) < 1 || json_integer_value(count) > MONITOR_HOT_MAX)) {
+		qmp_error(call, "Parameter 'count' expects 1 to %u", MONITOR_HOT_MAX);
+		return;
+	}
+	struct hot_question *q = malloc(sizeof(*q));
+	if (q)
+		*q = (struct hot_question){
+			.m = m, .call = call, .count = count ? (size_t)json_integer_value(count) : 20};
+	if (!q || run_status_request(&m->r->status, hot_pages, q)) {
+		free(q);
+		qmp_error(call, "the hosts cannot be asked");
+	}
+}
+
+/* ---- placement ---- */
+
+static void placement(struct monitor *m, struct qmp_call *call, const json_t *document)
+{
+	json_t *vcpus = monitor_vcpus(document), *out = json_array(), *v;
+	size_t i;
+
+	json_array_foreach(vcpus, i, v)
+	{
+		json_int_t n = monitor_int(v, "vcpu");
+
+		if (n >= 0 && n < desc_vcpus(&m->r->desc))
+			json_array_append_new(
+				out, json_pack("{s:I,s:I,s:i,s:I,s:O}", "vcpu", n, "host", monitor_int(v, "host"),
+					       "home", (int)desc_host_of_vcpu(&m->r->desc, (uint32_t)n), "apic-id",
+					       monitor_int(v, "apic_id"), "state", json_object_get(v, "state")));
+	}
+	json_decref(vcpus);
+	qmp_return(call, out);
+}
+
+static void query_placement(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	monitor_with_status(ctx, call, placement);
+}
+
+const struct qmp_command monitor_pando[] = {
+	{"x-pando-query-status", query_status},
+	{"x-pando-query-hosts", query_hosts},
+	{"x-pando-query-coherence", query_coherence},
+	{"x-pando-query-hot-pages", query_hot_pages},
+	{"x-pando-query-vcpu-placement", query_placement},
+	{0},
+};

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the files of the QMP monitor: each has one table of commands, whose ctx is the struct monitor.
+#ifndef VMM_MONITOR_MONITOR_PRIV_H
+#define VMM_MONITOR_MONITOR_PRIV_H
+
+#include "vmm/monitor/monitor.h"
+#include "vmm/run/run_priv.h"
+#include "vmm/qmp/qmp.h"
+
+#define MONITOR_HOT_MAX 256u
+
+struct monitor {
+	struct run *r;
+	struct qmp *q;
+};
+
+extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL
+extern const struct qmp_command monitor_queries[]; // monitor_queries.c: what is known without asking, and QEMU's lists
+extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what acts on the machine
+extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
+extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
+extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
+extern const struct qmp_command monitor_trace[];   // monitor_trace.c: x-pando-trace-*
+extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
+
+/*
+ * Asks the hosts for the status document and calls fn with it on success; otherwise the call is over with an error. fn
+ * answers the call.
+ */
+void monitor_with_status(struct monitor *m, struct qmp_call *call,
+			 void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document));
+
+/* Adds state, reason and their numbers in libvirt to the status document. */
+void monitor_add_state(const struct monitor *m, json_t *document);
+
+/* A verb could not be started: the call is over with the reason. */
+void monitor_refuse(struct qmp_call *call, int error);
+
+/* The vCPUs in the document in order of their numbers, each with "host" added: a new array. */
+json_t *monitor_vcpus(const json_t *document);
+
+static inline json_int_t monitor_int(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* One element of what ops_registers() gives, as text for a person; malloc'd. */
+char *monitor_registers_text(const json_t *vcpu);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Moving vCPUs between hosts, and which host each of them is on: the side of `pando run`. One move at a time; more wait
+ * their turn. Whoever needs every vCPU to be on a host (a stop, a reset, a dump, an NMI) holds the moves: the one under
+ * way ends first, the next ones begin when the hold is over. Runs on the run process' one thread; nothing blocks.
+ *
+ * Steps of a move: prepare (both ends; what their processors have in common is compared once for each pair of hosts),
+ * out (the source packs and sends) and wait (the destination answers when the vCPU runs), commit (every host). Until
+ * the source has sent the state a failure leaves the vCPU where it was. From then on it lives or dies with the
+ * destination.
+ */
+#ifndef VMM_RUN_MOVER_H
+#define VMM_RUN_MOVER_H
+
+#include "vmm/call/call.h"
+
+#define MOVER_QUEUE_MAX 64u
+#define MOVER_STEP_MS   60000u // one answer; a vCPU may have to wait for its page first
+
+/* Times in nanoseconds of the cluster clock. */
+struct mover_result {
+	uint32_t vcpu;
+	host_id from, to;
+	bool ran; // it was running: pause_ns is what the guest felt. Else it slept, waited for its start, or was paused
+	uint64_t pause_ns;                    // last exit at the source to first entry at the destination
+	uint64_t pack_ns, wire_ns, unpack_ns; // the parts of it
+	uint32_t bytes;                       // of the state
+};
+
+/* error: NULL, or a sentence; then result is NULL. */
+typedef void (*mover_done)(void *ctx, const struct mover_result *result, const char *error);
+
+struct mover;
+
+struct mover *mover_create(struct calls *calls, const struct machine_desc *desc); // NULL: no memory
+void mover_started(struct mover *m);                                              // the guest is placed and runs
+void mover_destroy(struct mover *m);                                              // after calls_cancel()
+
+/* done is never called from inside. 0, -EINVAL (no such vCPU or host), -ENOSPC, or calls_start()'s. */
+int mover_move(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
+
+/* The caller's; stays where it is until then has been called. */
+struct mover_hold {
+	void (*then)(void *ctx);
+	void *ctx;
+	struct mover_hold *next;
+};
+
+/* No move begins until mover_release(). True: none is under way. False: one is; then is called when it is over, never
+ * from inside. */
+bool mover_hold(struct mover *m, struct mover_hold *h);
+void mover_release(struct mover *m);
+/* A move by one who holds them all: before the waiting ones, and while nobody else holds them. One at a time: -EBUSY.
+ */
+int mover_move_held(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
+
+host_id mover_host(const struct mover *m, uint32_t vcpu);
+/* [{"vcpu":0,"host":1,"home":0},...]: where each is and where it started. New reference. */
+json_t *mover_placement(const struct mover *m);
+json_t *mover_result_json(const struct mover_result *r); // new reference
+
+/*
+ * What keeps a vCPU from going from one host to the other: compares two answers of "move-prepare". Empty text: nothing.
+ * Pure.
+ */
+void mover_compare(const json_t *source, const json_t *dest, char *why, size_t why_cap);
+
+#endif

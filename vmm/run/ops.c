@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/run/ops_priv.h"
+
+static void begin_next(struct ops *v);
+
+const char *ops_state_name(enum ops_state s)
+{
+	static const char *const names[OPS_STATES] = {"prelaunch", "running",  "paused",
+						      "save-vm",   "shutdown", "internal-error"};
+
+	return s < OPS_STATES ? names[s] : "?";
+}
+
+enum ops_state ops_state(const struct ops *v)
+{
+	return v->state;
+}
+
+enum ops_reason ops_reason(const struct ops *v)
+{
+	return v->reason;
+}
+
+struct ops *ops_create(struct calls *calls, const struct machine_desc *desc)
+{
+	struct ops *v = calloc(1, sizeof(*v));
+
+	if (v) {
+		v->calls = calls;
+		v->desc = desc;
+	}
+	return v;
+}
+
+void ops_set_mover(struct ops *v, struct mover *m)
+{
+	v->mover = m;
+}
+
+struct mover *ops_mover(const struct ops *v)
+{
+	return v->mover;
+}
+
+static void fail_all(struct ops *v, const char *why)
+{
+	while (v->queue_n) {
+		struct ops_op op = v->queue[--v->queue_n];
+
+		if (op.done)
+			op.done(op.ctx, why);
+		free(op.path);
+	}
+}
+
+void ops_destroy(struct ops *v)
+{
+	if (!v)
+		return;
+	fail_all(v, "the guest is over");
+	free(v);
+}
+
+int ops_listen(struct ops *v, ops_listener fn, void *ctx)
+{
+	if (v->listeners_n == OPS_LISTENERS_MAX)
+		return -ENOSPC;
+	v->listeners[v->listeners_n].fn = fn;
+	v->listeners[v->listeners_n++].ctx = ctx;
+	return 0;
+}
+
+void ops_tell(struct ops *v, const char *event, json_t *data)
+{
+	for (unsigned i = 0; i < v->listeners_n; i++)
+		v->listeners[i].fn(v->listeners[i].ctx, event, data);
+	json_decref(data);
+}
+
+void ops_set(struct ops *v, enum ops_state s, enum ops_reason r)
+{
+	if (v->state >= OPS_SHUTDOWN)
+		return; // it stays over
+	v->state = s;
+	v->reason = r;
+}
+
+const char *ops_error(struct ops *v, const struct call_answer *answers, unsigned n)
+{
+	const struct call_answer *e = call_first_error(answers, n);
+
+	if (!e)
+		return NULL;
+	snprintf(v->error, sizeof(v->error), "host %u: %s", e->host, e->error);
+	return v->error;
+}
+
+void ops_ask(struct ops *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
+	     ops_then then)
+{
+	int r = v->state >= OPS_SHUTDOWN ? -ESHUTDOWN : calls_start(v->calls, to, verb, args, timeout_ms, done, v);
+
+	json_decref(args);
+	if (!r)
+		return;
+	snprintf(v->error, sizeof(v->error), "the hosts cannot be asked to '%s': %s", verb, strerror(-r));
+	then(v, v->error);
+}
+
+/* ---- commands one after the other ---- */
+
+void ops_finish(struct ops *v, const char *error)
+{
+	struct ops_op op = v->queue[0];
+
+	if (!v->busy)
+		return;
+	v->busy = false;
+	memmove(v->queue, v->queue + 1, --v->queue_n * sizeof(v->queue[0]));
+	if (v->holds) {
+		v->holds = false;
+		mover_release(v->mover);
+	}
+	if (op.done)
+		op.done(op.ctx, error);
+	free(op.path);
+	begin_next(v);
+}
+
+static void stopped(struct ops *v, const char *error)
+{
+	if (!error) {
+		ops_set(v, OPS_PAUSED, OPS_USER);
+		ops_tell(v, "STOP", NULL);
+	}
+	ops_finish(v, error);
+}
+
+static void gone_on(struct ops *v, const char *error)
+{
+	if (!error) {
+		ops_set(v, OPS_RUNNING, OPS_UNPAUSED);
+		ops_tell(v, "RESUME", NULL);
+	}
+	ops_finish(v, error);
+}
+
+/* ---- reset ---- */
+
+static void restarted(struct ops *v, const char *error)
+{
+	bool guest = v->queue[0].kind == OPS_OP_GUEST_RESET;
+
+	if (!error) {
+		if (v->again)
+			ops_set(v, OPS_RUNNING, OPS_RESTARTED);
+		ops_tell(v, "RESET",
+			 json_pack("{s:b,s:s}", "guest", (int)guest, "reason",
+				   guest ? "guest-reset" : "host-qmp-system-reset"));
+	}
+	ops_finish(v, error);
+}
+
+static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct ops *v = ctx;
+	const char *error = ops_error(v, answers, n);
+
+	if (!error && v->again)
+		ops_go(v, restarted);
+	else
+		restarted(v, error);
+}
+
+static void came_home(void *ctx, const struct mover_result *result, const char *error)
+{
+	struct ops *v = ctx;
+
+	(void)result;
+	if (error)
+		ops_finish(v, error);
+	else
+		ops_ask(v, desc_all_hosts(v->desc), "reset", NULL, OPS_RESET_MS, on_reset, ops_finish);
+}
+
+/* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */
+static void reset_halted(struct ops *v, const char *error)
+{
+	bool away = v->mover && mover_host(v->mover, 0) != HOST_NONE && mover_host(v->mover, 0) != 0;
+
+	if (error || !away)
+		came_home(v, NULL, error);
+	else if (mover_move_held(v->mover, 0, 0, came_home, v))
+		ops_finish(v, "vCPU 0 cannot come home");
+}
+
+/* ---- dump ---- */
+
+static void dump_over(struct ops *v, const char *error)
+{
+	if (v->again && !error) {
+		ops_set(v, OPS_RUNNING, OPS_UNPAUSED);
+		ops_tell(v, "RESUME", NULL);
+	} else if (!v->again) {
+		ops_set(v, OPS_PAUSED, OPS_USER);
+	}
+	ops_finish(v, error ? error : v->dump_state == OPS_DUMP_FAILED ? v->error : NULL);
+}
+
+static void dumped(struct ops *v, const char *error)
+{
+	json_t *result = json_pack("{s:I,s:I,s:s}", "total", (json_int_t)v->to_dump, "completed", (json_int_t)v->dumped,
+				   "status", error ? "failed" : "completed");
+	json_t *data = json_pack("{s:o}", "result", result);
+
+	v->dump_state = error ? OPS_DUMP_FAILED : OPS_DUMP_COMPLETED;
+	if (error && error != v->error)
+		snprintf(v->error, sizeof(v->error), "%s", error);
+	if (error)
+		json_object_set_new(data, "error", json_string(error));
+	ops_tell(v, "DUMP_COMPLETED", data);
+	if (v->again)
+		ops_go(v, dump_over);
+	else
+		dump_over(v, NULL);
+}
+
+static void dump_halted(struct ops *v, const char *error)
+{
+	if (error) {
+		v->dump_state = OPS_DUMP_FAILED;
+		ops_finish(v, error);
+		return;
+	}
+	if (v->again)
+		ops_tell(v, "STOP", NULL);
+	ops_set(v, OPS_SAVING, OPS_DUMP);
+	ops_dump_begin(v, &v->queue[0], dumped);
+}
+
+/* ---- the queue ---- */
+
+static void begin(struct ops *v, const struct ops_op *op)
+{
+	static const ops_then halted[] = {
+		[OPS_OP_RESET] = reset_halted, [OPS_OP_GUEST_RESET] = reset_halted, [OPS_OP_DUMP] = dump_halted};
+	bool runs = v->state == OPS_RUNNING;
+
+	v->again = runs;
+	switch (op->kind) {
+	case OPS_OP_STOP:
+		if (runs)
+			ops_halt(v, stopped);
+		else
+			ops_finish(v, NULL);
+		break;
+	case OPS_OP_CONT:
+		if (runs)
+			ops_finish(v, NULL);
+		else
+			ops_go(v, gone_on);
+		break;
+	default:
+		if (runs)
+			ops_halt(v, halted[op->kind]);
+		else
+			halted[op->kind](v, NULL);
+	}
+}
+
+/* No vCPU is on its way between two hosts, and none will be until the command is done. */
+static void moves_held(void *ctx)
+{
+	struct ops *v = ctx;
+
+	v->holds = v->mover != NULL;
+	if (v->state >= OPS_SHUTDOWN)
+		ops_finish(v, "the guest is over");
+	else
+		begin(v, &v->queue[0]);
+}
+
+/* A call that asks nothing: the way to go on from a place where done must not be called yet. */
+static void on_turn(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct ops *v = ctx;
+
+	(void)answers; // a host that is gone shows in the command's own calls
+	(void)n;
+	v->hold = (struct mover_hold){.then = moves_held, .ctx = v};
+	if (!v->mover || mover_hold(v->mover, &v->hold))
+		moves_held(v);
+}
+
+static int ask_turn(struct ops *v)
+{
+	int r = calls_start(v->calls, host_bit(0), "echo", NULL, OPS_CALL_MS, on_turn, v);
+
+	v->busy = r == 0;
+	return r;
+}
+
+static void begin_next(struct ops *v)
+{
+	if (v->busy || !v->queue_n || !ask_turn(v))
+		return;
+	v->busy = true;
+	ops_finish(v, "too much is under way");
+}
+
+static int add(struct ops *v, struct ops_op op)
+{
+	bool early = v->state == OPS_PRELAUNCH && op.kind == OPS_OP_GUEST_RESET;
+
+	if ((v->state == OPS_PRELAUNCH && !early) || v->state >= OPS_SHUTDOWN)
+		return -ESHUTDOWN;
+	if (v->queue_n == OPS_QUEUE_MAX)
+		return -ENOSPC;
+	v->queue[v->queue_n++] = op;
+	int r = v->busy || early ? 0 : ask_turn(v);
+
+	v->queue_n -= r != 0;
+	return r;
+}
+
+int ops_stop(struct ops *v, ops_done done, void *ctx)
+{
+	return add(v, (struct ops_op){.kind = OPS_OP_STOP, .done = done, .ctx = ctx});
+}
+
+int ops_cont(struct ops *v, ops_done done, void *ctx)
+{
+	return add(v, (struct ops_op){.kind = OPS_OP_CONT, .done = done, .ctx = ctx});
+}
+
+int ops_reset(struct ops *v, ops_done done, void *ctx)
+{
+	return add(v, (struct ops_op){.kind = OPS_OP_RESET, .done = done, .ctx = ctx});
+}
+
+void ops_guest_reset(struct ops *v, ops_done done, void *ctx)
+{
+	if (add(v, (struct ops_op){.kind = OPS_OP_GUEST_RESET, .done = done, .ctx = ctx}) && done)
+		done(ctx, "too many commands wait");
+}
+
+int ops_dump(struct ops *v, const struct ops_dump *what, ops_done done, void *ctx)
+{
+	struct ops_op op = {.kind = OPS_OP_DUMP, .done = done, .ctx = ctx, .dump = *what};
+
+	if (!what->path || !*what->path || (what->ranged && !what->length))
+		return -EINVAL;
+	op.path = strdup(what->path);
+	if (!op.path)
+		return -ENOMEM;
+	op.dump.path = op.path;
+	int r = add(v, op);
+
+	if (r) {
+		free(op.path);
+		return r;
+	}
+	if (v->dump_state != OPS_DUMP_ACTIVE) {
+		v->dump_state = OPS_DUMP_ACTIVE;
+		v->dumped = v->to_dump = 0;
+	}
+	return 0;
+}
+
+enum ops_dump_state ops_dump_status(const struct ops *v, uint64_t *completed, uint64_t *total)
+{
+	*completed = v->dumped;
+	*total = v->to_dump;
+	return v->dump_state;
+}
+
+/* ---- commands that need no turn ---- */
+
+struct now {
+	struct ops *v;
+	host_set to;
+	const char *verb;
+	json_t *args; // owned
+	call_done answered;
+	const char *event; // to tell when it is done
+	ops_done done;
+	ops_registers_done registers;
+	void *ctx;
+	int vcpu;
+	bool each_vcpu; // every one has to be on a host meanwhile
+	bool holds;
+	struct mover_hold hold;
+};
+
+static void now_free(struct now *w)
+{
+	if (w->holds)
+		mover_release(w->v->mover);
+	json_decref(w->args);
+	free(w);
+}
+
+static void on_now(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct now *w = ctx;
+	const char *error = ops_error(w->v, answers, n);
+
+	if (!error && w->event)
+		ops_tell(w->v, w->event, NULL);
+	if (w->done)
+		w->done(w->ctx, error);
+	now_free(w);
+}
+
+json_t *ops_by_vcpu(const struct ops *ops, const struct call_answer *answers, unsigned n)
+{
+	json_t *all = json_array();
+
+	for (unsigned v = 0; v < desc_vcpus(ops->desc); v++)
+		for (unsigned i = 0; i < n; i++) {
+			const json_t *o;
+			size_t at;
+
+			json_array_foreach(answers[i].json, at, o) if (json_integer_value(json_object_get(o, "vcpu")) ==
+								       v) json_array_append(all, (json_t *)o);
+		}
+	return all;
+}
+
+static void on_looks(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct now *w = ctx;
+	const char *error = ops_error(w->v, answers, n);
+	json_t *all = error ? NULL : ops_by_vcpu(w->v, answers, n);
+
+	if (!error && w->vcpu != OPS_ALL_VCPUS && json_array_size(all) != 1)
+		error = "the vCPU is busy with another request";
+	w->registers(w->ctx, error ? NULL : all, error);
+	json_decref(all);
+	now_free(w);
+}
+
+static int start_now(struct now *w)
+{
+	if (w->v->state == OPS_PRELAUNCH || w->v->state >= OPS_SHUTDOWN)
+		return -ESHUTDOWN;
+	return calls_start(w->v->calls, w->to, w->verb, w->args, OPS_CALL_MS, w->answered, w);
+}
+
+/* The move that was under way is over. */
+static void now_held(void *ctx)
+{
+	struct now *w = ctx;
+
+	w->holds = true;
+	int r = start_now(w);
+	const char *error = r == -ESHUTDOWN ? "the guest is over" : "too much is under way";
+
+	if (!r)
+		return;
+	if (w->registers)
+		w->registers(w->ctx, NULL, error);
+	else if (w->done)
+		w->done(w->ctx, error);
+	now_free(w);
+}
+
+/* what: copied; its arguments are consumed. */
+static int ask_now(struct now what)
+{
+	struct now *w = malloc(sizeof(*w));
+
+	if (!w) {
+		json_decref(what.args);
+		return -ENOMEM;
+	}
+	*w = what;
+	w->hold = (struct mover_hold){.then = now_held, .ctx = w};
+	if (w->each_vcpu && w->v->mover && !mover_hold(w->v->mover, &w->hold))
+		return 0;
+	w->holds = w->each_vcpu && w->v->mover;
+	int r = start_now(w);
+
+	if (r)
+		now_free(w);
+	return r;
+}
+
+int ops_powerdown(struct ops *v, ops_done done, void *ctx)
+{
+	return ask_now((struct now){.v = v,
+				    .to = host_bit(0),
+				    .verb = "powerdown",
+				    .answered = on_now,
+				    .event = "POWERDOWN",
+				    .done = done,
+				    .ctx = ctx});
+}
+
+int ops_nmi(struct ops *v, ops_done done, void *ctx)
+{
+	return ask_now((struct now){.v = v,
+				    .to = desc_all_hosts(v->desc),
+				    .verb = "nmi",
+				    .answered = on_now,
+				    .done = done,
+				    .ctx = ctx,
+				    .each_vcpu = true});
+}
+
+int ops_registers(struct ops *v, int vcpu, ops_registers_done done, void *ctx)
+{
+	if (vcpu < OPS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
+		return -EINVAL;
+	return ask_now((struct now){.v = v,
+				    .to = desc_all_hosts(v->desc),
+				    .verb = "registers",
+				    .args = json_pack("{s:i}", "vcpu", vcpu),
+				    .answered = on_looks,
+				    .registers = done,
+				    .ctx = ctx,
+				    .vcpu = vcpu,
+				    .each_vcpu = true});
+}
+
+/* ---- what the run process reports ---- */
+
+void ops_started(struct ops *v)
+{
+	ops_set(v, OPS_RUNNING, OPS_BOOTED);
+	begin_next(v); // the first host to run may have asked for a reset while the last one started
+}
+
+static const char *shutdown_reason(enum ops_reason why)
+{
+	return why == OPS_POWEROFF    ? "guest-shutdown"
+	       : why == OPS_RESET     ? "guest-reset"
+	       : why == OPS_DESTROYED ? "host-qmp-quit"
+	       : why == OPS_CRASHED   ? "guest-panic"
+				      : "host-error";
+}
+
+void ops_over(struct ops *v, enum ops_reason why)
+{
+	bool guest = why == OPS_POWEROFF || why == OPS_RESET || why == OPS_CRASHED;
+	bool good = guest ? why != OPS_CRASHED : why == OPS_DESTROYED;
+
+	if (v->state >= OPS_SHUTDOWN)
+		return;
+	ops_set(v, good ? OPS_SHUTDOWN : OPS_FAILED, why);
+	ops_tell(v, "SHUTDOWN", json_pack("{s:b,s:s}", "guest", (int)guest, "reason", shutdown_reason(why)));
+}
+
+void ops_on_event(struct ops *v, host_id from, const char *name, const json_t *data)
+{
+	(void)from;
+	(void)data;
+	if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "GUEST_CRASHLOADED") == 0)
+		ops_tell(v, name, json_pack("{s:s}", "action", "run"));
+}

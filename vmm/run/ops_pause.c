@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Stopping the vCPUs of all hosts so that the guest's clock stands still, and letting them go on.
+ *
+ * Stop: every host gets its vCPUs out of the guest. When all are out, every host freezes the time of its chips and says
+ * what the cluster clock is; the latest of these is where the guest's time stands: no vCPU and no chip has seen a later
+ * one. Interrupts that were on their way between hosts have arrived when as many came as were sent.
+ *
+ * Go: every host says what the clock is now; T is the latest. Each host takes T - (where it stands) out of the guest's
+ * clock and lets its vCPUs go on, not before its own clock has come to T. So the first thing a vCPU can read is where
+ * time stood.
+ */
+#include <stdio.h>
+
+#include "net/log.h"
+#include "vmm/run/ops_priv.h"
+
+#define SETTLE_LOOKS 1000u
+
+static uint64_t latest(const struct call_answer *a, unsigned n)
+{
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t clock = (uint64_t)json_integer_value(json_object_get(a[i].json, "clock"));
+
+		at = clock > at ? clock : at;
+	}
+	return at;
+}
+
+static json_int_t sum(const struct call_answer *a, unsigned n, const char *key)
+{
+	json_int_t total = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		total += json_integer_value(json_object_get(a[i].json, key));
+	return total;
+}
+
+static bool all_adjustable(const struct call_answer *a, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!json_is_true(json_object_get(a[i].json, "adjustable")))
+			return false;
+	return true;
+}
+
+static void next(struct ops *v, const char *error)
+{
+	ops_then then = v->then;
+
+	v->then = NULL;
+	then(v, error);
+}
+
+static void on_undone(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct ops *v = ctx;
+
+	(void)answers; // a host that could not stop can't go on either: what failed first is told
+	(void)n;
+	next(v, v->error);
+}
+
+static void undo_failed(struct ops *v, const char *error)
+{
+	(void)error;
+	next(v, v->error);
+}
+
+/* Some hosts did not stop: those that did go on. */
+static void undo(struct ops *v)
+{
+	ops_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), OPS_CALL_MS,
+		on_undone, undo_failed);
+}
+
+static void freeze(struct ops *v);
+
+static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops *v = ctx;
+
+	if (ops_error(v, a, n)) {
+		undo(v);
+		return;
+	}
+	if (sum(a, n, "irqs_out") != sum(a, n, "irqs_in")) {
+		if (v->settling++ < SETTLE_LOOKS) {
+			freeze(v);
+			return;
+		}
+		log_warn("interrupts sent between the hosts have not all arrived");
+	}
+	v->paused_tsc = latest(a, n);
+	v->adjustable = all_adjustable(a, n);
+	if (!v->adjustable && !v->warned)
+		log_warn("a host's KVM cannot move the guest's clock: it does not stand still while the guest is "
+			 "stopped");
+	v->warned |= !v->adjustable;
+	next(v, NULL);
+}
+
+static void freeze(struct ops *v)
+{
+	ops_ask(v, desc_all_hosts(v->desc), "freeze", NULL, OPS_CALL_MS, on_frozen, next);
+}
+
+static void on_paused(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops *v = ctx;
+
+	if (ops_error(v, a, n))
+		undo(v);
+	else
+		freeze(v);
+}
+
+void ops_halt(struct ops *v, ops_then then)
+{
+	v->then = then;
+	v->settling = 0;
+	ops_ask(v, desc_all_hosts(v->desc), "pause", NULL, OPS_PAUSE_MS, on_paused, next);
+}
+
+static void on_gone(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops *v = ctx;
+
+	next(v, ops_error(v, a, n));
+}
+
+static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops *v = ctx;
+	const char *error = ops_error(v, a, n);
+	uint64_t now = latest(a, n);
+
+	if (error) {
+		next(v, error);
+		return;
+	}
+	uint64_t held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
+
+	ops_ask(v, desc_all_hosts(v->desc), "resume",
+		json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), OPS_CALL_MS, on_gone,
+		next);
+}
+
+void ops_go(struct ops *v, ops_then then)
+{
+	v->then = then;
+	ops_ask(v, desc_all_hosts(v->desc), "clock", NULL, OPS_CALL_MS, on_clocks, next);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/place.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int place_vcpus(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus, char *why,
+		       size_t why_cap)
+{
+	uint64_t offered = 0;
+	uint32_t left = vcpus;
+
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		offered += offers[h].vcpus;
+		d->hosts[h].vcpus = 0;
+	}
+	if (vcpus == 0 || vcpus > offered) {
+		snprintf(why, why_cap, "%u vCPUs are asked for, the %u hosts offer %llu", vcpus, d->hosts_n,
+			 (unsigned long long)offered);
+		return vcpus ? -ENOSPC : -EINVAL;
+	}
+	while (left) {
+		for (unsigned h = 0; h < d->hosts_n && left; h++) {
+			if (d->hosts[h].vcpus < offers[h].vcpus) {
+				d->hosts[h].vcpus++;
+				left--;
+			}
+		}
+	}
+	if (d->hosts[0].vcpus == 0) {
+		snprintf(why, why_cap, "the first host must offer at least one vCPU: it boots the guest");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int place_memory(struct machine_desc *d, const struct place_offer *offers, uint64_t bytes, char *why,
+			size_t why_cap)
+{
+	uint64_t offered = 0, left = bytes / PLACE_GRANULE;
+
+	for (unsigned h = 0; h < d->hosts_n; h++)
+		offered += offers[h].memory_bytes / PLACE_GRANULE;
+	if (bytes % PLACE_GRANULE || left < d->hosts_n || left > offered) {
+		snprintf(why, why_cap,
+			 "%llu MiB of memory are asked for (a multiple of 2 MiB, at least 2 MiB a host); the %u "
+			 "hosts offer %llu MiB",
+			 (unsigned long long)(bytes >> 20), d->hosts_n,
+			 (unsigned long long)(offered * PLACE_GRANULE >> 20));
+		return left > offered ? -ENOSPC : -EINVAL;
+	}
+	uint64_t wanted = left;
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		uint64_t have = offers[h].memory_bytes / PLACE_GRANULE;
+		uint64_t share = (uint64_t)((unsigned __int128)wanted * have / offered);
+
+		d->hosts[h].memory_bytes = share * PLACE_GRANULE;
+		left -= share;
+	}
+	for (unsigned h = 0; left; h = (h + 1) % d->hosts_n) { // what rounding left over
+		if (d->hosts[h].memory_bytes + PLACE_GRANULE <= offers[h].memory_bytes) {
+			d->hosts[h].memory_bytes += PLACE_GRANULE;
+			left--;
+		}
+	}
+	return 0;
+}
+
+static int wrong_parts(unsigned parts, const char *what, unsigned hosts, char *why, size_t why_cap)
+{
+	snprintf(why, why_cap, "the %s are prescribed for %u hosts (NUMA cells or CPU topology), %u hosts are given",
+		 what, parts, hosts);
+	return -EINVAL;
+}
+
+static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
+			    char *why, size_t why_cap)
+{
+	if (wish->vcpu_parts != d->hosts_n)
+		return wrong_parts(wish->vcpu_parts, "vCPUs", d->hosts_n, why, why_cap);
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		if (wish->vcpus_of[h] > offers[h].vcpus) {
+			snprintf(why, why_cap, "host %u at %s is to run %u vCPUs, it offers %u", h, d->hosts[h].address,
+				 wish->vcpus_of[h], offers[h].vcpus);
+			return -ENOSPC;
+		}
+		d->hosts[h].vcpus = wish->vcpus_of[h];
+	}
+	return 0;
+}
+
+static int place_memory_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
+			      char *why, size_t why_cap)
+{
+	if (wish->memory_parts != d->hosts_n)
+		return wrong_parts(wish->memory_parts, "pieces of memory", d->hosts_n, why, why_cap);
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		if (wish->memory_of[h] > offers[h].memory_bytes) {
+			snprintf(why, why_cap, "host %u at %s is to give %llu MiB, it offers %llu MiB", h,
+				 d->hosts[h].address, (unsigned long long)(wish->memory_of[h] >> 20),
+				 (unsigned long long)(offers[h].memory_bytes >> 20));
+			return -ENOSPC;
+		}
+		d->hosts[h].memory_bytes = wish->memory_of[h];
+	}
+	return 0;
+}
+
+int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
+		size_t why_cap)
+{
+	int r = wish->vcpu_parts ? place_vcpu_parts(d, offers, wish, why, why_cap)
+				 : place_vcpus(d, offers, wish->vcpus, why, why_cap);
+
+	if (r)
+		return r;
+	return wish->memory_parts ? place_memory_parts(d, offers, wish, why, why_cap)
+				  : place_memory(d, offers, wish->memory_bytes, why, why_cap);
+}

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/link.h"
+#include "net/log.h"
+#include "net/now.h"
+#include "vmm/conf/units.h"
+#include "vmm/call/steps.h"
+#include "vmm/monitor/monitor.h"
+#include "vmm/run/run_priv.h"
+#include "vmm/run/tracer.h"
+
+#define RUN_TICK_NS    100000000u
+#define RUN_PUMP_NS    2000000u     // while boot images are sent
+#define RUN_TRACE_NS   60000000000u // to fetch what they have recorded
+#define RUN_STOP_NS    3000000000u  // for all hosts to stop their vCPUs
+#define RUN_CONNECT_MS 5000u
+#define STEPS          "5"
+
+static void progress(const struct run *r, int step, const char *text)
+{
+	if (!r->opt->quiet)
+		fprintf(stderr, "pando: [%d/" STEPS "] %s\n", step, text);
+}
+
+static void send_go(struct run *r, unsigned step)
+{
+	struct msg m = {.kind = MSG_CTL_GO, .epoch = r->desc.epoch, .u.ctl_go.step = (uint8_t)step};
+
+	for (unsigned h = 0; h < r->desc.hosts_n; h++)
+		if (r->up & host_bit((host_id)h))
+			link_send(r->link, h, &m);
+	link_flush(r->link);
+}
+
+static void enter(struct run *r, enum phase p, uint64_t timeout_ns)
+{
+	r->phase = p;
+	r->reached = 0;
+	r->deadline_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns() + timeout_ns;
+}
+
+static enum ops_reason reason_of(int status)
+{
+	switch (status) {
+	case RUN_POWEROFF:
+		return OPS_POWEROFF;
+	case RUN_RESET:
+		return OPS_RESET;
+	case RUN_CRASHED:
+		return OPS_CRASHED;
+	case RUN_HOST_LOST:
+		return OPS_LOST_HOST;
+	case RUN_INTERRUPTED:
+		return OPS_DESTROYED;
+	default:
+		return OPS_HOST_ERROR;
+	}
+}
+
+static void end(struct run *r, int status)
+{
+	if (r->phase >= STOPPING)
+		return;
+	r->exit_status = status;
+	if (r->ops)
+		ops_over(r->ops, r->quit ? OPS_DESTROYED : reason_of(status));
+	if (r->opt->status_json && r->phase == RUNNING)
+		run_status_ask(&r->status); // answered before the hosts stop: same session, in order
+	enter(r, STOPPING, RUN_STOP_NS);
+	send_go(r, CTL_STEP_QUIT);
+	if (!r->up)
+		r->phase = DONE;
+}
+
+void run_quit(struct run *r)
+{
+	r->quit = true;
+	end(r, RUN_POWEROFF);
+}
+
+static void fail(struct run *r, int status, const char *text)
+{
+	if (r->phase >= STOPPING)
+		return;
+	fprintf(stderr, "pando: %s\n", text);
+	end(r, status);
+}
+
+static int open_image(struct image *i, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		fprintf(stderr, "pando: cannot open '%s': %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -EINVAL;
+	}
+	i->total = (uint64_t)st.st_size;
+	i->bytes = mmap(NULL, i->total ? i->total : 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return i->bytes == MAP_FAILED ? -errno : 0;
+}
+
+/* Sends as much of the boot images as the link takes now. */
+static void pump_images(struct run *r)
+{
+	for (unsigned which = 0; which < 2; which++) {
+		struct image *i = &r->images[which];
+
+		while (i->bytes && i->at < i->total) {
+			uint64_t left = i->total - i->at;
+			struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = r->desc.epoch};
+
+			m.u.ctl_image.which = (uint8_t)which;
+			m.u.ctl_image.offset = i->at;
+			m.u.ctl_image.total = i->total;
+			m.blob = i->bytes + i->at;
+			m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
+			if (link_send(r->link, 0, &m))
+				return; // its queue is full: after the next wait
+			i->at += m.blob_bytes;
+		}
+	}
+}
+
+/* Control overtakes bulk, so nothing that needs the images is asked before they have left. */
+static bool images_sent(const struct run *r)
+{
+	for (unsigned which = 0; which < 2; which++)
+		if (r->images[which].at < r->images[which].total)
+			return false;
+	return link_drained(r->link, 0);
+}
+
+static void send_setup(struct run *r)
+{
+	char *json = desc_to_json(&r->desc);
+
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		struct msg m = {.kind = MSG_CTL_SETUP, .epoch = r->desc.epoch, .u.ctl_setup.self = h};
+		m.blob = (const uint8_t *)json;
+		m.blob_bytes = (uint32_t)strlen(json);
+		link_send(r->link, h, &m);
+	}
+	free(json);
+}
+
+static void place_and_set_up(struct run *r)
+{
+	char why[DESC_REPORT_MAX], size[32], line[256];
+	const struct run_options *o = r->opt;
+
+	if (place_guest(&r->desc, r->offers, &o->wish, why, sizeof(why)) || desc_check(&r->desc, why, sizeof(why))) {
+		fail(r, RUN_FAILED, why);
+		return;
+	}
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		snprintf(line, sizeof(line), "host %u at %s: %u vCPUs, %s", h, r->desc.hosts[h].address,
+			 r->desc.hosts[h].vcpus, units_format_size(r->desc.hosts[h].memory_bytes, size, sizeof(size)));
+		progress(r, 2, line);
+	}
+	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
+	send_setup(r);
+	if (open_image(&r->images[CTL_KERNEL], o->kernel) ||
+	    (o->initrd && open_image(&r->images[CTL_INITRD], o->initrd)))
+		fail(r, RUN_FAILED, "cannot send the boot images");
+}
+
+static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
+{
+	struct run *r = ctx;
+	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch, .blob = bytes, .blob_bytes = (uint32_t)n};
+
+	link_send(r->link, 0, &m);
+}
+
+static void start_console(struct run *r)
+{
+	run_console_start(&r->console, r->link, on_keys, r);
+	if (r->console.terminal.changed && !r->opt->quiet)
+		fprintf(stderr, "pando: console of the guest; Ctrl-C ends it on every host\r\n");
+	else if (r->console.kind == CONSOLE_PTY)
+		fprintf(stderr, "pando: console of the guest: %s\n", r->console.pty);
+}
+
+static void on_trace_saved(void *ctx, const char *error)
+{
+	struct run *r = ctx;
+
+	if (error)
+		fprintf(stderr, "pando: no trace was written: %s\n", error);
+	r->trace_saving = false;
+	r->phase = DONE;
+}
+
+/* The vCPUs have stopped, the hosts still answer: the last chance for --trace. Returns whether it is under way. */
+static bool save_trace(struct run *r)
+{
+	if (!r->opt->trace || r->trace_asked || !r->up)
+		return r->trace_saving;
+	r->trace_asked = true;
+	int e = tracer_save(r->tracer, r->up, r->opt->trace, on_trace_saved, r);
+
+	if (e)
+		fprintf(stderr, "pando: the trace cannot be written to '%s': %s\n", r->opt->trace, strerror(-e));
+	else
+		r->deadline_ns = now_ns() + RUN_TRACE_NS;
+	r->trace_saving = e == 0;
+	return r->trace_saving;
+}
+
+/* All hosts reached what the phase waits for. */
+static void advance(struct run *r)
+{
+	uint64_t limit = (uint64_t)r->opt->start_timeout_ms * 1000000;
+
+	switch (r->phase) {
+	case WAIT_OFFERS:
+		place_and_set_up(r);
+		break;
+	case WAIT_READY:
+		enter(r, WAIT_IMAGES, limit);
+		break;
+	case WAIT_IMAGES:
+		progress(r, 3, "hosts are set up; connecting them to each other");
+		enter(r, WAIT_CONNECTED, limit);
+		send_go(r, CTL_STEP_CONNECT);
+		break;
+	case WAIT_CONNECTED:
+		progress(r, 4, "hosts are connected, cluster clock is set; creating the machine");
+		enter(r, WAIT_CREATED, limit);
+		send_go(r, CTL_STEP_CREATE);
+		break;
+	case WAIT_CREATED:
+		progress(r, 5, "starting the guest");
+		enter(r, WAIT_RUNNING, limit);
+		send_go(r, CTL_STEP_RUN);
+		break;
+	case WAIT_RUNNING:
+		enter(r, RUNNING, UINT64_MAX);
+		r->running_ns = now_ns();
+		mover_started(r->mover);
+		ops_started(r->ops);
+		start_console(r);
+		if (r->opt->running)
+			r->opt->running(r->opt->running_ctx, r->ops, r->link);
+		break;
+	case STOPPING:
+		if (!save_trace(r))
+			r->phase = DONE;
+		break;
+	case RUNNING:
+	case DONE:
+		break;
+	}
+}
+
+static void reach(struct run *r, host_id h)
+{
+	host_set all = desc_all_hosts(&r->desc);
+
+	r->reached |= host_bit(h);
+	if (r->phase == STOPPING)
+		all = r->up;
+	if ((r->reached & all) == all)
+		advance(r);
+}
+
+static void on_restarted(void *ctx, const char *error)
+{
+	char text[DESC_REPORT_MAX];
+
+	if (!error)
+		return;
+	snprintf(text, sizeof(text), "the guest could not be reset: %s", error);
+	fail(ctx, RUN_FAILED, text);
+}
+
+static void restart(struct run *r, const char *why)
+{
+	if (r->phase >= STOPPING)
+		return;
+	if (!r->opt->quiet)
+		fprintf(stderr, "\rpando: %s; it restarts\n", why);
+	ops_guest_reset(r->ops, on_restarted, r);
+}
+
+static void on_state(struct run *r, host_id from, const struct msg *m)
+{
+	static const enum phase reached_in[] = {[CTL_READY] = WAIT_READY,
+						[CTL_CONNECTED] = WAIT_CONNECTED,
+						[CTL_CREATED] = WAIT_CREATED,
+						[CTL_RUNNING] = WAIT_RUNNING};
+	unsigned state = m->u.ctl_state.state;
+	char text[DESC_REPORT_MAX + 64];
+	int n = (int)(m->blob_bytes < DESC_REPORT_MAX ? m->blob_bytes : DESC_REPORT_MAX);
+	const char *said = (const char *)m->blob;
+
+	switch (state) {
+	case CTL_READY:
+	case CTL_CONNECTED:
+	case CTL_CREATED:
+	case CTL_RUNNING:
+		if (reached_in[state] == r->phase)
+			reach(r, from);
+		break;
+	case CTL_STOPPED:
+		if (r->phase == STOPPING)
+			reach(r, from);
+		break;
+	case CTL_POWEROFF:
+		if (r->phase < STOPPING && !r->opt->quiet)
+			fprintf(stderr, "\rpando: the guest powered off after %.2f s\n",
+				(double)(now_ns() - r->running_ns) / 1e9);
+		end(r, RUN_POWEROFF);
+		break;
+	case CTL_RESET:
+		snprintf(text, sizeof(text), "the guest asked for a reset: %.*s", n, said);
+		if (r->opt->no_reboot)
+			fail(r, RUN_RESET, text);
+		else
+			restart(r, text);
+		break;
+	case CTL_CRASHED:
+		snprintf(text, sizeof(text), "the guest died: %.*s", n, said);
+		fail(r, RUN_CRASHED, text);
+		break;
+	case CTL_HOST_LOST:
+		if (m->u.ctl_state.host < r->desc.hosts_n)
+			monitor_host_lost(r->monitor, m->u.ctl_state.host, "another host lost it");
+		snprintf(text, sizeof(text), "host %u reports: %.*s", from, n, said);
+		fail(r, RUN_HOST_LOST, text);
+		break;
+	default:
+		snprintf(text, sizeof(text), "host %u failed: %.*s", from, n, said);
+		fail(r, RUN_FAILED, text);
+	}
+}
+
+static void on_event(struct run *r, host_id from, const struct msg *m)
+{
+	char name[CALL_VERB_MAX];
+	json_t *data;
+
+	if (!call_split(m->blob, m->blob_bytes, name, &data)) {
+		log_warn("host %u sent a malformed event", from);
+		return;
+	}
+	run_on_event(r, from, name, data);
+	json_decref(data);
+}
+
+static void on_msg(void *ctx, unsigned peer, const struct msg *m)
+{
+	struct run *r = ctx;
+
+	switch (m->kind) {
+	case MSG_CTL_OFFER:
+		r->offers[peer] = (struct place_offer){.vcpus = m->u.ctl_offer.vcpus,
+						       .memory_bytes = m->u.ctl_offer.memory_bytes};
+		if (r->phase == WAIT_OFFERS)
+			reach(r, (host_id)peer);
+		break;
+	case MSG_CTL_STATE:
+		on_state(r, (host_id)peer, m);
+		break;
+	case MSG_CTL_CONSOLE:
+		run_console_write(&r->console, m->blob, m->blob_bytes);
+		if (r->opt->console)
+			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
+		break;
+	case MSG_CTL_STATUS:
+		run_status_on_status(&r->status, (host_id)peer, m);
+		break;
+	case MSG_CTL_RETURN:
+		calls_on_return(&r->calls, (host_id)peer, m);
+		break;
+	case MSG_CTL_EVENT:
+		on_event(r, (host_id)peer, m);
+		break;
+	default:
+		log_warn("host %u sent an unexpected %s message", peer, msg_name(m->kind));
+	}
+}
+
+static void on_down(void *ctx, unsigned peer, const char *reason)
+{
+	struct run *r = ctx;
+	char text[DESC_REPORT_MAX];
+
+	r->up &= ~host_bit((host_id)peer);
+	calls_on_down(&r->calls, (host_id)peer);
+	snprintf(text, sizeof(text), "lost host %u at %s: %s", peer, r->desc.hosts[peer].address, reason);
+	if (r->phase == STOPPING) {
+		reach(r, (host_id)peer);
+		return;
+	}
+	monitor_host_lost(r->monitor, peer, reason);
+	fail(r, RUN_HOST_LOST, text);
+}
+
+static void on_signal(void *ctx, int fd)
+{
+	struct signalfd_siginfo info;
+	struct run *r = ctx;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (r->phase == STOPPING)
+		r->phase = DONE; // asked twice: no more patience
+	else
+		fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
+}
+
+static void check_time(struct run *r)
+{
+	static const char *const waits[] = {
+		[WAIT_OFFERS] = "make its offer",       [WAIT_READY] = "set itself up",
+		[WAIT_IMAGES] = "take the boot images", [WAIT_CONNECTED] = "connect to the others",
+		[WAIT_CREATED] = "create its machine",  [WAIT_RUNNING] = "start"};
+	char text[DESC_REPORT_MAX];
+
+	run_status_tick(&r->status);
+	run_metrics_tick(&r->metrics);
+	calls_tick(&r->calls);
+	if (r->phase < RUNNING)
+		pump_images(r);
+	if (r->phase == WAIT_IMAGES && images_sent(r))
+		advance(r);
+	if (now_ns() < r->deadline_ns)
+		return;
+	if (r->phase == STOPPING) {
+		r->phase = DONE;
+		return;
+	}
+	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		if (r->reached & host_bit((host_id)h))
+			continue;
+		snprintf(text, sizeof(text), "host %u at %s did not %s in time", h, r->desc.hosts[h].address,
+			 waits[r->phase]);
+		fail(r, RUN_FAILED, text);
+		return;
+	}
+}
+
+static int connect_hosts(struct run *r)
+{
+	const struct run_options *o = r->opt;
+	struct session_hello hello = {.role = SESSION_CONTROL, .epoch = r->desc.epoch};
+
+	r->desc.hosts_n = o->hosts_n;
+	for (unsigned h = 0; h < o->hosts_n; h++) {
+		const char *why = "";
+		int fd = session_connect(o->addresses[h], &o->key, &hello, RUN_CONNECT_MS, &why);
+
+		if (fd < 0) {
+			fprintf(stderr, "pando: cannot reach host %u at %s: %s\n", h, o->addresses[h],
+				why && *why ? why : strerror(-fd));
+			return fd;
+		}
+		snprintf(r->desc.hosts[h].address, DESC_ADDRESS_MAX, "%s", o->addresses[h]);
+		int e = link_add_fd(r->link, h, fd);
+		if (e)
+			return e;
+		r->up |= host_bit((host_id)h);
+	}
+	return 0;
+}
+
+static int open_all(struct run *r)
+{
+	struct link_options lo = {.transport = "uring", .epoch = r->desc.epoch};
+	struct link_handler lh = {.ctx = r, .on_msg = on_msg, .on_down = on_down};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	int e = link_create(&r->link, &lo, &lh);
+	if (e) {
+		fprintf(stderr, "pando: cannot make the link: %s\n", strerror(-e));
+		return e;
+	}
+	calls_init(&r->calls, r->link, &r->desc);
+	r->ops = ops_create(&r->calls, &r->desc);
+	r->mover = mover_create(&r->calls, &r->desc);
+	r->tracer = tracer_create(&r->calls, &r->desc);
+	if (!r->ops || !r->mover || !r->tracer)
+		return -ENOMEM;
+	ops_set_mover(r->ops, r->mover);
+	link_watch(r->link, r->signal_fd, on_signal, r);
+	progress(r, 1, "connecting to the hosts");
+	e = connect_hosts(r);
+	if (e)
+		return e;
+	run_status_start(&r->status, r->link, &r->desc);
+	char why[DESC_REPORT_MAX];
+	e = monitor_start(&r->monitor, r, why, sizeof(why));
+	if (e) {
+		fprintf(stderr, "pando: %s\n", why);
+		return e;
+	}
+	return run_metrics_start(&r->metrics, &r->opt->metrics, r->link, &r->status);
+}
+
+static void write_status(struct run *r)
+{
+	uint64_t limit = now_ns() + RUN_TICK_NS;
+
+	if (!r->opt->status_json || !r->status.link)
+		return;
+	while (r->status.request && now_ns() < limit)
+		link_run(r->link, limit);
+	if (!r->status.last || json_dump_file(r->status.last, r->opt->status_json, JSON_INDENT(1)))
+		log_warn("no status was written to '%s'", r->opt->status_json);
+}
+
+static uint64_t next_deadline(const struct run *r)
+{
+	uint64_t at = now_ns() + (r->phase == WAIT_IMAGES ? RUN_PUMP_NS : RUN_TICK_NS);
+	uint64_t calls = calls_deadline(&r->calls);
+
+	at = r->deadline_ns < at ? r->deadline_ns : at;
+	return calls < at ? calls : at;
+}
+
+int run_guest(const struct run_options *opt)
+{
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return RUN_FAILED;
+	r->opt = opt;
+	r->desc = opt->desc;
+	r->exit_status = RUN_FAILED;
+	r->signal_fd = -1;
+	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
+	char why[DESC_REPORT_MAX];
+	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
+	if (e)
+		fprintf(stderr, "pando: %s\n", why);
+	else
+		e = open_all(r);
+	while (!e && r->phase != DONE) {
+		e = link_run(r->link, next_deadline(r));
+		e = e < 0 && e != -EINTR ? e : 0;
+		check_time(r);
+	}
+	write_status(r); // runs the link once more, so while the monitor lives
+	calls_cancel(&r->calls, "the guest is over");
+	monitor_stop(r->monitor);
+	ops_destroy(r->ops);
+	mover_destroy(r->mover);
+	tracer_destroy(r->tracer);
+	r->ops = NULL;
+	r->mover = NULL;
+	run_console_close(&r->console);
+	run_metrics_stop(&r->metrics);
+	run_status_stop(&r->status);
+	if (r->link)
+		link_destroy(r->link);
+	for (unsigned i = 0; i < 2; i++)
+		if (r->images[i].bytes && r->images[i].bytes != MAP_FAILED)
+			munmap(r->images[i].bytes, r->images[i].total);
+	close(r->signal_fd);
+	int status = r->exit_status;
+	free(r);
+	return status;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where the guest's serial console goes: the standard streams of `pando run`, a pseudo-terminal, a file, or nowhere.
+ * All on the run's thread.
+ */
+#ifndef VMM_RUN_RUN_CONSOLE_H
+#define VMM_RUN_RUN_CONSOLE_H
+
+#include "net/link.h"
+#include "vmm/run/terminal.h"
+
+enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NULL };
+
+struct console_options {
+	enum console_kind kind;
+	const char *path; // CONSOLE_FILE; borrowed
+	bool append;      // to a file that is there, instead of making it anew
+};
+
+struct run_console {
+	enum console_kind kind;
+	int fd;        // pseudo-terminal or file; -1: none
+	char pty[64];  // name of the pseudo-terminal, for whoever wants to open it
+	uint64_t lost; // bytes that a pseudo-terminal or a full disk did not take
+	struct link *link;
+	bool watched;
+	struct terminal terminal;
+	void (*keys)(void *ctx, const uint8_t *bytes, size_t n); // typed
+	void *ctx;
+};
+
+/* "stdio", "pty", "null", "file:PATH". Returns 0 or -EINVAL. */
+int console_parse(const char *text, struct console_options *out);
+
+/* Opens it, before the guest starts. Returns 0 or a negative errno and a sentence. */
+int run_console_open(struct run_console *c, const struct console_options *o, char *why, size_t why_cap);
+/* From now on what is typed goes to keys(). */
+void run_console_start(struct run_console *c, struct link *link,
+		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx);
+void run_console_write(struct run_console *c, const uint8_t *bytes,
+		       size_t n); // never waits for a reader of a pseudo-terminal
+void run_console_close(struct run_console *c);
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/run_metrics.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/log.h"
+#include "net/now.h"
+#include "vmm/metrics/exposition.h"
+#include "vmm/metrics/http.h"
+
+/* A reader sees the old file or the new one, never a part. */
+static int replace_file(const char *path, const char *text, size_t n)
+{
+	char temporary[PATH_MAX];
+	int len = snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
+
+	if (len < 0 || (size_t)len >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	FILE *f = fopen(temporary, "we");
+	if (!f)
+		return -errno;
+	int r = fwrite(text, 1, n, f) == n ? 0 : -EIO;
+	if (fclose(f) && !r)
+		r = -errno;
+	if (!r && rename(temporary, path))
+		r = -errno;
+	if (r)
+		unlink(temporary);
+	return r;
+}
+
+static void write_file(struct run_metrics *m, const char *text, size_t n)
+{
+	int r = replace_file(m->opt->file, text, n);
+
+	m->file_due = false;
+	if (r && !m->file_failed) // once, until it works again
+		log_warn("--metrics-file '%s': %s", m->opt->file, strerror(-r));
+	m->file_failed = r != 0;
+}
+
+static void on_document(void *ctx, const json_t *document)
+{
+	struct run_metrics *m = ctx;
+	struct sample *s = document ? sample_parse(document, 0) : NULL;
+	size_t n = 0;
+	char *text = s ? metrics_exposition(s, &n) : NULL;
+
+	m->asking = false;
+	if (m->file_due && text)
+		write_file(m, text, n);
+	if (m->http)
+		metrics_http_answer(m->http, text, n);
+	free(text);
+	sample_free(s);
+}
+
+static int ask(struct run_metrics *m)
+{
+	int r = m->asking ? 0 : run_status_request(m->status, on_document, m);
+
+	m->asking |= r == 0;
+	return r;
+}
+
+static int on_wanted(void *ctx)
+{
+	return ask(ctx);
+}
+
+static void on_ready(void *ctx, int fd)
+{
+	struct run_metrics *m = ctx;
+
+	(void)fd;
+	metrics_http_run(m->http);
+}
+
+static int say(const char *address, const char *text)
+{
+	fprintf(stderr, "pando: --metrics '%s': %s\n", address, text);
+	return -1;
+}
+
+static void tell_where(const char *address, int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+	const char *colon = strrchr(address, ':');
+	unsigned port = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+		port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+						     : ((struct sockaddr_in *)&a)->sin_port);
+	fprintf(stderr, "pando: metrics at http://%.*s:%u/metrics\n", colon == address ? 9 : (int)(colon - address),
+		colon == address ? "127.0.0.1" : address, port);
+}
+
+static int start_page(struct run_metrics *m)
+{
+	const char *address = m->opt->listen;
+
+	if (!metrics_http_built_in()) {
+		say(address, "pando was built without libmicrohttpd; --metrics-file PATH works without it");
+		return -ENOSYS;
+	}
+	int fd = metrics_listen(address, m->opt->listen_anywhere);
+	if (fd < 0) {
+		say(address, fd == -EINVAL ? "expected an address such as 127.0.0.1:9477, [::1]:9477 or :9477"
+			     : fd == -EACCES
+				     ? "whoever reaches that address could read it: nobody is asked for a password. "
+				       "Take a loopback address, or add --metrics-anywhere"
+				     : strerror(-fd));
+		return fd;
+	}
+	if (!m->opt->quiet)
+		tell_where(address, fd);
+	int r = metrics_http_start(&m->http, fd, on_wanted, m);
+	if (!r)
+		r = link_watch(m->link, metrics_http_fd(m->http), on_ready, m);
+	if (r)
+		say(address, strerror(-r));
+	return r;
+}
+
+int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct link *link,
+		      struct run_status *status)
+{
+	*m = (struct run_metrics){.opt = opt, .link = link, .status = status, .next_file_ns = now_ns()};
+	if (opt->file) {
+		int r = replace_file(opt->file, "", 0);
+
+		if (r) {
+			fprintf(stderr, "pando: --metrics-file '%s': %s\n", opt->file, strerror(-r));
+			return r;
+		}
+	}
+	return opt->listen ? start_page(m) : 0;
+}
+
+void run_metrics_tick(struct run_metrics *m)
+{
+	if (m->http)
+		metrics_http_run(m->http); // its time-outs
+	if (!m->opt || !m->opt->file || now_ns() < m->next_file_ns)
+		return;
+	uint64_t every_s = m->opt->file_every_s ? m->opt->file_every_s : METRICS_FILE_EVERY_S;
+	m->next_file_ns = now_ns() + every_s * 1000000000u;
+	m->file_due = true;
+	ask(m);
+}
+
+void run_metrics_stop(struct run_metrics *m)
+{
+	if (m->http) {
+		link_unwatch(m->link, metrics_http_fd(m->http));
+		metrics_http_stop(m->http);
+		m->http = NULL;
+	}
+	m->file_due = false;
+	if (m->opt && m->opt->file)
+		unlink(m->opt->file); // a guest that is over has no metrics
+}

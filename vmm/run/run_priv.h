@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of `pando run`, for the files of the control plane that share it. All on its one thread.
+#ifndef VMM_RUN_RUN_PRIV_H
+#define VMM_RUN_RUN_PRIV_H
+
+#include "vmm/call/call.h"
+#include "vmm/run/mover.h"
+#include "vmm/run/place.h"
+#include "vmm/run/run.h"
+#include "vmm/run/run_console.h"
+#include "vmm/run/status.h"
+#include "vmm/run/ops.h"
+
+struct image {
+	uint8_t *bytes; // mapped
+	uint64_t total, at;
+};
+
+enum phase {
+	WAIT_OFFERS, // then SETUP and images go out
+	WAIT_READY,
+	WAIT_IMAGES, // hosts are ready: until the images have left
+	WAIT_CONNECTED,
+	WAIT_CREATED,
+	WAIT_RUNNING,
+	RUNNING,
+	STOPPING,
+	DONE
+};
+
+struct run {
+	const struct run_options *opt;
+	struct machine_desc desc;
+	struct link *link;
+	enum phase phase;
+	host_set up, reached; // sessions alive; hosts that reached the phase's state
+	struct place_offer offers[HOSTS_MAX];
+	struct image images[2];
+	uint64_t deadline_ns; // of the phase
+	int exit_status;
+	struct calls calls;
+	struct ops *ops;
+	struct mover *mover;
+	struct tracer *tracer;
+	bool trace_asked, trace_saving; // the trace of the end: it was begun; it is under way
+	struct run_status status;
+	struct run_metrics metrics;
+	struct monitor *monitor;
+	bool quit;           // told to end by the operator: no failure
+	uint64_t running_ns; // when the vCPUs started
+	struct run_console console;
+	int signal_fd;
+};
+
+/* The guest is ended on every host, as its operator wishes: the exit status is that of a power-off. */
+void run_quit(struct run *r);
+
+/* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says who is told. */
+void run_on_event(struct run *r, host_id from, const char *name, const json_t *data);
+
+#endif

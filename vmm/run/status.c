@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "net/now.h"
+
+static void begin(struct run_status *s)
+{
+	struct msg m = {.kind = MSG_CTL_STATUS_REQ, .epoch = s->desc->epoch};
+
+	if (s->request)
+		return;
+	s->request = ++s->last_request;
+	s->deadline_ns = now_ns() + RUN_STATUS_WAIT_NS;
+	s->missing = 0;
+	s->hosts = json_object();
+	m.u.ctl_status_req.id = s->request;
+	for (unsigned h = 0; h < s->desc->hosts_n; h++)
+		if (link_send(s->link, h, &m) == 0)
+			s->missing |= host_bit((host_id)h);
+	link_flush(s->link);
+}
+
+static json_t *document(struct run_status *s)
+{
+	json_t *list = json_array();
+	char key[16];
+
+	for (unsigned h = 0; h < s->desc->hosts_n; h++) {
+		snprintf(key, sizeof(key), "%u", h);
+		json_t *o = json_object_get(s->hosts, key);
+		if (o)
+			json_array_append(list, o);
+		else
+			json_array_append_new(list, json_pack("{s:i,s:s,s:s}", "host", (int)h, "address",
+							      s->desc->hosts[h].address, "error", "no answer"));
+	}
+	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "name", s->desc->name, "vcpus", (json_int_t)desc_vcpus(s->desc),
+			 "memory_bytes", (json_int_t)desc_memory_bytes(s->desc), "dilate", (json_int_t)s->desc->dilate,
+			 "uptime_ms", (json_int_t)((now_ns() - s->started_ns) / 1000000), "hosts", list);
+}
+
+/* A done may ask again: that is a request of the next round. */
+static void answer_requests(struct run_status *s, const json_t *doc)
+{
+	unsigned n = s->requests_n;
+	run_status_done done[RUN_STATUS_REQUESTS_MAX];
+	void *ctx[RUN_STATUS_REQUESTS_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		done[i] = s->requests[i].done;
+		ctx[i] = s->requests[i].ctx;
+	}
+	s->requests_n = 0;
+	for (unsigned i = 0; i < n; i++)
+		done[i](ctx[i], doc);
+}
+
+static void finish(struct run_status *s)
+{
+	json_decref(s->last);
+	s->last = document(s);
+	json_decref(s->hosts);
+	s->hosts = NULL;
+	s->request = 0;
+	json_t *doc = json_incref(s->last);
+	answer_requests(s, doc);
+	json_decref(doc);
+}
+
+void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc)
+{
+	memset(s, 0, sizeof(*s));
+	s->link = l;
+	s->desc = desc;
+	s->started_ns = now_ns();
+}
+
+void run_status_stop(struct run_status *s)
+{
+	s->link = NULL; // asking again is refused
+	answer_requests(s, NULL);
+	json_decref(s->hosts);
+	json_decref(s->last);
+	s->hosts = s->last = NULL;
+}
+
+void run_status_ask(struct run_status *s)
+{
+	begin(s);
+}
+
+int run_status_request(struct run_status *s, run_status_done done, void *ctx)
+{
+	if (!s->link)
+		return -ENOTCONN;
+	if (s->requests_n == RUN_STATUS_REQUESTS_MAX)
+		return -ENOSPC;
+	s->requests[s->requests_n].done = done;
+	s->requests[s->requests_n++].ctx = ctx;
+	begin(s);
+	return 0;
+}
+
+void run_status_on_status(struct run_status *s, host_id from, const struct msg *m)
+{
+	char key[16];
+
+	if (!s->request || m->u.ctl_status.id != s->request || !(s->missing & host_bit(from)))
+		return;
+	s->missing &= ~host_bit(from);
+	json_t *o = json_loadb((const char *)m->blob, m->blob_bytes, 0, NULL);
+	if (json_is_object(o)) {
+		snprintf(key, sizeof(key), "%u", from);
+		json_object_set_new(s->hosts, key, o);
+	} else {
+		json_decref(o);
+		log_warn("host %u sent a status that is no JSON object", from);
+	}
+	if (!s->missing)
+		finish(s);
+}
+
+void run_status_tick(struct run_status *s)
+{
+	if (s->request && now_ns() >= s->deadline_ns)
+		finish(s);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The status of the whole machine, asked of all hosts and put together as one JSON document: what QMP, metrics, traces
+ * and the last status are made from. Runs on the owner's link thread.
+ */
+#ifndef VMM_RUN_STATUS_H
+#define VMM_RUN_STATUS_H
+
+#include <jansson.h>
+
+#include "net/link.h"
+#include "vmm/conf/machine_desc.h"
+
+#define RUN_STATUS_WAIT_NS      3000000000u // for the hosts' answers
+#define RUN_STATUS_REQUESTS_MAX 16u         // of this process, at once
+
+/* document is borrowed; NULL when the guest ended before the hosts answered. */
+typedef void (*run_status_done)(void *ctx, const json_t *document);
+
+struct run_status {
+	struct link *link;
+	const struct machine_desc *desc;
+	struct {
+		run_status_done done;
+		void *ctx;
+	} requests[RUN_STATUS_REQUESTS_MAX]; // of this process
+	unsigned requests_n;
+	uint64_t request; // number of the running request, 0: none
+	uint64_t last_request, deadline_ns, started_ns;
+	host_set missing;
+	json_t *hosts; // answers so far, by host
+	json_t *last;  // the last whole document
+};
+
+void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc);
+void run_status_stop(struct run_status *s); // requests under way get NULL
+void run_status_ask(struct run_status *s);  // asks the hosts, for the record
+/*
+ * Asks the hosts and gives the document to done, once, at most RUN_STATUS_WAIT_NS later and never from inside this
+ * call. Requests that overlap share one question. Returns 0, -ENOSPC, -ENOTCONN (not started).
+ */
+int run_status_request(struct run_status *s, run_status_done done, void *ctx);
+void run_status_on_status(struct run_status *s, host_id from, const struct msg *m);
+void run_status_tick(struct run_status *s);
+
+#endif

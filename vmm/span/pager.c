@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/span/pager.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "net/log.h"
+#include "net/now.h"
+
+#define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
+#define REQUESTS_MAX     256u
+#define QUEUE_MAX        4096u
+#define HOLD_MAX_FACTOR  8u
+#define MIGRATORY_AFTER  2u  // read-then-write hand-overs before a read takes ownership
+#define ZERO_RUN         32u // untouched local pages placed at one fault
+
+static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
+{
+	page_idx at = 0;
+
+	memset(c, 0, sizeof(*c));
+	c->self = self;
+	c->hosts = d->hosts_n;
+	for (unsigned h = 0; h < d->hosts_n; h++) {
+		uint64_t pages = d->hosts[h].memory_bytes >> PAGE_SHIFT;
+		c->homes[c->homes_n++] = (struct coh_home_range){.first = at, .pages = pages, .host = (host_id)h};
+		at += pages;
+	}
+	c->pages = at;
+	c->hold_ns = d->hold_ns;
+	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
+	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
+	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages - COH_RESERVE_HOME;
+	c->requests_max = REQUESTS_MAX;
+	c->queue_max = QUEUE_MAX;
+	c->prefetch_max = d->prefetch_max;
+	c->zero_run = ZERO_RUN;
+	c->migratory = MIGRATORY_AFTER;
+	c->epoch = d->epoch;
+}
+
+int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
+	       char *why, size_t why_cap)
+{
+	struct coh_config cfg;
+
+	memset(p, 0, sizeof(*p));
+	p->uffd.fd = -1;
+	p->broken_peer = HOST_NONE;
+	p->ram = ram;
+	p->link = link;
+	p->self = self;
+	engine_config(&cfg, desc, self);
+	const char *error = coh_config_error(&cfg);
+	if (error) {
+		snprintf(why, why_cap, "coherence configuration: %s", error);
+		return -EINVAL;
+	}
+	p->engine_bytes = coh_engine_bytes(&cfg);
+	p->engine_mem =
+		mmap(NULL, p->engine_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p->fx = malloc(sizeof(*p->fx));
+	if (p->engine_mem == MAP_FAILED || !p->fx) {
+		if (p->engine_mem == MAP_FAILED)
+			p->engine_mem = NULL;
+		pager_close(p);
+		snprintf(why, why_cap, "no memory for %zu bytes of coherence state", p->engine_bytes);
+		return -ENOMEM;
+	}
+	p->engine = coh_engine_init(p->engine_mem, &cfg);
+	int r = uffd_open(&p->uffd, ram, why, why_cap);
+	if (r)
+		pager_close(p);
+	return r;
+}
+
+void pager_close(struct pager *p)
+{
+	uffd_close(&p->uffd);
+	free(p->fx);
+	if (p->engine_mem)
+		munmap(p->engine_mem, p->engine_bytes);
+	p->fx = NULL;
+	p->engine_mem = NULL;
+	p->engine = NULL;
+}
+
+static const uint8_t *page_bytes(const struct pager *p, page_idx page)
+{
+	return p->ram->base + (page << PAGE_SHIFT);
+}
+
+static bool all_zero(const uint8_t *bytes)
+{
+	uint64_t first;
+
+	memcpy(&first, bytes, sizeof(first));
+	return first == 0 && memcmp(bytes, bytes + sizeof(first), PAGE_BYTES - sizeof(first)) == 0;
+}
+
+static void send_coh(struct pager *p, host_id to, const struct coh_msg *c, const uint8_t *bytes)
+{
+	struct msg m = {.kind = MSG_COH, .epoch = c->epoch};
+	unsigned flags = c->flags;
+
+	if (flags & COH_MSGF_DATA) {
+		if (all_zero(bytes)) {
+			flags = (flags & ~COH_MSGF_DATA) | COH_MSGF_ZERO;
+			p->zero_detected++;
+		} else {
+			m.blob = bytes;
+			m.blob_bytes = PAGE_BYTES;
+		}
+	}
+	if (p->observe)
+		observe_msg_out(p->observe, to, c, flags);
+	m.u.coh = (struct msg_coh){
+		.kind = c->kind,
+		.flags = (uint8_t)flags,
+		.requester = c->requester,
+		.rights = c->rights,
+		.acks = c->acks,
+		.epoch = c->epoch,
+		.txn = c->txn,
+		.page = c->page,
+	};
+	if (p->before_send)
+		p->before_send(p->before_send_ctx);
+	int r = link_send(p->link, to, &m);
+	if (r && r != -ENOTCONN) // a lost peer is reported by the link, once
+		log_warn("cannot send %s to host %u: %s", coh_msg_name(c->kind), to, strerror(-r));
+}
+
+static void check(struct pager *p, int r, const char *what)
+{
+	if (r < 0 && !p->failed) {
+		log_error("pager: %s: %s", what, strerror(-r));
+		p->failed = what;
+	}
+}
+
+static void install(struct pager *p, const struct coh_fx *fx, const uint8_t *bytes)
+{
+	bool writable = fx->rights == COH_RW;
+
+	for (int tries = 0; tries < 2; tries++) {
+		int r = bytes ? uffd_install(&p->uffd, fx->page, bytes, writable)
+			      : uffd_install_zero(&p->uffd, fx->page, fx->pages ? fx->pages : 1, writable);
+		if (r != -EEXIST || fx->pages > 1) {
+			check(p, r, "placing a page");
+			return;
+		}
+		p->reinstalls++;
+		check(p, uffd_drop(&p->uffd, fx->page), "dropping a stale page");
+	}
+	check(p, -EEXIST, "placing a page");
+}
+
+static void carried_out(struct pager *p, const struct coh_fx *fx, enum trace_kind kind)
+{
+	if (p->observe)
+		observe_effect(p->observe, p->engine, fx, kind);
+}
+
+/* protect, send with bytes, drop: the surrender of a page, which one move does in one step. */
+static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
+{
+	if (left < 3 || fx[1].kind != COH_FX_SEND || !(fx[1].msg.flags & COH_MSGF_DATA) || fx[1].page != fx[0].page ||
+	    fx[2].kind != COH_FX_DROP || fx[2].page != fx[0].page)
+		return false;
+	const void *bytes = uffd_take(&p->uffd, fx[0].page);
+	if (!bytes)
+		return false;
+	carried_out(p, fx, TRACE_TAKE);
+	send_coh(p, fx[1].to, &fx[1].msg, bytes);
+	return true;
+}
+
+static void run_effects(struct pager *p, const uint8_t *blob)
+{
+	const struct coh_fx *fx = p->fx->v;
+	unsigned n = p->fx->n;
+
+	for (unsigned i = 0; i < n && !p->failed; i++) {
+		switch (fx[i].kind) {
+		case COH_FX_SEND:
+			send_coh(p, fx[i].to, &fx[i].msg, page_bytes(p, fx[i].page));
+			break;
+		case COH_FX_INSTALL:
+			install(p, &fx[i], blob);
+			carried_out(p, &fx[i], TRACE_INSTALL);
+			break;
+		case COH_FX_INSTALL_ZERO:
+			install(p, &fx[i], NULL);
+			carried_out(p, &fx[i], TRACE_ZERO);
+			break;
+		case COH_FX_PROTECT:
+			if (surrender(p, &fx[i], n - i)) {
+				i += 2;
+				break;
+			}
+			check(p, uffd_protect(&p->uffd, fx[i].page), "protecting a page");
+			carried_out(p, &fx[i], TRACE_PROTECT);
+			break;
+		case COH_FX_UNPROTECT:
+			check(p, uffd_unprotect(&p->uffd, fx[i].page), "unprotecting a page");
+			carried_out(p, &fx[i], TRACE_UNPROTECT);
+			break;
+		case COH_FX_DROP:
+			check(p, uffd_drop(&p->uffd, fx[i].page), "dropping a page");
+			carried_out(p, &fx[i], TRACE_DROP);
+			break;
+		case COH_FX_WAKE:
+			check(p, uffd_wake(&p->uffd, fx[i].page), "waking a fault");
+			carried_out(p, &fx[i], TRACE_NONE);
+			break;
+		case COH_FX_PEER_FAULT:
+			if (p->broken_peer == HOST_NONE) {
+				p->broken_peer = fx[i].to;
+				p->broken_why = fx[i].reason;
+			}
+			break;
+		}
+	}
+}
+
+static void step(struct pager *p, struct coh_event *ev, const uint8_t *blob)
+{
+	coh_engine_step(p->engine, ev, p->fx);
+	run_effects(p, blob);
+	if (p->observe)
+		observe_step_end(p->observe, p->engine);
+}
+
+void pager_on_faults(struct pager *p)
+{
+	struct uffd_fault faults[UFFD_READ_MAX];
+
+	for (unsigned round = 0; round < FAULT_ROUNDS_MAX && !p->failed; round++) {
+		int n = uffd_read(&p->uffd, faults);
+
+		check(p, n, "reading userfaultfd");
+		for (int i = 0; i < n; i++) {
+			struct coh_event ev = {
+				.kind = COH_EV_FAULT,
+				.now_ns = now_ns(),
+				.page = faults[i].page,
+				.access = faults[i].write ? COH_WRITE : COH_READ,
+			};
+			if (p->observe)
+				observe_fault(p->observe, p->engine, faults[i].page, faults[i].write, faults[i].tid);
+			step(p, &ev, NULL);
+		}
+		p->faults_read += n > 0 ? (unsigned)n : 0;
+		if (n < (int)UFFD_READ_MAX)
+			return;
+	}
+}
+
+void pager_on_msg(struct pager *p, host_id from, const struct msg *m)
+{
+	const struct msg_coh *c = &m->u.coh;
+	struct coh_event ev = {
+		.kind = COH_EV_MSG,
+		.now_ns = now_ns(),
+		.page = c->page,
+		.from = from,
+		.msg = {.kind = c->kind,
+			.flags = c->flags,
+			.requester = c->requester,
+			.rights = c->rights,
+			.acks = c->acks,
+			.epoch = c->epoch,
+			.txn = c->txn,
+			.page = c->page},
+	};
+	if (p->observe)
+		observe_msg_in(p->observe, p->engine, from, &ev.msg);
+	step(p, &ev, m->blob);
+}
+
+void pager_tick(struct pager *p, uint64_t now)
+{
+	if (now >= coh_engine_deadline(p->engine)) {
+		if (p->observe)
+			observe_event(
+				p->observe,
+				(struct trace_record){.kind = TRACE_TICK, .peer = HOST_NONE, .requester = HOST_NONE});
+		struct coh_event ev = {.kind = COH_EV_TICK, .now_ns = now_ns()};
+		step(p, &ev, NULL);
+	}
+}
+
+uint64_t pager_deadline(const struct pager *p)
+{
+	return coh_engine_deadline(p->engine);
+}

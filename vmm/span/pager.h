@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The pager: userfaultfd events and peers' messages go into the coherence engine, its effects come out as
+ * messages and page-table changes. It is the only place where page bytes and the protocol meet.
+ * Everything here runs on the span thread, which must never touch an absent page of guest RAM itself.
+ */
+#ifndef VMM_SPAN_PAGER_H
+#define VMM_SPAN_PAGER_H
+
+#include "coherence/engine.h"
+#include "net/link.h"
+#include "vmm/conf/machine_desc.h"
+#include "vmm/span/observe.h"
+#include "vmm/mem/uffd.h"
+
+struct pager {
+	struct coh_engine *engine;
+	void *engine_mem;
+	size_t engine_bytes;
+	struct coh_fx_list *fx;
+	struct uffd uffd;
+	const struct ram *ram;
+	struct link *link;
+	void (*before_send)(void *ctx); // what has to leave before a coherence message does; NULL: nothing
+	void *before_send_ctx;
+	host_id self;
+	struct observe *observe; // told of everything; NULL: nobody is (the owner's)
+	uint64_t faults_read;    // events from userfaultfd
+	uint64_t reinstalls;     // a page was there where the engine knew none
+	uint64_t zero_detected;  // full pages that turned out to be zeroes when sent
+	const char *failed;      // static text: the pager can't go on
+	host_id broken_peer;     // the peer that broke the protocol, or HOST_NONE
+	const char *broken_why;
+};
+
+/* Registers ram, builds the engine. Returns 0 or a negative errno with a sentence in why. */
+int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
+	       char *why, size_t why_cap);
+void pager_close(struct pager *p);
+
+void pager_on_faults(struct pager *p);                                 // the uffd is readable
+void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH message
+void pager_tick(struct pager *p, uint64_t now_ns);                     // at or after the deadline
+uint64_t pager_deadline(const struct pager *p);                        // UINT64_MAX: none
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/span/peers.h"
+
+#include <string.h>
+
+#define PINGS_PER_TIMEOUT 5u
+
+void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz,
+		uint64_t now)
+{
+	memset(p, 0, sizeof(*p));
+	p->hosts = d->hosts_n;
+	p->self = self;
+	p->timeout_ns = (uint64_t)d->peer_timeout_ms * 1000000u;
+	p->tsc_khz = tsc_khz;
+	p->last_tick_ns = now;
+	/* Host 0 counts from its start; the skew makes other hosts' counters differ where one counter is shared. */
+	p->tsc_base = self == 0 ? -(int64_t)own_tsc : (int64_t)self * d->tsc_skew;
+	for (unsigned h = 0; h < HOSTS_MAX; h++)
+		clock_est_init(&p->v[h].clock);
+}
+
+void peers_up(struct peers *p, host_id h, uint64_t now)
+{
+	p->v[h].up = true;
+	p->v[h].heard_ns = now;
+	p->v[h].next_ping_ns = now;
+}
+
+void peers_heard(struct peers *p, host_id h, uint64_t now)
+{
+	p->v[h].heard_ns = now;
+}
+
+uint64_t peers_clock(const struct peers *p, uint64_t own_tsc)
+{
+	return own_tsc + (uint64_t)p->tsc_base;
+}
+
+uint64_t peers_guest_khz(const struct peers *p)
+{
+	return p->self == 0 ? p->tsc_khz : p->v[0].tsc_khz;
+}
+
+bool peers_same_rate(const struct peers *p)
+{
+	uint64_t guest = peers_guest_khz(p);
+	uint64_t off = guest > p->tsc_khz ? guest - p->tsc_khz : p->tsc_khz - guest;
+
+	return off <= p->tsc_khz / PEERS_RATE_PART;
+}
+
+static uint64_t ping_gap(const struct peers *p, host_id h)
+{
+	if (h == 0 && p->v[0].pongs < PEERS_CLOCK_SAMPLES)
+		return PEERS_CLOCK_GAP_NS;
+	return p->timeout_ns / PINGS_PER_TIMEOUT;
+}
+
+void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc, uint64_t now)
+{
+	struct peer *v = &p->v[h];
+	struct clock_sample s = {
+		.sent = m->t_sent,
+		.peer_received = m->t_received,
+		.peer_answered = m->t_answered,
+		.received = peers_clock(p, own_tsc),
+	};
+
+	if (!v->ping_out)
+		return;
+	v->ping_out = false;
+	v->tsc_khz = m->tsc_khz;
+	if (clock_est_add(&v->clock, &s))
+		v->pongs++;
+	v->next_ping_ns = now + ping_gap(p, h);
+}
+
+/*
+ * When this host itself stood still (stopped, starved), silence says nothing about the others: they get a fresh
+ * period. They in turn will have noticed us.
+ */
+static void forgive_own_pause(struct peers *p, uint64_t now)
+{
+	if (now - p->last_tick_ns > p->timeout_ns / 2)
+		for (unsigned h = 0; h < p->hosts; h++)
+			p->v[h].heard_ns = now;
+	p->last_tick_ns = now;
+}
+
+void peers_tick(struct peers *p, uint64_t now, host_set *ping, host_set *lost)
+{
+	*ping = *lost = 0;
+	forgive_own_pause(p, now);
+	for (unsigned h = 0; h < p->hosts; h++) {
+		struct peer *v = &p->v[h];
+
+		if (!v->up)
+			continue;
+		if (now - v->heard_ns > p->timeout_ns) {
+			*lost |= host_bit((host_id)h);
+		} else if (now >= v->next_ping_ns) {
+			*ping |= host_bit((host_id)h);
+			v->ping_out = true;
+			v->next_ping_ns = now + p->timeout_ns / PINGS_PER_TIMEOUT;
+		}
+	}
+}
+
+uint64_t peers_deadline(const struct peers *p)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (unsigned h = 0; h < p->hosts; h++)
+		if (p->v[h].up && p->v[h].next_ping_ns < at)
+			at = p->v[h].next_ping_ns;
+	return at;
+}
+
+bool peers_all_up(const struct peers *p)
+{
+	for (unsigned h = 0; h < p->hosts; h++)
+		if (h != p->self && !p->v[h].up)
+			return false;
+	return true;
+}
+
+bool peers_clock_ready(const struct peers *p)
+{
+	return p->self == 0 || p->v[0].pongs >= PEERS_CLOCK_SAMPLES;
+}
+
+int64_t peers_tsc_offset(const struct peers *p)
+{
+	return p->tsc_base + (p->self == 0 ? 0 : p->v[0].clock.offset);
+}
+
+uint64_t peers_clock_bound(const struct peers *p)
+{
+	return p->self == 0 ? 0 : p->v[0].clock.bound;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Liveness of the other hosts and the cluster clock, both from the same PING and PONG. Pure: time and TSC come in,
+ * "send a ping" and "lost" come out.
+ *
+ * The cluster clock is host 0's TSC since it started. Every other host measures its offset to it.
+ */
+#ifndef VMM_SPAN_PEERS_H
+#define VMM_SPAN_PEERS_H
+
+#include "net/clock_est.h"
+#include "net/msg.h"
+#include "vmm/conf/machine_desc.h"
+
+#define PEERS_CLOCK_SAMPLES 16u      // exchanges with host 0 before its clock is trusted
+#define PEERS_CLOCK_GAP_NS  1000000u // between those exchanges
+#define PEERS_RATE_PART     100u     // TSC frequencies that differ by more than a hundredth are different
+
+struct peer {
+	bool up;
+	bool ping_out;     // a PING without answer
+	uint64_t heard_ns; // last message of any kind
+	uint64_t next_ping_ns;
+	unsigned pongs;
+	struct clock_est clock; // of that host against us
+	uint64_t tsc_khz;
+};
+
+struct peers {
+	struct peer v[HOSTS_MAX];
+	unsigned hosts;
+	host_id self;
+	uint64_t timeout_ns;
+	int64_t tsc_base; // added to the own TSC to give what others see as our clock
+	uint64_t tsc_khz;
+	uint64_t last_tick_ns;
+};
+
+void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz,
+		uint64_t now);
+void peers_up(struct peers *p, host_id h, uint64_t now);
+void peers_heard(struct peers *p, host_id h, uint64_t now);
+/* The clock other hosts are shown: own TSC plus the base. */
+uint64_t peers_clock(const struct peers *p, uint64_t own_tsc);
+/* TSC frequency of host 0 in kHz, which is the guest's on every host: each measures its own a little differently. */
+uint64_t peers_guest_khz(const struct peers *p);
+/* Whether the own TSC ticks as fast as host 0's, but for what a measurement can be off. */
+bool peers_same_rate(const struct peers *p);
+void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc, uint64_t now);
+
+/* What is due: the bits of the hosts to PING now and of those that are lost. */
+void peers_tick(struct peers *p, uint64_t now, host_set *ping, host_set *lost);
+uint64_t peers_deadline(const struct peers *p);
+
+bool peers_all_up(const struct peers *p);
+bool peers_clock_ready(const struct peers *p);     // host 0: always
+int64_t peers_tsc_offset(const struct peers *p);   // guest TSC = own TSC + this
+uint64_t peers_clock_bound(const struct peers *p); // ticks; 0 on host 0
+
+#endif

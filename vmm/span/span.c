@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/span/span.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/span/span_priv.h"
+#include "vmm/span/now.h"
+#include "vmm/machine/move.h"
+
+static void on_faults(void *ctx, int fd)
+{
+	struct span *d = ctx;
+
+	(void)fd;
+	pager_on_faults(&d->pager);
+	span_check_pager(d);
+}
+
+int span_create(struct span **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
+		struct link *link, uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap)
+{
+	struct span *d = calloc(1, sizeof(*d));
+	int r = d ? 0 : -ENOMEM;
+
+	if (r) {
+		snprintf(why, why_cap, "no memory for the distribution layer");
+		return r;
+	}
+	d->desc = desc;
+	d->self = self;
+	d->link = link;
+	d->handler = *handler;
+	outbox_init(&d->outbox);
+	iofwd_init(&d->iofwd);
+	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
+	observe_init(&d->observe, self, desc->hosts_n, desc_memory_bytes(desc) >> PAGE_SHIFT, tsc_khz);
+	if (desc->hosts_n > 1) {
+		span_trace_start(d, 0); // without memory for it there is none
+		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
+		if (!r) {
+			d->paging = true;
+			d->pager.before_send = post_flush;
+			d->pager.before_send_ctx = d;
+			d->pager.observe = &d->observe;
+			r = link_watch(link, d->pager.uffd.fd, on_faults, d);
+		}
+	}
+	if (r) {
+		span_destroy(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+void span_destroy(struct span *d)
+{
+	span_cancel(d);
+	span_release_memory(d);
+	if (d->paging)
+		pager_close(&d->pager);
+	observe_close(&d->observe);
+	free(d);
+}
+
+void span_release_memory(struct span *d)
+{
+	if (!d->paging || d->pager.uffd.fd < 0)
+		return;
+	link_unwatch(d->link, d->pager.uffd.fd);
+	uffd_close(&d->pager.uffd);
+	d->released = true;
+}
+
+void span_cancel(struct span *d)
+{
+	outbox_close(&d->outbox);
+	iofwd_cancel(&d->iofwd);
+}
+
+static uint32_t vcpu_of(void *ctx, uint32_t tid)
+{
+	return machine_vcpu_of_thread(ctx, tid);
+}
+
+static void waited(void *ctx, uint32_t vcpu, uint64_t ticks)
+{
+	machine_page_waited(ctx, vcpu, ticks);
+}
+
+void span_attach(struct span *d, struct machine *m)
+{
+	d->machine = m;
+	d->observe.threads = (struct observe_threads){0};
+	if (m)
+		d->observe.threads = (struct observe_threads){.ctx = m, .vcpu_of = vcpu_of, .waited = waited};
+}
+
+void span_peer_up(struct span *d, host_id h)
+{
+	peers_up(&d->peers, h, now_ns());
+}
+
+static void lose(struct span *d, host_id h, const char *reason)
+{
+	if (!d->peers.v[h].up)
+		return;
+	d->peers.v[h].up = false;
+	trace_mark(d, TRACE_HOST_LOST, h);
+	d->handler.host_lost(d->handler.ctx, h, reason);
+}
+
+/* Cuts a peer off: nothing it sends counts any more. */
+static void fence(struct span *d, host_id h, const char *reason)
+{
+	link_remove(d->link, h);
+	lose(d, h, reason);
+}
+
+void span_peer_down(struct span *d, host_id h, const char *reason)
+{
+	lose(d, h, reason);
+}
+
+void span_check_pager(struct span *d)
+{
+	host_id broken = d->pager.broken_peer;
+
+	if (broken != HOST_NONE && d->peers.v[broken].up)
+		fence(d, broken, d->pager.broken_why);
+	if (d->pager.failed && !d->failure_told) {
+		d->failure_told = true;
+		d->handler.failed(d->handler.ctx, d->pager.failed);
+	}
+}
+
+static void answer_ping(struct span *d, host_id from, const struct msg_ping *ping, uint64_t received)
+{
+	struct msg m = {.kind = MSG_PONG, .epoch = d->desc->epoch};
+
+	m.u.pong.t_sent = ping->t_sent;
+	m.u.pong.t_received = peers_clock(&d->peers, received);
+	m.u.pong.t_answered = peers_clock(&d->peers, now_tsc());
+	m.u.pong.tsc_khz = d->peers.tsc_khz;
+	link_send(d->link, from, &m);
+	link_flush(d->link);
+}
+
+static void serve_io(struct span *d, host_id from, const struct msg_io_req *req)
+{
+	struct msg m = {.kind = MSG_IO_REP, .epoch = d->desc->epoch};
+	struct msg_io_req local = *req;
+	bool size_ok = req->size == 1 || req->size == 2 || req->size == 4 || req->size == 8;
+
+	d->io_served++;
+	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space <= 1 && req->write <= 1)
+		machine_io_in(d->machine, &local);
+	else
+		d->bad_msgs++;
+	if (!req->id) {
+		d->posted_in++;
+		return;
+	}
+	m.u.io_rep.id = req->id;
+	m.u.io_rep.value = req->write ? 0 : local.value;
+	trace_msg_out(d, from, &m);
+	link_send(d->link, from, &m);
+}
+
+/* What the guest lost with a vCPU that makes no sense is lost: the peer that sent it is no member any more. */
+static void take_vcpu(struct span *d, host_id from, const struct msg *m)
+{
+	char why[160] = "sent a vCPU to a host without a machine";
+
+	if (d->machine && machine_move_in(d->machine, from, m, why, sizeof(why)) == 0)
+		return;
+	d->bad_msgs++;
+	fence(d, from, why);
+}
+
+void span_on_msg(struct span *d, host_id from, const struct msg *m)
+{
+	uint64_t tsc = now_tsc();
+
+	peers_heard(&d->peers, from, now_ns());
+	trace_msg_in(d, from, m);
+	switch (m->kind) {
+	case MSG_COH:
+		if (d->paging && !d->released) {
+			pager_on_msg(&d->pager, from, m);
+			span_check_pager(d);
+		}
+		break;
+	case MSG_PING:
+		answer_ping(d, from, &m->u.ping, tsc);
+		break;
+	case MSG_PONG:
+		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
+		trace_clock_known(d);
+		break;
+	case MSG_IRQ:
+		d->irqs_in++;
+		if (d->machine)
+			machine_irq_in(d->machine, from, &m->u.irq);
+		break;
+	case MSG_VCPU_STATE:
+		take_vcpu(d, from, m);
+		break;
+	case MSG_EOI:
+		if (d->machine)
+			machine_eoi_in(d->machine, m->u.eoi.vector);
+		break;
+	case MSG_IO_REQ:
+		serve_io(d, from, &m->u.io_req);
+		break;
+	case MSG_IO_REP:
+		iofwd_answer(&d->iofwd, m->u.io_rep.id, m->u.io_rep.value);
+		break;
+	default: // a control message from a peer: not its business
+		d->bad_msgs++;
+		fence(d, from, "sent a message that peers must not send");
+	}
+}
+
+void span_send_outbox(struct span *d)
+{
+	struct outbox_entry e;
+
+	while (outbox_take(&d->outbox, &e)) {
+		trace_msg_out(d, e.to, &e.msg);
+		link_send(d->link, e.to, &e.msg);
+		post_sent(d, &e.msg);
+	}
+}
+
+void span_on_kick(struct span *d)
+{
+	span_send_outbox(d);
+	link_flush(d->link);
+}
+
+static void send_pings(struct span *d, host_set to)
+{
+	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
+		struct msg m = {.kind = MSG_PING, .epoch = d->desc->epoch};
+
+		if (!(to & host_bit((host_id)h)))
+			continue;
+		trace_msg_out(d, (host_id)h, &m);
+		m.u.ping.t_sent = peers_clock(&d->peers, now_tsc());
+		link_send(d->link, h, &m);
+		link_flush(d->link);
+	}
+}
+
+void span_tick(struct span *d)
+{
+	host_set ping, lost;
+
+	if (d->paging && !d->released) {
+		pager_tick(&d->pager, now_ns());
+		span_check_pager(d);
+	}
+	peers_tick(&d->peers, now_ns(), &ping, &lost);
+	send_pings(d, ping);
+	for (unsigned h = 0; h < d->desc->hosts_n; h++)
+		if (lost & host_bit((host_id)h))
+			fence(d, (host_id)h, "silent for too long");
+}
+
+uint64_t span_deadline(const struct span *d)
+{
+	uint64_t a = d->paging && !d->released ? pager_deadline(&d->pager) : UINT64_MAX;
+	uint64_t b = peers_deadline(&d->peers);
+
+	return a < b ? a : b;
+}
+
+bool span_connected(const struct span *d)
+{
+	return peers_all_up(&d->peers) && peers_clock_ready(&d->peers);
+}
+
+struct machine_clock span_clock(const struct span *d)
+{
+	return (struct machine_clock){
+		.tsc_offset = peers_tsc_offset(&d->peers),
+		.tsc_khz = peers_guest_khz(&d->peers),
+		.dilate = d->desc->dilate,
+	};
+}
+
+bool span_same_rate(const struct span *d, uint64_t *own_khz)
+{
+	*own_khz = d->peers.tsc_khz;
+	return peers_same_rate(&d->peers);
+}
+
+void span_irqs(const struct span *d, uint64_t *out, uint64_t *in)
+{
+	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) + __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
+	*in = d->irqs_in + d->posted_in;
+}
+
+bool span_untouched(const struct span *d, page_idx page)
+{
+	return d->paging && coh_engine_untouched(d->pager.engine, page);
+}
+
+bool span_put(struct span *d, host_id to, const struct msg *m)
+{
+	if (!outbox_put(&d->outbox, to, m))
+		return false;
+	link_kick(d->link);
+	return true;
+}
+
+void span_irq(struct span *d, host_id to, const struct msg_irq *irq)
+{
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	span_put(d, to, &m);
+}
+
+void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq)
+{
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	link_send(d->link, to, &m);
+	link_flush(d->link);
+}
+
+void span_send_vcpu(struct span *d, host_id to, struct msg *m)
+{
+	m->epoch = d->desc->epoch;
+	link_send(d->link, to, m);
+	link_flush(d->link);
+}
+
+void span_eoi(struct span *d, host_id to, uint8_t vector)
+{
+	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
+
+	span_put(d, to, &m);
+}
+
+int span_io(struct span *d, host_id to, struct msg_io_req *req)
+{
+	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch};
+
+	req->id = iofwd_begin(&d->iofwd);
+	if (!req->id)
+		return -ECANCELED;
+	m.u.io_req = *req;
+	span_put(d, to, &m); // when closed, the wait is cancelled too
+	uint64_t value = 0;
+	int r = iofwd_wait(&d->iofwd, req->id, &value);
+	if (r == 0 && !req->write)
+		req->value = value;
+	return r;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The distribution layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
+ * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
+ *
+ * One thread, the span thread, owns the link and calls everything but span_irq(), span_eoi(), span_io() and
+ * span_post_io(), which any thread may call.
+ */
+#ifndef VMM_SPAN_SPAN_H
+#define VMM_SPAN_SPAN_H
+
+#include <jansson.h>
+
+#include "net/link.h"
+#include "vmm/machine/machine.h"
+
+struct span;
+
+struct span_handler {
+	void *ctx;
+	void (*host_lost)(void *ctx, host_id host, const char *reason); // once for each lost host
+	void (*failed)(void *ctx, const char *reason);                  // this host can't go on
+};
+
+/*
+ * Builds the layer for host self; with a single host there is no pager, and RAM is plain memory. desc and ram must
+ * outlive it. Returns 0 or a negative errno with a sentence in why.
+ */
+int span_create(struct span **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
+		struct link *link, uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap);
+void span_destroy(struct span *d);
+
+void span_attach(struct span *d, struct machine *m); // where interrupts and I/O go; NULL detaches
+void span_peer_up(struct span *d, host_id h);        // its session is on the link as peer number h
+void span_peer_down(struct span *d, host_id h, const char *reason);
+void span_on_msg(struct span *d, host_id from, const struct msg *m);
+void span_on_kick(struct span *d);
+void span_tick(struct span *d);
+uint64_t span_deadline(const struct span *d);
+
+bool span_connected(const struct span *d); // every peer is up and the clock is known
+struct machine_clock span_clock(const struct span *d);
+/* The TSC frequency of this host in kHz, and whether it is host 0's (peers_same_rate). */
+bool span_same_rate(const struct span *d, uint64_t *own_khz);
+
+/* Ends forwarding: waiting span_io() calls return -ECANCELED, later ones too. */
+void span_cancel(struct span *d);
+/* Closes userfaultfd, so that a thread that waits for a page which will never come goes on. vCPUs must be kicked. */
+void span_release_memory(struct span *d);
+
+void span_irq(struct span *d, host_id to, const struct msg_irq *irq);
+/* Dist thread, does not wait: an interrupt message for a vCPU that has moved there; and VCPU_STATE itself. */
+void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq);
+void span_send_vcpu(struct span *d, host_id to, struct msg *m);
+void span_eoi(struct span *d, host_id to, uint8_t vector);
+int span_io(struct span *d, host_id to, struct msg_io_req *req);
+/* A write that nobody waits for. false: it has to be waited for, with span_io(). */
+bool span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
+
+/* Interrupt messages and posted writes sent to and got from other hosts so far. Dist thread. */
+void span_irqs(const struct span *d, uint64_t *out, uint64_t *in);
+/* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
+bool span_untouched(const struct span *d, page_idx page);
+
+/*
+ * The trace (vmm/trace/ring.h); span thread. It runs from the start; span_trace_start() begins anew with a ring of so
+ * many records (0: the standard) and returns 0 or -ENOMEM. span_trace_read() encodes what a stopped ring has from the
+ * first-th record on, at most max, and returns how many.
+ */
+struct span_trace_info {
+	uint64_t records, lost, bound, tsc_khz; // bound: in ticks of tsc_khz
+};
+int span_trace_start(struct span *d, uint64_t records);
+void span_trace_stop(struct span *d);
+struct span_trace_info span_trace_info(const struct span *d);
+uint64_t span_trace_read(const struct span *d, uint64_t first, uint64_t max, uint8_t *out);
+
+/* Tells the machine of page waits that are still going on. Before machine_stats_json(); span thread. */
+void span_settle(struct span *d);
+json_t *span_stats(const struct span *d); // new reference
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the distribution layer, for its own files.
+#ifndef VMM_SPAN_SPAN_PRIV_H
+#define VMM_SPAN_SPAN_PRIV_H
+
+#include "vmm/span/span.h"
+#include "vmm/span/iofwd.h"
+#include "vmm/span/observe.h"
+#include "vmm/span/outbox.h"
+#include "vmm/span/pager.h"
+#include "vmm/span/peers.h"
+
+struct span {
+	const struct machine_desc *desc;
+	host_id self;
+	struct link *link;
+	struct machine *machine;
+	struct span_handler handler;
+	struct pager pager;
+	struct observe observe;
+	bool trace_wanted; // and it begins when the cluster clock is known
+	bool paging;       // several hosts: the pager is open
+	bool released;     // userfaultfd is closed
+	bool failure_told;
+	struct peers peers;
+	struct iofwd iofwd;
+	struct outbox outbox;
+	uint64_t irqs_in, io_served, bad_msgs; // span thread
+	uint64_t irqs_out;                     // atomic
+	uint64_t posted_in;                    // span thread: writes that others posted to us
+	uint64_t posted_out, posted_waiting;   // atomic: ours; those still in the outbox
+	uint32_t posted_run;                   // atomic: since one was waited for
+};
+
+void span_check_pager(struct span *d);
+bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
+void span_send_outbox(struct span *d);                          // span thread
+
+/* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
+void post_flush(void *d);
+void post_sent(struct span *d, const struct msg *m);
+
+/* trace_msgs.c: messages that are not the pager's; marks. */
+void trace_msg_in(struct span *d, host_id from, const struct msg *m);
+void trace_msg_out(struct span *d, host_id to, const struct msg *m);
+void trace_clock_known(struct span *d); // after each exchange
+void trace_mark(struct span *d, enum trace_kind kind, host_id peer);
+
+/* stats_observe.c: latency, counters of each peer, hot pages, the map. New references. */
+json_t *stats_latency(const struct span *d);
+void stats_peer(const struct span *d, host_id peer, json_t *o);
+json_t *stats_hot(const struct span *d);
+json_t *stats_heat(const struct span *d);
+
+#endif

@@ -58,6 +58,7 @@ units() { # BUILD_FOLDER: every unit-test program there
 stage_unit() {
 	run unit 300 bash -c "$(declare -f units); units $O"
 	run layering 30 bash tests/unit/layering.sh "$O"
+	run tidy 120 bash tests/unit/tidy.sh "$O"
 	run manpage 30 bash tests/unit/manpage.sh "$O"
 	run completion 30 bash tests/unit/completion.sh "$O"
 	run docs 30 bash tests/unit/docs.sh

@@ -28,6 +28,7 @@ test g++ tests are C++
 test libgtest-dev the test framework
 test clang second compiler, and the fuzzers
 test libclang-rt-14-dev run-time of the fuzzers and sanitizers
+test clang-format holds the format
 test acpica-tools checks the ACPI tables (iasl)
 test iproute2 network namespaces
 test dpdk testpmd, which the bench compares with

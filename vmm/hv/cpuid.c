@@ -335,6 +335,13 @@ static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum 
 	}
 }
 
+bool cpuid_is_amd(const struct cpuid_table *t)
+{
+	const struct cpuid_entry *leaf0 = cpuid_find(t, 0, 0);
+
+	return leaf0 && vendor_of(leaf0) == VENDOR_AMD;
+}
+
 void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t, struct cpuid_table *out)
 {
 	static const struct cpuid_entry no_leaf0 = {.function = 0}, no_leaf1 = {.function = 1};

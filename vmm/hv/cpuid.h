@@ -38,6 +38,9 @@ struct cpuid_topology {
  */
 void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t, struct cpuid_table *out);
 
+/* Whether the processor is AMD's or a descendant of it (Hygon): leaf 0's vendor. False without leaf 0. */
+bool cpuid_is_amd(const struct cpuid_table *t);
+
 /* The entry of a leaf, or NULL. index is ignored where it does not matter. */
 const struct cpuid_entry *cpuid_find(const struct cpuid_table *t, uint32_t function, uint32_t index);
 

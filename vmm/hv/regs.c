@@ -54,16 +54,17 @@ int hv_set_cpuid(int fd, const struct cpuid_table *t)
 }
 
 /* What firmware leaves behind. Not every KVM takes each of them, and none is essential. */
-static void set_start_msrs(int fd)
+static void set_start_msrs(int fd, bool amd)
 {
 	static const struct kvm_msr_entry values[] = {
 		{.index = MSR_MTRR_DEF_TYPE, .data = 0x806}, // MTRRs on, memory is write-back
 		{.index = MSR_MISC_ENABLE, .data = 1},       // fast strings
-		{.index = MSR_HWCR, .data = 1 << 24},        // AMD: the TSC counts at the P0 frequency
 	};
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++)
 		hv_msr_set(fd, values[i].index, values[i].data);
+	if (amd)
+		hv_msr_set(fd, MSR_HWCR, 1 << 24); // the TSC counts at the P0 frequency
 }
 
 int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const struct cpuid_table *cpuid, char *why,
@@ -90,7 +91,7 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const s
 		hv_vcpu_close(v, v->run_bytes);
 		return r;
 	}
-	set_start_msrs(v->fd);
+	set_start_msrs(v->fd, cpuid_is_amd(cpuid));
 	r = hv_vcpu_keep_power_on(v, hv);
 	if (r)
 		hv_vcpu_close(v, v->run_bytes);

@@ -209,6 +209,18 @@ TEST(Cpuid, NoDeadlineTimerForAClockBeyondLinux)
 	EXPECT_FALSE(bit(leaf(policy(amd_like(), t), 1).ecx, 24));
 }
 
+TEST(Cpuid, TellsAmdByItsVendor)
+{
+	cpuid_table hygon = {}, other = {}, none = {};
+	auto amd = amd_like(), intel = intel_like(0x806f8);
+	vendor(hygon, "HygonGenuine");
+	vendor(other, "CentaurHauls");
+	EXPECT_TRUE(cpuid_is_amd(&amd));
+	EXPECT_TRUE(cpuid_is_amd(&hygon));
+	for (auto *t : {&intel, &other, &none})
+		EXPECT_FALSE(cpuid_is_amd(t));
+}
+
 TEST(Cpuid, WithoutXsaveNothingOfAvxIsLeft)
 {
 	auto t = topology();

@@ -59,8 +59,8 @@ static void dirty_job(uint32_t me, void *arg)
 {
 	(void)me;
 	(void)arg;
-	sys_call(SYS_WRMSR, 0x832, 0x62 | 2 << 17); // a timer that must not fire after the reset
-	sys_call(SYS_WRMSR, 0x6e0, tsc() + us_ticks(20000));
+	timer_begin(0x62); // a timer that must not fire after the reset
+	timer_after(20000);
 	sys_call(SYS_WRMSR, 0xc0000102, 0x1234567890ul);
 }
 

@@ -26,6 +26,21 @@ static uint64_t tsc_khz_find(void)
 	return 0;
 }
 
+/* Where no leaf says its frequency, it is that of KVM's own local APIC. */
+static void timer_find(void)
+{
+	uint32_t a, b, c, d;
+
+	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
+	mach.tsc_deadline = c >> 24 & 1;
+	__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0x40000000), "c"(0));
+	if (a >= 0x40000010 && a < 0x40000100)
+		__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0x40000010), "c"(0));
+	else
+		b = 0;
+	mach.apic_khz = b ? b : 1000000;
+}
+
 static bool chosen(const char *list, const char *name)
 {
 	while (list && *list && *list != ' ') {
@@ -51,6 +66,7 @@ void bsp_main(void)
 	boot_memory();
 	acpi_parse();
 	mach.tsc_khz = tsc_khz_find();
+	timer_find();
 	print("\nmicro-guest: %s\n", mach.cmdline);
 	print("vcpus %u nodes %u tsc_khz %lu\n", mach.vcpus_n, mach.nodes_n, mach.tsc_khz);
 	for (uint32_t i = 0; i < mach.ranges_n; i++)

@@ -48,6 +48,8 @@ struct range {
 struct machine {
 	char cmdline[2048];
 	uint64_t tsc_khz;
+	uint64_t apic_khz; // input clock of the local APIC's timer
+	bool tsc_deadline; // CPUID offers that mode of it
 	uint32_t vcpus_n, nodes_n, ranges_n;
 	uint32_t apic[VCPUS_MAX], node[VCPUS_MAX];
 	struct vcpu *vcpu[VCPUS_MAX];
@@ -80,6 +82,9 @@ uint64_t option_u64(const char *name, uint64_t otherwise);
 
 /* irq.c */
 void ioapic_write(uint32_t reg, uint32_t v);
+/* The calling vCPU's timer: one interrupt with this vector at each timer_after(), that many microseconds from then. */
+void timer_begin(uint32_t vector);
+void timer_after(uint64_t us);
 
 /* smp.c: jobs. fn runs on vCPUs 0..n-1 at once; run_on() returns when all are done. */
 typedef void job_fn(uint32_t me, void *arg);

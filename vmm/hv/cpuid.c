@@ -8,9 +8,13 @@
 #define L1_ECX_HIDE                                                                                   \
 	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | BIT(15) | \
 	 BIT(18)) // DTES64 MONITOR DS-CPL VMX SMX EIST TM2 SDBG xTPR PDCM DCA
+/*
+ * TSC_DEADLINE: KVM's fast path for WRMSR takes the write before the MSR filter is looked at, for a local APIC that
+ * is not in the kernel, and it is lost (docs/decisions/0008-apic-timer.md).
+ */
+#define L1_ECX_DEADLINE   BIT(24)
 #define L1_ECX_CX16       BIT(13)
 #define L1_ECX_X2APIC     BIT(21)
-#define L1_ECX_DEADLINE   BIT(24)
 #define L1_ECX_OSXSAVE    BIT(27) // KVM keeps it like CR4
 #define L1_ECX_HYPERVISOR BIT(31)
 #define L1_EDX_HIDE       (BIT(18) | BIT(21) | BIT(22) | BIT(29) | BIT(31)) // PSN DS ACPI TM PBE
@@ -54,9 +58,10 @@
 #define INTEL_SANE_SIGNATURE 0x00050654u // family 6 model 0x55
 #define INTEL_SANE_MODEL     0x3cu
 
-/* Linux computes the deadline timer's frequency as kHz * 125 in 32 bits. Only a dilated clock is
- * beyond. */
-#define DEADLINE_KHZ_MAX (UINT32_MAX / 125)
+/* Input clock of the local APIC's timer: LAPIC_BUS_HZ. The crystal, where CPUID has one (SDM vol. 3, "APIC Timer"). */
+#define APIC_KHZ 1000000u
+/* Linux multiplies the crystal's kHz, which is near this, by the numerator of leaf 0x15 in 32 bits. */
+#define RATIO_MAX (UINT32_MAX / (APIC_KHZ + APIC_KHZ / 1000))
 
 enum vendor { VENDOR_OTHER, VENDOR_AMD, VENDOR_INTEL };
 
@@ -117,11 +122,8 @@ static void do_leaf1(struct cpuid_entry *e, const struct cpuid_topology *t, enum
 
 	e->eax = signature_of(e->eax, v);
 	e->ebx = (t->apic_id & 255) << 24 | (ids > 255 ? 255 : ids) << 16 | 8 << 8;
-	e->ecx &= ~(L1_ECX_HIDE | L1_ECX_OSXSAVE);
+	e->ecx &= ~(L1_ECX_HIDE | L1_ECX_DEADLINE | L1_ECX_OSXSAVE);
 	e->ecx |= L1_ECX_X2APIC | L1_ECX_HYPERVISOR;
-	e->ecx &= ~L1_ECX_DEADLINE;
-	if (t->guest_tsc_khz <= DEADLINE_KHZ_MAX)
-		e->ecx |= L1_ECX_DEADLINE;
 	if (t->emulated)
 		e->ecx &= ~L1_ECX_CX16;
 	if (t->no_xsave)
@@ -279,22 +281,33 @@ static void add_hypervisor(struct cpuid_table *out, const struct cpuid_topology 
 				 .eax = KVM_FEATURE_NO_IO_DELAY | KVM_FEATURE_EXT_DEST_ID | KVM_FEATURE_CLOCK |
 					KVM_FEATURE_CLOCK_STABLE};
 	add(out, &e);
-	e = (struct cpuid_entry){.function = KVM_LEAF + 0x10,
-				 .eax = t->guest_tsc_khz,
-				 .ebx = 1000000}; // APIC timer input in kHz: LAPIC_BUS_HZ
+	e = (struct cpuid_entry){.function = KVM_LEAF + 0x10, .eax = t->guest_tsc_khz, .ebx = APIC_KHZ};
 	add(out, &e);
 }
 
-/* TSC = crystal * ebx / eax. With the crystal given Linux asks nothing else on Intel. */
+/*
+ * TSC = crystal * ebx / eax. With the crystal given Linux asks nothing else on Intel, and takes it for the APIC
+ * timer's clock too. So the ratio is the nearest to that clock of those small enough for Linux, and the crystal what
+ * makes the TSC right: 200 ppm from the timer's clock at most. A TSC too far from it has no leaf.
+ */
 static void add_tsc_leaf(struct cpuid_table *out, const struct cpuid_topology *t)
 {
-	uint64_t hz = (uint64_t)t->guest_tsc_khz * 1000;
-	struct cpuid_entry e = {.function = 0x15, .eax = 1, .ebx = 1, .ecx = (uint32_t)hz};
+	struct cpuid_entry e = {.function = 0x15};
+	uint64_t best = 0;
 
-	for (; hz > UINT32_MAX && !(hz & 1); hz >>= 1) // a dilated clock can be beyond 32 bits of Hz
-		e.ebx <<= 1, e.ecx = (uint32_t)(hz >> 1);
-	if (hz <= UINT32_MAX)
-		add(out, &e);
+	for (uint32_t den = 1; den <= RATIO_MAX; den++) {
+		uint64_t want = (uint64_t)t->guest_tsc_khz * den, num = (want + APIC_KHZ / 2) / APIC_KHZ;
+		uint64_t off = num * APIC_KHZ > want ? num * APIC_KHZ - want : want - num * APIC_KHZ;
+
+		if (num > RATIO_MAX)
+			break;
+		if (num && (!e.eax || off * e.eax < best * den))
+			e.eax = den, e.ebx = (uint32_t)num, best = off;
+	}
+	if (!e.eax)
+		return;
+	e.ecx = (uint32_t)(((uint64_t)t->guest_tsc_khz * e.eax + e.ebx / 2) / e.ebx) * 1000;
+	add(out, &e);
 }
 
 static void add_amd_topology(struct cpuid_table *out, const struct cpuid_topology *t)

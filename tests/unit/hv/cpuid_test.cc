@@ -4,6 +4,7 @@
 #include <cstring>
 
 extern "C" {
+#include "vmm/chip/lapic.h"
 #include "vmm/hv/cpuid.h"
 }
 
@@ -135,7 +136,6 @@ TEST(Cpuid, NeededFeatures)
 	for (auto in : {amd_like(), intel_like(0x806f8), cpuid_table{}}) {
 		auto out = policy(in, topology());
 		EXPECT_TRUE(bit(leaf(out, 1).ecx, 21)) << "x2APIC";
-		EXPECT_TRUE(bit(leaf(out, 1).ecx, 24)) << "TSC deadline";
 		EXPECT_TRUE(bit(leaf(out, 1).ecx, 31)) << "hypervisor";
 		EXPECT_TRUE(bit(leaf(out, 1).edx, 9)) << "APIC";
 		EXPECT_EQ(0x100u, leaf(out, 0x80000007).edx) << "invariant TSC";
@@ -186,27 +186,36 @@ TEST(Cpuid, IntelCachesAndTopology)
 	EXPECT_EQ(nullptr, cpuid_find(&out, 0x8000001e, 0));
 }
 
-TEST(Cpuid, TscLeafSaysTheWholeFrequency)
+/* What Linux takes for the TSC's frequency: it multiplies in 32 bits. 0: there is no leaf. */
+uint32_t linux_khz(uint32_t tsc_khz)
 {
 	auto t = topology();
-	for (uint64_t khz : {1000000ull, 2600000ull, 25989584ull, 259886592ull}) {
-		t.guest_tsc_khz = (uint32_t)khz;
-		auto out = policy(intel_like(0x806f8), t);
-		auto e = leaf(out, 0x15);
-		ASSERT_NE(0u, e.eax);
-		EXPECT_EQ(khz, (uint64_t)e.ecx * e.ebx / e.eax / 1000) << khz;
-		EXPECT_LT((uint64_t)(e.ecx / 1000) * e.ebx,
-			  1ull << 32); // Linux multiplies in 32 bits
-	}
+	t.guest_tsc_khz = tsc_khz;
+	auto out = policy(intel_like(0x806f8), t);
+	auto e = leaf(out, 0x15);
+	if (!e.eax)
+		return 0;
+	EXPECT_NEAR(LAPIC_BUS_HZ, e.ecx, LAPIC_BUS_HZ / 5000) << "Linux takes the crystal for the APIC timer's clock";
+	EXPECT_EQ(LAPIC_BUS_HZ / 1000, leaf(out, 0x40000010).ebx);
+	return e.ecx / 1000 * e.ebx / e.eax;
 }
 
-TEST(Cpuid, NoDeadlineTimerForAClockBeyondLinux)
+TEST(Cpuid, TscLeafSaysTheFrequencyByACrystalNearTheApicTimersClock)
 {
-	auto t = topology();
-	t.guest_tsc_khz = 34359738;
-	EXPECT_TRUE(bit(leaf(policy(amd_like(), t), 1).ecx, 24));
-	t.guest_tsc_khz++;
-	EXPECT_FALSE(bit(leaf(policy(amd_like(), t), 1).ecx, 24));
+	for (uint32_t khz : {1000000u, 2600000u, 2599000u, 3417500u, 26000000u, 260000000u})
+		EXPECT_EQ(khz, linux_khz(khz));
+	for (uint32_t khz = 1000000; khz < 4000000; khz += 997)
+		ASSERT_NEAR(khz, linux_khz(khz), 3) << khz; // the crystal is whole kHz
+	for (uint32_t khz : {25989584u, 259886592u})        // dilated
+		EXPECT_NEAR(khz, linux_khz(khz), khz / 1000000) << khz;
+	EXPECT_EQ(0u, linux_khz(0));
+	EXPECT_EQ(0u, linux_khz(UINT32_MAX)) << "beyond Linux's 32 bits";
+}
+
+TEST(Cpuid, NoDeadlineTimer)
+{
+	for (auto in : {amd_like(), intel_like(0x806f8), cpuid_table{}})
+		EXPECT_FALSE(bit(leaf(policy(in, topology()), 1).ecx, 24)) << "KVM loses its writes";
 }
 
 TEST(Cpuid, TellsAmdByItsVendor)

@@ -96,10 +96,12 @@ int cli_status(int argc, char **argv)
 	json_t *doc = fetch(left ? argv[1] : "pando");
 	if (!doc)
 		return 1;
-	if (json)
+	if (json) {
 		json_dumpf(doc, stdout, JSON_INDENT(1));
-	else
+		putchar('\n');
+	} else {
 		print_document(doc);
+	}
 	json_decref(doc);
 	return 0;
 }

@@ -529,8 +529,10 @@ static void write_status(struct run *r)
 		return;
 	while (r->status.request && now_ns() < limit)
 		link_run(r->link, limit);
-	if (!r->status.last || json_dump_file(r->status.last, r->opt->status_json, JSON_INDENT(1)))
-		log_warn("no status was written to '%s'", r->opt->status_json);
+	int e = run_status_write(&r->status, r->opt->status_json);
+	if (e)
+		log_warn("no status was written to '%s': %s", r->opt->status_json,
+			 e == -ENODATA ? "the hosts did not tell one" : strerror(-e));
 }
 
 static uint64_t next_deadline(const struct run *r)

@@ -125,6 +125,19 @@ void run_status_on_status(struct run_status *s, host_id from, const struct msg *
 		finish(s);
 }
 
+int run_status_write(const struct run_status *s, const char *path)
+{
+	if (!s->last)
+		return -ENODATA;
+	FILE *f = fopen(path, "we");
+	if (!f)
+		return -errno;
+	bool bad = json_dumpf(s->last, f, JSON_INDENT(1)) || putc('\n', f) == EOF;
+	if (fclose(f))
+		return -errno;
+	return bad ? -EIO : 0;
+}
+
 void run_status_tick(struct run_status *s)
 {
 	if (s->request && now_ns() >= s->deadline_ns)

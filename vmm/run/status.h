@@ -42,5 +42,7 @@ void run_status_ask(struct run_status *s);  // asks the hosts, for the record
 int run_status_request(struct run_status *s, run_status_done done, void *ctx);
 void run_status_on_status(struct run_status *s, host_id from, const struct msg *m);
 void run_status_tick(struct run_status *s);
+/* Writes the last whole document, and a newline after it. 0, -ENODATA (there is none), or why the file cannot be. */
+int run_status_write(const struct run_status *s, const char *path);
 
 #endif

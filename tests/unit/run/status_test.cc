@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,23 @@ TEST_F(Statusd, ThereIsALimit)
 	for (unsigned i = 0; i < RUN_STATUS_REQUESTS_MAX; i++)
 		EXPECT_EQ(0, Request());
 	EXPECT_EQ(-ENOSPC, Request());
+}
+
+TEST_F(Statusd, AFileOfItEndsWithANewline)
+{
+	std::string path = testing::TempDir() + "status.json." + std::to_string(getpid());
+	EXPECT_EQ(-ENODATA, run_status_write(&status, path.c_str()));
+	EXPECT_EQ(0, Request());
+	link_run(host, 0);
+	Answer(asked[0]);
+	EXPECT_EQ(-ENOENT, run_status_write(&status, "/nowhere/status.json"));
+	ASSERT_EQ(0, run_status_write(&status, path.c_str()));
+	std::ifstream f(path);
+	std::string text((std::istreambuf_iterator<char>(f)), {});
+	EXPECT_EQ(0u, text.find("{\n"));
+	ASSERT_GT(text.size(), 2u);
+	EXPECT_EQ("}\n", text.substr(text.size() - 2));
+	unlink(path.c_str());
 }
 
 TEST_F(Statusd, StopAnswersWithNothing)

@@ -29,8 +29,9 @@ static struct qmp *server(void)
 	struct link_options o = {.transport = "uring-plain", .epoch = 1};
 	struct link_handler h = {.on_msg = on_msg, .on_down = on_down};
 	struct link *l;
+	char why[256];
 
-	if (!q && (link_create(&l, &o, &h) || qmp_create(&q, l)))
+	if (!q && (link_create(&l, &o, &h) || qmp_create(&q, l, why, sizeof(why))))
 		abort();
 	return q;
 }

@@ -45,20 +45,24 @@ const struct qmp_command *const monitor_tables[] = {
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
-	int e = m ? qmp_create(&m->q, r->link) : -ENOMEM;
 
-	snprintf(why, why_cap, "cannot make the QMP monitor: %s", strerror(-e));
-	if (m)
-		m->r = r;
+	if (!m) {
+		snprintf(why, why_cap, "no memory for the QMP monitor");
+		return -ENOMEM;
+	}
+	m->r = r;
+	int e = qmp_create(&m->q, r->link, why, why_cap);
 	for (unsigned i = 0; !e && monitor_tables[i]; i++)
-		e = qmp_add_commands(m->q, monitor_tables[i], m);
-	if (!e)
+		e = qmp_add_commands(m->q, monitor_tables[i], m, why, why_cap);
+	if (!e) {
 		e = ops_listen(r->ops, on_event, m);
+		if (e)
+			snprintf(why, why_cap, "the QMP monitor cannot be told of events: %s", strerror(-e));
+	}
 	if (!e)
 		e = listen_everywhere(m, why, why_cap);
 	if (e) {
-		if (m)
-			qmp_destroy(m->q);
+		qmp_destroy(m->q);
 		free(m);
 		return e;
 	}

@@ -57,13 +57,15 @@ static void on_ready(void *ctx, int fd)
 	}
 }
 
-int qmp_create(struct qmp **out, struct link *link)
+int qmp_create(struct qmp **out, struct link *link, char *why, size_t why_cap)
 {
 	struct qmp *q = calloc(1, sizeof(*q));
-	int r = q ? 0 : -ENOMEM;
+	int r = 0;
 
-	if (r)
-		return r;
+	if (!q) {
+		snprintf(why, why_cap, "no memory for the QMP server");
+		return -ENOMEM;
+	}
 	q->link = link;
 	q->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	q->schema = qmp_schema_load();
@@ -73,8 +75,10 @@ int qmp_create(struct qmp **out, struct link *link)
 		r = -ENOMEM;
 	else
 		r = link_watch(link, q->epoll_fd, on_ready, q);
-	if (!r)
-		r = qmp_add_commands(q, protocol_commands, q);
+	if (r)
+		snprintf(why, why_cap, "cannot make the QMP server: %s", strerror(-r));
+	else
+		r = qmp_add_commands(q, protocol_commands, q, why, why_cap);
 	if (r) {
 		qmp_destroy(q);
 		return r;
@@ -100,16 +104,22 @@ void qmp_destroy(struct qmp *q)
 		close(q->epoll_fd);
 	}
 	qmp_schema_free(q->schema);
+	free(q->tables);
 	free(q);
 }
 
-int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx)
+int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx, char *why, size_t why_cap)
 {
-	if (q->tables_n == QMP_TABLES_MAX)
-		return -ENOSPC;
+	struct qmp_table *grown = realloc(q->tables, (q->tables_n + 1) * sizeof(*q->tables));
+
+	if (!grown) {
+		snprintf(why, why_cap, "no memory for a table of QMP commands");
+		return -ENOMEM;
+	}
+	q->tables = grown;
 	for (const struct qmp_command *v = table; v->name; v++) {
 		if (!qmp_schema_has_command(q->schema, v->name)) {
-			log_error("qmp: the command '%s' is not in the schema", v->name);
+			snprintf(why, why_cap, "the QMP command '%s' is not in the schema", v->name);
 			return -EINVAL;
 		}
 	}

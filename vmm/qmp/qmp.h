@@ -17,7 +17,6 @@
 
 #define QMP_CLIENTS_MAX   16u
 #define QMP_LISTENERS_MAX 4u
-#define QMP_TABLES_MAX    8u
 #define QMP_VALUE_MAX     (1u << 20)   // bytes of one command
 #define QMP_QUEUE_MAX     (256u << 10) // bytes queued to a client from which on it loses events
 #define QMP_PATH_MAX      108u         // sun_path
@@ -33,13 +32,16 @@ struct qmp_command {
 	qmp_fn fn;
 };
 
-/* link: its owner thread is the server's. Returns 0 or a negative errno. */
-int qmp_create(struct qmp **out, struct link *link);
+/* link: its owner thread is the server's. Returns 0, or a negative errno and a sentence. */
+int qmp_create(struct qmp **out, struct link *link, char *why, size_t why_cap);
 /* Closes every client; calls that are not answered yet may still be, to no effect, before or after. */
 void qmp_destroy(struct qmp *q);
 
-/* Names not in the schema are refused with -EINVAL, more than QMP_TABLES_MAX with -ENOSPC. */
-int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx);
+/*
+ * Adds a table; there may be as many as there is memory for. Returns 0, or -EINVAL (a name that is not in the schema),
+ * -ENOMEM, and a sentence.
+ */
+int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx, char *why, size_t why_cap);
 
 /*
  * where: "unix:PATH", a path, or "tcp:127.0.0.1:PORT" (also ::1; no other address is taken: there is no password). A

@@ -48,7 +48,7 @@ struct qmp {
 	struct qmp_listener listeners[QMP_LISTENERS_MAX];
 	unsigned listeners_n;
 	struct qmp_client *clients[QMP_CLIENTS_MAX];
-	struct qmp_table tables[QMP_TABLES_MAX];
+	struct qmp_table *tables;
 	unsigned tables_n;
 	struct qmp_stats stats;
 };

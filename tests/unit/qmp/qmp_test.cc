@@ -83,8 +83,8 @@ struct Qmp : testing::Test {
 		dir = mkdtemp(name);
 		path = dir + "/q";
 		ASSERT_EQ(link_create(&link, &o, &h), 0);
-		ASSERT_EQ(qmp_create(&q, link), 0);
-		ASSERT_EQ(qmp_add_commands(q, table, this), 0);
+		ASSERT_EQ(qmp_create(&q, link, why, sizeof(why)), 0) << why;
+		ASSERT_EQ(qmp_add_commands(q, table, this, why, sizeof(why)), 0) << why;
 		ASSERT_EQ(qmp_listen(q, path.c_str(), why, sizeof(why)), 0) << why;
 	}
 	void TearDown() override
@@ -414,6 +414,17 @@ TEST_F(Qmp, ClientsAreLimited)
 	close(again.fd);
 	for (size_t i = 1; i < all.size(); i++)
 		close(all[i].fd);
+}
+
+TEST_F(Qmp, AsManyTablesAsThereAreAndASentenceForAnUnknownCommand)
+{
+	static const struct qmp_command good[] = {{"quit", Nothing}, {nullptr, nullptr}},
+					bad[] = {{"no-such-thing", Nothing}, {nullptr, nullptr}};
+	char why[256] = "";
+	for (int i = 0; i < 20; i++)
+		ASSERT_EQ(qmp_add_commands(q, good, this, why, sizeof(why)), 0) << why;
+	EXPECT_EQ(qmp_add_commands(q, bad, this, why, sizeof(why)), -EINVAL);
+	EXPECT_STREQ("the QMP command 'no-such-thing' is not in the schema", why);
 }
 
 TEST_F(Qmp, WhereItMayListen)

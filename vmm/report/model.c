@@ -2,12 +2,10 @@
 #include "vmm/report/model.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_SHIFT 10u // the first bucket ends at 1024 ns
-#define TABLE       (2 * REPORT_PAGES_MAX)
+#define TABLE (2 * REPORT_PAGES_MAX)
 
 const char *const report_fault_names[REPORT_FAULTS] = {"read", "write", "upgrade"};
 
@@ -39,42 +37,10 @@ void report_free(struct report *r)
 	r->open = NULL;
 }
 
-uint64_t report_bucket_upper_ns(unsigned bucket)
-{
-	unsigned top = FIRST_SHIFT + (bucket - 1) / 2;
-
-	return bucket == 0 ? 1ull << FIRST_SHIFT : bucket % 2 ? 3ull << (top - 1) : 2ull << top;
-}
-
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned b = 0;
-
-	while (b + 1 < REPORT_BUCKETS && report_bucket_upper_ns(b) <= ns)
-		b++;
-	return b;
-}
-
 static void count_latency(struct report_latency *l, uint64_t ns)
 {
-	l->count++;
-	l->sum_ns += ns;
+	histogram_count(&l->h, ns);
 	l->max_ns = ns > l->max_ns ? ns : l->max_ns;
-	l->bucket[bucket_of(ns)]++;
-}
-
-double report_quantile_ns(const struct report_latency *l, double q)
-{
-	double want = q * (double)l->count, below = 0;
-
-	for (unsigned b = 0; b < REPORT_BUCKETS; b++) {
-		double in = (double)l->bucket[b], lower = b ? (double)report_bucket_upper_ns(b - 1) : 0;
-
-		if (in > 0 && below + in >= want)
-			return lower + ((double)report_bucket_upper_ns(b) - lower) * (want - below) / in;
-		below += in;
-	}
-	return NAN;
 }
 
 /* A page's entry is taken once it has been touched: until then all of it is zero. */

@@ -6,10 +6,9 @@
 #ifndef VMM_REPORT_MODEL_H
 #define VMM_REPORT_MODEL_H
 
-#include "coherence/base/types.h"
+#include "coherence/base/histogram.h"
 
 #define REPORT_BINS      240u       // of the time axis
-#define REPORT_BUCKETS   51u        // of a latency histogram: two an octave, from 1 us on
 #define REPORT_PAGES_MAX (1u << 18) // different pages that are told apart
 #define REPORT_OPEN_MAX  1024u      // faults under way on one host
 #define REPORT_NAME_MAX  128u
@@ -35,8 +34,8 @@ struct report_event {
 };
 
 struct report_latency {
-	uint64_t count, sum_ns, max_ns;
-	uint64_t bucket[REPORT_BUCKETS];
+	struct histogram h;
+	uint64_t max_ns;
 };
 
 struct report_pair { // what one host got from another
@@ -83,8 +82,6 @@ static inline struct report_pair *report_pair(const struct report *r, unsigned t
 {
 	return &r->pairs[to * r->hosts + from];
 }
-uint64_t report_bucket_upper_ns(unsigned bucket);
-double report_quantile_ns(const struct report_latency *l, double q); // NAN: nothing was counted
 /* The pages that moved or were asked for most, hottest first. Returns how many of out[cap]. */
 unsigned report_hottest(const struct report *r, struct report_page *out, unsigned cap);
 uint64_t report_page_heat(const struct report_page *p);

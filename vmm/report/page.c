@@ -84,7 +84,7 @@ static void tile(FILE *f, const char *value, const char *what)
 
 static void put_summary(const struct report *r, FILE *f)
 {
-	struct report_latency all = {0};
+	struct histogram all = {0};
 	uint64_t pages = 0, bytes = 0, invalidations = 0, faults = 0;
 	char buf[64];
 
@@ -94,9 +94,7 @@ static void put_summary(const struct report *r, FILE *f)
 		invalidations += r->pairs[i].invalidations;
 	}
 	for (unsigned k = 0; k < REPORT_FAULTS; k++) {
-		all.count += r->latency[k].count;
-		for (unsigned b = 0; b < REPORT_BUCKETS; b++)
-			all.bucket[b] += r->latency[k].bucket[b];
+		histogram_add(&all, &r->latency[k].h);
 		for (unsigned t = 0; t < REPORT_BINS; t++)
 			faults += r->faults[k][t];
 	}
@@ -110,8 +108,8 @@ static void put_summary(const struct report *r, FILE *f)
 	page_count((double)bytes, buf, sizeof(buf) - 2);
 	strcat(buf, strchr(buf, ' ') ? "B" : " B");
 	tile(f, buf, "of page data");
-	tile(f, page_duration(report_quantile_ns(&all, 0.5), buf, sizeof(buf)), "p50: half the faults are faster");
-	tile(f, page_duration(report_quantile_ns(&all, 0.99), buf, sizeof(buf)), "p99: 99 of 100 are faster");
+	tile(f, page_duration(histogram_quantile_ns(&all, 0.5), buf, sizeof(buf)), "p50: half the faults are faster");
+	tile(f, page_duration(histogram_quantile_ns(&all, 0.99), buf, sizeof(buf)), "p99: 99 of 100 are faster");
 	fprintf(f, "</div>\n");
 	if (r->lost)
 		fprintf(f,
@@ -133,11 +131,11 @@ static void put_latency_table(const struct report *r, FILE *f)
 		fprintf(f,
 			"<tr><td class=\"l\"><span class=\"key c%u\" style=\"margin-left:0\"></span>%s<td>%" PRIu64
 			"<td>%s",
-			k, report_fault_names[k], l->count,
-			page_duration(l->count ? (double)l->sum_ns / (double)l->count : NAN, buf, sizeof(buf)));
+			k, report_fault_names[k], l->h.count,
+			page_duration(l->h.count ? (double)l->h.sum_ns / (double)l->h.count : NAN, buf, sizeof(buf)));
 		for (unsigned s = 0; s < sizeof(shares) / sizeof(shares[0]); s++)
-			fprintf(f, "<td>%s", page_duration(report_quantile_ns(l, shares[s]), buf, sizeof(buf)));
-		fprintf(f, "<td>%s</tr>\n", page_duration(l->count ? (double)l->max_ns : NAN, buf, sizeof(buf)));
+			fprintf(f, "<td>%s", page_duration(histogram_quantile_ns(&l->h, shares[s]), buf, sizeof(buf)));
+		fprintf(f, "<td>%s</tr>\n", page_duration(l->h.count ? (double)l->max_ns : NAN, buf, sizeof(buf)));
 	}
 	fprintf(f, "</table></div>\n");
 }

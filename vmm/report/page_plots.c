@@ -120,31 +120,31 @@ void page_faults(const struct report *r, FILE *f)
 	free(layers);
 }
 
-static void histogram(const struct report *r, FILE *f, unsigned kind, unsigned from, unsigned to, double most)
+static void latency_plot(const struct report *r, FILE *f, unsigned kind, unsigned from, unsigned to, double most)
 {
 	const struct report_latency *l = &r->latency[kind];
 	struct plot p;
 	char tip[160], a[32], b[32];
-	double start = from ? (double)report_bucket_upper_ns(from - 1) : 512;
+	double start = from ? (double)histogram_upper_ns(from - 1) : 512;
 
 	fprintf(f, "<div><h3>%s</h3>\n", report_fault_names[kind]);
-	plot_begin(&p, f, 360, 220, start, (double)report_bucket_upper_ns(to), most, true, "Latency histogram");
+	plot_begin(&p, f, 360, 220, start, (double)histogram_upper_ns(to), most, true, "Latency histogram");
 	plot_y_axis(&p, "faults");
 	plot_x_axis(&p, duration);
 	for (unsigned i = from; i <= to; i++) {
-		double low = i ? (double)report_bucket_upper_ns(i - 1) : 512, high = (double)report_bucket_upper_ns(i);
+		double low = i ? (double)histogram_upper_ns(i - 1) : 512, high = (double)histogram_upper_ns(i);
 
-		if (!l->bucket[i])
+		if (!l->h.bucket[i])
 			continue;
-		snprintf(tip, sizeof(tip), "%" PRIu64 " of %" PRIu64 " took %s to %s", l->bucket[i], l->count,
+		snprintf(tip, sizeof(tip), "%" PRIu64 " of %" PRIu64 " took %s to %s", l->h.bucket[i], l->h.count,
 			 page_duration(low, a, sizeof(a)), page_duration(high, b, sizeof(b)));
-		plot_bar(&p, low, high, (double)l->bucket[i], kind, tip);
+		plot_bar(&p, low, high, (double)l->h.bucket[i], kind, tip);
 	}
-	if (l->count) {
-		snprintf(tip, sizeof(tip), "p50 %s", page_duration(report_quantile_ns(l, 0.5), a, sizeof(a)));
-		plot_mark(&p, report_quantile_ns(l, 0.5), 8, tip);
-		snprintf(tip, sizeof(tip), "p99 %s", page_duration(report_quantile_ns(l, 0.99), a, sizeof(a)));
-		plot_mark(&p, report_quantile_ns(l, 0.99), 24, tip);
+	if (l->h.count) {
+		snprintf(tip, sizeof(tip), "p50 %s", page_duration(histogram_quantile_ns(&l->h, 0.5), a, sizeof(a)));
+		plot_mark(&p, histogram_quantile_ns(&l->h, 0.5), 8, tip);
+		snprintf(tip, sizeof(tip), "p99 %s", page_duration(histogram_quantile_ns(&l->h, 0.99), a, sizeof(a)));
+		plot_mark(&p, histogram_quantile_ns(&l->h, 0.99), 24, tip);
 	}
 	plot_end(&p);
 	fprintf(f, "</div>\n");
@@ -153,23 +153,23 @@ static void histogram(const struct report *r, FILE *f, unsigned kind, unsigned f
 /* One scale for all three, so that they compare. */
 void page_latency(const struct report *r, FILE *f)
 {
-	unsigned from = REPORT_BUCKETS, to = 0;
+	unsigned from = HISTOGRAM_BUCKETS, to = 0;
 	double most = 0;
 
 	for (unsigned k = 0; k < REPORT_FAULTS; k++)
-		for (unsigned b = 0; b < REPORT_BUCKETS; b++)
-			if (r->latency[k].bucket[b]) {
+		for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
+			if (r->latency[k].h.bucket[b]) {
 				from = b < from ? b : from;
 				to = b > to ? b : to;
-				most = fmax(most, (double)r->latency[k].bucket[b]);
+				most = fmax(most, (double)r->latency[k].h.bucket[b]);
 			}
 	if (from > to) {
 		fprintf(f, "<p>The trace has no fault that both began and ended in it.</p>\n");
 		return;
 	}
-	to = to + 1 < REPORT_BUCKETS && to < from + 6 ? from + 6 : to; // not one bar over the whole width
+	to = to + 1 < HISTOGRAM_BUCKETS && to < from + 6 ? from + 6 : to; // not one bar over the whole width
 	fprintf(f, "<div class=\"row\">\n");
 	for (unsigned k = 0; k < REPORT_FAULTS; k++)
-		histogram(r, f, k, from, to < REPORT_BUCKETS ? to : REPORT_BUCKETS - 1, most);
+		latency_plot(r, f, k, from, to < HISTOGRAM_BUCKETS ? to : HISTOGRAM_BUCKETS - 1, most);
 	fprintf(f, "</div>\n");
 }

@@ -22,10 +22,10 @@ static void cell(const struct report *r, FILE *f, unsigned to, unsigned from, ui
 		" of them all zeroes), %" PRIu64 " bytes, %" PRIu64 " invalidations, %" PRIu64 " messages\">%s",
 		most ? 0.75 * sqrt((double)p->pages / (double)most) : 0, from, to, p->pages, p->zeroes, p->bytes,
 		p->invalidations, p->messages, page_count((double)p->pages, count, sizeof(count)));
-	if (p->latency.count)
+	if (p->latency.h.count)
 		fprintf(f, "<br><small>%s · %s</small>",
-			page_duration(report_quantile_ns(&p->latency, 0.5), half, sizeof(half)),
-			page_duration(report_quantile_ns(&p->latency, 0.99), worst, sizeof(worst)));
+			page_duration(histogram_quantile_ns(&p->latency.h, 0.5), half, sizeof(half)),
+			page_duration(histogram_quantile_ns(&p->latency.h, 0.99), worst, sizeof(worst)));
 }
 
 void page_matrix(const struct report *r, FILE *f)

@@ -124,9 +124,9 @@ static void woken(struct observe *o, struct fault *f, bool writable, uint64_t no
 		&o->hot.v[hot_count(&o->hot, f->page, f->kind != FAULT_READ, f->kind == FAULT_UPGRADE, now_ns())];
 
 	if (f->answered == HOST_NONE)
-		latency_count(&o->local, ns);
+		histogram_count(&o->local, ns);
 	else
-		latency_count(&o->peer[f->answered].latency[f->kind], ns);
+		histogram_count(&o->peer[f->answered].latency[f->kind], ns);
 	if (f->kind == FAULT_READ && writable && f->answered != HOST_NONE)
 		hot->migrated++;
 	account(o, f, now);

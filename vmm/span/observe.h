@@ -13,13 +13,13 @@
 #include "vmm/span/faults.h"
 #include "vmm/span/heat.h"
 #include "vmm/span/hot.h"
-#include "vmm/span/latency.h"
+#include "coherence/base/histogram.h"
 #include "vmm/trace/ring.h"
 
 struct observe_peer {
 	uint64_t pages_in, pages_out; // grants that brought or gave a page, as bytes or as "all zeroes"
 	uint64_t invalidations_in, invalidations_out;
-	struct latency latency[FAULT_KINDS]; // own faults that it answered
+	struct histogram latency[FAULT_KINDS]; // own faults that it answered
 };
 
 /* Who the waiting threads are. May be NULL. */
@@ -38,7 +38,7 @@ struct observe {
 	struct faults faults;
 	struct heat heat;
 	struct hot hot;
-	struct latency local; // faults that needed no other host
+	struct histogram local; // faults that needed no other host
 	struct observe_peer peer[HOSTS_MAX];
 	struct trace_ring trace;
 	bool tracing;

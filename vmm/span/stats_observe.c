@@ -10,18 +10,18 @@ static void set(json_t *o, const char *key, uint64_t v)
 }
 
 /* All buckets or none: their bounds never change, so that two documents can be subtracted. */
-static json_t *histogram(const struct latency *l)
+static json_t *histogram(const struct histogram *l)
 {
 	json_t *buckets = json_array();
 
-	for (unsigned i = 0; l->count && i < LATENCY_BUCKETS; i++)
+	for (unsigned i = 0; l->count && i < HISTOGRAM_BUCKETS; i++)
 		json_array_append_new(buckets,
-				      json_pack("[I,I]", (json_int_t)latency_upper_ns(i), (json_int_t)l->bucket[i]));
+				      json_pack("[I,I]", (json_int_t)histogram_upper_ns(i), (json_int_t)l->bucket[i]));
 	return json_pack("{s:o,s:I,s:I}", "buckets", buckets, "count", (json_int_t)l->count, "sum_ns",
 			 (json_int_t)l->sum_ns);
 }
 
-static json_t *kinds(const struct latency v[FAULT_KINDS])
+static json_t *kinds(const struct histogram v[FAULT_KINDS])
 {
 	json_t *o = json_object();
 
@@ -32,11 +32,11 @@ static json_t *kinds(const struct latency v[FAULT_KINDS])
 
 json_t *stats_latency(const struct span *d)
 {
-	struct latency sum[FAULT_KINDS] = {0};
+	struct histogram sum[FAULT_KINDS] = {0};
 
 	for (unsigned h = 0; h < d->desc->hosts_n; h++)
 		for (unsigned k = 0; k < FAULT_KINDS; k++)
-			latency_add(&sum[k], &d->observe.peer[h].latency[k]);
+			histogram_add(&sum[k], &d->observe.peer[h].latency[k]);
 	json_t *o = kinds(sum);
 
 	json_object_set_new(o, "local", histogram(&d->observe.local));

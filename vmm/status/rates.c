@@ -92,16 +92,7 @@ void sample_histogram_add(struct sample_histogram *a, const struct sample_histog
 
 double sample_histogram_quantile(const struct sample_histogram *h, double q)
 {
-	double want = q * (double)h->total, below = 0;
-
-	for (unsigned i = 0; i < h->buckets_n; i++) {
-		double in = (double)h->count[i], lower = i ? (double)h->upper_ns[i - 1] : 0;
-
-		if (in > 0 && below + in >= want)
-			return lower + ((double)h->upper_ns[i] - lower) * (want - below) / in;
-		below += in;
-	}
-	return NAN;
+	return histogram_quantile_of(h->upper_ns, h->count, h->buckets_n, q);
 }
 
 static double share(int64_t before, int64_t now, const struct sample *b, const struct sample *n)

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "coherence/base/types.h"
+#include "coherence/base/histogram.h"
 
 #define SAMPLE_NONE        (-1) // no such number; all of them are counts, so none is negative
 #define SAMPLE_TEXT_MAX    128u
@@ -27,7 +27,7 @@ enum sample_number {
 enum sample_kind { SAMPLE_READ, SAMPLE_WRITE, SAMPLE_UPGRADE, SAMPLE_KINDS };
 extern const char *const sample_kind_names[SAMPLE_KINDS];
 
-/* How long faults took. buckets_n is 0 where the document has none. */
+/* How long faults took, in whatever buckets the document has: none where it has none (buckets_n 0). */
 struct sample_histogram {
 	unsigned buckets_n;
 	int64_t upper_ns[SAMPLE_BUCKETS_MAX]; // rising

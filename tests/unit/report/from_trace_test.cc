@@ -79,9 +79,9 @@ TEST(FromTrace, ReadsWhatTheHostsRecorded)
 	EXPECT_STREQ("web", r.name);
 	EXPECT_EQ(9u, r.lost);
 	EXPECT_EQ(44000u, r.end_ns - r.begin_ns);
-	EXPECT_EQ(1u, r.latency[REPORT_WRITE].count);
-	EXPECT_EQ(40000u, r.latency[REPORT_WRITE].sum_ns);
-	EXPECT_EQ(1u, report_pair(&r, 0, 1)->latency.count);
+	EXPECT_EQ(1u, r.latency[REPORT_WRITE].h.count);
+	EXPECT_EQ(40000u, r.latency[REPORT_WRITE].h.sum_ns);
+	EXPECT_EQ(1u, report_pair(&r, 0, 1)->latency.h.count);
 	EXPECT_EQ(4096u, report_pair(&r, 0, 1)->bytes);
 	EXPECT_EQ(1u, report_pair(&r, 1, 0)->zeroes);
 	EXPECT_EQ(1u, report_pair(&r, 1, 0)->pages) << "a grant of rights alone moves no page";

@@ -59,7 +59,7 @@ dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
-.PHONY: all lib unit check demo bench install clean deps deps-test unit-programs check-programs bench-programs FORCE
+.PHONY: all lib unit check demo bench install clean deps deps-test unit-programs unit-stage check-programs bench-programs FORCE
 .SECONDARY:
 all: $(O)/pando
 
@@ -132,12 +132,14 @@ deps-test:
 
 # Make reads pkg-config when it starts, so the work begins in a second make, after the packages are there.
 unit-programs: $(unit_bins)
+# The man page and the completion are compared with the command, and the guest's tools run here too.
+unit-stage: unit-programs $(O)/pando $(O)/guest-tools/pando-guest
 unit: deps-test
-	$(Q)$(MAKE) --no-print-directory unit-programs
+	$(Q)$(MAKE) --no-print-directory unit-stage
 	$(Q)bash tests/check.sh $(O) unit
 
 check_bins := $(addprefix $(O)/tests/,conform link_soak sim model dsm driver) $(O)/pando $(O)/guest-tools/micro.elf
-check-programs: unit-programs $(check_bins) fuzz-build
+check-programs: unit-stage $(check_bins) fuzz-build
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check-programs
 	$(Q)bash tests/check.sh $(O) all

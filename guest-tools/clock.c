@@ -10,6 +10,8 @@
 
 #include "guest-tools/tool.h"
 
+#define LEAST 16u // messages of each CPU, whatever the time
+
 struct pair {
 	uint64_t rounds, deadline;
 	uint64_t (*read)(void);
@@ -63,7 +65,7 @@ static void exchange(int me, void *arg)
 		*p->stamp = last;
 		*p->turn = *p->turn + 1;
 		p->done[me]++;
-		if (tool_now_ns() > p->deadline)
+		if (p->done[me] >= LEAST && tool_now_ns() > p->deadline)
 			break;
 	}
 	__atomic_store_n(p->stop, 1, __ATOMIC_RELAXED);
@@ -107,8 +109,6 @@ static void clocks(const char *name, uint64_t (*read)(void), const char *unit, c
 	if (back)
 		tool_fail(name, "%llu steps back, the worst of %llu %s", (unsigned long long)back,
 			  (unsigned long long)worst, unit);
-	else if (done < 2)
-		tool_fail(name, "no message went through in time");
 	else
 		tool_pass(name);
 }

@@ -11,7 +11,8 @@
 #include "guest-tools/litmus_core.h"
 #include "guest-tools/tool.h"
 
-#define SLOTS 128u // pairs of 16 bytes: half a page
+#define SLOTS 128u         // pairs of 16 bytes: half a page
+#define LEAST (4u * SLOTS) // rounds, and increments of a thread, whatever the time
 
 struct run {
 	enum litmus_kind kind;
@@ -36,7 +37,7 @@ static void judge_block(struct run *r)
 		r->seen[litmus_judge(r->kind, saw)]++;
 	}
 	r->done += SLOTS;
-	if (r->done >= r->rounds || tool_now_ns() > r->deadline)
+	if (r->done >= r->rounds || (r->done >= LEAST && tool_now_ns() > r->deadline))
 		__atomic_store_n(r->stop, 1, __ATOMIC_RELAXED);
 }
 
@@ -67,11 +68,17 @@ static void walk(int me, void *arg)
 	}
 }
 
+/* Whether a thread that has N increments to go adds one more. */
+static bool adds(const struct run *r, int me, uint64_t n)
+{
+	return n > 0 && (r->added[me] < LEAST || tool_now_ns() < r->deadline);
+}
+
 static void add_atomic(int me, void *arg)
 {
 	struct run *r = arg;
 
-	for (uint64_t n = r->rounds / r->threads; n > 0 && tool_now_ns() < r->deadline; n--) {
+	for (uint64_t n = r->rounds / r->threads; adds(r, me, n); n--) {
 		__atomic_fetch_add(r->counter, 1, __ATOMIC_RELAXED);
 		r->added[me]++;
 	}
@@ -82,7 +89,7 @@ static void add_locked(int me, void *arg)
 {
 	struct run *r = arg;
 
-	for (uint64_t n = r->rounds / r->threads; n > 0 && tool_now_ns() < r->deadline; n--) {
+	for (uint64_t n = r->rounds / r->threads; adds(r, me, n); n--) {
 		while (__atomic_exchange_n(r->lock, 1, __ATOMIC_ACQUIRE))
 			while (__atomic_load_n(r->lock, __ATOMIC_RELAXED))
 				tool_pause();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How fast two CPUs of different nodes share memory in the usual ways; each also checks the data.
+/*
+ * How fast two CPUs of different nodes share memory in the usual ways; each also checks the data. A way is measured for
+ * some time, but never over before enough happened on both CPUs for the check to mean something, however slow that is
+ * here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -7,13 +10,15 @@
 #include "guest-tools/tool.h"
 
 #define RING           64u
-#define READ_MOSTLY_NS 50000u // between two writes
+#define READ_MOSTLY_NS 50000u      // between two writes
+#define ENOUGH         (2u * RING) // rounds of each CPU
+#define ENOUGH_CHANGES 16u         // values that the reader of read_mostly has seen
 
 struct share {
 	uint64_t limit, deadline;
 	volatile uint64_t *a, *b; // on two pages
 	volatile uint64_t *ring;  // RING words, on a page of its own
-	uint32_t *stop;
+	uint32_t *stop, *ready;   // ready: how many CPUs have done enough
 	uint64_t count[2], bad;
 	uint64_t end_ns;
 };
@@ -23,8 +28,19 @@ static bool stopped(const struct share *s)
 	return __atomic_load_n(s->stop, __ATOMIC_RELAXED);
 }
 
-static bool over(const struct share *s, uint64_t n)
+/* This CPU has done enough; said once. */
+static void ready(struct share *s)
 {
+	__atomic_fetch_add(s->ready, 1, __ATOMIC_RELAXED);
+}
+
+/* After N rounds of this CPU: both have done enough, and what was asked for is done or the time is over. */
+static bool over(struct share *s, uint64_t n)
+{
+	if (n == ENOUGH)
+		ready(s);
+	if (n < ENOUGH || __atomic_load_n(s->ready, __ATOMIC_RELAXED) < 2)
+		return false;
 	return n >= s->limit || ((n & 15) == 0 && tool_now_ns() > s->deadline);
 }
 
@@ -69,7 +85,7 @@ static void ring(int me, void *arg)
 		finish(s);
 		return;
 	}
-	for (;;) {
+	for (bool told = false;;) {
 		bool last = stopped(s);
 		uint64_t have = *s->b, n = s->count[1];
 
@@ -80,6 +96,10 @@ static void ring(int me, void *arg)
 				s->bad++;
 		s->count[1] = n;
 		*s->a = n;
+		if (!told && n >= ENOUGH) {
+			told = true;
+			ready(s);
+		}
 	}
 }
 
@@ -87,7 +107,7 @@ static void ring(int me, void *arg)
 static void read_mostly(int me, void *arg)
 {
 	struct share *s = arg;
-	uint64_t last = 0;
+	uint64_t last = 0, changes = 0;
 
 	if (me == 0) {
 		for (uint64_t n = 0; !over(s, n); n++) {
@@ -106,6 +126,8 @@ static void read_mostly(int me, void *arg)
 
 		if (now < last)
 			s->bad++;
+		if (now != last && ++changes == ENOUGH_CHANGES)
+			ready(s);
 		last = now;
 		s->count[1]++;
 	}
@@ -156,14 +178,13 @@ static void pattern(const char *name, void (*fn)(int me, void *arg), int counter
 	s.b = (volatile uint64_t *)(area + 2 * TOOL_PAGE);
 	s.ring = (volatile uint64_t *)(area + 4 * TOOL_PAGE);
 	s.stop = (uint32_t *)(area + 6 * TOOL_PAGE);
+	s.ready = (uint32_t *)(area + 7 * TOOL_PAGE);
 	tool_run(2, cpu, fn, &s);
 	count = counter < 2 ? s.count[counter] : s.count[0] + s.count[1];
 	snprintf(rname, sizeof(rname), "sharing_%s", name);
 	tool_result(rname, (double)count * 1e9 / (double)(s.end_ns - start + 1), "1/s");
 	if (s.bad)
 		tool_fail(rname, "%llu wrong values", (unsigned long long)s.bad);
-	else if (count == 0)
-		tool_fail(rname, "nothing happened");
 	else
 		tool_pass(rname);
 }

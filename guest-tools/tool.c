@@ -12,6 +12,7 @@
 #include "guest-tools/tool.h"
 
 static int failed;
+static double patience = TOOL_PATIENCE_S;
 
 /* Reads a file of sysfs or procfs; an absent one is empty. */
 static const char *slurp(const char *path)
@@ -131,6 +132,8 @@ static void *job_main(void *p)
 void tool_run(int n, const int cpu[], void (*fn)(int i, void *arg), void *arg)
 {
 	static struct job job[TOOL_CPUS_MAX];
+	uint64_t end = tool_now_ns() + (uint64_t)(patience * 1e9);
+	struct timespec at = {.tv_sec = (time_t)(end / 1000000000u), .tv_nsec = (long)(end % 1000000000u)};
 
 	for (int i = 0; i < n; i++) {
 		job[i] = (struct job){.i = i, .cpu = cpu[i], .fn = fn, .arg = arg};
@@ -140,7 +143,10 @@ void tool_run(int n, const int cpu[], void (*fn)(int i, void *arg), void *arg)
 		}
 	}
 	for (int i = 0; i < n; i++)
-		pthread_join(job[i].thread, NULL);
+		if (pthread_clockjoin_np(job[i].thread, NULL, CLOCK_MONOTONIC, &at) != 0) {
+			tool_fail("hang", "thread %d on CPU %d is not over after %g s", i, cpu[i], patience);
+			exit(1);
+		}
 }
 
 void tool_meet(struct tool_meet *m, uint32_t n, uint32_t *sense)
@@ -245,6 +251,12 @@ static const struct {
 	{"sharing", sharing_main},   {"clock", clock_main},   {"compute", compute_main},
 };
 
+static int run_tool(int (*tool)(int argc, char **argv), int argc, char **argv)
+{
+	patience = tool_arg(argc, argv, "patience", TOOL_PATIENCE_S);
+	return tool(argc, argv) != 0 || failed;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/');
@@ -254,7 +266,7 @@ int main(int argc, char **argv)
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
 			if (!strcmp(name, tools[i].name))
-				return tools[i].main(argc, argv) != 0 || failed;
+				return run_tool(tools[i].main, argc, argv);
 		// not called by the name of a tool: the first argument may be one
 		if (argc < 2)
 			break;

@@ -33,7 +33,12 @@ void topo_read(struct topo *t);
  */
 bool topo_spread(const struct topo *t, int n, int cpu[]);
 
-/* Runs fn(i, arg) for i = 0..n-1 at once, each on its CPU; returns when all have. */
+/*
+ * Runs fn(i, arg) for i = 0..n-1 at once, each on its CPU; returns when all have. What is not over after
+ * --patience=SECONDS (TOOL_PATIENCE_S) hangs: that is reported, and the program ends. No tool judges by how much was
+ * done in a time: each goes on until enough was, on a machine however slow.
+ */
+#define TOOL_PATIENCE_S 120 // of the guest's own time
 void tool_run(int n, const int cpu[], void (*fn)(int i, void *arg), void *arg);
 
 /* Waits, spinning, until N threads are here. SENSE starts as 0 in every thread. */

@@ -72,7 +72,7 @@ stage_rel() { run rel 300 "$O/tests/rel_sim"; }
 stage_model() { run model 600 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
-stage_micro() { run micro 1200 bash tests/micro/run.sh "$O"; }
+stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }
 stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }

@@ -35,9 +35,9 @@ struct litmus {
 	enum shape shape;
 	bool swap; // vCPUs 1 and 2 change roles: the two writers of IRIW on two hosts of two
 	struct meet meet;
-	volatile uint64_t *x, *y;  // 2 words a slot
-	volatile uint8_t *saw[4];  // SLOTS bytes for every vCPU, on its own page
-	uint64_t rounds, deadline; // wanted, and when to stop anyway
+	volatile uint64_t *x, *y;         // 2 words a slot
+	volatile uint8_t *saw[4];         // SLOTS bytes for every vCPU, on its own page
+	uint64_t rounds, least, deadline; // wanted, and how many are enough after the deadline
 	// written by the first vCPU only, away from what all of them read
 	uint64_t done __attribute__((aligned(4096))), bad, held, moves;
 	uint64_t seen[16]; // histogram of outcomes
@@ -173,7 +173,7 @@ static void litmus_job(uint32_t me, void *arg)
 	static const uint16_t paces[8] = {50, 100, 150, 200, 300, 500, 1000, 3000};
 
 	for (uint64_t g = 1;; g++) {
-		bool stop = me == 0 && (l->done >= l->rounds || tsc() > l->deadline);
+		bool stop = me == 0 && (l->done >= l->rounds || (l->done >= l->least && tsc() > l->deadline));
 		uint64_t start = meet_at(&l->meet, me, g, stop);
 		uint32_t pace = paces[g & 7];
 
@@ -215,6 +215,7 @@ static void litmus_on(struct litmus *l, enum shape shape, uint32_t a, uint32_t b
 	for (uint32_t i = 0; i < SLOTS; i++)
 		l->x[2 * i] = l->y[2 * i] = 0;
 	l->rounds += rounds;
+	l->least = l->done + rounds / 10;
 	l->deadline = tsc() + us_ticks(ms * 1000);
 	run_on(n, litmus_job, l);
 }
@@ -246,8 +247,6 @@ static void litmus_run(enum shape shape)
 	print("RESULT litmus_%s_rounds %lu rounds\n", name, l.done);
 	if (l.bad && !shapes[shape].may)
 		test_fail(name, "%lu forbidden outcomes in %lu rounds", l.bad, l.done);
-	else if (l.done < rounds)
-		test_fail(name, "only %lu of %lu rounds in the time given", l.done, rounds);
 	else
 		test_pass(name);
 }

@@ -4,7 +4,7 @@
 # Usage: tests/micro/run.sh BUILD_FOLDER [LABEL...]      (LABEL: run only these boots; the list is at the end)
 #   MICRO_VIA=runner   on plain KVM instead of the monitors: is it the micro-guest or the monitor?
 #   ROUNDS=N           litmus rounds each (default 100000)
-# Prints PASS, FAIL and SKIP lines, and the RESULT lines of the guest. Logs: BUILD_FOLDER/micro-logs/LABEL.log
+# The seconds of a boot only report a hang. Prints PASS, FAIL and SKIP lines, and the RESULT lines of the guest. Logs: BUILD_FOLDER/micro-logs/LABEL.log
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
@@ -78,17 +78,17 @@ if [ "$via" = pando ]; then
 	via=pando
 	stale
 fi
-boot one 1 2 64 60 "test=$two,$share,storm,pattern,$irq rounds=20000 hops=5000"
-boot two-litmus 2 2 64 120 "test=$two rounds=$rounds"
-boot two-share 2 2 64 90 "test=$share rounds=$rounds tickets=5000 handoffs=4000"
-boot two-irq 2 2 64 60 "test=$irq hops=5000"
-boot two-memory 2 2 96 60 "test=storm,pattern ops=5000"
-boot two-cost 2 2 64 60 "test=fault,stream,cpu"
-boot two-iriw 2 4 64 240 "test=wrc,iriw rounds=$rounds"
-boot three-litmus 3 3 96 180 "test=$two,wrc rounds=$rounds"
-boot three-iriw 3 4 96 240 "test=iriw rounds=$rounds"
-boot three-share 3 3 96 90 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"
-boot three-memory 3 3 96 60 "test=storm,pattern ops=2000"
-boot three-irq 3 3 96 60 "test=$irq hops=1000"
-boot four-iriw 4 4 128 120 "test=iriw,storm,ipi rounds=20000 ops=1000"
+boot one 1 2 64 300 "test=$two,$share,storm,pattern,$irq rounds=20000 hops=5000"
+boot two-litmus 2 2 64 500 "test=$two rounds=$rounds"
+boot two-share 2 2 64 400 "test=$share rounds=$rounds tickets=5000 handoffs=4000"
+boot two-irq 2 2 64 300 "test=$irq hops=5000"
+boot two-memory 2 2 96 300 "test=storm,pattern ops=5000"
+boot two-cost 2 2 64 300 "test=fault,stream,cpu"
+boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
+boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"
+boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
+boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"
+boot three-memory 3 3 96 300 "test=storm,pattern ops=2000"
+boot three-irq 3 3 96 300 "test=$irq hops=1000"
+boot four-iriw 4 4 128 500 "test=iriw,storm,ipi rounds=20000 ops=1000"
 exit $failed

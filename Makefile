@@ -147,7 +147,8 @@ check: deps-test
 bench: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) bench-programs
 	$(Q)bash tests/bench/run.sh $(O)
-bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/tests/trace_bench $(O)/tests/link_bench $(O)/tests/driver $(O)/guest-tools/micro.elf
+bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/tests/trace_bench $(O)/tests/link_bench $(O)/tests/driver $(O)/tests/detect \
+	$(O)/guest-tools/micro.elf $(O)/guest-tools/pando-guest
 
 demo: deps-test
 	$(Q)HOSTS=$(HOSTS) bash tests/testbed/demo.sh

@@ -4,6 +4,7 @@
 # is no hardware virtualisation they are taken in the nested testbed, in real seconds of this machine.
 set -u
 cd "$(dirname "$0")/../.."
+. tests/bench/medians.sh
 O=${O:-build}
 RUNS=${BENCH_GUEST_RUNS:-1}
 DILATE=${PANDO_DILATE:-20}
@@ -15,7 +16,7 @@ trap 'rm -rf "$out"' EXIT
 guest() {
 	local command="pando run --local $1 --cpus $1 --memory 512M --dilate $DILATE --peer-timeout 60000 --start-timeout 300 \
 --kernel /pando/kernels/6.1 --initrd /pando/guest.cpio --status-json /tmp/status.json \
---append \"console=ttyS0 pando.run=$2\"; rc=\$?; echo STATUS-BEGIN; cat /tmp/status.json; echo STATUS-END; exit \$rc"
+--append \"console=ttyS0 pando.run=$2\"; rc=\$?; echo STATUS-BEGIN; cat /tmp/status.json; echo; echo STATUS-END; exit \$rc"
 	bash tests/testbed/run.sh --emulator "$EMULATOR" --build "$O" --timeout 900 -- "$command" >"$out/log" 2>&1 </dev/null ||
 		{ echo "# a guest on $1 hosts failed:"; tail -n 5 "$out/log" | sed 's/^/#   /'; return 1; }
 	tr -d '\r' <"$out/log" >"$out/$1.log"
@@ -41,9 +42,6 @@ for ((i = 0; i < RUNS; i++)); do
 	}
 	guest 2 compute && sed -n 's/^RESULT compute_scaling \([0-9.]*\).*/cpu_scaling_2_hosts \1 ratio/p' "$out/2.log"
 done >"$out/figures"
-awk '/^#/ { print; next }
-	!($1 in n) { order[++k] = $1 } { v[$1, ++n[$1]] = $2; unit[$1] = $3 }
-	END { for (i = 1; i <= k; i++) { a = order[i]; m = n[a]
-		for (x = 1; x <= m; x++) for (y = x + 1; y <= m; y++) if (v[a, y] < v[a, x]) { t = v[a, x]; v[a, x] = v[a, y]; v[a, y] = t }
-		med[a] = v[a, int((m + 1) / 2)]; print a, med[a], unit[a] }
-		if (med["boot_1_host"] > 0 && "boot_2_hosts" in med) print "boot_2_hosts_over_1", med["boot_2_hosts"] / med["boot_1_host"], "ratio" }' "$out/figures"
+grep '^#' "$out/figures"
+grep -v '^#' "$out/figures" | medians /dev/stdin | tee "$out/medians"
+awk '{ v[$1] = $2 } END { if (v["boot_1_host"] > 0) print "boot_2_hosts_over_1", v["boot_2_hosts"] / v["boot_1_host"], "ratio" }' "$out/medians"

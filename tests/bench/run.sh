@@ -1,24 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures and prints one figure a line: name value unit. Medians where there are several runs; figures of the nested
-# testbed say so in the comment lines.  Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
+# Measures and prints one figure a line: name value unit [limit]. Medians where there are several runs; figures of the nested
+# testbed say so in the comment lines. What must come out is listed in figures.txt; a figure without a value is a failure.
+# Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
 # Parts: native links micro moves guest (all of them without a word).
 set -u
 cd "$(dirname "$0")/../.."
+. tests/bench/medians.sh
 O=${1:?build folder}
 shift
 [ $# -gt 0 ] || set -- native links micro moves guest
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-
-# medians FILE: "name value unit" lines of several runs, one median a name, in order of appearance
-medians() {
-	awk '!($1 in n) { order[++k] = $1 } { v[$1, ++n[$1]] = $2; unit[$1] = $3 }
-	END { for (i = 1; i <= k; i++) { a = order[i]; m = n[a]
-		for (x = 1; x <= m; x++) for (y = x + 1; y <= m; y++) if (v[a, y] < v[a, x]) { t = v[a, x]; v[a, x] = v[a, y]; v[a, y] = t }
-		print a, v[a, int((m + 1) / 2)], unit[a] } }' "$1"
-}
 
 native() {
 	local i halt
@@ -71,10 +65,17 @@ moves() {
 }
 
 guest() {
-	echo "# Debian's kernel; $(bash tests/testbed/detect.sh 2>/dev/null | head -n 1)"
+	echo "# Debian's kernel; $("$O/tests/detect")"
 	O=$O bash tests/bench/guest.sh
 }
 
 for part in "$@"; do
-	"$part"
+	case $part in
+	native | links | micro | moves | guest) ;;
+	*) echo "bench: no part $part (native links micro moves guest)" >&2; exit 2 ;;
+	esac
 done
+for part in "$@"; do
+	"$part"
+done 2>&1 | awk -v parts="$*" -f tests/bench/figures.awk tests/bench/figures.txt -
+exit "${PIPESTATUS[1]}"

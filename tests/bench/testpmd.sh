@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/../support/suite.sh"
 name=$1 bytes=$2 rxdev=$3 txdev=$4 rxns=${5:-} txns=${6:-}
 SECONDS_RUN=${TESTPMD_SECONDS:-4}
-command -v dpdk-testpmd >/dev/null || { echo "SKIP $name: there is no dpdk-testpmd (package dpdk)"; exit 0; }
+command -v dpdk-testpmd >/dev/null || { echo "# $name: there is no dpdk-testpmd (Debian 12: package dpdk-dev)"; exit 1; }
 out=$(mktemp -d)
 pids=()
 end() { for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$out"; }

@@ -4,6 +4,7 @@
 # Usage: tests/micro/bench.sh BUILD_FOLDER [RUNS]     prints "name value unit", medians over the runs
 set -u
 cd "$(dirname "$0")/../.."
+. tests/bench/medians.sh
 O=${1:?build folder}
 runs=${2:-3}
 log=$O/micro-logs/bench.log
@@ -15,9 +16,4 @@ for i in $(seq "$runs"); do
 		--append "test=fault,stream,cpu,pingpong,ring,migratory,ticket,falseshare,ipi,port,timer,pattern tickets=5000" \
 		>>"$log" 2>&1 </dev/null || echo "micro-bench: run $i ended with status $?" >&2
 done
-tr -d '\r' <"$log" | sed -n 's/^RESULT guest_cpu_scaling /RESULT guest_cpu_scaling_2_hosts /; s/^RESULT //p' |
-	sort -k1,1 -k2,2g | awk '
-		function out() { if (n) print name, v[int((n + 1) / 2)], unit }
-		$1 != name { out(); name = $1; n = 0 }
-		{ v[++n] = $2; unit = $3 }
-		END { out() }'
+tr -d '\r' <"$log" | sed -n 's/^RESULT guest_cpu_scaling /RESULT guest_cpu_scaling_2_hosts /; s/^RESULT //p' | sort -s -k1,1 | medians /dev/stdin

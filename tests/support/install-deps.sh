@@ -31,7 +31,7 @@ test libclang-rt-14-dev run-time of the fuzzers and sanitizers
 test clang-format holds the format
 test acpica-tools checks the ACPI tables (iasl)
 test iproute2 network namespaces
-test dpdk testpmd, which the bench compares with
+test dpdk-dev dpdk-testpmd, which the bench compares with
 test prometheus scrapes the metrics, and checks the alert rules (promtool)
 test python3 runs QEMU's QMP client library, and judges what it says
 test dpkg-dev unpacks source packages

@@ -6,6 +6,7 @@
 # HOSTS=2              how many             GUEST_KERNEL=6.1|6.12    which of Debian's kernels
 # MEMORY=256 (MiB)     of each host         PANDO_EMULATOR           stock, or reading-walks
 # DEMO_TIMEOUT=900 (s) for the guest        PANDO_DILATE             guest time at 1/K of real time
+# HOST_KERNEL=6.12|6.1  of the nested machine
 # DEMO_TOOLS, DEMO_APPEND                   which tools run; more words for the guest's kernel
 # DEMO_LINK=uring|dpdk:KIND[,drop=1%]       how the hosts reach each other; KIND: memif, af_packet or af_xdp
 set -euo pipefail
@@ -76,7 +77,7 @@ if [ "$mode" = direct ]; then
 	PATH=$(realpath "$build"):$PATH timeout -k 10 "$limit" \
 		sh -c "$(run "$kernel/vmlinuz" "$initrd")" 2>&1 </dev/null | tee "$log" || rc=$?
 else
-	"$here/run.sh" --emulator "$emulator" --build "$build" --timeout "$limit" \
+	"$here/run.sh" --emulator "$emulator" --kernel "${HOST_KERNEL:-6.12}" --build "$build" --timeout "$limit" \
 		"${files[@]}" \
 		-- "$(run "/pando/kernels/$series" /pando/guest.cpio)" 2>&1 </dev/null | tee "$log" || rc=$?
 fi

@@ -165,6 +165,7 @@ struct test {
 	const char *name;
 	void (*run)(const char *name);
 };
-extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[];
+extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
+	absent_tests[];
 
 #endif

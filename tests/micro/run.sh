@@ -62,6 +62,26 @@ stale() {
 	fi
 }
 
+# What is not there is answered where it is asked, named once on each host, and counted.
+absent() {
+	[ "$only" = "  " ] || [[ $only == *" two-absent "* ]] || return 0
+	local status=$logs/two-absent.json name n
+	PANDO_OPTIONS="--verbose --status-json $status" boot two-absent 2 2 64 60 "test=absent"
+	for name in HPET "VGA text memory" "PCI configuration" floppy "ports 0x1230-0x1237" "addresses 0xd0000000-0xd0000fff"; do
+		n=$(grep -acF "$name" "$logs/two-absent.log")
+		[ "$n" -eq 2 ] || { fail "two-absent-is-said-once: '$name' $n times instead of once on each host"; return; }
+	done
+	echo "PASS micro-two-absent-is-said-once"
+	n=$(python3 -c 'import json, sys
+hosts = [h["machine"] for h in json.load(open(sys.argv[1]))["hosts"]]
+print([[m["mmio"]["absent"]["HPET"], m["ports"]["absent"]["PCI configuration"], m["ports"]["absent"]["0x1230"]] for m in hosts])' "$status")
+	if [ "$n" = "[[12, 20, 10], [12, 20, 10]]" ]; then
+		echo "PASS micro-two-absent-is-counted"
+	else
+		fail "two-absent-is-counted: HPET, PCI configuration and port 0x1234 on both hosts: $n"
+	fi
+}
+
 if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo "SKIP micro: /dev/kvm cannot be opened"
 	exit 0
@@ -85,6 +105,7 @@ boot two-irq 2 2 64 300 "test=$irq hops=5000"
 boot two-memory 2 2 96 300 "test=storm,pattern ops=5000"
 boot two-cost 2 2 64 300 "test=fault,stream,cpu"
 boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
+absent
 boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"
 boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
 boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"

@@ -55,6 +55,33 @@ static void print_host(json_t *h)
 	       number(coh, "invalidations_in"), (double)bytes_in / 1e6, (double)bytes_out / 1e6);
 }
 
+/* What the guest looked for and did not find: names of both buses of all hosts, each once. */
+static void print_absent(json_t *doc)
+{
+	json_t *names = json_object(), *h, *n;
+	const char *const spaces[] = {"ports", "mmio"}, *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "hosts"), i, h)
+	{
+		for (unsigned s = 0; s < 2; s++) {
+			json_t *bus = json_object_get(json_object_get(h, "machine"), spaces[s]);
+
+			json_object_foreach(json_object_get(bus, "absent"), name, n) if (name[0] != '0') // an address
+				json_object_set(names, name, n);
+		}
+	}
+	const char *before = "\nnot in this machine, but looked for by the guest:";
+	json_object_foreach(names, name, n)
+	{
+		printf("%s %s", before, name);
+		before = ",";
+	}
+	if (json_object_size(names))
+		printf("\n");
+	json_decref(names);
+}
+
 static void print_document(json_t *doc)
 {
 	json_t *h;
@@ -71,6 +98,7 @@ static void print_document(json_t *doc)
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
+	print_absent(doc);
 }
 
 int cli_status(int argc, char **argv)

@@ -26,9 +26,29 @@ int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus
 	return 0;
 }
 
+void bus_name_absent(struct bus *b, const struct absent_range *known, unsigned n, uint64_t block, bus_absent_fn fn,
+		     void *owner)
+{
+	b->absent = (struct absent){.known = known, .known_n = n, .block = block};
+	b->on_absent = fn;
+	b->absent_owner = owner;
+}
+
 static uint64_t ones(unsigned size)
 {
 	return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
+}
+
+static void nobody(struct bus *b, uint64_t addr, struct bus_access *a)
+{
+	struct absent_range what;
+
+	__atomic_fetch_add(&b->unclaimed, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->last_unclaimed, addr, __ATOMIC_RELAXED);
+	if (absent_touch(&b->absent, addr, &what) && b->on_absent)
+		b->on_absent(b->absent_owner, &what, addr, a);
+	if (!a->write)
+		a->value = ones(a->size);
 }
 
 int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
@@ -49,9 +69,6 @@ int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
 		a->value &= ones(a->size);
 		return res;
 	}
-	__atomic_fetch_add(&b->unclaimed, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&b->last_unclaimed, addr, __ATOMIC_RELAXED);
-	if (!a->write)
-		a->value = ones(a->size);
+	nobody(b, addr, a);
 	return 0;
 }

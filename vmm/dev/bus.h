@@ -8,7 +8,7 @@
 #ifndef VMM_DEV_BUS_H
 #define VMM_DEV_BUS_H
 
-#include "coherence/base/types.h"
+#include "vmm/dev/absent.h"
 
 #define BUS_RANGES_MAX 32u
 
@@ -32,16 +32,27 @@ struct bus_range {
 	uint64_t accesses;
 };
 
+/* The first touch of a range that nobody claims, as absent_touch() has it. On the accessing thread; must not block. */
+typedef void (*bus_absent_fn)(void *owner, const struct absent_range *what, uint64_t addr, const struct bus_access *a);
+
 struct bus {
 	unsigned n;
 	struct bus_range range[BUS_RANGES_MAX];
 	uint64_t unclaimed;
 	uint64_t last_unclaimed; // address, for a person
+	struct absent absent;    // by range
+	bus_absent_fn on_absent; // or NULL
+	void *absent_owner;
 };
 
 /* 0, -EEXIST (overlaps another range), -EINVAL (empty or wraps), -ENOSPC. name must outlive the
  * bus. */
 int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn, void *owner);
+
+/* Names of what may be missing (kept, not copied; NULL: none), the size of a range without a name, who hears of the
+ * first touch. Before the bus is used. */
+void bus_name_absent(struct bus *b, const struct absent_range *known, unsigned n, uint64_t block, bus_absent_fn fn,
+		     void *owner);
 
 /*
  * Does an access of a->size bytes at addr; a->offset is filled in. What nobody claims, and what

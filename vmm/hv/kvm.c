@@ -175,9 +175,12 @@ static int map_piece(struct hv *hv, const struct ram *ram, uint32_t *slot, uint6
 int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap)
 {
 	uint64_t low = ram->bytes < LAYOUT_LOW_END ? ram->bytes : LAYOUT_LOW_END;
+	uint64_t window = low < LAYOUT_VGA ? low : LAYOUT_VGA;
 	uint32_t slot = 0;
-	int r = map_piece(hv, ram, &slot, 0, 0, low);
+	int r = map_piece(hv, ram, &slot, 0, 0, window);
 
+	if (!r && low > LAYOUT_VGA_END)
+		r = map_piece(hv, ram, &slot, LAYOUT_VGA_END, LAYOUT_VGA_END, low - LAYOUT_VGA_END);
 	if (!r)
 		r = map_piece(hv, ram, &slot, LAYOUT_HIGH, low, ram->bytes - low);
 	if (r)

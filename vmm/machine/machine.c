@@ -88,6 +88,7 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 
 static int do_devices(struct machine *m, char *why, size_t cap)
 {
+	machine_name_absent(m);
 	int r = m->self == 0 ? devices_create(m) : remote_add_devices(m);
 
 	if (!r)

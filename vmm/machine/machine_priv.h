@@ -183,6 +183,9 @@ void devices_release(struct devices *d);
 void devices_reset(struct machine *m); // no vCPU runs on any host
 void devices_power_button(struct machine *m);
 
+/* absent.c: what is on no bus here is answered here, counted by name, and its first touch logged. */
+void machine_name_absent(struct machine *m);
+
 /* remote.c: bus entries. */
 int remote_add_devices(struct machine *m);
 int remote_add_pm_timer(struct machine *m);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <jansson.h>
+#include <stdio.h>
 
 #include "vmm/machine/machine_priv.h"
 
@@ -58,6 +59,27 @@ static json_t *cpu(struct cpu *c)
 			 "unknown_msrs", get(&c->unknown_msrs));
 }
 
+/* Touches of what is not there, by name, or by address; "elsewhere": of more places than are told apart. */
+static json_t *absent(const struct absent *a)
+{
+	json_t *o = json_object();
+	char key[32];
+
+	for (unsigned i = 0; i < a->known_n; i++) {
+		json_int_t before = json_integer_value(json_object_get(o, a->known[i].name)); // names may repeat
+
+		if (get(&a->touched[i]))
+			json_object_set_new(o, a->known[i].name, json_integer(before + get(&a->touched[i])));
+	}
+	for (unsigned i = 0; i < ABSENT_OTHER_MAX && get(&a->other[i]); i++) {
+		snprintf(key, sizeof(key), "%#llx", (unsigned long long)get(&a->other[i]) - 1);
+		json_object_set_new(o, key, json_integer(get(&a->other_touched[i])));
+	}
+	if (get(&a->rest))
+		json_object_set_new(o, "elsewhere", json_integer(get(&a->rest)));
+	return o;
+}
+
 static json_t *bus(struct bus *b)
 {
 	json_t *o = json_object();
@@ -70,6 +92,7 @@ static json_t *bus(struct bus *b)
 	}
 	json_object_set_new(o, "unclaimed", json_integer(get(&b->unclaimed)));
 	json_object_set_new(o, "last_unclaimed", json_integer(get(&b->last_unclaimed)));
+	json_object_set_new(o, "absent", absent(&b->absent));
 	return o;
 }
 

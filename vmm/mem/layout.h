@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Guest-physical address space. RAM fills [0, 3 GiB) and goes on at 4 GiB; devices live in between.
- * Page indices (page_idx) count RAM pages only, from address 0 up, without the hole. Pure.
+ * Page indices (page_idx) count RAM pages only, from address 0 up, without the hole. The display's window has page
+ * indices, but the guest does not reach them. Pure.
  */
 #ifndef VMM_MEM_LAYOUT_H
 #define VMM_MEM_LAYOUT_H
 
 #include "vmm/conf/machine_desc.h"
 
+#define LAYOUT_VGA     0xa0000ull // display memory of a PC, to LAYOUT_VGA_END: no RAM answers, whoever probes finds none
+#define LAYOUT_VGA_END 0xc0000ull
 #define LAYOUT_LOW_END 0xc0000000ull  // RAM below 4 GiB ends here at most
 #define LAYOUT_HIGH    0x100000000ull // RAM goes on here
 #define LAYOUT_IOAPIC  0xfec00000ull  // I/O APIC

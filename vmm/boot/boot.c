@@ -45,6 +45,16 @@ int boot_put(const struct ram *ram, uint64_t gpa, const void *from, size_t n)
 	return 0;
 }
 
+int boot_clear(const struct ram *ram, uint64_t gpa, uint64_t n)
+{
+	uint8_t *at = ram_at(ram, gpa, n);
+
+	for (uint64_t i = 0; at && i < n; i++)
+		if (at[i])
+			at[i] = 0;
+	return at ? 0 : -EINVAL;
+}
+
 static void add_range(uint8_t *params, uint64_t start, uint64_t end, unsigned type)
 {
 	unsigned n = params[PARAMS_E820N];

@@ -8,6 +8,7 @@
 #define PARAMS_BYTES   4096u
 #define HDR_AT         0x1f1u // setup_header, the same offset in the file and in boot_params
 #define HDR_END_MAX    0x290u // what follows it in boot_params
+#define HDR_SYSSIZE    0x1f4u
 #define HDR_BOOT_FLAG  0x1feu
 #define HDR_JUMP       0x201u // its operand tells the header's end
 #define HDR_MAGIC      0x202u
@@ -48,5 +49,8 @@ __attribute__((format(printf, 4, 5))) int boot_refuse(char *why, size_t cap, int
 
 /* Copies into guest memory; -EINVAL if it is not RAM. */
 int boot_put(const struct ram *ram, uint64_t gpa, const void *from, size_t n);
+
+/* Zeroes guest memory, which is not empty after a reset; pages that hold nothing stay untouched. -EINVAL: no RAM. */
+int boot_clear(const struct ram *ram, uint64_t gpa, uint64_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #define XLF_KERNEL_64 1u
 #define ENTRY_64      0x200u // offset of the 64-bit entry in the loaded part
 #define SETUP_DEFAULT 4u     // what 0 sectors mean
+#define PARAGRAPH     16u    // the header's unit of size
 
 static size_t payload_at(const uint8_t *image)
 {
@@ -41,11 +42,25 @@ static int check_header(const uint8_t *h, size_t n, char *why, size_t cap)
 	return 0;
 }
 
+/* What the header says the file has. It counts in paragraphs, so that a whole file may be up to 15 bytes shorter. */
+static uint64_t whole_size(const uint8_t *h)
+{
+	return payload_at(h) + get_le(h + HDR_SYSSIZE, 4) * PARAGRAPH;
+}
+
+/* With what a short file lacks. */
+static size_t payload_size(const uint8_t *h, size_t n)
+{
+	uint64_t whole = whole_size(h);
+
+	return (n < whole ? whole : n) - payload_at(h);
+}
+
 static int check_size(const uint8_t *h, size_t n, char *why, size_t cap)
 {
-	uint64_t whole = payload_at(h) + get_le(h + 0x1f4, 4) * 16;
+	uint64_t whole = whole_size(h);
 
-	if (n <= payload_at(h) || n < whole)
+	if (n <= payload_at(h) || n + PARAGRAPH <= whole)
 		return boot_refuse(why, cap, -EINVAL,
 				   "the kernel is cut off: its header speaks of %" PRIu64 " bytes, there are %zu",
 				   whole, n);
@@ -92,7 +107,7 @@ int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_p
 	if (!r)
 		r = check_size(image, n, why, why_cap);
 	if (!r)
-		r = choose_place(image, n - payload_at(image), low_end, &at, &p->end, why, why_cap);
+		r = choose_place(image, payload_size(image, n), low_end, &at, &p->end, why, why_cap);
 	if (r)
 		return r;
 	size_t hdr_end = HDR_MAGIC + image[HDR_JUMP];
@@ -109,7 +124,9 @@ int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_p
 
 int bzimage_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p)
 {
-	size_t from = payload_at(image);
+	size_t from = payload_at(image), lacks = payload_size(image, n) - (n - from);
+	uint64_t at = p->entry - ENTRY_64;
+	int r = boot_put(ram, at, image + from, n - from);
 
-	return boot_put(ram, p->entry - ENTRY_64, image + from, n - from);
+	return r || !lacks ? r : boot_clear(ram, at + n - from, lacks);
 }

@@ -94,17 +94,6 @@ int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan 
 	return 0;
 }
 
-/* After a reset RAM is not empty. Pages that hold nothing stay untouched. */
-static int clear(const struct ram *ram, uint64_t gpa, uint64_t n)
-{
-	uint8_t *at = ram_at(ram, gpa, n);
-
-	for (uint64_t i = 0; at && i < n; i++)
-		if (at[i])
-			at[i] = 0;
-	return at ? 0 : -EINVAL;
-}
-
 int elf_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p)
 {
 	Elf64_Ehdr e;
@@ -119,7 +108,7 @@ int elf_write(const uint8_t *image, size_t n, const struct ram *ram, const struc
 		if (ph.p_type == PT_LOAD && ph.p_filesz)
 			r = boot_put(ram, ph.p_paddr, image + ph.p_offset, ph.p_filesz);
 		if (!r && ph.p_type == PT_LOAD && ph.p_memsz > ph.p_filesz)
-			r = clear(ram, ph.p_paddr + ph.p_filesz, ph.p_memsz - ph.p_filesz);
+			r = boot_clear(ram, ph.p_paddr + ph.p_filesz, ph.p_memsz - ph.p_filesz);
 	}
 	return r;
 }

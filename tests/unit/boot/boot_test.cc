@@ -231,7 +231,7 @@ TEST_F(Boot, BadKernelsAreNamed)
 TEST_F(Boot, EveryTruncationIsRefused)
 {
 	auto k = bzimage(), x = elf();
-	for (size_t n = 0; n < k.size(); n++) {
+	for (size_t n = 0; n < k.size() - 15; n++) {
 		Bytes cut(k.begin(), k.begin() + (long)n);
 		ASSERT_LT(load(cut), 0) << n;
 		ASSERT_NE('\0', why[0]);
@@ -239,6 +239,19 @@ TEST_F(Boot, EveryTruncationIsRefused)
 	for (size_t n = 0; n < x.size(); n++) {
 		Bytes cut(x.begin(), x.begin() + (long)n);
 		ASSERT_LT(load(cut), 0) << n;
+	}
+}
+
+TEST_F(Boot, AFileMayEndWithinItsLastParagraph)
+{
+	for (size_t short_by = 0; short_by <= 15; short_by++) {
+		auto k = bzimage();
+		k.resize(k.size() - short_by);
+		memset(ram.base + 0x1000000, 0xee, 8192); // as an earlier life left it
+		ASSERT_EQ(0, load(k)) << short_by << ": " << why;
+		for (size_t i = 4096 - 15; i < 4096; i++)
+			EXPECT_EQ(i < 4096 - short_by ? (uint8_t)(i * 7) : 0, ram.base[0x1000000 + i]) << short_by;
+		EXPECT_EQ(0xee, ram.base[0x1001000]);
 	}
 }
 

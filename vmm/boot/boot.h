@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Puts a kernel into guest memory and says how to enter it: bzImage (Linux boot protocol 2.12 or
- * newer, 64-bit entry; Documentation/arch/x86/boot.rst) or ELF64, which is entered the same way.
- * Images are not trusted. Guest memory is only written, in the order of addresses as far as
- * possible: on a distributed machine every first touch costs.
+ * newer, 64-bit entry; Documentation/arch/x86/boot.rst), Multiboot 1 (Multiboot Specification 0.6.96),
+ * or ELF64, which is entered as Linux is. Images are not trusted. Guest memory is only written, in the order of
+ * addresses as far as possible: on a distributed machine every first touch costs.
  */
 #ifndef VMM_BOOT_BOOT_H
 #define VMM_BOOT_BOOT_H
@@ -19,6 +19,15 @@
 #define BOOT_HIGH     0x100000ull // kernels and initrds go above
 #define BOOT_GDT_SIZE 32u
 
+/* A Multiboot kernel may lie below 1 MiB itself: what it is told is in one piece at the end of low memory. */
+#define BOOT_MB_LOW     0x1000ull  // its segments: from here
+#define BOOT_MB_AREA    0x90000ull // to here; then GDT, information, memory map, module list
+#define BOOT_MB_INFO    (BOOT_MB_AREA + 0x100)
+#define BOOT_MB_CMDLINE (BOOT_MB_AREA + 0x1000)
+
+/* What a processor runs from ffff:0 on, where old programs jump to restart a PC: it resets the machine. */
+#define BOOT_ROM 0xffff0ull
+
 struct boot_images {
 	const uint8_t *kernel, *initrd; // initrd may be NULL
 	size_t kernel_bytes, initrd_bytes;
@@ -26,9 +35,15 @@ struct boot_images {
 	uint64_t rsdp; // address of the ACPI tables' root, 0: none
 };
 
-/* The state vCPU 0 starts in. */
+/*
+ * The state vCPU 0 starts in: 64-bit code with paging on (cr3), or with flat32 32-bit code without. Flat segments 0x10
+ * (code) and 0x18 (data), interrupts off.
+ */
 struct boot_entry {
-	uint64_t entry, boot_params; // RIP, RSI
+	bool flat32;
+	uint64_t entry;
+	uint64_t boot_params; // RSI
+	uint32_t eax, ebx;    // flat32
 	uint64_t cr3, gdt_base;
 	uint16_t gdt_limit;
 };

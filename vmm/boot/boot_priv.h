@@ -30,20 +30,66 @@
 #define BOOT_FLAG  0xaa55u
 #define BOOT_MAGIC 0x53726448u // "HdrS"
 
+#define BOOT_PIECES_MAX 64u
+
+/* What goes from the file into guest memory; behind file_bytes it is zero. */
+struct boot_piece {
+	uint64_t offset, file_bytes; // checked: inside the file
+	uint64_t gpa, bytes;
+};
+
 /* What a parser found out. Nothing has been written yet. */
 struct boot_plan {
 	uint64_t entry;
 	uint64_t end;         // first address after what the kernel needs
 	uint64_t initrd_max;  // last address an initrd may have
 	uint32_t cmdline_max; // characters, without the end
-	uint8_t params[PARAMS_BYTES];
+	uint64_t initrd_at;
+	bool multiboot; // else it is Linux, or entered as Linux is
+	unsigned pieces_n;
+	struct boot_piece pieces[BOOT_PIECES_MAX];
+	uint8_t params[PARAMS_BYTES]; // Linux: boot_params
 };
 
-/* Each checks an image and plans it for low memory [BOOT_HIGH, low_end), then writes it. */
+struct boot_range {
+	uint64_t start, end;
+	unsigned type; // BOOT_RAM, BOOT_NOT_RAM: the numbers of e820 and of Multiboot
+};
+#define BOOT_RAM        1u
+#define BOOT_NOT_RAM    2u
+#define BOOT_RANGES_MAX 8u
+
+/* The memory map of a machine of so much RAM, ascending. Returns how many ranges. */
+unsigned boot_memory_map(uint64_t ram_bytes, uint64_t low_end, struct boot_range out[BOOT_RANGES_MAX]);
+
+/*
+ * Each checks an image and plans it for low memory [BOOT_HIGH, low_end). Returns 0, or -EINVAL or -ENOSPC with a
+ * sentence in why.
+ */
 int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap);
-int bzimage_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p);
 int elf_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap);
-int elf_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p);
+int multiboot_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_plan *p, char *why, size_t why_cap);
+
+bool bzimage_is(const uint8_t *image, size_t n);
+bool multiboot_is(const uint8_t *image, size_t n);
+
+bool elf_is(const uint8_t *image, size_t n);
+/*
+ * The loadable segments of an ELF file as pieces, each in one of the two ranges of memory that the rules give, and
+ * where its entry is in physical memory. Sets pieces, end and entry of the plan; returns and says as above.
+ */
+struct elf_rules {
+	bool linux64;         // only ELF64 for x86-64, whose entry is a physical address
+	uint64_t low, low_to; // memory below 1 MiB that segments may have, too
+	uint64_t high_to;     // where memory from BOOT_HIGH on ends
+};
+int elf_pieces(const uint8_t *image, size_t n, const struct elf_rules *rules, struct boot_plan *p, char *why,
+	       size_t why_cap);
+
+/* Writes what a Multiboot kernel is told. */
+int multiboot_write(const struct ram *ram, const struct boot_images *in, const struct boot_plan *p, uint64_t low_end);
+
+#define MULTIBOOT_EAX 0x2badb002u
 
 __attribute__((format(printf, 4, 5))) int boot_refuse(char *why, size_t cap, int err, const char *fmt, ...);
 

@@ -19,6 +19,12 @@ static size_t payload_at(const uint8_t *image)
 	return (image[HDR_AT] ? image[HDR_AT] + 1u : SETUP_DEFAULT + 1u) * SECTOR;
 }
 
+bool bzimage_is(const uint8_t *h, size_t n)
+{
+	return n >= HDR_NEEDED && get_le(h + HDR_BOOT_FLAG, 2) == BOOT_FLAG && get_le(h + HDR_MAGIC, 4) == BOOT_MAGIC &&
+	       !elf_is(h, n);
+}
+
 static int check_header(const uint8_t *h, size_t n, char *why, size_t cap)
 {
 	unsigned version;
@@ -26,11 +32,12 @@ static int check_header(const uint8_t *h, size_t n, char *why, size_t cap)
 	if (n < HDR_NEEDED)
 		return boot_refuse(why, cap, -EINVAL, "the kernel has only %zu bytes: it is no bzImage, or cut off", n);
 	version = (unsigned)get_le(h + HDR_VERSION, 2);
-	if (get_le(h + HDR_BOOT_FLAG, 2) != BOOT_FLAG || get_le(h + HDR_MAGIC, 4) != BOOT_MAGIC)
-		return boot_refuse(why, cap, -EINVAL,
-				   "the kernel is neither a bzImage (no 'HdrS' at 0x202) nor ELF64: it "
-				   "starts with %02x %02x %02x %02x",
-				   h[0], h[1], h[2], h[3]);
+	if (!bzimage_is(h, n))
+		return boot_refuse(
+			why, cap, -EINVAL,
+			"the kernel is no bzImage (no 'HdrS' at 0x202), has no Multiboot header in its first "
+			"8 KiB and is no ELF64: it starts with %02x %02x %02x %02x",
+			h[0], h[1], h[2], h[3]);
 	if (version < VERSION_MIN)
 		return boot_refuse(why, cap, -EINVAL,
 				   "the kernel speaks boot protocol %u.%02u, 2.12 or newer is needed", version >> 8,
@@ -64,6 +71,10 @@ static int check_size(const uint8_t *h, size_t n, char *why, size_t cap)
 		return boot_refuse(why, cap, -EINVAL,
 				   "the kernel is cut off: its header speaks of %" PRIu64 " bytes, there are %zu",
 				   whole, n);
+	if (payload_size(h, n) <= ENTRY_64)
+		return boot_refuse(why, cap, -EINVAL,
+				   "the kernel ends before its 64-bit entry: %zu bytes after the setup",
+				   payload_size(h, n));
 	return 0;
 }
 
@@ -116,17 +127,13 @@ int bzimage_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot_p
 		hdr_end = HDR_END_MAX < n ? HDR_END_MAX : n;
 	memset(p->params, 0, sizeof(p->params));
 	memcpy(p->params + HDR_AT, image + HDR_AT, hdr_end - HDR_AT);
+	p->pieces[0] = (struct boot_piece){.offset = payload_at(image),
+					   .file_bytes = n - payload_at(image),
+					   .gpa = at,
+					   .bytes = payload_size(image, n)};
+	p->pieces_n = 1;
 	p->entry = at + ENTRY_64;
 	p->initrd_max = get_le(image + HDR_INITRD_MAX, 4);
 	p->cmdline_max = (uint32_t)get_le(image + HDR_CMDLINE_N, 4);
 	return 0;
-}
-
-int bzimage_write(const uint8_t *image, size_t n, const struct ram *ram, const struct boot_plan *p)
-{
-	size_t from = payload_at(image), lacks = payload_size(image, n) - (n - from);
-	uint64_t at = p->entry - ENTRY_64;
-	int r = boot_put(ram, at, image + from, n - from);
-
-	return r || !lacks ? r : boot_clear(ram, at + n - from, lacks);
 }

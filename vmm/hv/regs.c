@@ -159,39 +159,56 @@ int hv_vcpu_set_sipi(struct hv_vcpu *v, uint8_t vector)
 	return ioctl(v->fd, KVM_SET_SREGS, &s) || ioctl(v->fd, KVM_SET_REGS, &g) ? -errno : 0;
 }
 
-static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code)
+static struct kvm_segment flat(uint16_t selector, uint8_t type, bool code64)
 {
 	return (struct kvm_segment){
 		.limit = 0xffffffff,
 		.selector = selector,
 		.type = type,
 		.present = 1,
-		.db = !code,
+		.db = !code64,
 		.s = 1,
-		.l = code,
+		.l = code64,
 		.g = 1,
 	};
+}
+
+/* Protected mode with flat segments; what they have in common. */
+static int set_flat(struct hv_vcpu *v, struct kvm_sregs *s, const struct kvm_regs *g, bool code64)
+{
+	struct kvm_sregs now;
+
+	if (ioctl(v->fd, KVM_GET_SREGS, &now))
+		return -errno;
+	s->apic_base = now.apic_base;
+	s->cs = flat(SEL_CODE, 0xb, code64);
+	s->ds = s->es = s->ss = s->fs = s->gs = flat(SEL_DATA, 0x3, false);
+	s->idt.base = s->idt.limit = 0;
+	s->cr0 = CR0_PE | CR0_ET | CR0_NE | (code64 ? CR0_PG : 0);
+	return ioctl(v->fd, KVM_SET_SREGS, s) || ioctl(v->fd, KVM_SET_REGS, g) ? -errno : 0;
 }
 
 int hv_vcpu_set_linux64(struct hv_vcpu *v, const struct hv_linux64 *b)
 {
 	struct kvm_sregs s = *(struct kvm_sregs *)v->reset_state;
 	struct kvm_regs g = {.rip = b->entry, .rsi = b->boot_params, .rflags = 2};
-	struct kvm_sregs now;
 
-	if (ioctl(v->fd, KVM_GET_SREGS, &now))
-		return -errno;
-	s.apic_base = now.apic_base;
-	s.cs = flat(SEL_CODE, 0xb, true);
-	s.ds = s.es = s.ss = s.fs = s.gs = flat(SEL_DATA, 0x3, false);
 	s.gdt.base = b->gdt_base;
 	s.gdt.limit = b->gdt_limit;
-	s.idt.base = s.idt.limit = 0;
-	s.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
 	s.cr3 = b->cr3;
 	s.cr4 = CR4_PAE;
 	s.efer = EFER_LME | EFER_LMA;
-	return ioctl(v->fd, KVM_SET_SREGS, &s) || ioctl(v->fd, KVM_SET_REGS, &g) ? -errno : 0;
+	return set_flat(v, &s, &g, true);
+}
+
+int hv_vcpu_set_flat32(struct hv_vcpu *v, const struct hv_flat32 *b)
+{
+	struct kvm_sregs s = *(struct kvm_sregs *)v->reset_state;
+	struct kvm_regs g = {.rip = b->entry, .rax = b->eax, .rbx = b->ebx, .rflags = 2};
+
+	s.gdt.base = b->gdt_base;
+	s.gdt.limit = b->gdt_limit;
+	return set_flat(v, &s, &g, false);
 }
 
 void hv_vcpu_describe(struct hv_vcpu *v, char *buf, size_t cap)

@@ -122,6 +122,14 @@ struct hv_linux64 {
 };
 int hv_vcpu_set_linux64(struct hv_vcpu *v, const struct hv_linux64 *s);
 
+/* 32-bit protected mode, flat segments, paging off (Multiboot Specification 0.6.96, 3.2). */
+struct hv_flat32 {
+	uint32_t entry, eax, ebx;
+	uint64_t gdt_base;
+	uint16_t gdt_limit;
+};
+int hv_vcpu_set_flat32(struct hv_vcpu *v, const struct hv_flat32 *s);
+
 /* One line for a person: registers that matter. Not while it runs. */
 void hv_vcpu_describe(struct hv_vcpu *v, char *buf, size_t cap);
 

@@ -158,8 +158,9 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap)
 {
 	struct acpi_tables t;
-	uint8_t *buf = calloc(1, ACPI_BYTES_MAX), *to;
-	int r = buf ? acpi_build(m->desc, buf, ACPI_BYTES_MAX, ACPI_GPA, &t) : -ENOMEM;
+	const size_t room = BOOT_ROM - ACPI_GPA;
+	uint8_t *buf = calloc(1, room), *to;
+	int r = buf ? acpi_build(m->desc, buf, room, ACPI_GPA, &t) : -ENOMEM;
 
 	if (r) {
 		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));
@@ -171,6 +172,27 @@ static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap
 	}
 	free(buf);
 	return r;
+}
+
+static int set_start(struct machine *m, const struct boot_entry *e)
+{
+	const struct hv_linux64 linux64 = {
+		.entry = e->entry,
+		.boot_params = e->boot_params,
+		.cr3 = e->cr3,
+		.gdt_base = e->gdt_base,
+		.gdt_limit = e->gdt_limit,
+	};
+	const struct hv_flat32 flat32 = {
+		.entry = (uint32_t)e->entry,
+		.eax = e->eax,
+		.ebx = e->ebx,
+		.gdt_base = e->gdt_base,
+		.gdt_limit = e->gdt_limit,
+	};
+	struct hv_vcpu *v = &m->cpus[0].vcpu;
+
+	return e->flat32 ? hv_vcpu_set_flat32(v, &flat32) : hv_vcpu_set_linux64(v, &linux64);
 }
 
 int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
@@ -189,17 +211,9 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 		r = boot_load(m->ram, &in, &e, why, why_cap);
 	if (r)
 		return r;
-	struct hv_linux64 start = {
-		.entry = e.entry,
-		.boot_params = e.boot_params,
-		.cr3 = e.cr3,
-		.gdt_base = e.gdt_base,
-		.gdt_limit = e.gdt_limit,
-	};
-
-	r = hv_vcpu_set_linux64(&m->cpus[0].vcpu, &start);
+	r = set_start(m, &e);
 	if (r)
-		snprintf(why, why_cap, "KVM takes no 64-bit start state: %s", strerror(-r));
+		snprintf(why, why_cap, "KVM takes no %u-bit start state: %s", e.flat32 ? 32 : 64, strerror(-r));
 	return r;
 }
 

@@ -71,7 +71,7 @@ struct machine;
 int machine_create(struct machine **out, const struct machine_config *cfg, char *why, size_t why_cap);
 
 /*
- * Host 0 only: places the firmware tables and the kernel (bzImage or ELF64) with its initrd (may be NULL) in guest
+ * Host 0 only: places the firmware tables and the kernel (see vmm/boot/boot.h) with its initrd (may be NULL) in guest
  * memory and prepares vCPU 0. Images are borrowed during the call.
  */
 int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
+#include "tests/unit/boot/sample.h"
 
 #include <cerrno>
-#include <cstring>
 #include <elf.h>
-#include <string>
-#include <vector>
-
-extern "C" {
-#include "coherence/base/bytes.h"
-#include "vmm/acpi/acpi.h"
-#include "vmm/boot/boot.h"
-}
 
 namespace
 {
-using Bytes = std::vector<uint8_t>;
-
-void put(Bytes &b, size_t at, uint64_t v, unsigned n)
-{
-	put_le(b.data() + at, v, n);
-}
-
 /* A kernel that says what Debian's says: protocol 2.15, relocatable, 16 MiB, 3 setup sectors. */
 Bytes bzimage(size_t payload = 4096)
 {
@@ -67,43 +51,6 @@ Bytes elf(uint64_t paddr = 0x200000, uint64_t filesz = 16, uint64_t memsz = 8192
 	memcpy(b.data() + sizeof(e), &p, sizeof(p));
 	return b;
 }
-
-struct Boot : testing::Test {
-	::ram ram = {};
-	boot_entry e = {};
-	char why[256] = "";
-	Bytes initrd;
-	std::string cmdline = "console=ttyS0";
-
-	void mib(uint64_t n)
-	{
-		ram_unmap(&ram);
-		ASSERT_EQ(0, ram_map(&ram, n << 20));
-	}
-	void SetUp() override
-	{
-		mib(64);
-	}
-	void TearDown() override
-	{
-		ram_unmap(&ram);
-	}
-	int load(const Bytes &k)
-	{
-		boot_images in = {};
-		in.kernel = k.data();
-		in.kernel_bytes = k.size();
-		in.initrd = initrd.empty() ? nullptr : initrd.data();
-		in.initrd_bytes = initrd.size();
-		in.cmdline = cmdline.c_str();
-		in.rsdp = ACPI_GPA;
-		return boot_load(&ram, &in, &e, why, sizeof(why));
-	}
-	uint64_t get(uint64_t gpa, unsigned n)
-	{
-		return get_le(ram.base + gpa, n);
-	}
-};
 } // namespace
 
 TEST_F(Boot, BzImageGoesWhereItPrefers)
@@ -255,6 +202,26 @@ TEST_F(Boot, AFileMayEndWithinItsLastParagraph)
 	}
 }
 
+TEST_F(Boot, TheEndOfTheBiosAreaRestartsTheMachine)
+{
+	const uint8_t code[] = {0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd};
+	for (int life = 0; life < 2; life++) {
+		memset(ram.base + BOOT_ROM, 0xcc, 16); // a guest may write there
+		ASSERT_EQ(0, load(bzimage())) << why;
+		EXPECT_EQ(0, memcmp(code, ram.base + BOOT_ROM, sizeof(code)));
+	}
+}
+
+TEST_F(Boot, TheEntryIsInTheFile)
+{
+	auto k = bzimage(512);
+	put(k, 0x258, (64 << 20) - 512, 8); // else it would be just behind the memory
+	put(k, 0x260, 0, 4);
+	EXPECT_EQ(-EINVAL, load(k));
+	EXPECT_NE(nullptr, strstr(why, "64-bit entry")) << why;
+	EXPECT_EQ(0, load(bzimage(528))) << why;
+}
+
 TEST_F(Boot, ElfGoesToItsPhysicalAddress)
 {
 	ASSERT_EQ(0, load(elf())) << why;
@@ -284,7 +251,7 @@ TEST_F(Boot, FlippedHeadersNeverCrash)
 {
 	unsigned seed = 1;
 	for (int i = 0; i < 5000; i++) {
-		auto k = i & 1 ? bzimage(512) : elf();
+		auto k = i & 1 ? bzimage(1024) : elf();
 		size_t from = i & 1 ? 0x1f0 : 4, n = i & 1 ? 0xa0 : 116;
 		for (int j = 0; j < 3; j++) {
 			seed = seed * 1103515245 + 12345;

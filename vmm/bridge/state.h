@@ -46,7 +46,7 @@ enum bridge_phase {
 	BRIDGE_PHASE_DUMPING,      // stopped while its memory is written to a file
 	BRIDGE_PHASE_POWERING_OFF, // it powered off, the hosts are being taken down
 	BRIDGE_PHASE_ENDING,       // its operator ended it, the hosts are being taken down
-	BRIDGE_PHASE_PANICKED,     // the guest died: a triple fault or a panic
+	BRIDGE_PHASE_PANICKED,     // the guest died: KVM could not go on with it
 	BRIDGE_PHASE_HOST_LOST,    // a host went away with a part of its memory
 	BRIDGE_PHASE_OFF,          // after its own power-off or reset
 	BRIDGE_PHASE_DESTROYED,    // after its operator ended it

@@ -23,6 +23,9 @@
 #define SEL_CODE 0x10 // __BOOT_CS and __BOOT_DS of the Linux boot protocol
 #define SEL_DATA 0x18
 
+#define RESET_RIP     0xfff0u
+#define RESET_CS_BASE 0xffff0000u
+
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MSR_MISC_ENABLE   0x1a0u
 #define MSR_HWCR          0xc0010015u
@@ -128,7 +131,7 @@ static void complete_access(struct hv_vcpu *v)
 int hv_vcpu_set_init(struct hv_vcpu *v, uint64_t apic_base)
 {
 	struct kvm_sregs s = *(struct kvm_sregs *)v->reset_state;
-	struct kvm_regs g = {.rip = 0xfff0, .rflags = 2, .rdx = 0x600};
+	struct kvm_regs g = {.rip = RESET_RIP, .rflags = 2, .rdx = 0x600};
 	struct kvm_vcpu_events ev;
 	struct kvm_debugregs d = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
 
@@ -218,6 +221,11 @@ void hv_vcpu_describe(struct hv_vcpu *v, char *buf, size_t cap)
 
 	if (ioctl(v->fd, KVM_GET_REGS, &g) || ioctl(v->fd, KVM_GET_SREGS, &s)) {
 		snprintf(buf, cap, "registers cannot be read");
+		return;
+	}
+	if (g.rip == RESET_RIP && s.cs.base == RESET_CS_BASE) { // on AMD KVM itself resets a vCPU that shuts down
+		snprintf(buf, cap, "RIP %#x CS %#x: as after a reset, its registers are lost", RESET_RIP,
+			 s.cs.selector);
 		return;
 	}
 	snprintf(buf, cap,

@@ -236,6 +236,17 @@ static int crash(struct hv_vcpu *v, const char *what)
 	return -EIO;
 }
 
+static int on_shutdown(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
+{
+	char registers[HV_WHY_MAX];
+
+	count(v, HV_EXIT_OTHER);
+	if (!h->triple_fault)
+		return crash(v, "triple fault");
+	hv_vcpu_describe(v, registers, sizeof(registers));
+	return h->triple_fault(ctx, registers);
+}
+
 static int on_internal_error(struct hv_vcpu *v)
 {
 	const struct kvm_run *r = v->run;
@@ -298,7 +309,7 @@ int hv_vcpu_dispatch(struct hv_vcpu *v, const struct hv_handlers *h, void *ctx)
 		count(v, HV_EXIT_TPR);
 		return 0;
 	case KVM_EXIT_SHUTDOWN:
-		return crash(v, "triple fault");
+		return on_shutdown(v, h, ctx);
 	case KVM_EXIT_INTERNAL_ERROR:
 		return on_internal_error(v);
 	case KVM_EXIT_FAIL_ENTRY:

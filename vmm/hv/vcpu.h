@@ -47,6 +47,11 @@ struct hv_handlers {
 	int (*msr)(void *ctx, bool write, uint32_t msr, uint64_t *value);
 	int (*halt)(void *ctx); // returns when the vCPU is to run on
 	void (*tpr)(void *ctx, uint8_t cr8);
+	/*
+	 * The vCPU has shut down: a triple fault. registers: one line for a person, which only lives during the call.
+	 * Must not let it enter again before hv_vcpu_power_on(). NULL: hv_vcpu_run() ends as crashed.
+	 */
+	int (*triple_fault)(void *ctx, const char *registers);
 };
 
 struct kvm_run;

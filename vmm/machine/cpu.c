@@ -221,7 +221,7 @@ static int wait_for_sipi(struct cpu *c)
 		if (over)
 			return 0;
 		if (init && c->index == 0) {
-			machine_end(c->m, MACHINE_RESET, "INIT was sent to the boot processor");
+			machine_end(c->m, MACHINE_RESET, "INIT was sent to vCPU 0");
 			continue; // the machine is held until it is reset
 		}
 		if (init)
@@ -355,6 +355,7 @@ const struct hv_handlers cpu_handlers = {
 	.msr = cpu_msr,
 	.halt = on_halt,
 	.tpr = on_tpr,
+	.triple_fault = cpu_triple_fault,
 };
 
 static void *cpu_thread(void *arg)

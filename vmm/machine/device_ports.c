@@ -127,7 +127,7 @@ static int reset_access(void *owner, struct bus_access *a)
 		console_flush(d);
 	pthread_mutex_unlock(&d->lock);
 	if (fx == PM_FX_RESET)
-		machine_end(d->m, MACHINE_RESET, "reset");
+		machine_end(d->m, MACHINE_RESET, "port 0xcf9");
 	return 0;
 }
 

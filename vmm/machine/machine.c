@@ -93,6 +93,8 @@ static int do_devices(struct machine *m, char *why, size_t cap)
 
 	if (!r)
 		r = remote_add_pm_timer(m);
+	if (!r)
+		r = reset_add_ports(m);
 	if (r) {
 		devices_destroy(m);
 		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));

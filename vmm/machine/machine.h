@@ -35,8 +35,9 @@ struct machine_hooks {
 	/* Bytes the guest wrote to a serial port (host 0). */
 	void (*console)(void *ctx, unsigned port, const uint8_t *bytes, size_t n);
 	/*
-	 * The guest ended. text says why (MACHINE_CRASH: triple fault, KVM internal error...). MACHINE_RESET is no end
-	 * yet: this host's vCPUs leave the guest and wait for machine_reset() or machine_stop().
+	 * The guest ended. text says why (MACHINE_CRASH: KVM internal error...). MACHINE_RESET (reset ports, INIT to
+	 * vCPU 0, a triple fault) is no end yet: this host's vCPUs leave the guest and wait for machine_reset() or
+	 * machine_stop().
 	 */
 	void (*ended)(void *ctx, enum machine_end how, const char *text);
 	/* The guest's kernel says that it has panicked (host 0); PVPANIC_* of vmm/chip/pvpanic.h. It goes on. */

@@ -139,6 +139,10 @@ void machine_kick_all(struct machine *m);
 /* Host 0: puts tables, kernel and initrd into guest memory, and vCPU 0 at its start. */
 int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
 
+/* reset.c: on a vCPU's thread. The guest resets the machine by a triple fault; registers: of hv_handlers. */
+int cpu_triple_fault(void *ctx, const char *registers);
+int reset_add_ports(struct machine *m);
+
 /* cpu.c */
 void cpu_init(struct cpu *c, struct machine *m, uint32_t index);
 extern const struct hv_handlers cpu_handlers;

@@ -121,7 +121,7 @@ void ops_finish(struct ops *v, const char *error)
 
 	if (!v->busy)
 		return;
-	v->busy = false;
+	v->busy = v->resetting = false;
 	memmove(v->queue, v->queue + 1, --v->queue_n * sizeof(v->queue[0]));
 	if (v->holds) {
 		v->holds = false;
@@ -194,6 +194,7 @@ static void reset_halted(struct ops *v, const char *error)
 {
 	bool away = v->mover && mover_host(v->mover, 0) != HOST_NONE && mover_host(v->mover, 0) != 0;
 
+	v->resetting = true;
 	if (error || !away)
 		came_home(v, NULL, error);
 	else if (mover_move_held(v->mover, 0, 0, came_home, v))
@@ -344,8 +345,26 @@ int ops_reset(struct ops *v, ops_done done, void *ctx)
 	return add(v, (struct ops_op){.kind = OPS_OP_RESET, .done = done, .ctx = ctx});
 }
 
+/*
+ * Vcpus of several hosts may reset the machine at the same time, and each host tells: before its vCPUs have left the
+ * guest. So one reset answers all that came before the machine stood still.
+ */
+static bool reset_is_due(const struct ops *v)
+{
+	for (unsigned i = 0; i < v->queue_n; i++)
+		if ((v->queue[i].kind == OPS_OP_RESET || v->queue[i].kind == OPS_OP_GUEST_RESET) &&
+		    (i || !v->resetting))
+			return true;
+	return false;
+}
+
 void ops_guest_reset(struct ops *v, ops_done done, void *ctx)
 {
+	if (reset_is_due(v)) {
+		if (done)
+			done(ctx, NULL);
+		return;
+	}
 	if (add(v, (struct ops_op){.kind = OPS_OP_GUEST_RESET, .done = done, .ctx = ctx}) && done)
 		done(ctx, "too many commands wait");
 }

@@ -36,7 +36,7 @@ enum ops_reason {
 	OPS_POWEROFF,   // over: powered itself off
 	OPS_RESET,      // over: asked for a reset, which --no-reboot makes its end
 	OPS_DESTROYED,  // over: was told to quit
-	OPS_CRASHED,    // failed: triple fault, KVM error
+	OPS_CRASHED,    // failed: KVM cannot go on with it
 	OPS_LOST_HOST,  // failed
 	OPS_HOST_ERROR, // failed: a host could not do something
 	OPS_REASONS

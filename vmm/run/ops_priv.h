@@ -43,7 +43,8 @@ struct ops {
 	bool busy;
 	struct mover_hold hold; // of the command under way: no vCPU moves meanwhile
 	bool holds;
-	bool again; // the command under way stopped a running machine and lets it go on
+	bool resetting; // the command under way is a reset, and no vCPU runs any more
+	bool again;     // the command under way stopped a running machine and lets it go on
 	char error[DESC_REPORT_MAX];
 
 	ops_then then;       // ops_pause.c

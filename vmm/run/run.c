@@ -290,12 +290,22 @@ static void on_restarted(void *ctx, const char *error)
 	fail(ctx, RUN_FAILED, text);
 }
 
+static void tell_resets(struct run *r, bool over)
+{
+	char line[DESC_REPORT_MAX + 128];
+
+	if (reset_notes_due(&r->resets, now_ns(), over, line, sizeof(line)) && !r->opt->quiet)
+		fprintf(stderr, "\rpando: %s\n", line);
+}
+
 static void restart(struct run *r, const char *why)
 {
+	char line[DESC_REPORT_MAX + 128];
+
 	if (r->phase >= STOPPING)
 		return;
-	if (!r->opt->quiet)
-		fprintf(stderr, "\rpando: %s; it restarts\n", why);
+	if (reset_notes_add(&r->resets, now_ns(), why, line, sizeof(line)) && !r->opt->quiet)
+		fprintf(stderr, "\rpando: %s\n", line);
 	ops_guest_reset(r->ops, on_restarted, r);
 }
 
@@ -329,7 +339,7 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 		end(r, RUN_POWEROFF);
 		break;
 	case CTL_RESET:
-		snprintf(text, sizeof(text), "the guest asked for a reset: %.*s", n, said);
+		snprintf(text, sizeof(text), "the guest reset itself: %.*s", n, said);
 		if (r->opt->no_reboot)
 			fail(r, RUN_RESET, text);
 		else
@@ -437,6 +447,7 @@ static void check_time(struct run *r)
 	run_status_tick(&r->status);
 	run_metrics_tick(&r->metrics);
 	calls_tick(&r->calls);
+	tell_resets(r, r->phase >= STOPPING);
 	if (r->phase < RUNNING)
 		pump_images(r);
 	if (r->phase == WAIT_IMAGES && images_sent(r))

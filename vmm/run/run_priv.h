@@ -6,6 +6,7 @@
 #include "vmm/call/call.h"
 #include "vmm/run/mover.h"
 #include "vmm/run/place.h"
+#include "vmm/run/reset_notes.h"
 #include "vmm/run/run.h"
 #include "vmm/run/run_console.h"
 #include "vmm/run/status.h"
@@ -49,6 +50,7 @@ struct run {
 	bool quit;           // told to end by the operator: no failure
 	uint64_t running_ns; // when the vCPUs started
 	struct run_console console;
+	struct reset_notes resets;
 	int signal_fd;
 };
 

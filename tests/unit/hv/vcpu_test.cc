@@ -19,10 +19,11 @@ extern "C" {
 #include "vmm/hv/vcpu.h"
 }
 
-extern "C" const uint8_t vt_exits[], vt_exits_end[], vt_handler[], vt_spin[], vt_spin_end[], vt_real[], vt_real_end[];
+extern "C" const uint8_t vt_exits[], vt_exits_end[], vt_handler[], vt_spin[], vt_spin_end[], vt_real[], vt_real_end[],
+	vt_flat[], vt_flat_end[];
 asm(R"(
 	.pushsection .rodata
-	.globl vt_exits, vt_exits_end, vt_handler, vt_spin, vt_spin_end, vt_real, vt_real_end
+	.globl vt_exits, vt_exits_end, vt_handler, vt_spin, vt_spin_end, vt_real, vt_real_end, vt_flat, vt_flat_end
 vt_exits:
 	mov $0x8000, %esp
 	mov $0x510, %dx
@@ -68,6 +69,26 @@ vt_real:
 	out %ax, %dx
 	hlt
 vt_real_end:
+	.code32
+vt_flat:
+	mov $0x510, %edx
+	out %eax, %dx
+	mov %ebx, %eax
+	out %eax, %dx
+	mov %cs, %eax
+	out %eax, %dx
+	mov %ds, %eax
+	out %eax, %dx
+	mov $0x8000, %esp
+	pushf
+	pop %eax
+	and $0x20202, %eax
+	out %eax, %dx
+	mov %cr0, %eax
+	and $0x80000001, %eax
+	out %eax, %dx
+	hlt
+vt_flat_end:
 	.code64
 	.popsection
 )");
@@ -207,6 +228,7 @@ struct Vcpu : testing::Test {
 					return ++t->halts >= t->halts_max ? HV_STOP : 0;
 				},
 			.tpr = [](void *, uint8_t) {},
+			.triple_fault = nullptr,
 		};
 		int r = hv_vcpu_attach(&v);
 
@@ -341,6 +363,46 @@ TEST_F(Vcpu, TripleFaultIsReportedWithRegisters)
 	EXPECT_EQ(-EIO, run());
 	EXPECT_TRUE(v.crashed);
 	EXPECT_NE(nullptr, strstr(v.why, "RIP 0x100000")) << v.why;
+}
+
+TEST_F(Vcpu, WhoWantsToKnowOfATripleFaultDecides)
+{
+	const uint8_t ud2[] = {0x0f, 0x0b};
+	long_mode(ud2, ud2 + 2);
+	hv_handlers h = {};
+	h.enter = [](void *) { return 0; };
+	h.tpr = [](void *, uint8_t) {};
+	h.triple_fault = [](void *c, const char *registers) {
+		((Vcpu *)c)->note("%s", registers);
+		return HV_STOP;
+	};
+	ASSERT_EQ(0, hv_vcpu_attach(&v));
+	EXPECT_EQ(0, hv_vcpu_run(&v, &h, this));
+	hv_vcpu_detach(&v);
+	EXPECT_FALSE(v.crashed);
+	ASSERT_EQ(1u, log.size());
+	/* Where it was; on AMD nobody knows any more. */
+	EXPECT_TRUE(log[0].find("RIP 0x100000") == 0 || log[0].find("lost") != std::string::npos) << log[0];
+	ASSERT_EQ(0, hv_vcpu_power_on(&v, 0xfee00d00));
+	log.clear();
+	memcpy(ram.base + 0x9000, vt_real, (size_t)(vt_real_end - vt_real));
+	ASSERT_EQ(0, hv_vcpu_set_sipi(&v, 9));
+	ASSERT_EQ(0, run()) << v.why;
+	EXPECT_EQ(std::vector<std::string>{"out2 510 900"}, log);
+}
+
+TEST_F(Vcpu, Flat32StartsInProtectedModeWithoutPaging)
+{
+	memcpy(ram.base + CODE, vt_flat, (size_t)(vt_flat_end - vt_flat));
+	q(GDT + 16, 0x00cf9b000000ffff);
+	q(GDT + 24, 0x00cf93000000ffff);
+	hv_flat32 s = {};
+	s.entry = CODE, s.eax = 0x2badb002, s.ebx = 0x90100, s.gdt_base = GDT, s.gdt_limit = 31;
+	ASSERT_EQ(0, hv_vcpu_set_flat32(&v, &s));
+	ASSERT_EQ(0, run()) << v.why;
+	std::vector<std::string> want = {"out4 510 2badb002", "out4 510 90100", "out4 510 10",
+					 "out4 510 18",       "out4 510 2",     "out4 510 1"};
+	EXPECT_EQ(want, log);
 }
 
 TEST(Hv, ClosedTwiceIsHarmless)

@@ -20,10 +20,10 @@ extern "C" {
 }
 
 extern "C" const uint8_t pt_count[], pt_count_end[], pt_halt[], pt_halt_end[], pt_reset[], pt_reset_end[], pt_lint[],
-	pt_lint_end[];
+	pt_lint_end[], pt_ways[], pt_ways_end[];
 asm(R"(
 	.pushsection .rodata
-	.globl pt_count, pt_count_end, pt_halt, pt_halt_end, pt_reset, pt_reset_end, pt_lint, pt_lint_end
+	.globl pt_count, pt_count_end, pt_halt, pt_halt_end, pt_reset, pt_reset_end, pt_lint, pt_lint_end, pt_ways, pt_ways_end
 pt_count:				# a counter at 2 MiB
 	incq 0x200000
 	jmp pt_count
@@ -56,6 +56,37 @@ pt_reset:				# counts its starts at 2 MiB, resets at the first two, prints at th
 	hlt
 	jmp 1b
 pt_reset_end:
+pt_ways:				# counts its starts at 2 MiB and resets in another way each time
+	incq 0x200000
+	cmpq $1, 0x200000
+	je 1f
+	cmpq $2, 0x200000
+	je 2f
+	cmpq $3, 0x200000
+	je 3f
+	cmpq $4, 0x200000
+	je 4f
+	mov $0x3f8, %dx
+	mov $'5', %al
+	out %al, %dx
+	mov $'\n', %al
+	out %al, %dx
+	jmp 5f
+1:	mov $0xfe, %al
+	out %al, $0x64
+	jmp 5f
+2:	in $0x92, %al
+	or $1, %al
+	out %al, $0x92
+	jmp 5f
+3:	mov $0xcf9, %dx
+	mov $6, %al
+	out %al, %dx
+	jmp 5f
+4:	ud2
+5:	hlt
+	jmp 5b
+pt_ways_end:
 pt_lint:				# LINT1: NMI
 	mov $0x80f, %ecx
 	mov $0x1ff, %eax
@@ -242,6 +273,24 @@ TEST_F(Pause, AGuestThatResetsItselfBeginsAnewWithItsMemory)
 	EXPECT_EQ(0, how);
 }
 
+TEST_F(Pause, EveryWayToResetBeginsAnew)
+{
+	start(2, pt_ways, pt_ways_end);
+	for (int i = 1; i <= 4 && m; i++) {
+		ASSERT_TRUE(wait([&] { return resets == i; })) << i;
+		EXPECT_EQ((uint64_t)i, counter());
+		ASSERT_TRUE(pause());
+		machine_clock_freeze(m);
+		ASSERT_EQ(0, reset()) << why;
+		ASSERT_EQ(0, resume());
+	}
+	if (m) {
+		EXPECT_TRUE(wait([&] { return console == "5\n" || how; })) << console;
+	}
+	EXPECT_EQ(0, how);
+	EXPECT_EQ(4, resets);
+}
+
 TEST_F(Pause, AHaltedMachineIsReset)
 {
 	start(2, pt_halt, pt_halt_end);
@@ -309,9 +358,9 @@ TEST_F(Pause, LintNmiAndPanicDevice)
 		return;
 	ASSERT_TRUE(wait([&] { return panics > 0; }));
 	EXPECT_EQ((int)PVPANIC_PANICKED, panics);
-	machine_nmi(m); // without an IDT it kills the guest, which shows that it came; the masked LINT1 of vCPU 1 takes
-			// none
-	ASSERT_TRUE(wait([&] { return how; }));
+	machine_nmi(m); // without an IDT that is a triple fault, which shows that it came; the masked LINT1 of vCPU 1
+			// takes none
+	ASSERT_TRUE(wait([&] { return resets; }));
 	char *s = machine_stats_json(m);
 	std::string stats = s;
 	free(s);

@@ -309,6 +309,37 @@ TEST_F(Verbs, AGuestThatResetsItselfBeforeAllHostsRun)
 	EXPECT_EQ((Said{"RESET", "done"}), said);
 }
 
+TEST_F(Verbs, ResetsThatSeveralHostsReportAtOnceAreOne)
+{
+	ops_started(v);
+	stop();
+	for (int i = 0; i < 3; i++) // before it has its turn
+		ops_guest_reset(v, nullptr, this);
+	turns();
+	EXPECT_EQ((Said{"STOP", "done", "RESET"}), said);
+	cont();
+	turns();
+	said.clear();
+	hosts[1].mute = "pause";
+	ops_guest_reset(v, nullptr, this);
+	turns();
+	ops_guest_reset(v, nullptr, this); // while vCPUs leave the guest
+	hosts[1].mute = "";
+	answer(hosts[1], hosts[1].kept, CALL_JSON, "{}");
+	turns();
+	EXPECT_EQ((Said{"RESET"}), said);
+	said.clear();
+	/* One that comes when the machine has been reset is another one. */
+	hosts[1].mute = "resume";
+	ops_guest_reset(v, nullptr, this);
+	turns();
+	ops_guest_reset(v, nullptr, this);
+	hosts[1].mute = "";
+	answer(hosts[1], hosts[1].kept, CALL_JSON, "{}");
+	turns();
+	EXPECT_EQ((Said{"RESET", "RESET"}), said);
+}
+
 TEST_F(Verbs, CommandsThatNeedNoTurn)
 {
 	ops_started(v);

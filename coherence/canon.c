@@ -45,7 +45,7 @@ static int save_dir(const struct coh_engine *e, page_idx page, struct coh_canon_
 
 	if (!d)
 		return 0;
-	p->dir_owner = d->owner;
+	p->dir_owner = dir_owner(e, d);
 	p->dir_sharers = (uint8_t)d->sharers;
 	p->dir_touched = d->touched;
 	for (uint32_t i = d->busy; i; i = e->pool[i - 1].next) {
@@ -134,7 +134,7 @@ static void load_dir(struct coh_engine *e, page_idx page, const struct coh_canon
 
 	if (!d)
 		return;
-	d->owner = p->dir_owner;
+	dir_set_owner(e, d, p->dir_owner);
 	d->sharers = p->dir_sharers;
 	d->touched = p->dir_touched;
 	for (unsigned k = 0; k < p->queue_n; k++) {

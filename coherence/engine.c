@@ -126,7 +126,7 @@ static const char *msg_error(const struct coh_engine *e, host_id from, const str
 
 	if (m->kind >= COH_MSG_KINDS)
 		return "unknown message kind";
-	if (m->page >= e->cfg.pages)
+	if (!page_is_memory(e, m->page))
 		return "page out of range";
 	if (m->requester >= hosts)
 		return "requester out of range";
@@ -191,7 +191,7 @@ void coh_engine_step(struct coh_engine *e, const struct coh_event *ev, struct co
 		e->now = ev->now_ns;
 	switch (ev->kind) {
 	case COH_EV_FAULT:
-		if (ev->page < e->cfg.pages)
+		if (page_is_memory(e, ev->page))
 			req_fault(e, ev->page, ev->access);
 		break;
 	case COH_EV_MSG:
@@ -201,7 +201,7 @@ void coh_engine_step(struct coh_engine *e, const struct coh_event *ev, struct co
 		on_tick(e);
 		break;
 	case COH_EV_RAN:
-		if (ev->page < e->cfg.pages)
+		if (page_is_memory(e, ev->page))
 			owner_release(e, ev->page);
 		break;
 	}
@@ -239,7 +239,7 @@ host_id coh_engine_owner(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = page < e->cfg.pages ? page_dir(e, page) : NULL;
 
-	return d && d->touched ? d->owner : HOST_NONE;
+	return d && d->touched ? dir_owner(e, d) : HOST_NONE;
 }
 
 host_id coh_engine_home(const struct coh_engine *e, page_idx page)

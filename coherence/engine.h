@@ -25,6 +25,7 @@
 #include "coherence/base/types.h"
 
 #define COH_HOMES_MAX      256u      // home ranges in one configuration
+#define COH_GRANULE_MAX    18u       // largest granule_shift
 #define COH_FX_MAX         1024u     // effects of one step (an engine that needs more defers work to a tick)
 #define COH_ZERO_RUN_MAX   512u      // pages of one INSTALL_ZERO effect
 #define COH_MIGRATORY_ALL  255u      // .migratory: every read that may take ownership does
@@ -40,6 +41,7 @@
 enum coh_access { COH_READ = 0, COH_WRITE = 1 };
 enum coh_rights { COH_NONE = 0, COH_RO = 1, COH_RW = 2 };
 
+/* Pages that have one home. In a configuration they stand in order; between them there may be no memory. */
 struct coh_home_range {
 	page_idx first;
 	uint64_t pages;
@@ -49,19 +51,20 @@ struct coh_home_range {
 struct coh_config {
 	host_id self;
 	unsigned hosts;
-	uint64_t pages; // pages of the whole guest
+	uint64_t pages; // end of the last range: pages have numbers below
 	struct coh_home_range homes[COH_HOMES_MAX];
 	unsigned homes_n;
-	uint64_t hold_ns;      // a page just received is not surrendered before this time passed
-	uint64_t hold_max_ns;  // the adaptive hold never exceeds this
-	uint64_t quota_pages;  // resident pages wanted at most on this host (0: no limit), at least
-			       // the pages homed here; exceeded by at most COH_RESERVE_HOME
-	unsigned requests_max; // own requests in flight at most (power of two)
-	unsigned queue_max;    // requests queued at this home, all pages together
-	unsigned prefetch_max; // pages requested ahead of a sequential read stream (0: off)
-	unsigned migratory;    // hand-overs by read-then-write until a read takes ownership at once (0: never)
-	unsigned zero_run;     // untouched local pages granted at once, 1 .. COH_ZERO_RUN_MAX
-	uint32_t epoch;        // messages of another epoch are counted and ignored
+	unsigned granule_shift; // ranges begin and end at multiples of 1 << this pages (the last may end anywhere)
+	uint64_t hold_ns;       // a page just received is not surrendered before this time passed
+	uint64_t hold_max_ns;   // the adaptive hold never exceeds this
+	uint64_t quota_pages;   // resident pages wanted at most on this host (0: no limit), at least
+				// the pages homed here; exceeded by at most COH_RESERVE_HOME
+	unsigned requests_max;  // own requests in flight at most (power of two)
+	unsigned queue_max;     // requests queued at this home, all pages together
+	unsigned prefetch_max;  // pages requested ahead of a sequential read stream (0: off)
+	unsigned migratory;     // hand-overs by read-then-write until a read takes ownership at once (0: never)
+	unsigned zero_run;      // untouched local pages granted at once, 1 .. COH_ZERO_RUN_MAX
+	uint32_t epoch;         // messages of another epoch are counted and ignored
 };
 
 /* What crosses between engines. The kinds are listed once, in coherence/coh_msg.def. */

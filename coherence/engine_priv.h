@@ -37,9 +37,9 @@
 
 /* Directory entry of a page homed here. */
 struct dir {
-	host_set sharers; // may hold read copies; the owner is not in it
-	uint32_t busy;    // pool index + 1 of the running transaction, head of the queue; 0: idle
-	host_id owner;
+	host_set sharers;            // may hold read copies; the owner is not in it
+	uint32_t busy;               // pool index + 1 of the running transaction, head of the queue; 0: idle
+	host_id owner_of;            // owner ^ self (dir_owner()): an entry nobody touched is all zeroes
 	uint8_t touched;             // 0: nobody ever wrote it, no host has data, all zeroes
 	uint8_t reader;              // host + 1 of the last reader that has not written since; 0: none
 	uint8_t score : 4, turn : 4; // read-then-write hand-overs in a row; migratory grants since a check
@@ -90,6 +90,12 @@ struct stream {
 	bool used;
 };
 
+/* Some pages in a row that have one home. */
+struct granule {
+	uint32_t dir;   // granule's number among those homed here: its entries in the directory
+	uint32_t home1; // home + 1; 0: no memory there
+};
+
 struct coh_engine {
 	struct coh_config cfg;
 	size_t bytes;
@@ -98,9 +104,9 @@ struct coh_engine {
 	uint32_t *page;
 	struct dir *dir;
 	uint64_t *loose,
-		*loose_top;                // resident pages that may be given up: a bit a page, a bit a word
-	uint64_t homed;                    // pages homed here
-	uint64_t range_dir[COH_HOMES_MAX]; // index in dir of a range's first page (ranges of this host)
+		*loose_top;      // resident pages that may be given up: a bit a page, a bit a word
+	uint64_t homed;          // pages homed here
+	struct granule *granule; // who is home, by granules of 1 << cfg.granule_shift pages
 
 	struct request *reqs;
 	struct pmap req_map;
@@ -162,8 +168,20 @@ static inline uint32_t timer_policy(const struct coh_engine *e)
 }
 
 /* ---- pages.c ---- */
-host_id page_home(const struct coh_engine *e, page_idx page);
+host_id page_home(const struct coh_engine *e, page_idx page);    // HOST_NONE: no memory there
 struct dir *page_dir(const struct coh_engine *e, page_idx page); // NULL: not homed here
+static inline bool page_is_memory(const struct coh_engine *e, page_idx page)
+{
+	return page < e->cfg.pages && page_home(e, page) != HOST_NONE;
+}
+static inline host_id dir_owner(const struct coh_engine *e, const struct dir *d)
+{
+	return d->owner_of ^ e->cfg.self;
+}
+static inline void dir_set_owner(const struct coh_engine *e, struct dir *d, host_id owner)
+{
+	d->owner_of = owner ^ e->cfg.self;
+}
 static inline enum coh_rights page_rights(const struct coh_engine *e, page_idx page)
 {
 	return (enum coh_rights)(e->page[page] & PG_RIGHTS);

@@ -42,14 +42,14 @@ static void grant(struct coh_engine *e, const struct home_req *q, enum coh_right
 static void start_read(struct coh_engine *e, struct dir *d, const struct home_req *q)
 {
 	if (d->touched) {
-		msg_send(e, d->owner, msg_for(q, COH_MSG_FWD_READ));
+		msg_send(e, dir_owner(e, d), msg_for(q, COH_MSG_FWD_READ));
 	} else {
 		grant(e, q, COH_RO, COH_MSGF_ZERO, 0);
 		// The home itself got zeroes: from now on it has data to give, like any owner.
 		if (q->requester == e->cfg.self)
 			d->touched = 1;
 	}
-	if (q->requester != d->owner)
+	if (q->requester != dir_owner(e, d))
 		d->sharers |= host_bit(q->requester);
 }
 
@@ -61,7 +61,7 @@ static void start_write(struct coh_engine *e, struct dir *d, const struct home_r
 	if (d->touched) {
 		struct coh_msg m = msg_for(q, COH_MSG_FWD_WRITE);
 		m.acks = acks;
-		msg_send(e, d->owner, m);
+		msg_send(e, dir_owner(e, d), m);
 	} else {
 		grant(e, q, COH_RW, COH_MSGF_ZERO, acks);
 	}
@@ -70,7 +70,7 @@ static void start_write(struct coh_engine *e, struct dir *d, const struct home_r
 /* The requester has a copy: everybody else, the owner too, only has to forget the page. */
 static void start_upgrade(struct coh_engine *e, struct dir *d, const struct home_req *q)
 {
-	host_set others = d->sharers | (d->touched ? host_bit(d->owner) : 0);
+	host_set others = d->sharers | (d->touched ? host_bit(dir_owner(e, d)) : 0);
 
 	others &= ~host_bit(q->requester);
 	grant(e, q, COH_RW, 0, invalidate(e, q, others));
@@ -80,7 +80,7 @@ static void start_upgrade(struct coh_engine *e, struct dir *d, const struct home
 static bool start(struct coh_engine *e, struct dir *d)
 {
 	const struct home_req *q = &e->pool[d->busy - 1];
-	bool owns = d->owner == q->requester && d->touched;
+	bool owns = dir_owner(e, d) == q->requester && d->touched;
 	bool has_copy = owns || (d->sharers & host_bit(q->requester));
 
 	if (q->kind == COH_MSG_REQ_UPGRADE && has_copy) {
@@ -98,7 +98,7 @@ static bool start(struct coh_engine *e, struct dir *d)
 		d->reader = 0;
 	}
 	d->sharers = 0;
-	d->owner = q->requester;
+	dir_set_owner(e, d, q->requester);
 	d->touched = 1;
 	return true;
 }
@@ -182,7 +182,7 @@ void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	struct dir *d = page_dir(e, m->page);
 
-	if (d->busy || d->owner != from || !req_recall(e, m->page))
+	if (d->busy || dir_owner(e, d) != from || !req_recall(e, m->page))
 		e->stats.stale_msgs++;
 }
 

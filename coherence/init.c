@@ -9,21 +9,23 @@
 
 static const char *homes_error(const struct coh_config *c)
 {
-	uint64_t at = 0, mine = 0;
+	uint64_t at = 0, mine = 0, mask = ((uint64_t)1 << c->granule_shift) - 1;
 
 	if (c->homes_n == 0 || c->homes_n > COH_HOMES_MAX)
 		return "number of home ranges";
 	for (unsigned i = 0; i < c->homes_n; i++) {
 		const struct coh_home_range *r = &c->homes[i];
-		if (r->first != at || r->pages == 0 || r->pages > c->pages - at)
-			return "home ranges do not cover the pages in order";
+		if (r->first < at || r->first > c->pages || r->pages == 0 || r->pages > c->pages - r->first)
+			return "home ranges are not in order within the pages";
 		if (r->host >= c->hosts)
 			return "home range of an unknown host";
-		at += r->pages;
+		at = r->first + r->pages;
+		if (r->first & mask || (at & mask && at != c->pages))
+			return "a home range does not begin and end with a granule";
 		mine += r->host == c->self ? r->pages : 0;
 	}
 	if (at != c->pages)
-		return "home ranges do not cover the pages in order";
+		return "the pages do not end with the last home range";
 	if (c->quota_pages && c->quota_pages < mine)
 		return "quota smaller than the pages homed here";
 	return NULL;
@@ -47,15 +49,22 @@ const char *coh_config_error(const struct coh_config *c)
 		return "prefetch_max";
 	if (c->hold_max_ns < c->hold_ns || c->hold_max_ns > HOLD_NS_MAX)
 		return "hold_max_ns";
+	if (c->granule_shift > COH_GRANULE_MAX || c->pages >> c->granule_shift >= UINT32_MAX)
+		return "granule_shift";
 	return homes_error(c);
 }
 
-static uint64_t homed_pages(const struct coh_config *c)
+static uint64_t granules_of(const struct coh_config *c, uint64_t pages)
+{
+	return (pages + ((uint64_t)1 << c->granule_shift) - 1) >> c->granule_shift;
+}
+
+static uint64_t granules_here(const struct coh_config *c)
 {
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < c->homes_n; i++)
-		n += c->homes[i].host == c->self ? c->homes[i].pages : 0;
+		n += c->homes[i].host == c->self ? granules_of(c, c->homes[i].pages) : 0;
 	return n;
 }
 
@@ -87,7 +96,8 @@ static size_t lay_out(struct coh_engine *e, uint8_t *base, const struct coh_conf
 
 	take(&p, 1, sizeof(*e));
 	e->page = take(&p, c->pages, sizeof(*e->page));
-	e->dir = take(&p, homed_pages(c), sizeof(*e->dir));
+	e->dir = take(&p, granules_here(c) << c->granule_shift, sizeof(*e->dir));
+	e->granule = take(&p, granules_of(c, c->pages), sizeof(*e->granule));
 	e->loose = take(&p, words, sizeof(*e->loose));
 	e->loose_top = take(&p, (words + 63) / 64, sizeof(*e->loose_top));
 	e->reqs = take(&p, c->requests_max, sizeof(*e->reqs));
@@ -123,6 +133,22 @@ static void chain_free_lists(struct coh_engine *e)
 	e->req_free = e->pool_free = e->defer_free = 1;
 }
 
+/* The one table that is written whole at the start: 8 bytes a granule. What a page has is zero until it is used. */
+static void place_homes(struct coh_engine *e)
+{
+	uint32_t mine = 0;
+
+	for (unsigned i = 0; i < e->cfg.homes_n; i++) {
+		const struct coh_home_range *r = &e->cfg.homes[i];
+		bool here = r->host == e->cfg.self;
+		struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
+
+		for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
+			*g++ = (struct granule){.dir = here ? mine++ : 0, .home1 = r->host + 1u};
+		e->homed += here ? r->pages : 0;
+	}
+}
+
 struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 {
 	struct coh_engine *e = mem;
@@ -130,13 +156,7 @@ struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 	PD_CHECK(!coh_config_error(cfg));
 	e->cfg = *cfg;
 	e->bytes = lay_out(e, mem, cfg);
-	for (unsigned i = 0; i < cfg->homes_n; i++) {
-		e->range_dir[i] = e->homed;
-		if (cfg->homes[i].host == cfg->self)
-			e->homed += cfg->homes[i].pages;
-	}
-	for (uint64_t i = 0; i < e->homed; i++)
-		e->dir[i].owner = cfg->self;
+	place_homes(e);
 	while ((cfg->hold_max_ns >> e->stamp_shift) >= 512)
 		e->stamp_shift++;
 	chain_free_lists(e);

@@ -43,13 +43,13 @@ static const char *dir_wrong(const struct coh_engine *e, page_idx page, struct s
 
 	if (!d)
 		return NULL;
-	if (d->owner >= e->cfg.hosts)
+	if (dir_owner(e, d) >= e->cfg.hosts)
 		return "owner out of range";
-	if (!d->touched && d->owner != e->cfg.self)
+	if (!d->touched && dir_owner(e, d) != e->cfg.self)
 		return "an untouched page has left home";
-	if (d->sharers & host_bit(d->owner))
+	if (d->sharers & host_bit(dir_owner(e, d)))
 		return "the owner is among the sharers";
-	if (!d->busy && d->owner == e->cfg.self && d->touched != !!(e->page[page] & PG_OWNER))
+	if (!d->busy && dir_owner(e, d) == e->cfg.self && d->touched != !!(e->page[page] & PG_OWNER))
 		return "an idle page owned here is not here";
 	for (uint32_t i = d->busy; i; i = e->pool[i - 1].next) {
 		if (e->pool[i - 1].page != page)

@@ -2,32 +2,19 @@
 // State of each page: one word, and the two bitmaps by which the eviction hand finds candidates.
 #include "coherence/engine_priv.h"
 
-static unsigned range_of(const struct coh_engine *e, page_idx page)
-{
-	unsigned lo = 0, hi = e->cfg.homes_n;
-
-	while (hi - lo > 1) {
-		unsigned mid = (lo + hi) / 2;
-		if (e->cfg.homes[mid].first <= page)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 host_id page_home(const struct coh_engine *e, page_idx page)
 {
-	return e->cfg.homes[range_of(e, page)].host;
+	return (host_id)(e->granule[page >> e->cfg.granule_shift].home1 - 1);
 }
 
 struct dir *page_dir(const struct coh_engine *e, page_idx page)
 {
-	unsigned r = range_of(e, page);
+	const struct granule *g = &e->granule[page >> e->cfg.granule_shift];
+	uint64_t inside = page & (((uint64_t)1 << e->cfg.granule_shift) - 1);
 
-	if (e->cfg.homes[r].host != e->cfg.self)
+	if (g->home1 != e->cfg.self + 1u)
 		return NULL;
-	return &e->dir[e->range_dir[r] + (page - e->cfg.homes[r].first)];
+	return &e->dir[((uint64_t)g->dir << e->cfg.granule_shift) + inside];
 }
 
 /* Loose pages may be given up: all but those that are at home and owned here. */

@@ -138,7 +138,7 @@ static bool hand_next(struct coh_engine *e, unsigned *budget)
 		}
 		uint64_t t = w / 64;
 		bits = e->loose_top[t] & (~(uint64_t)0 << (w % 64));
-		while (!bits && ++t<tops && * budget> 1) {
+		while (!bits && ++t < tops && budget[0] > 1) {
 			bits = e->loose_top[t];
 			--*budget;
 		}
@@ -181,7 +181,7 @@ void policy_evict(struct coh_engine *e)
  */
 bool policy_migrates(const struct coh_engine *e, struct dir *d, host_id requester)
 {
-	if (!d->touched || d->sharers || d->owner == requester)
+	if (!d->touched || d->sharers || dir_owner(e, d) == requester)
 		return false;
 	if (e->cfg.migratory >= COH_MIGRATORY_ODD)
 		return e->cfg.migratory == COH_MIGRATORY_ALL || (requester & 1);

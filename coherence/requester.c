@@ -196,7 +196,7 @@ bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access)
 {
 	const struct dir *d = page_dir(e, page);
 
-	if ((e->page[page] & (PG_RIGHTS | PG_PENDING | PG_WAITING)) || (d && !d->touched))
+	if (!page_is_memory(e, page) || (e->page[page] & (PG_RIGHTS | PG_PENDING | PG_WAITING)) || (d && !d->touched))
 		return true; // nothing to do for this one
 	if (e->wait_n || e->reqs_used >= e->cfg.requests_max / 2 || !fx_room(e))
 		return false;
@@ -243,7 +243,7 @@ static void install(struct coh_engine *e, const struct coh_msg *m, enum coh_righ
 	else
 		e->stats.pages_in++;
 	// A reader is the owner only if it is the home and the page had no data anywhere.
-	page_set(e, m->page, rights, rights == COH_RW || (d && d->owner == e->cfg.self));
+	page_set(e, m->page, rights, rights == COH_RW || (d && dir_owner(e, d) == e->cfg.self));
 }
 
 /* The page is in the hands of this host alone once everybody has acknowledged. */

@@ -12,6 +12,7 @@
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
 #define REQUESTS_MAX     256u
+#define GRANULE_SHIFT    9u // homes are given by 2 MiB
 #define QUEUE_MAX        4096u
 #define HOLD_MAX_FACTOR  8u
 #define MIGRATORY_AFTER  2u  // read-then-write hand-overs before a read takes ownership
@@ -30,6 +31,7 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 		at += pages;
 	}
 	c->pages = at;
+	c->granule_shift = GRANULE_SHIFT;
 	c->hold_ns = d->hold_ns;
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
 	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
+
 TEST(Engine, ReadMissOfTwoHosts)
 {
 	Cluster c(2, 2);
@@ -471,6 +475,7 @@ TEST(Engine, MetadataOfALargeGuestIsSmall)
 		coh_config c = test_config(2, 2, 0);
 		c.hosts = hosts;
 		c.pages = 8u << 20; // 32 GiB
+		c.granule_shift = 9;
 		c.homes_n = hosts;
 		c.requests_max = 256;
 		c.queue_max = 4096;
@@ -479,6 +484,84 @@ TEST(Engine, MetadataOfALargeGuestIsSmall)
 		ASSERT_EQ(nullptr, coh_config_error(&c));
 		EXPECT_LT((double)coh_engine_bytes(&c) / (double)c.pages, 13.0);
 	}
+}
+
+// A host of a large guest must not touch, at its start, memory for pages that nobody has used.
+TEST(Engine, TablesAreUntouchedUntilAPageIsUsed)
+{
+	coh_config c = test_config(2, 2, 0);
+	c.pages = 64ull << 20; // 256 GiB
+	c.homes_n = 2;
+	c.granule_shift = 9;
+	for (unsigned h = 0; h < 2; h++)
+		c.homes[h] = {h * c.pages / 2, c.pages / 2, (host_id)h};
+	ASSERT_EQ(nullptr, coh_config_error(&c));
+	size_t bytes = coh_engine_bytes(&c);
+	void *mem = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, mem);
+	coh_engine *e = coh_engine_init(mem, &c);
+	std::vector<unsigned char> resident((bytes + 4095) / 4096);
+	ASSERT_EQ(0, mincore(mem, bytes, resident.data()));
+	size_t touched = (size_t)std::count_if(resident.begin(), resident.end(), [](unsigned char b) { return b & 1; });
+	EXPECT_LT(touched * 4096, 4u << 20) << "of " << bytes << " bytes";
+	EXPECT_EQ(0u, coh_engine_home(e, c.pages / 2 - 1));
+	EXPECT_EQ(1u, coh_engine_home(e, c.pages / 2));
+	EXPECT_TRUE(coh_engine_untouched(e, 7));
+	munmap(mem, bytes);
+}
+
+// Between home ranges there may be no memory: nothing asks for it, and a peer that does is at fault.
+TEST(Engine, PagesWithoutMemory)
+{
+	auto holes = [](coh_config &c) {
+		c.homes_n = 2;
+		c.granule_shift = 2;
+		c.homes[0] = {0, 4, 0};
+		c.homes[1] = {12, 4, 1};
+		c.prefetch_max = 8;
+	};
+	Cluster c(2, 16, holes);
+	EXPECT_EQ(HOST_NONE, coh_engine_home(c.engines[0], 4));
+	EXPECT_EQ(HOST_NONE, coh_engine_home(c.engines[0], 11));
+	EXPECT_EQ(1u, coh_engine_home(c.engines[0], 12));
+	c.fault(0, 8, COH_WRITE);
+	EXPECT_EQ("", c.trace());
+	coh_msg m = {};
+	m.kind = COH_MSG_REQ_READ;
+	m.requester = 1;
+	m.epoch = 3;
+	m.txn = 1;
+	m.page = 8;
+	c.inject(1, 0, m);
+	EXPECT_NE(std::string::npos, c.trace().find("h0 fence h1: page out of range"));
+	for (page_idx p = 0; p < 4; p++) { // streams end with the memory
+		c.fault(1, p, COH_READ);
+		c.run();
+	}
+	EXPECT_EQ(0u, coh_engine_pending(c.engines[1], 4));
+}
+
+TEST(Engine, HomesBeginAndEndWithGranules)
+{
+	coh_config c = test_config(2, 64, 0);
+	c.granule_shift = 4;
+	c.homes_n = 2;
+	c.homes[0] = {0, 32, 0};
+	c.homes[1] = {32, 32, 1};
+	EXPECT_EQ(nullptr, coh_config_error(&c));
+	c.homes[1] = {48, 16, 1}; // a hole of a granule
+	EXPECT_EQ(nullptr, coh_config_error(&c));
+	c.homes[1] = {40, 24, 1};
+	EXPECT_NE(nullptr, coh_config_error(&c));
+	c.homes[1] = {16, 48, 1}; // overlaps
+	EXPECT_NE(nullptr, coh_config_error(&c));
+	c.homes[1] = {32, 16, 1}; // the pages do not end with it
+	EXPECT_NE(nullptr, coh_config_error(&c));
+	c.homes[1] = {32, UINT64_MAX, 1};
+	EXPECT_NE(nullptr, coh_config_error(&c));
+	c.homes[1] = {32, 32, 1};
+	c.granule_shift = 60;
+	EXPECT_NE(nullptr, coh_config_error(&c));
 }
 
 // Whatever a peer sends: bounded effects, own invariants hold, no crash.

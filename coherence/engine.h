@@ -51,7 +51,7 @@ struct coh_home_range {
 struct coh_config {
 	host_id self;
 	unsigned hosts;
-	uint64_t pages; // end of the last range: pages have numbers below
+	uint64_t pages; // pages have numbers below; not all need have a home
 	struct coh_home_range homes[COH_HOMES_MAX];
 	unsigned homes_n;
 	unsigned granule_shift; // ranges begin and end at multiples of 1 << this pages (the last may end anywhere)

@@ -33,7 +33,7 @@ static int spinlock(struct dsm_host *h, void *arg)
 {
 	unsigned long n = *(unsigned long *)arg;
 	volatile uint64_t *next = dsm_word(h, 0, 0), *serving = dsm_word(h, 0, 64);
-	volatile uint64_t *counter = dsm_word(h, h->group->desc.hosts[0].memory_bytes / PAGE_BYTES, 7);
+	volatile uint64_t *counter = dsm_word(h, h->group->desc.ranges[1].first, 7);
 
 	for (unsigned long i = 0; i < n; i++) {
 		uint64_t ticket = __atomic_fetch_add(next, 1, __ATOMIC_SEQ_CST);
@@ -64,7 +64,7 @@ static int pattern(struct dsm_host *h, void *arg)
 		dsm_barrier(h);
 	}
 	const struct coh_stats *s = coh_engine_stats(h->pager.engine);
-	uint64_t given = h->group->desc.hosts[h->self].memory_bytes / PAGE_BYTES;
+	uint64_t given = desc_host_pages(&h->group->desc, h->self);
 	uint64_t limit = given + h->group->desc.reserve_pages;
 	if (bad || s->resident_max > limit)
 		fprintf(stderr, "host %u: %llu words wrong; held at most %llu pages, gave %llu\n", h->self,

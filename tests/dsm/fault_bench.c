@@ -85,7 +85,7 @@ static void own(struct dsm_host *h, page_idx first)
 
 static int faults(struct dsm_host *h, void *arg)
 {
-	page_idx remote = h->group->desc.hosts[0].memory_bytes / PAGE_BYTES;
+	page_idx remote = h->group->desc.ranges[1].first;
 	uint64_t *results = h->group->shared->results[0];
 	double read = 0, write = 0, upgrade = 0;
 

@@ -120,7 +120,7 @@ static int sweep(struct dsm_host *h, void *arg)
 	const struct job *j = arg;
 	unsigned long bad = 0, relaxed = 0;
 	struct outcome *mine = j->outcomes + (size_t)h->self * SWEEP;
-	page_idx other = h->group->desc.hosts[0].memory_bytes / PAGE_BYTES; // first page of host 1
+	page_idx other = h->group->desc.ranges[1].first; // first page of host 1
 
 	for (unsigned done = 0; done < j->rounds; done += SWEEP) {
 		page_idx at = done / 512 % 512;

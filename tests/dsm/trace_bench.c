@@ -64,7 +64,7 @@ static void read_all(struct dsm_host *h, page_idx first, unsigned round)
 
 static int compare(struct dsm_host *h, void *arg)
 {
-	page_idx first = h->group->desc.hosts[0].memory_bytes / PAGE_BYTES;
+	page_idx first = h->group->desc.ranges[1].first;
 
 	(void)arg;
 	for (unsigned round = 0; round < ROUNDS; round++) {

@@ -87,8 +87,13 @@ static void fill(struct machine_desc *d, char **argv, int argc)
 	strcpy(d->name, "single");
 	d->hosts_n = 1;
 	strcpy(d->hosts[0].address, "127.0.0.1:1");
-	d->hosts[0].vcpus = (uint32_t)atoi(argv[3]);
-	d->hosts[0].memory_bytes = (uint64_t)atoi(argv[4]) << 20;
+	uint32_t vcpus = (uint32_t)atoi(argv[3]);
+	uint64_t memory = (uint64_t)atoi(argv[4]) << 20;
+	const struct desc_room none = {0};
+	char why[DESC_REPORT_MAX];
+
+	if (desc_lay_out(d, &vcpus, &memory, &none, why, sizeof(why)))
+		fprintf(stderr, "single: %s\n", why);
 	d->dilate = (uint32_t)atoi(argv[5]);
 	d->peer_timeout_ms = 3000;
 	d->reserve_pages = 1024;

@@ -41,6 +41,10 @@ static int tcp_pair(int out[2])
 int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, bool tcp)
 {
 	pthread_barrierattr_t attr;
+	const struct desc_room none = {0};
+	uint32_t vcpus[HOSTS_MAX];
+	uint64_t memory[HOSTS_MAX];
+	char why[DESC_REPORT_MAX];
 
 	memset(g, 0, sizeof(*g));
 	g->hosts = g->desc.hosts_n = hosts;
@@ -51,8 +55,8 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 	g->desc.reserve_pages = 1024;
 	g->desc.prefetch_max = 32;
 	for (unsigned h = 0; h < hosts; h++) {
-		g->desc.hosts[h].vcpus = 1;
-		g->desc.hosts[h].memory_bytes = pages[h] * PAGE_BYTES;
+		vcpus[h] = 1;
+		memory[h] = pages[h] * PAGE_BYTES;
 		for (unsigned o = 0; o < h; o++) {
 			int pair[2];
 			int r = tcp ? tcp_pair(pair) : socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
@@ -62,6 +66,8 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 			g->sockets[o][h] = pair[1];
 		}
 	}
+	if (desc_lay_out(&g->desc, vcpus, memory, &none, why, sizeof(why)))
+		return -EINVAL;
 	g->shared = mmap(NULL, sizeof(*g->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (g->shared == MAP_FAILED)
 		return -errno;

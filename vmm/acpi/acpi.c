@@ -230,7 +230,8 @@ static uint64_t write_madt(struct build *b)
 	w(b, LAYOUT_LAPIC, 4);
 	w(b, 0, 4); // no PCAT_COMPAT: no 8259 that could deliver anything
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
-		write_madt_cpu(b, v);
+		if (desc_vcpu_present(b->d, v))
+			write_madt_cpu(b, v);
 	w(b, 1, 1); // I/O APIC
 	w(b, 12, 1);
 	w(b, IOAPIC_ID, 1);
@@ -245,12 +246,12 @@ static uint64_t write_madt(struct build *b)
 
 static void write_srat_cpu(struct build *b, uint32_t vcpu)
 {
-	uint32_t id = desc_apic_id(b->d, vcpu), host = desc_host_of_vcpu(b->d, vcpu);
+	uint32_t id = desc_apic_id(b->d, vcpu), node = desc_node_of_vcpu(b->d, vcpu);
 
 	if (id <= APIC_ID_8BIT_MAX) {
 		w(b, 0, 1);
 		w(b, 16, 1);
-		w(b, host, 1);
+		w(b, node, 1);
 		w(b, id, 1);
 		w(b, 1, 4); // enabled
 		zeroes(b, 8);
@@ -258,7 +259,7 @@ static void write_srat_cpu(struct build *b, uint32_t vcpu)
 		w(b, 2, 1);
 		w(b, 24, 1);
 		w(b, 0, 2);
-		w(b, host, 4);
+		w(b, node, 4);
 		w(b, id, 4);
 		w(b, 1, 4);
 		zeroes(b, 8);
@@ -269,7 +270,7 @@ static void write_srat_memory(struct build *b, const struct layout_range *r)
 {
 	w(b, 1, 1);
 	w(b, 40, 1);
-	w(b, r->host, 4);
+	w(b, r->node, 4);
 	w(b, 0, 2);
 	w(b, r->gpa, 8);
 	w(b, r->bytes, 8);
@@ -287,7 +288,8 @@ static uint64_t write_srat(struct build *b)
 	w(b, 1, 4);
 	zeroes(b, 8);
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
-		write_srat_cpu(b, v);
+		if (desc_vcpu_present(b->d, v))
+			write_srat_cpu(b, v);
 	for (unsigned i = 0; i < n; i++)
 		write_srat_memory(b, &ranges[i]);
 	return end_table(b);
@@ -298,7 +300,7 @@ static uint64_t write_srat(struct build *b)
 
 static uint64_t write_slit(struct build *b)
 {
-	unsigned n = b->d->hosts_n;
+	unsigned n = b->d->nodes_n;
 
 	begin_table(b, "SLIT", 1);
 	w(b, n, 8);

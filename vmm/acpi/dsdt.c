@@ -86,7 +86,7 @@ static void write_system(struct aml *a)
 	end_pnp(a);
 }
 
-/* _UID pairs it with the MADT entry, _PXM with the host whose memory is near. */
+/* _UID pairs it with the MADT entry, _PXM with the node whose memory is near. */
 static void write_processor(struct aml *a, const struct machine_desc *d, uint32_t vcpu)
 {
 	char name[8];
@@ -98,7 +98,7 @@ static void write_processor(struct aml *a, const struct machine_desc *d, uint32_
 	aml_name(a, "_UID");
 	aml_integer(a, vcpu);
 	aml_name(a, "_PXM");
-	aml_integer(a, desc_host_of_vcpu(d, vcpu));
+	aml_integer(a, desc_node_of_vcpu(d, vcpu));
 	aml_end(a);
 }
 
@@ -111,6 +111,7 @@ void dsdt_write(struct aml *a, const struct machine_desc *d)
 	write_rtc(a);
 	write_pvpanic(a);
 	for (uint32_t v = 0; v < desc_vcpus(d); v++)
-		write_processor(a, d, v);
+		if (desc_vcpu_present(d, v))
+			write_processor(a, d, v);
 	aml_end(a);
 }

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/conf/units.h"
-
-#define HUGE_BYTES       (2ull << 20)
+#define GRANULE_PAGES    (DESC_GRANULE / PAGE_BYTES)
 #define MEMORY_BYTES_MAX (1ull << 45) // stays, with the hole, below 46 physical address bits
-#define APIC_IDS_MAX     0x8000u      // an MSI names 15 bits of destination (KVM_FEATURE_MSI_EXT_DEST_ID)
+#define PAGES_MAX        (MEMORY_BYTES_MAX / PAGE_BYTES)
+#define APIC_IDS_MAX     0x8000u // an MSI names 15 bits of destination (KVM_FEATURE_MSI_EXT_DEST_ID)
 #define DILATE_MAX       1000000u
 #define TIMEOUT_MS_MIN   10u
 #define TIMEOUT_MS_MAX   3600000u
@@ -48,44 +47,111 @@ static bool is_name(const char *s)
 	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(s);
 }
 
-static int check_host(const struct desc_host *h, unsigned i, char *why, size_t cap)
+static int check_hosts(const struct machine_desc *d, char *why, size_t cap)
 {
-	char size[32];
+	for (unsigned i = 0; i < d->hosts_n; i++) {
+		const struct desc_host *h = &d->hosts[i];
 
-	if (!is_clean(h->address, sizeof(h->address)) || !h->address[0])
-		return refuse(why, cap, "host %u: its address is empty, too long or not plain text", i);
-	if (h->vcpus > VCPUS_MAX)
-		return refuse(why, cap, "host %u: %u vCPUs, at most %u are possible", i, h->vcpus, VCPUS_MAX);
-	if (h->memory_bytes % HUGE_BYTES)
-		return refuse(why, cap, "host %u: memory of %" PRIu64 " bytes, a multiple of 2 MiB is needed", i,
-			      h->memory_bytes);
-	if (h->memory_bytes > MEMORY_BYTES_MAX)
-		return refuse(why, cap, "host %u: memory of %s, at most 32 TiB are possible", i,
-			      units_format_size(h->memory_bytes, size, sizeof(size)));
-	if (!h->vcpus && !h->memory_bytes)
-		return refuse(why, cap, "host %u gives neither a vCPU nor memory", i);
+		if (!is_clean(h->address, sizeof(h->address)) || !h->address[0])
+			return refuse(why, cap, "host %u: its address is empty, too long or not plain text", i);
+		if (!desc_host_vcpus(d, (host_id)i) && !desc_host_pages(d, (host_id)i))
+			return refuse(why, cap, "host %u gives neither a vCPU nor memory", i);
+	}
+	if (!desc_host_vcpus(d, 0) || !desc_host_pages(d, 0))
+		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
 	return 0;
 }
 
-static int check_hosts(const struct machine_desc *d, char *why, size_t cap)
+static int check_nodes(const struct machine_desc *d, char *why, size_t cap)
 {
+	page_idx at = 0;
+
+	if (d->nodes_n < 1 || d->nodes_n > DESC_NODES_MAX)
+		return refuse(why, cap, "%u nodes, 1 to %u are possible", d->nodes_n, DESC_NODES_MAX);
+	if (d->apic_bits > 15 || d->nodes_n << d->apic_bits > APIC_IDS_MAX)
+		return refuse(why, cap, "%u nodes with up to %u vCPUs need APIC ids above %u: even the vCPUs out",
+			      d->nodes_n, d->apic_bits > 15 ? UINT32_MAX : 1u << d->apic_bits, APIC_IDS_MAX - 1);
+	for (unsigned i = 0; i < d->nodes_n; i++) {
+		const struct desc_node *n = &d->nodes[i];
+
+		if (n->vcpus_max > 1u << d->apic_bits)
+			return refuse(why, cap, "node %u: up to %u vCPUs, its APIC ids are enough for %u", i,
+				      n->vcpus_max, 1u << d->apic_bits);
+		if (n->first % GRANULE_PAGES || n->pages_max % GRANULE_PAGES)
+			return refuse(why, cap, "node %u: its window of memory is no multiple of 2 MiB", i);
+		if (n->first < at || n->first > PAGES_MAX || n->pages_max > PAGES_MAX - n->first)
+			return refuse(why, cap,
+				      "node %u: its window begins in another one's, or ends above the 32 TiB that are "
+				      "possible",
+				      i);
+		at = n->first + n->pages_max;
+	}
+	return 0;
+}
+
+static int check_vcpus(const struct machine_desc *d, char *why, size_t cap)
+{
+	if (d->vcpus_n < 1 || d->vcpus_n > VCPUS_MAX)
+		return refuse(why, cap, "%u vCPUs in all, 1 to %u are possible", d->vcpus_n, VCPUS_MAX);
+	for (uint32_t v = 0; v < d->vcpus_n; v++) {
+		const struct desc_vcpu *c = &d->vcpus[v];
+		uint32_t node = c->apic_id >> d->apic_bits, number = c->apic_id & ((1u << d->apic_bits) - 1);
+
+		if (v && c->apic_id <= d->vcpus[v - 1].apic_id)
+			return refuse(why, cap, "vCPU %u: its APIC id %u does not follow that of the one before", v,
+				      c->apic_id);
+		if (node >= d->nodes_n || number >= d->nodes[node].vcpus_max)
+			return refuse(why, cap, "vCPU %u: its APIC id %u is in no node", v, c->apic_id);
+		if (c->host >= d->hosts_n && c->host != HOST_NONE)
+			return refuse(why, cap, "vCPU %u: it starts on host %u, there are %u", v, c->host, d->hosts_n);
+	}
+	if (d->vcpus[0].host != 0)
+		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
+	return 0;
+}
+
+static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
+{
+	page_idx at = 0;
+
+	if (d->ranges_n > DESC_RANGES_MAX)
+		return refuse(why, cap, "%u ranges of memory, at most %u are possible", d->ranges_n, DESC_RANGES_MAX);
+	for (unsigned i = 0; i < d->ranges_n; i++) {
+		const struct desc_range *r = &d->ranges[i];
+
+		if (r->first % GRANULE_PAGES || r->pages % GRANULE_PAGES || !r->pages)
+			return refuse(why, cap, "memory range %u: a multiple of 2 MiB is needed", i);
+		if (r->node >= d->nodes_n || r->home >= d->hosts_n)
+			return refuse(why, cap, "memory range %u: node %u, home %u; there are %u nodes and %u hosts", i,
+				      r->node, r->home, d->nodes_n, d->hosts_n);
+		const struct desc_node *n = &d->nodes[r->node];
+
+		if (r->first < at || r->first < n->first || r->pages > n->pages_max ||
+		    r->first - n->first > n->pages_max - r->pages)
+			return refuse(why, cap, "memory range %u is not in the window of node %u, or not in order", i,
+				      r->node);
+		if (!d->version && r->first != at)
+			return refuse(why, cap, "memory range %u leaves a gap: at the start memory is one piece", i);
+		at = r->first + r->pages;
+	}
+	if (!d->ranges_n || d->ranges[0].first || d->ranges[0].home)
+		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
+	return 0;
+}
+
+static int check_parts(const struct machine_desc *d, char *why, size_t cap)
+{
+	int (*const checks[])(const struct machine_desc *, char *, size_t) = {check_nodes, check_vcpus, check_ranges,
+									      check_hosts};
+
 	if (d->hosts_n < 1 || d->hosts_n > HOSTS_MAX)
 		return refuse(why, cap, "%u hosts, 1 to %u are possible", d->hosts_n, HOSTS_MAX);
-	for (unsigned i = 0; i < d->hosts_n; i++) {
-		int r = check_host(&d->hosts[i], i, why, cap);
+	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		int r = checks[i](d, why, cap);
+
 		if (r)
 			return r;
 	}
-	if (!d->hosts[0].vcpus || !d->hosts[0].memory_bytes)
-		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
-	if (desc_vcpus(d) > VCPUS_MAX)
-		return refuse(why, cap, "%u vCPUs in all, at most %u are possible", desc_vcpus(d), VCPUS_MAX);
-	if (desc_memory_bytes(d) > MEMORY_BYTES_MAX)
-		return refuse(why, cap, "%" PRIu64 " MiB of memory in all, at most 32 TiB are possible",
-			      desc_memory_bytes(d) >> 20);
-	if (d->hosts_n << desc_apic_bits(d) > APIC_IDS_MAX)
-		return refuse(why, cap, "%u hosts with up to %u vCPUs need APIC ids above %u: even the vCPUs out",
-			      d->hosts_n, 1u << desc_apic_bits(d), APIC_IDS_MAX - 1);
 	return 0;
 }
 
@@ -110,5 +176,5 @@ int desc_check(const struct machine_desc *d, char *why, size_t cap)
 		return refuse(why, cap, "prefetch_max is %u, at most %u is possible", d->prefetch_max, PREFETCH_MAX);
 	if (d->spin_us > SPIN_US_MAX)
 		return refuse(why, cap, "spin_us is %u, at most %u is possible", d->spin_us, SPIN_US_MAX);
-	return check_hosts(d, why, cap);
+	return check_parts(d, why, cap);
 }

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JSON_BYTES_MAX 65536u // the largest CTL_SETUP message
+#define JSON_BYTES_MAX 262144u // the largest CTL_SETUP message
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum kind { TEXT, U32, U64, I64 };
 
@@ -22,13 +24,13 @@ struct member {
 	size_t at, bytes; // place in the structure; bytes: capacity of a text
 };
 
-#define MEMBER(type, field, k)                                                             \
-	{                                                                                  \
-#field, k, offsetof(struct type, field), sizeof(((struct type *)0)->field) \
-	}
+// clang-format off
+#define MEMBER(type, field, k) {#field, k, offsetof(struct type, field), sizeof(((struct type *)0)->field)}
+// clang-format on
 
 static const struct member machine_members[] = {
 	MEMBER(machine_desc, name, TEXT),           MEMBER(machine_desc, cmdline, TEXT),
+	MEMBER(machine_desc, version, U32),         MEMBER(machine_desc, apic_bits, U32),
 	MEMBER(machine_desc, epoch, U32),           MEMBER(machine_desc, dilate, U32),
 	MEMBER(machine_desc, peer_timeout_ms, U32), MEMBER(machine_desc, hold_ns, U64),
 	MEMBER(machine_desc, reserve_pages, U64),   MEMBER(machine_desc, prefetch_max, U32),
@@ -37,11 +39,46 @@ static const struct member machine_members[] = {
 
 static const struct member host_members[] = {
 	MEMBER(desc_host, address, TEXT),
-	MEMBER(desc_host, vcpus, U32),
-	MEMBER(desc_host, memory_bytes, U64),
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+static const struct member node_members[] = {
+	MEMBER(desc_node, vcpus_max, U32),
+	MEMBER(desc_node, first, U64),
+	MEMBER(desc_node, pages_max, U64),
+};
+
+static const struct member range_members[] = {
+	MEMBER(desc_range, first, U64),
+	MEMBER(desc_range, pages, U64),
+	MEMBER(desc_range, node, U32),
+	MEMBER(desc_range, home, U32),
+};
+
+static const struct member vcpu_members[] = {
+	MEMBER(desc_vcpu, apic_id, U32),
+	MEMBER(desc_vcpu, host, U32),
+};
+
+/* The lists of a description: how many there are, and where they lie. */
+#define LIST(key_, n, list, table, max_)                                                                          \
+	{                                                                                                         \
+		.key = key_, .n_at = offsetof(struct machine_desc, n), .at = offsetof(struct machine_desc, list), \
+		.bytes = sizeof(((struct machine_desc *)0)->list[0]), .max = max_, .members = table,              \
+		.members_n = COUNT(table)                                                                         \
+	}
+
+static const struct list {
+	const char *key;
+	size_t n_at, at, bytes;
+	unsigned max;
+	const struct member *members;
+	size_t members_n;
+} lists[] = {
+	LIST("hosts", hosts_n, hosts, host_members, HOSTS_MAX),
+	LIST("nodes", nodes_n, nodes, node_members, DESC_NODES_MAX),
+	LIST("memory", ranges_n, ranges, range_members, DESC_RANGES_MAX),
+	LIST("vcpus", vcpus_n, vcpus, vcpu_members, VCPUS_MAX),
+};
 
 static json_t *write_member(const struct member *m, const void *base)
 {
@@ -75,17 +112,29 @@ static json_t *write_members(const struct member *m, size_t n, const void *base)
 	return o;
 }
 
+static json_t *write_list(const struct list *l, const struct machine_desc *d)
+{
+	unsigned n = *(const unsigned *)((const char *)d + l->n_at);
+	json_t *a = n <= l->max ? json_array() : NULL;
+
+	for (unsigned i = 0; i < n && a; i++) {
+		const void *at = (const char *)d + l->at + i * l->bytes;
+
+		if (json_array_append_new(a, write_members(l->members, l->members_n, at))) {
+			json_decref(a);
+			return NULL;
+		}
+	}
+	return a;
+}
+
 char *desc_to_json(const struct machine_desc *d)
 {
-	if (d->hosts_n > HOSTS_MAX)
-		return NULL;
 	json_t *o = write_members(machine_members, COUNT(machine_members), d);
-	json_t *hosts = json_array();
 	int r = 0;
 
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		r |= json_array_append_new(hosts, write_members(host_members, COUNT(host_members), &d->hosts[h]));
-	r |= json_object_set_new(o, "hosts", hosts);
+	for (size_t i = 0; i < COUNT(lists); i++)
+		r |= json_object_set_new(o, lists[i].key, write_list(&lists[i], d));
 	char *text = r ? NULL : json_dumps(o, JSON_COMPACT);
 
 	json_decref(o);
@@ -146,9 +195,16 @@ static const struct member *find(const struct member *m, size_t n, const char *k
 	return NULL;
 }
 
-/* Reads all members of the table from o; extra: one more key that o has, which the caller reads (or
- * ""). */
-static int read_members(const struct member *m, size_t n, json_t *o, const char *extra, void *base, const char *where,
+static const struct list *find_list(const char *key)
+{
+	for (size_t i = 0; i < COUNT(lists); i++)
+		if (!strcmp(lists[i].key, key))
+			return &lists[i];
+	return NULL;
+}
+
+/* Reads all members of the table from o. with_lists: o may have the lists too, which the caller reads. */
+static int read_members(const struct member *m, size_t n, json_t *o, bool with_lists, void *base, const char *where,
 			char *why, size_t cap)
 {
 	const char *key;
@@ -156,7 +212,7 @@ static int read_members(const struct member *m, size_t n, json_t *o, const char 
 
 	json_object_foreach(o, key, v)
 	{
-		if (!find(m, n, key) && strcmp(key, extra) != 0)
+		if (!find(m, n, key) && !(with_lists && find_list(key)))
 			return refuse(why, cap, where, key, "is not known");
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -169,20 +225,23 @@ static int read_members(const struct member *m, size_t n, json_t *o, const char 
 	return 0;
 }
 
-static int read_hosts(json_t *hosts, struct machine_desc *d, char *why, size_t cap)
+static int read_list(const struct list *l, json_t *a, struct machine_desc *d, char *why, size_t cap)
 {
-	char where[32];
+	char where[48];
 
-	if (!json_is_array(hosts) || json_array_size(hosts) > HOSTS_MAX)
-		return refuse(why, cap, "machine", "hosts", "must be an array of at most 64 hosts");
-	d->hosts_n = (unsigned)json_array_size(hosts);
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		json_t *o = json_array_get(hosts, h);
+	if (!json_is_array(a) || json_array_size(a) > l->max) {
+		snprintf(where, sizeof(where), "must be an array of at most %u", l->max);
+		return refuse(why, cap, "machine", l->key, where);
+	}
+	*(unsigned *)((char *)d + l->n_at) = (unsigned)json_array_size(a);
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		json_t *o = json_array_get(a, i);
 
-		snprintf(where, sizeof(where), "host %u", h);
+		snprintf(where, sizeof(where), "%s %zu", l->key, i);
 		if (!json_is_object(o))
-			return refuse(why, cap, where, "hosts", "must hold objects");
-		int r = read_members(host_members, COUNT(host_members), o, "", &d->hosts[h], where, why, cap);
+			return refuse(why, cap, where, l->key, "must hold objects");
+		int r = read_members(l->members, l->members_n, o, false, (char *)d + l->at + i * l->bytes, where, why,
+				     cap);
 		if (r)
 			return r;
 	}
@@ -194,10 +253,10 @@ static int read_machine(json_t *o, struct machine_desc *d, char *why, size_t cap
 	memset(d, 0, sizeof(*d));
 	if (!json_is_object(o))
 		return refuse(why, cap, "machine", "", "must be an object");
-	int r = read_members(machine_members, COUNT(machine_members), o, "hosts", d, "machine", why, cap);
+	int r = read_members(machine_members, COUNT(machine_members), o, true, d, "machine", why, cap);
 
-	if (!r)
-		r = read_hosts(json_object_get(o, "hosts"), d, why, cap);
+	for (size_t i = 0; i < COUNT(lists) && !r; i++)
+		r = read_list(&lists[i], json_object_get(o, lists[i].key), d, why, cap);
 	return r ? r : desc_check(d, why, cap);
 }
 

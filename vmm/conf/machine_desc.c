@@ -5,30 +5,66 @@
 
 uint64_t desc_memory_bytes(const struct machine_desc *d)
 {
-	uint64_t sum = 0;
+	uint64_t pages = 0;
 
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		sum += d->hosts[h].memory_bytes;
-	return sum;
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		pages += d->ranges[i].pages;
+	return pages << PAGE_SHIFT;
+}
+
+page_idx desc_pages_end(const struct machine_desc *d)
+{
+	const struct desc_node *last = &d->nodes[d->nodes_n - 1];
+
+	return last->first + last->pages_max;
+}
+
+uint64_t desc_room_bytes(const struct machine_desc *d)
+{
+	uint64_t have = desc_memory_bytes(d), end = desc_pages_end(d) << PAGE_SHIFT;
+
+	return end > have ? end - have : 0;
+}
+
+uint64_t desc_host_pages(const struct machine_desc *d, host_id h)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		pages += d->ranges[i].home == h ? d->ranges[i].pages : 0;
+	return pages;
+}
+
+uint64_t desc_node_pages(const struct machine_desc *d, uint32_t node)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		pages += d->ranges[i].node == node ? d->ranges[i].pages : 0;
+	return pages;
+}
+
+uint32_t desc_host_vcpus(const struct machine_desc *d, host_id h)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < d->vcpus_n; v++)
+		n += d->vcpus[v].host == h;
+	return n;
 }
 
 uint32_t desc_vcpus(const struct machine_desc *d)
 {
-	uint32_t sum = 0;
-
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		sum += d->hosts[h].vcpus;
-	return sum;
+	return d->vcpus_n;
 }
 
-uint32_t desc_first_vcpu(const struct machine_desc *d, host_id h)
+uint32_t desc_vcpus_present(const struct machine_desc *d)
 {
-	uint32_t sum = 0;
+	uint32_t n = 0;
 
-	PD_CHECK(h < d->hosts_n);
-	for (unsigned i = 0; i < h; i++)
-		sum += d->hosts[i].vcpus;
-	return sum;
+	for (uint32_t v = 0; v < d->vcpus_n; v++)
+		n += d->vcpus[v].host != HOST_NONE;
+	return n;
 }
 
 host_set desc_all_hosts(const struct machine_desc *d)
@@ -38,42 +74,53 @@ host_set desc_all_hosts(const struct machine_desc *d)
 
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu)
 {
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		if (vcpu < d->hosts[h].vcpus)
-			return (host_id)h;
-		vcpu -= d->hosts[h].vcpus;
-	}
-	return HOST_NONE;
+	return vcpu < d->vcpus_n ? (host_id)d->vcpus[vcpu].host : HOST_NONE;
 }
 
-unsigned desc_apic_bits(const struct machine_desc *d)
+bool desc_vcpu_present(const struct machine_desc *d, uint32_t vcpu)
 {
-	uint32_t most = 1;
-	unsigned bits = 0;
-
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		if (d->hosts[h].vcpus > most)
-			most = d->hosts[h].vcpus;
-	while (bits < 31 && 1u << bits < most)
-		bits++;
-	return bits;
+	return desc_host_of_vcpu(d, vcpu) != HOST_NONE;
 }
 
 uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu)
 {
-	host_id h = desc_host_of_vcpu(d, vcpu);
-
-	PD_CHECK(h != HOST_NONE);
-	return (uint32_t)h << desc_apic_bits(d) | (vcpu - desc_first_vcpu(d, h));
+	PD_CHECK(vcpu < d->vcpus_n);
+	return d->vcpus[vcpu].apic_id;
 }
 
+uint32_t desc_node_of_vcpu(const struct machine_desc *d, uint32_t vcpu)
+{
+	return desc_apic_id(d, vcpu) >> d->apic_bits;
+}
+
+uint32_t desc_number_in_node(const struct machine_desc *d, uint32_t vcpu)
+{
+	return desc_apic_id(d, vcpu) & ((1u << d->apic_bits) - 1);
+}
+
+/* On the path of each interrupt to another vCPU: the list is sorted by APIC id. */
 bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu)
 {
-	unsigned bits = desc_apic_bits(d);
-	uint32_t host = apic_id >> bits, number = apic_id & ((1u << bits) - 1);
+	uint32_t lo = 0, hi = d->vcpus_n;
 
-	if (host >= d->hosts_n || number >= d->hosts[host].vcpus)
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (d->vcpus[mid].apic_id < apic_id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == d->vcpus_n || d->vcpus[lo].apic_id != apic_id)
 		return false;
-	*vcpu = desc_first_vcpu(d, (host_id)host) + number;
+	*vcpu = lo;
 	return true;
+}
+
+host_id desc_home_of_page(const struct machine_desc *d, page_idx page)
+{
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		if (page - d->ranges[i].first < d->ranges[i].pages)
+			return (host_id)d->ranges[i].home;
+	return HOST_NONE;
 }

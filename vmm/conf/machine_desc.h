@@ -2,6 +2,10 @@
 /*
  * The description of one guest machine: what `pando run` sends every host (as JSON) and what the
  * firmware tables, the page homes and the vCPU placement are derived from. A value, owned by whoever holds it.
+ *
+ * A node is what the guest sees for ever: a proximity domain, a package of APIC ids, a window of addresses. A host is
+ * who serves it now. vCPUs, ranges of memory and nodes have numbers of their own that nothing which comes later
+ * changes: room for what may come is laid out at the start (desc_lay_out()).
  */
 #ifndef VMM_CONF_MACHINE_DESC_H
 #define VMM_CONF_MACHINE_DESC_H
@@ -13,17 +17,44 @@
 #define DESC_NAME_MAX    64u
 #define DESC_REPORT_MAX  512u
 #define DESC_RESERVE_MIN 256u // pages: one instruction may need several, and pages on their way home need room
+#define DESC_NODES_MAX   HOSTS_MAX
+#define DESC_RANGES_MAX  256u         // ranges of memory: a node may be filled in several steps
+#define DESC_GRANULE     (2ull << 20) // memory comes in multiples of it, and has its home by it
 
 struct desc_host {
 	char address[DESC_ADDRESS_MAX]; // where its monitor listens for peers
-	uint32_t vcpus;                 // vCPUs that start on it; vCPU indices are assigned in host order
-	uint64_t memory_bytes;          // guest RAM homed on it: its NUMA node (a multiple of 2 MiB)
+};
+
+/* Its number is the proximity domain and the package. Windows stand in ascending order and may have gaps between. */
+struct desc_node {
+	uint32_t vcpus_max; // vCPUs there can ever be in it
+	page_idx first;     // window of pages (layout.h says at which addresses), a multiple of DESC_GRANULE
+	uint64_t pages_max; // 0: no memory, ever
+};
+
+/* Memory that is there. Ranges stand in ascending order. */
+struct desc_range {
+	page_idx first;
+	uint64_t pages;
+	uint32_t node, home; // home: the host that has the directory of its pages
+};
+
+/* The APIC id says the node, for ever: node << apic_bits | number in the node. In ascending order of APIC ids. */
+struct desc_vcpu {
+	uint32_t apic_id;
+	uint32_t host; // where it starts; HOST_NONE: it is not there yet
 };
 
 struct machine_desc {
 	char name[DESC_NAME_MAX];
+	uint32_t version; // counts what was added or taken away since the start
 	unsigned hosts_n;
 	struct desc_host hosts[HOSTS_MAX];
+	uint32_t apic_bits; // of the number of a vCPU in its node
+	unsigned nodes_n, ranges_n, vcpus_n;
+	struct desc_node nodes[DESC_NODES_MAX];
+	struct desc_range ranges[DESC_RANGES_MAX];
+	struct desc_vcpu vcpus[VCPUS_MAX];
 	char cmdline[DESC_CMDLINE_MAX];
 	uint32_t epoch;
 	uint32_t dilate;          // guest time runs at 1/dilate of real time (1: real time)
@@ -35,19 +66,40 @@ struct machine_desc {
 	int64_t tsc_skew; // test knob: host h pretends that its TSC is h * tsc_skew ticks ahead
 };
 
-/* Derived facts (pure). */
-uint64_t desc_memory_bytes(const struct machine_desc *d);
-uint32_t desc_vcpus(const struct machine_desc *d);
-host_set desc_all_hosts(const struct machine_desc *d);
-host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu);
-uint32_t desc_first_vcpu(const struct machine_desc *d, host_id h); // index of h's first vCPU
+/* Room for what may join later. Zeroes: for nothing. */
+struct desc_room {
+	uint32_t vcpus_max;  // in all; more than there are at the start need a free node
+	uint64_t memory_max; // bytes in all, the same
+	unsigned nodes_max;  // 0: one more than hosts where there is room for anything
+};
 
 /*
- * APIC ids follow the topology: host number << bits | number within the host, bits enough for the largest host, so
- * that each host is a CPU package. desc_vcpu_of_apic() returns false for an id that no vCPU has.
+ * Lays the machine out over its first hosts_n hosts: host h starts with vcpus[h] vCPUs and memory[h] bytes, which make
+ * node h; nodes for hosts that may come follow, and share what room there is. Without room the addresses are those of
+ * one run of memory from 0 up. Sets version, nodes, ranges, vcpus and apic_bits. Returns 0, or -EINVAL with a sentence
+ * that names what was asked and what is possible; desc_check() does the rest. Pure.
  */
-unsigned desc_apic_bits(const struct machine_desc *d);
+int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *memory, const struct desc_room *room,
+		 char *why, size_t why_cap);
+
+/* Derived facts (pure). */
+uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
+page_idx desc_pages_end(const struct machine_desc *d);             // behind the last page of the last window
+uint64_t desc_host_pages(const struct machine_desc *d, host_id h); // homed on it
+uint32_t desc_host_vcpus(const struct machine_desc *d, host_id h); // that start on it
+uint64_t desc_node_pages(const struct machine_desc *d, uint32_t node);
+uint64_t desc_room_bytes(const struct machine_desc *d);    // of addresses behind the memory of the start
+uint32_t desc_vcpus(const struct machine_desc *d);         // places for vCPUs: one more than the largest index
+uint32_t desc_vcpus_present(const struct machine_desc *d); // ... that are filled
+host_set desc_all_hosts(const struct machine_desc *d);
+bool desc_vcpu_present(const struct machine_desc *d, uint32_t vcpu);
+host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu); // HOST_NONE: not there
+uint32_t desc_node_of_vcpu(const struct machine_desc *d, uint32_t vcpu);
+uint32_t desc_number_in_node(const struct machine_desc *d, uint32_t vcpu);
+host_id desc_home_of_page(const struct machine_desc *d, page_idx page); // HOST_NONE: no memory there
+
 uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu);
+/* false for an id that no vCPU has, now or ever. */
 bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu);
 
 /* Cross-checks. Returns 0, or -EINVAL with a sentence in why that names the value and what was expected. */

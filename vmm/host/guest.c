@@ -112,14 +112,15 @@ static int set_up(struct guest *g, const struct msg *m, char *why, unsigned cap)
 		return -EINVAL;
 	}
 	g->self = (host_id)m->u.ctl_setup.self;
-	const struct desc_host *own = &g->desc.hosts[g->self];
-	if (own->vcpus > g->opt->vcpus || own->memory_bytes > g->opt->memory_bytes) {
+	uint32_t vcpus = desc_host_vcpus(&g->desc, g->self);
+	uint64_t memory = desc_host_pages(&g->desc, g->self) << PAGE_SHIFT;
+	if (vcpus > g->opt->vcpus || memory > g->opt->memory_bytes) {
 		snprintf(why, cap, "host %u offers %u vCPUs and %llu MiB, but %u and %llu MiB are asked", g->self,
-			 g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20), own->vcpus,
-			 (unsigned long long)(own->memory_bytes >> 20));
+			 g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20), vcpus,
+			 (unsigned long long)(memory >> 20));
 		return -ENOSPC;
 	}
-	r = ram_map(&g->ram, desc_memory_bytes(&g->desc));
+	r = ram_map_with_room(&g->ram, desc_memory_bytes(&g->desc), desc_room_bytes(&g->desc));
 	if (r) {
 		snprintf(why, cap, "cannot map %llu MiB of guest RAM: %s",
 			 (unsigned long long)(desc_memory_bytes(&g->desc) >> 20), strerror(-r));
@@ -170,7 +171,7 @@ static json_int_t vcpus_here(const struct guest *g)
 	json_int_t n = 0;
 
 	if (!g->machine)
-		return g->desc.hosts[g->self].vcpus;
+		return desc_host_vcpus(&g->desc, g->self);
 	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
 		n += machine_host_of(g->machine, v) == g->self;
 	return n;

@@ -37,11 +37,14 @@ static void trace_stop(struct guest *g, uint64_t call, json_t *args)
 		return;
 	span_trace_stop(g->span);
 	struct span_trace_info i = span_trace_info(g->span);
+	uint32_t first = 0;
+
+	while (first < desc_vcpus(&g->desc) && desc_host_of_vcpu(&g->desc, first) != g->self)
+		first++;
 	serve_return_json(g, call,
 			  json_pack("{s:I,s:I,s:I,s:I,s:i,s:i}", "records", (json_int_t)i.records, "lost",
 				    (json_int_t)i.lost, "bound", (json_int_t)i.bound, "tsc_khz", (json_int_t)i.tsc_khz,
-				    "vcpus", (int)g->desc.hosts[g->self].vcpus, "first_vcpu",
-				    (int)desc_first_vcpu(&g->desc, g->self)));
+				    "vcpus", (int)desc_host_vcpus(&g->desc, g->self), "first_vcpu", (int)first));
 }
 
 static void trace_read(struct guest *g, uint64_t call, json_t *args)

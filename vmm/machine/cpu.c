@@ -29,8 +29,8 @@ void cpu_cpuid(const struct cpu *c, struct cpuid_table *out)
 	const struct machine_desc *d = c->m->desc;
 	struct cpuid_topology t = {
 		.apic_id = c->apic_id,
-		.apic_bits = desc_apic_bits(d),
-		.package_vcpus = d->hosts[desc_host_of_vcpu(d, c->index)].vcpus, // where it started, wherever it is now
+		.apic_bits = d->apic_bits,
+		.package_vcpus = d->nodes[desc_node_of_vcpu(d, c->index)].vcpus_max, // its node's, wherever it is now
 		.guest_tsc_khz = guest_clock_khz(&c->m->clock),
 		.no_xsave = !c->m->hv.xsave,
 		.emulated = c->m->hv.emulated,

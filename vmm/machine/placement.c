@@ -7,16 +7,18 @@ void placement_init(struct placement *p, const struct machine_desc *d)
 {
 	memset(p, 0, sizeof(*p));
 	p->d = d;
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		p->on[h] = d->hosts[h].vcpus;
-		for (uint32_t i = 0; i < d->hosts[h].vcpus && p->vcpus_n < VCPUS_MAX; i++)
-			p->host[p->vcpus_n++] = (host_id)h;
+	for (; p->vcpus_n < desc_vcpus(d); p->vcpus_n++) {
+		host_id h = desc_host_of_vcpu(d, p->vcpus_n);
+
+		p->host[p->vcpus_n] = h;
+		if (h != HOST_NONE)
+			p->on[h]++;
 	}
 }
 
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to)
 {
-	if (vcpu >= p->vcpus_n || p->host[vcpu] != from || to >= p->d->hosts_n || to == from)
+	if (vcpu >= p->vcpus_n || from == HOST_NONE || p->host[vcpu] != from || to >= p->d->hosts_n || to == from)
 		return false;
 	p->host[vcpu] = to;
 	p->on[from]--;

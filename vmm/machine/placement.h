@@ -33,7 +33,7 @@ void placement_init(struct placement *p, const struct machine_desc *d); // as th
  * same. */
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to);
 
-host_id placement_host(const struct placement *p, uint32_t vcpu); // HOST_NONE: no such vCPU
+host_id placement_host(const struct placement *p, uint32_t vcpu); // HOST_NONE: there is none
 /* By an earlier version. A later one that is not known here yet, or one too old to be known still, is taken as the
  * present. */
 host_id placement_host_at(const struct placement *p, uint32_t version, uint32_t vcpu);

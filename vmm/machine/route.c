@@ -7,7 +7,9 @@ static host_set add_apic(const struct placement *p, uint32_t apic_id)
 {
 	uint32_t vcpu;
 
-	return desc_vcpu_of_apic(p->d, apic_id, &vcpu) ? host_bit(placement_host(p, vcpu)) : 0;
+	host_id h = desc_vcpu_of_apic(p->d, apic_id, &vcpu) ? placement_host(p, vcpu) : HOST_NONE;
+
+	return h == HOST_NONE ? 0 : host_bit(h);
 }
 
 /* Every host with a vCPU, but for one whose only vCPU is except (an APIC id). */

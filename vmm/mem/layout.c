@@ -10,20 +10,22 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 unsigned layout_ranges(const struct machine_desc *d, struct layout_range *out)
 {
-	page_idx page = 0;
 	unsigned n = 0;
 
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		uint64_t left = d->hosts[h].memory_bytes >> PAGE_SHIFT;
+	for (unsigned i = 0; i < d->ranges_n; i++) {
+		const struct desc_range *r = &d->ranges[i];
+		page_idx page = r->first;
+		uint64_t left = r->pages;
 
-		while (left) { // twice for the one host whose memory straddles the hole
+		while (left) { // twice for the one range that straddles the hole
 			uint64_t pages = page < LOW_PAGES ? least(left, LOW_PAGES - page) : left;
 
 			out[n++] = (struct layout_range){
 				.gpa = layout_gpa(page),
 				.bytes = pages << PAGE_SHIFT,
 				.first = page,
-				.host = (host_id)h,
+				.node = r->node,
+				.home = (host_id)r->home,
 			};
 			page += pages;
 			left -= pages;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Guest-physical address space. RAM fills [0, 3 GiB) and goes on at 4 GiB; devices live in between.
- * Page indices (page_idx) count RAM pages only, from address 0 up, without the hole. The display's window has page
- * indices, but the guest does not reach them. Pure.
+ * Page indices (page_idx) count from address 0 up, without the hole. The display's window has page indices, but the
+ * guest does not reach them; where a node's window is not filled, indices have no memory. Pure.
  */
 #ifndef VMM_MEM_LAYOUT_H
 #define VMM_MEM_LAYOUT_H
@@ -29,15 +29,19 @@
 struct layout_range {
 	uint64_t gpa, bytes;
 	page_idx first;
-	host_id host;
+	uint32_t node;
+	host_id home;
 };
 
-#define LAYOUT_RANGES_MAX (HOSTS_MAX + 1u) // one host's memory may straddle the hole
+#define LAYOUT_RANGES_MAX (DESC_RANGES_MAX + 1u) // one may straddle the hole
 
 /* Fills out[LAYOUT_RANGES_MAX] in address order; returns how many. */
 unsigned layout_ranges(const struct machine_desc *d, struct layout_range *out);
 
-/* Address <-> page index. layout_page() returns false outside RAM. */
+/*
+ * Address <-> page index. layout_page() returns false for addresses in the hole, and for pages that are not among the
+ * first ram_bytes.
+ */
 bool layout_page(uint64_t ram_bytes, uint64_t gpa, page_idx *page);
 uint64_t layout_gpa(page_idx page);
 

@@ -19,35 +19,44 @@ static void trim(uint8_t *map, uint64_t map_bytes, uint8_t *base, uint64_t bytes
 
 int ram_map(struct ram *r, uint64_t bytes)
 {
-	if (!bytes || bytes % PAGE_BYTES || bytes > (uint64_t)INT64_MAX - ALIGN_BYTES)
+	return ram_map_with_room(r, bytes, 0);
+}
+
+int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room)
+{
+	uint64_t all = bytes + room;
+
+	if (!bytes || all % PAGE_BYTES || bytes % PAGE_BYTES || all < bytes || all > (uint64_t)INT64_MAX - ALIGN_BYTES)
 		return -EINVAL;
 	/* NORESERVE: a host holds only a part of the guest's pages, so swap is not set aside for
 	 * all. */
-	uint8_t *map = mmap(NULL, bytes + ALIGN_BYTES, PROT_READ | PROT_WRITE,
+	uint8_t *map = mmap(NULL, all + ALIGN_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
 	uint8_t *base = (uint8_t *)(((uintptr_t)map + ALIGN_BYTES - 1) & ~(uintptr_t)(ALIGN_BYTES - 1));
 
-	trim(map, bytes + ALIGN_BYTES, base, bytes);
+	trim(map, all + ALIGN_BYTES, base, all);
 	/* A child must not copy guest RAM, and a core dump must not fault all of it in over the
 	 * network. */
-	if (madvise(base, bytes, MADV_DONTFORK) || madvise(base, bytes, MADV_DONTDUMP)) {
+	if (madvise(base, all, MADV_DONTFORK) || madvise(base, all, MADV_DONTDUMP) ||
+	    (room && mprotect(base + bytes, room, PROT_NONE))) {
 		int err = errno;
 
-		munmap(base, bytes);
+		munmap(base, all);
 		return -err;
 	}
 	r->base = base;
 	r->bytes = bytes;
+	r->reserved = room;
 	return 0;
 }
 
 void ram_unmap(struct ram *r)
 {
 	if (r->base)
-		munmap(r->base, r->bytes);
+		munmap(r->base, r->bytes + r->reserved);
 	r->base = NULL;
 	r->bytes = 0;
 }

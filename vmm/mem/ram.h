@@ -10,10 +10,13 @@
 
 struct ram {
 	uint8_t *base;
-	uint64_t bytes;
+	uint64_t bytes;    // RAM that is there, from address 0 up
+	uint64_t reserved; // ... and addresses of the mapping behind it, which nothing may touch yet
 };
 
 int ram_map(struct ram *r, uint64_t bytes); // 0 or negative errno
+/* The same, and keeps room bytes of addresses behind it for memory that may come. */
+int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room);
 void ram_unmap(struct ram *r);
 
 /*

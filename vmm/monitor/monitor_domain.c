@@ -27,10 +27,10 @@ static void set_hosts(struct domain *d, const struct run *r)
 {
 	const struct machine_desc *m = &r->desc;
 
-	d->cells_n = m->hosts_n;
+	d->cells_n = m->hosts_n; // what the hosts give
 	for (unsigned h = 0; h < m->hosts_n; h++)
-		d->cells[h] =
-			(struct domain_cell){.vcpus = m->hosts[h].vcpus, .memory_bytes = m->hosts[h].memory_bytes};
+		d->cells[h] = (struct domain_cell){.vcpus = desc_host_vcpus(m, (host_id)h),
+						   .memory_bytes = desc_host_pages(m, (host_id)h) << PAGE_SHIFT};
 	d->local = r->opt->local;
 	d->hosts_n = r->opt->local ? 0 : m->hosts_n;
 	for (unsigned h = 0; h < d->hosts_n; h++)
@@ -51,7 +51,7 @@ static void describe(struct domain *d, const struct run *r)
 	set_text(d->uuid, sizeof(d->uuid), o->uuid);
 	set_text(d->title, sizeof(d->title), o->title);
 	set_text(d->description, sizeof(d->description), o->description);
-	d->vcpus = desc_vcpus(&r->desc);
+	d->vcpus = desc_vcpus_present(&r->desc);
 	d->memory_bytes = desc_memory_bytes(&r->desc);
 	set_path(d->kernel, sizeof(d->kernel), o->kernel);
 	set_path(d->initrd, sizeof(d->initrd), o->initrd);

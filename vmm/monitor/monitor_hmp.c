@@ -122,7 +122,7 @@ static void info_mtree(struct monitor *m, struct qmp_call *call, int cpu)
 	fprintf(f, "address-space: memory" NL "  0000000000000000-ffffffffffffffff (prio 0, i/o): system" NL);
 	for (unsigned i = 0; i < n; i++)
 		fprintf(f, "    %016" PRIx64 "-%016" PRIx64 " (prio 0, ram): node %u, home host %u" NL, v[i].gpa,
-			v[i].gpa + v[i].bytes - 1, v[i].host, v[i].host);
+			v[i].gpa + v[i].bytes - 1, v[i].node, v[i].home);
 	fprintf(f, "    %016llx-%016llx (prio 0, i/o): ioapic" NL, LAYOUT_IOAPIC, LAYOUT_IOAPIC + 0xfff);
 	free(v);
 	text_return(&t, call);
@@ -135,12 +135,13 @@ static void info_numa(struct monitor *m, struct qmp_call *call, int cpu)
 	FILE *f = text_open(&t);
 
 	(void)cpu;
-	fprintf(f, "%u nodes" NL, d->hosts_n);
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		fprintf(f, "node %u cpus:", h);
-		for (uint32_t v = 0; v < d->hosts[h].vcpus; v++)
-			fprintf(f, " %u", desc_first_vcpu(d, (host_id)h) + v);
-		fprintf(f, NL "node %u size: %" PRIu64 " MB" NL, h, d->hosts[h].memory_bytes >> 20);
+	fprintf(f, "%u nodes" NL, d->nodes_n);
+	for (unsigned n = 0; n < d->nodes_n; n++) {
+		fprintf(f, "node %u cpus:", n);
+		for (uint32_t v = 0; v < desc_vcpus(d); v++)
+			if (desc_vcpu_present(d, v) && desc_node_of_vcpu(d, v) == n)
+				fprintf(f, " %u", v);
+		fprintf(f, NL "node %u size: %" PRIu64 " MB" NL, n, desc_node_pages(d, n) << PAGE_SHIFT >> 20);
 	}
 	text_return(&t, call);
 }

@@ -208,16 +208,11 @@ static void query_coherence(void *ctx, struct qmp_call *call, const json_t *args
 
 static host_id home_of(const struct machine_desc *d, uint64_t address)
 {
-	page_idx page = 0;
-	host_id home = 0;
+	page_idx page;
+	bool ram = layout_page(desc_pages_end(d) << PAGE_SHIFT, address, &page);
+	host_id home = ram ? desc_home_of_page(d, page) : HOST_NONE;
 
-	if (layout_page(desc_memory_bytes(d), address, &page))
-		for (uint64_t at = 0; home + 1u < d->hosts_n; home++) {
-			at += d->hosts[home].memory_bytes >> PAGE_SHIFT;
-			if (page < at)
-				break;
-		}
-	return home;
+	return home == HOST_NONE ? 0 : home;
 }
 
 static json_t *by_host(const struct sample *s, uint64_t address)

@@ -49,13 +49,13 @@ static void query_machines(void *ctx, struct qmp_call *call, const json_t *args)
 				   "default-cpu-type", CPU_TYPE));
 }
 
-/* A host is a node and a package, where the vCPU started: that is what the guest's firmware tables say. */
+/* A node is a package too: that is what the guest's firmware tables say. */
 static json_t *properties(const struct machine_desc *d, uint32_t vcpu)
 {
-	host_id h = desc_host_of_vcpu(d, vcpu);
+	int node = (int)desc_node_of_vcpu(d, vcpu);
 
-	return json_pack("{s:i,s:i,s:i,s:i}", "node-id", (int)h, "socket-id", (int)h, "core-id",
-			 (int)(vcpu - desc_first_vcpu(d, h)), "thread-id", 0);
+	return json_pack("{s:i,s:i,s:i,s:i}", "node-id", node, "socket-id", node, "core-id",
+			 (int)desc_number_in_node(d, vcpu), "thread-id", 0);
 }
 
 static json_t *path_of(json_int_t vcpu)
@@ -94,9 +94,13 @@ static void query_hotpluggable_cpus(void *ctx, struct qmp_call *call, const json
 	json_t *out = json_array();
 
 	(void)args;
-	for (uint32_t v = 0; v < desc_vcpus(d); v++)
-		json_array_append_new(out, json_pack("{s:s,s:i,s:o,s:o}", "type", CPU_TYPE, "vcpus-count", 1, "props",
-						     properties(d, v), "qom-path", path_of(v)));
+	for (uint32_t v = 0; v < desc_vcpus(d); v++) {
+		json_t *o = json_pack("{s:s,s:i,s:o}", "type", CPU_TYPE, "vcpus-count", 1, "props", properties(d, v));
+
+		if (desc_vcpu_present(d, v)) // without a path: room for one
+			json_object_set_new(o, "qom-path", path_of(v));
+		json_array_append_new(out, o);
+	}
 	qmp_return(call, out);
 }
 

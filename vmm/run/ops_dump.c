@@ -132,7 +132,7 @@ static void plan(struct dump *d, const struct ops_dump *what)
 
 		add_run(d, from, to - from);
 		d->spans[d->spans_n++] =
-			(struct span){.next = first, .end = first + ((to - from) >> PAGE_SHIFT), .host = r[i].host};
+			(struct span){.next = first, .end = first + ((to - from) >> PAGE_SHIFT), .host = r[i].home};
 		d->v->to_dump += to - from;
 	}
 }
@@ -316,7 +316,7 @@ static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 
 	if (error)
 		fail(d, "%s", error);
-	else if (json_array_size(all) == desc_vcpus(d->v->desc))
+	else if (json_array_size(all) == desc_vcpus_present(d->v->desc))
 		open_file(d);
 	else if (d->looks++ < LOOKS_MAX)
 		look(d);

@@ -4,15 +4,21 @@
 #include <errno.h>
 #include <stdio.h>
 
-static int place_vcpus(struct machine_desc *d, const struct place_offer *offers, uint32_t vcpus, char *why,
-		       size_t why_cap)
+/* What each host is to give. */
+struct plan {
+	uint32_t vcpus[HOSTS_MAX];
+	uint64_t memory[HOSTS_MAX];
+};
+
+static int place_vcpus(const struct machine_desc *d, struct plan *p, const struct place_offer *offers, uint32_t vcpus,
+		       char *why, size_t why_cap)
 {
 	uint64_t offered = 0;
 	uint32_t left = vcpus;
 
 	for (unsigned h = 0; h < d->hosts_n; h++) {
 		offered += offers[h].vcpus;
-		d->hosts[h].vcpus = 0;
+		p->vcpus[h] = 0;
 	}
 	if (vcpus == 0 || vcpus > offered) {
 		snprintf(why, why_cap, "%u vCPUs are asked for, the %u hosts offer %llu", vcpus, d->hosts_n,
@@ -21,21 +27,21 @@ static int place_vcpus(struct machine_desc *d, const struct place_offer *offers,
 	}
 	while (left) {
 		for (unsigned h = 0; h < d->hosts_n && left; h++) {
-			if (d->hosts[h].vcpus < offers[h].vcpus) {
-				d->hosts[h].vcpus++;
+			if (p->vcpus[h] < offers[h].vcpus) {
+				p->vcpus[h]++;
 				left--;
 			}
 		}
 	}
-	if (d->hosts[0].vcpus == 0) {
+	if (p->vcpus[0] == 0) {
 		snprintf(why, why_cap, "the first host must offer at least one vCPU: it boots the guest");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int place_memory(struct machine_desc *d, const struct place_offer *offers, uint64_t bytes, char *why,
-			size_t why_cap)
+static int place_memory(const struct machine_desc *d, struct plan *p, const struct place_offer *offers, uint64_t bytes,
+			char *why, size_t why_cap)
 {
 	uint64_t offered = 0, left = bytes / PLACE_GRANULE;
 
@@ -54,12 +60,12 @@ static int place_memory(struct machine_desc *d, const struct place_offer *offers
 		uint64_t have = offers[h].memory_bytes / PLACE_GRANULE;
 		uint64_t share = (uint64_t)((unsigned __int128)wanted * have / offered);
 
-		d->hosts[h].memory_bytes = share * PLACE_GRANULE;
+		p->memory[h] = share * PLACE_GRANULE;
 		left -= share;
 	}
 	for (unsigned h = 0; left; h = (h + 1) % d->hosts_n) { // what rounding left over
-		if (d->hosts[h].memory_bytes + PLACE_GRANULE <= offers[h].memory_bytes) {
-			d->hosts[h].memory_bytes += PLACE_GRANULE;
+		if (p->memory[h] + PLACE_GRANULE <= offers[h].memory_bytes) {
+			p->memory[h] += PLACE_GRANULE;
 			left--;
 		}
 	}
@@ -73,8 +79,8 @@ static int wrong_parts(unsigned parts, const char *what, unsigned hosts, char *w
 	return -EINVAL;
 }
 
-static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
-			    char *why, size_t why_cap)
+static int place_vcpu_parts(const struct machine_desc *d, struct plan *p, const struct place_offer *offers,
+			    const struct place_wish *wish, char *why, size_t why_cap)
 {
 	if (wish->vcpu_parts != d->hosts_n)
 		return wrong_parts(wish->vcpu_parts, "vCPUs", d->hosts_n, why, why_cap);
@@ -84,13 +90,13 @@ static int place_vcpu_parts(struct machine_desc *d, const struct place_offer *of
 				 wish->vcpus_of[h], offers[h].vcpus);
 			return -ENOSPC;
 		}
-		d->hosts[h].vcpus = wish->vcpus_of[h];
+		p->vcpus[h] = wish->vcpus_of[h];
 	}
 	return 0;
 }
 
-static int place_memory_parts(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish,
-			      char *why, size_t why_cap)
+static int place_memory_parts(const struct machine_desc *d, struct plan *p, const struct place_offer *offers,
+			      const struct place_wish *wish, char *why, size_t why_cap)
 {
 	if (wish->memory_parts != d->hosts_n)
 		return wrong_parts(wish->memory_parts, "pieces of memory", d->hosts_n, why, why_cap);
@@ -101,7 +107,7 @@ static int place_memory_parts(struct machine_desc *d, const struct place_offer *
 				 (unsigned long long)(offers[h].memory_bytes >> 20));
 			return -ENOSPC;
 		}
-		d->hosts[h].memory_bytes = wish->memory_of[h];
+		p->memory[h] = wish->memory_of[h];
 	}
 	return 0;
 }
@@ -109,11 +115,12 @@ static int place_memory_parts(struct machine_desc *d, const struct place_offer *
 int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
 		size_t why_cap)
 {
-	int r = wish->vcpu_parts ? place_vcpu_parts(d, offers, wish, why, why_cap)
-				 : place_vcpus(d, offers, wish->vcpus, why, why_cap);
+	struct plan p;
+	int r = wish->vcpu_parts ? place_vcpu_parts(d, &p, offers, wish, why, why_cap)
+				 : place_vcpus(d, &p, offers, wish->vcpus, why, why_cap);
 
-	if (r)
-		return r;
-	return wish->memory_parts ? place_memory_parts(d, offers, wish, why, why_cap)
-				  : place_memory(d, offers, wish->memory_bytes, why, why_cap);
+	if (!r)
+		r = wish->memory_parts ? place_memory_parts(d, &p, offers, wish, why, why_cap)
+				       : place_memory(d, &p, offers, wish->memory_bytes, why, why_cap);
+	return r ? r : desc_lay_out(d, p.vcpus, p.memory, &wish->room, why, why_cap);
 }

@@ -23,10 +23,11 @@ struct place_wish {
 	unsigned memory_parts;
 	uint32_t vcpus_of[HOSTS_MAX]; // [0, vcpu_parts): their sum is vcpus
 	uint64_t memory_of[HOSTS_MAX];
+	struct desc_room room; // for hosts that may join later
 };
 
 /*
- * Sets vcpus and memory_bytes of d->hosts[0 .. hosts_n). Without prescribed parts, vCPUs are dealt one by one, each
+ * Lays d out over its hosts (desc_lay_out()). Without prescribed parts, vCPUs are dealt one by one, each
  * host in turn, as far as its offer goes; memory is taken in proportion to what each host offers. Returns 0, or -ENOSPC
  * / -EINVAL with a sentence that names what was asked and what there is.
  */

@@ -39,9 +39,10 @@ static json_t *document(struct run_status *s)
 			json_array_append_new(list, json_pack("{s:i,s:s,s:s}", "host", (int)h, "address",
 							      s->desc->hosts[h].address, "error", "no answer"));
 	}
-	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "name", s->desc->name, "vcpus", (json_int_t)desc_vcpus(s->desc),
-			 "memory_bytes", (json_int_t)desc_memory_bytes(s->desc), "dilate", (json_int_t)s->desc->dilate,
-			 "uptime_ms", (json_int_t)((now_ns() - s->started_ns) / 1000000), "hosts", list);
+	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "name", s->desc->name, "vcpus",
+			 (json_int_t)desc_vcpus_present(s->desc), "memory_bytes",
+			 (json_int_t)desc_memory_bytes(s->desc), "dilate", (json_int_t)s->desc->dilate, "uptime_ms",
+			 (json_int_t)((now_ns() - s->started_ns) / 1000000), "hosts", list);
 }
 
 /* A done may ask again: that is a request of the next round. */

@@ -12,30 +12,29 @@
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
 #define REQUESTS_MAX     256u
-#define GRANULE_SHIFT    9u // homes are given by 2 MiB
+#define GRANULE_SHIFT    9u // DESC_GRANULE in pages
 #define QUEUE_MAX        4096u
 #define HOLD_MAX_FACTOR  8u
 #define MIGRATORY_AFTER  2u  // read-then-write hand-overs before a read takes ownership
 #define ZERO_RUN         32u // untouched local pages placed at one fault
 
+_Static_assert(PAGE_BYTES << GRANULE_SHIFT == DESC_GRANULE, "homes are given by granules of the description");
+_Static_assert(DESC_RANGES_MAX <= COH_HOMES_MAX, "each range of memory is one of homes");
+
 static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
 {
-	page_idx at = 0;
-
 	memset(c, 0, sizeof(*c));
 	c->self = self;
 	c->hosts = d->hosts_n;
-	for (unsigned h = 0; h < d->hosts_n; h++) {
-		uint64_t pages = d->hosts[h].memory_bytes >> PAGE_SHIFT;
-		c->homes[c->homes_n++] = (struct coh_home_range){.first = at, .pages = pages, .host = (host_id)h};
-		at += pages;
-	}
-	c->pages = at;
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		c->homes[c->homes_n++] = (struct coh_home_range){
+			.first = d->ranges[i].first, .pages = d->ranges[i].pages, .host = (host_id)d->ranges[i].home};
+	c->pages = desc_pages_end(d);
 	c->granule_shift = GRANULE_SHIFT;
 	c->hold_ns = d->hold_ns;
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
 	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
-	c->quota_pages = (d->hosts[self].memory_bytes >> PAGE_SHIFT) + d->reserve_pages - COH_RESERVE_HOME;
+	c->quota_pages = desc_host_pages(d, self) + d->reserve_pages - COH_RESERVE_HOME;
 	c->requests_max = REQUESTS_MAX;
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;

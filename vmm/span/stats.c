@@ -47,7 +47,7 @@ static json_t *coherence_json(const struct span *d)
 static json_t *memory_json(const struct span *d)
 {
 	json_t *o = json_object();
-	uint64_t given = d->desc->hosts[d->self].memory_bytes >> PAGE_SHIFT;
+	uint64_t given = desc_host_pages(d->desc, d->self);
 
 	set(o, "given_pages", given);
 	set(o, "reserve_pages", d->desc->reserve_pages);

@@ -555,8 +555,8 @@ TEST(Engine, HomesBeginAndEndWithGranules)
 	EXPECT_NE(nullptr, coh_config_error(&c));
 	c.homes[1] = {16, 48, 1}; // overlaps
 	EXPECT_NE(nullptr, coh_config_error(&c));
-	c.homes[1] = {32, 16, 1}; // the pages do not end with it
-	EXPECT_NE(nullptr, coh_config_error(&c));
+	c.homes[1] = {32, 16, 1}; // room behind it
+	EXPECT_EQ(nullptr, coh_config_error(&c));
 	c.homes[1] = {32, UINT64_MAX, 1};
 	EXPECT_NE(nullptr, coh_config_error(&c));
 	c.homes[1] = {32, 32, 1};

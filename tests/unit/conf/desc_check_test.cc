@@ -15,10 +15,15 @@ TEST(DescCheck, GoodOnes)
 		EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
 	}
 	machine_desc d = sample_desc(2);
-	d.hosts[1].vcpus = 0; // a host may give memory only
+	EXPECT_EQ("", sample_layout(&d, {2, 0}, {512, 512})); // a host may give memory only
 	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
-	d.hosts[1].vcpus = 1; // or CPUs only
-	d.hosts[1].memory_bytes = 0;
+	EXPECT_EQ("", sample_layout(&d, {2, 1}, {512, 0})); // or CPUs only
+	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
+	EXPECT_EQ("",
+		  sample_layout(&d, {2, 1}, {512, 512}, {.vcpus_max = 9, .memory_max = 8ull << 30, .nodes_max = 5}));
+	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
+	d.version = 1; // memory that came: in its window, with a gap before it
+	d.ranges[d.ranges_n++] = {d.nodes[3].first, 512, 3, 1};
 	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
 }
 
@@ -46,19 +51,45 @@ TEST(DescCheck, EveryRefusalNamesItsReason)
 		{"spin_us", [](D &d) { d.spin_us = UINT32_MAX; }},
 		{"host 1", [](D &d) { d.hosts[1].address[0] = 0; }},
 		{"host 1", [](D &d) { memset(d.hosts[1].address, 'a', DESC_ADDRESS_MAX); }},
-		{"host 1", [](D &d) { d.hosts[1].vcpus = UINT32_MAX; }},
-		{"2 MiB", [](D &d) { d.hosts[1].memory_bytes += 4096; }},
-		{"32 TiB", [](D &d) { d.hosts[1].memory_bytes = 1ull << 63; }},
-		{"32 TiB", [](D &d) { d.hosts[1].memory_bytes = 1ull << 45; }},
-		{"neither", [](D &d) { d.hosts[1].memory_bytes = d.hosts[1].vcpus = 0; }},
-		{"host 0", [](D &d) { d.hosts[0].vcpus = 0; }},
-		{"host 0", [](D &d) { d.hosts[0].memory_bytes = 0; }},
-		{"vCPUs in all", [](D &d) { d.hosts[0].vcpus = d.hosts[1].vcpus = 513; }},
-		{"APIC ids",
+		{"2 MiB", [](D &d) { d.ranges[1].pages++; }},
+		{"2 MiB", [](D &d) { d.ranges[1].first++; }},
+		{"2 MiB", [](D &d) { d.nodes[1].pages_max++; }},
+		{"2 MiB", [](D &d) { d.ranges[1].pages = 0; }},
+		{"32 TiB", [](D &d) { d.nodes[1].pages_max = 1ull << 51; }},
+		{"32 TiB", [](D &d) { d.nodes[1].pages_max = 1ull << 33; }},
+		{"another one's", [](D &d) { d.nodes[1].first -= 512; }},
+		{"window of node 1", [](D &d) { d.ranges[1].pages += 512; }},
+		{"window of node 1", [](D &d) { d.ranges[1].pages = ~511ull; }},
+		{"window of node 0", [](D &d) { d.ranges[1].node = 0; }},
+		{"home 2", [](D &d) { d.ranges[1].home = 2; }},
+		{"node 7", [](D &d) { d.ranges[1].node = 7; }},
+		{"leaves a gap", [](D &d) { d.ranges[1].first += 512, d.ranges[1].pages -= 512; }},
+		{"ranges of memory", [](D &d) { d.ranges_n = DESC_RANGES_MAX + 1; }},
+		{"nodes", [](D &d) { d.nodes_n = 0; }},
+		{"nodes", [](D &d) { d.nodes_n = DESC_NODES_MAX + 1; }},
+		{"neither",
 		 [](D &d) {
-			 d = sample_desc(64, 1);
-			 d.hosts[3].vcpus = 600;
+			 sample_layout(&d, {2, 0}, {512, 0});
 		 }},
+		{"host 0",
+		 [](D &d) {
+			 sample_layout(&d, {0, 2}, {512, 512});
+		 }},
+		{"host 0",
+		 [](D &d) {
+			 sample_layout(&d, {2, 2}, {0, 512});
+		 }},
+		{"host 0", [](D &d) { d.ranges[0].home = 1; }},
+		{"host 0", [](D &d) { d.vcpus[0].host = HOST_NONE; }},
+		{"vCPUs in all", [](D &d) { d.vcpus_n = VCPUS_MAX + 1; }},
+		{"vCPUs in all", [](D &d) { d.vcpus_n = 0; }},
+		{"does not follow", [](D &d) { d.vcpus[2].apic_id = d.vcpus[1].apic_id; }},
+		{"in no node", [](D &d) { d.vcpus[3].apic_id = 1000; }},
+		{"in no node", [](D &d) { d.nodes[1].vcpus_max = 1; }},
+		{"starts on host 2", [](D &d) { d.vcpus[3].host = 2; }},
+		{"enough for 2", [](D &d) { d.nodes[1].vcpus_max = 3; }},
+		{"APIC ids", [](D &d) { d.apic_bits = 15; }},
+		{"APIC ids", [](D &d) { d.apic_bits = UINT32_MAX; }},
 	};
 	for (auto &b : bad) {
 		char why[DESC_REPORT_MAX] = "";

@@ -50,7 +50,14 @@ TEST(DescJson, LargestDescriptionFitsItsMessage)
 	memset(d.name, 'n', DESC_NAME_MAX - 1);
 	for (auto &h : d.hosts)
 		memset(h.address, '\\', DESC_ADDRESS_MAX - 1);
-	EXPECT_LT(json_of(d).size(), 65536u);
+	sample_layout(&d, std::vector<uint32_t>(64, 16), std::vector<uint64_t>(64, 512));
+	d.version = 1;
+	d.ranges_n = 0;
+	for (unsigned i = 0; i < DESC_RANGES_MAX; i++) {
+		uint64_t pages = d.nodes[i / 4].pages_max / 4;
+		d.ranges[d.ranges_n++] = {d.nodes[i / 4].first + i % 4 * pages, pages, i / 4, i / 4};
+	}
+	EXPECT_LT(json_of(d).size(), 262144u);
 	EXPECT_EQ(0, parse(json_of(d), &back));
 	EXPECT_EQ(0, memcmp(&d, &back, sizeof(d)));
 }
@@ -82,7 +89,7 @@ TEST(DescJson, HostileTextIsRefusedWithAReason)
 		"{}",
 		"\xff\xfe",
 		std::string(3000, '['),
-		std::string(70000, ' '),
+		std::string(300000, ' '),
 		good + "x",
 		good.substr(0, good.size() / 2),
 		with(good, "\"epoch\":7", "\"epoch\":-7"),
@@ -100,9 +107,13 @@ TEST(DescJson, HostileTextIsRefusedWithAReason)
 		with(good, "\"hosts\":[", "\"hosts\":{}, \"more\":["),
 		with(good, "\"hosts\":[", "\"hosts\":[7,"),
 		with(good, "\"hosts\":[", hosts65),
-		with(good, "\"vcpus\":2", "\"vcpus\":-2"),
-		with(good, "\"vcpus\":2", "\"cpus\":2"),
-		with(good, "\"memory_bytes\":536870912", "\"memory_bytes\":536870913"),
+		with(good, "\"vcpus_max\":2", "\"vcpus_max\":-2"),
+		with(good, "\"vcpus_max\":2", "\"cpus_max\":2"),
+		with(good, "\"pages\":131072", "\"pages\":131073"),
+		with(good, "\"vcpus\":[", "\"vcpus\":7,\"x\":["),
+		with(good, "\"vcpus\":[", "\"cpus\":["),
+		with(good, "\"memory\":[", "\"memory\":[[],"),
+		with(good, "\"apic_bits\":1", "\"apic_bits\":0"),
 	};
 	for (auto &t : bad) {
 		machine_desc out;

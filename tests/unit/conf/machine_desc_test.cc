@@ -8,20 +8,26 @@
 TEST(MachineDesc, DerivedFacts)
 {
 	machine_desc d = sample_desc(3);
-	d.hosts[0].vcpus = 2;
-	d.hosts[1].vcpus = 0;
-	d.hosts[2].vcpus = 5;
+	ASSERT_EQ("", sample_layout(&d, {2, 0, 5}, {512, 512, 512}));
 	EXPECT_EQ(7u, desc_vcpus(&d));
+	EXPECT_EQ(7u, desc_vcpus_present(&d));
 	EXPECT_EQ(3u * 512 << 20, desc_memory_bytes(&d));
-	EXPECT_EQ(0u, desc_first_vcpu(&d, 0));
-	EXPECT_EQ(2u, desc_first_vcpu(&d, 1));
-	EXPECT_EQ(2u, desc_first_vcpu(&d, 2));
+	EXPECT_EQ(3u * 131072, desc_pages_end(&d));
+	EXPECT_EQ(0u, desc_room_bytes(&d));
+	EXPECT_EQ(131072u, desc_host_pages(&d, 1));
+	EXPECT_EQ(131072u, desc_node_pages(&d, 1));
+	EXPECT_EQ(5u, desc_host_vcpus(&d, 2));
 	EXPECT_EQ(0u, desc_host_of_vcpu(&d, 1));
 	EXPECT_EQ(2u, desc_host_of_vcpu(&d, 2));
 	EXPECT_EQ(2u, desc_host_of_vcpu(&d, 6));
 	EXPECT_EQ(HOST_NONE, desc_host_of_vcpu(&d, 7));
-	EXPECT_EQ(3u, desc_apic_bits(&d));
+	EXPECT_EQ(2u, desc_node_of_vcpu(&d, 6));
+	EXPECT_EQ(4u, desc_number_in_node(&d, 6));
+	EXPECT_EQ(3u, d.apic_bits);
 	EXPECT_EQ(16u + 4, desc_apic_id(&d, 6));
+	EXPECT_EQ(1u, desc_home_of_page(&d, 131072));
+	EXPECT_EQ(0u, desc_home_of_page(&d, 131071));
+	EXPECT_EQ(HOST_NONE, desc_home_of_page(&d, 3 * 131072));
 }
 
 TEST(MachineDesc, ApicIdsAreDistinctAndInvertible)
@@ -35,7 +41,7 @@ TEST(MachineDesc, ApicIdsAreDistinctAndInvertible)
 				EXPECT_TRUE(ids.insert(id).second);
 				EXPECT_TRUE(desc_vcpu_of_apic(&d, id, &back));
 				EXPECT_EQ(v, back);
-				EXPECT_EQ(desc_host_of_vcpu(&d, v), id >> desc_apic_bits(&d));
+				EXPECT_EQ(desc_host_of_vcpu(&d, v), id >> d.apic_bits);
 				EXPECT_GE(id, v); // the MADT's 8-bit uid relies on it
 			}
 			uint32_t unused;

@@ -4,9 +4,22 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <vector>
 
 extern "C" {
 #include "vmm/conf/machine_desc.h"
+}
+
+/* What the hosts give: vCPUs and MiB. */
+static inline std::string sample_layout(machine_desc *d, std::vector<uint32_t> vcpus, std::vector<uint64_t> mib,
+					desc_room room = {})
+{
+	char why[DESC_REPORT_MAX] = "";
+	for (uint64_t &m : mib)
+		m <<= 20;
+	d->hosts_n = (unsigned)vcpus.size();
+	return desc_lay_out(d, vcpus.data(), mib.data(), &room, why, sizeof(why)) ? why : "";
 }
 
 /* A description that desc_check() accepts. */
@@ -19,9 +32,8 @@ static inline machine_desc sample_desc(unsigned hosts = 2, uint32_t vcpus = 2, u
 	d.hosts_n = hosts;
 	for (unsigned h = 0; h < hosts; h++) {
 		snprintf(d.hosts[h].address, sizeof(d.hosts[h].address), "10.0.0.%u:4000", h + 1);
-		d.hosts[h].vcpus = vcpus;
-		d.hosts[h].memory_bytes = mib << 20;
 	}
+	sample_layout(&d, std::vector<uint32_t>(hosts, vcpus), std::vector<uint64_t>(hosts, mib));
 	d.epoch = 7;
 	d.dilate = 1;
 	d.peer_timeout_ms = 3000;

@@ -124,7 +124,7 @@ struct Move : testing::Test {
 			return;
 		}
 		desc = sample_desc(2, 1, 4);
-		desc.hosts[0].vcpus = 2;
+		sample_layout(&desc, {2, 1}, {4, 4});
 		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
 		create(&h[0], 0);
 		create(&h[1], 1);

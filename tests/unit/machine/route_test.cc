@@ -48,7 +48,9 @@ TEST(Route, AgreesWithTheChipsRuleForEveryMessage)
 {
 	for (uint32_t per_host : {1u, 3u, 4u, 20u}) {
 		machine_desc d = sample_desc(3, per_host);
-		d.hosts[1].vcpus = per_host > 1 ? per_host - 1 : 1;
+		std::vector<uint32_t> vcpus(d.hosts_n, per_host);
+		vcpus[1] = per_host > 1 ? per_host - 1 : 1;
+		sample_layout(&d, vcpus, std::vector<uint64_t>(d.hosts_n, 512));
 		uint32_t n = desc_vcpus(&d);
 		for (uint32_t sender_v : {0u, n - 1}) {
 			uint32_t sender = desc_apic_id(&d, sender_v);
@@ -88,7 +90,7 @@ TEST(Route, OthersSkipsAHostWhoseOnlyVcpuSends)
 	msg_irq irq;
 	auto m = message(0, false, APIC_TO_OTHERS);
 	EXPECT_EQ(0b101ull, route_message(placed(d), &m, 1, &irq));
-	d.hosts[2].vcpus = 0; // gives memory only
+	sample_layout(&d, {1, 1, 0}, {512, 512, 512}); // the last gives memory only
 	EXPECT_EQ(0b001ull, route_message(placed(d), &m, 1, &irq));
 }
 

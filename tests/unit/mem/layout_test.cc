@@ -13,8 +13,12 @@ static machine_desc hosts_of(std::vector<uint64_t> mib)
 	machine_desc d;
 	memset(&d, 0, sizeof(d));
 	d.hosts_n = mib.size();
-	for (size_t h = 0; h < mib.size(); h++)
-		d.hosts[h].memory_bytes = mib[h] << 20;
+	std::vector<uint32_t> vcpus(mib.size(), 1);
+	desc_room none = {};
+	char why[DESC_REPORT_MAX];
+	for (uint64_t &m : mib)
+		m <<= 20;
+	EXPECT_EQ(0, desc_lay_out(&d, vcpus.data(), mib.data(), &none, why, sizeof(why))) << why;
 	return d;
 }
 
@@ -39,7 +43,8 @@ TEST(Layout, RangesCoverAllRamInOrderAndKeepOutOfTheHole)
 			EXPECT_EQ(r[i].gpa, layout_gpa(r[i].first));
 			EXPECT_GT(r[i].bytes, 0u);
 			page += r[i].bytes / PAGE_BYTES;
-			got[r[i].host] += r[i].bytes >> 20;
+			EXPECT_EQ(r[i].home, r[i].node);
+			got[r[i].home] += r[i].bytes >> 20;
 		}
 		EXPECT_EQ(mib, got);
 	}
@@ -50,9 +55,9 @@ TEST(Layout, StraddlingHostHasTwoRanges)
 	machine_desc d = hosts_of({2048, 2048});
 	layout_range r[LAYOUT_RANGES_MAX];
 	ASSERT_EQ(3u, layout_ranges(&d, r));
-	EXPECT_EQ(1u, r[1].host);
+	EXPECT_EQ(1u, r[1].home);
 	EXPECT_EQ(LAYOUT_LOW_END, r[1].gpa + r[1].bytes);
-	EXPECT_EQ(1u, r[2].host);
+	EXPECT_EQ(1u, r[2].home);
 	EXPECT_EQ(LAYOUT_HIGH, r[2].gpa);
 	EXPECT_EQ(1024ull << 20, r[2].bytes);
 }

@@ -35,8 +35,8 @@ TEST_F(Place, EvenHostsShareEvenly)
 		o = {4, 4 * kGiB};
 	ASSERT_EQ(Do(4, 8, 8 * kGiB), 0);
 	for (unsigned h = 0; h < 4; h++) {
-		EXPECT_EQ(d->hosts[h].vcpus, 2u);
-		EXPECT_EQ(d->hosts[h].memory_bytes, 2 * kGiB);
+		EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)h), 2u);
+		EXPECT_EQ((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES), 2 * kGiB);
 	}
 }
 
@@ -48,10 +48,10 @@ TEST_F(Place, UnevenOffersAreUsedInProportionAndNeverExceeded)
 	ASSERT_EQ(Do(3, 9, 4 * kGiB + 2 * kMiB), 0);
 	uint64_t sum = 0;
 	for (unsigned h = 0; h < 3; h++) {
-		EXPECT_LE(d->hosts[h].vcpus, offers[h].vcpus);
-		EXPECT_LE(d->hosts[h].memory_bytes, offers[h].memory_bytes);
-		EXPECT_EQ(d->hosts[h].memory_bytes % PLACE_GRANULE, 0u);
-		sum += d->hosts[h].memory_bytes;
+		EXPECT_LE(desc_host_vcpus(d.get(), (host_id)h), offers[h].vcpus);
+		EXPECT_LE((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES), offers[h].memory_bytes);
+		EXPECT_EQ((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES) % PLACE_GRANULE, 0u);
+		sum += (desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES);
 	}
 	EXPECT_EQ(sum, 4 * kGiB + 2 * kMiB);
 }
@@ -61,8 +61,8 @@ TEST_F(Place, FewerVcpusThanHostsLeaveTheLastOnesWithMemoryOnly)
 	for (auto &o : offers)
 		o = {4, kGiB};
 	ASSERT_EQ(Do(3, 2, 3 * kGiB), 0);
-	EXPECT_EQ(d->hosts[2].vcpus, 0u);
-	EXPECT_EQ(d->hosts[2].memory_bytes, kGiB);
+	EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)2), 0u);
+	EXPECT_EQ((desc_host_pages(d.get(), (host_id)2) * PAGE_BYTES), kGiB);
 }
 
 TEST_F(Place, TooMuchIsRefusedWithBothNumbers)
@@ -94,13 +94,13 @@ TEST_F(Place, PrescribedPartsAreKeptAsTheyAre)
 	wish.memory_of[0] = kGiB, wish.memory_of[1] = 2 * kMiB, wish.memory_of[2] = 3 * kGiB;
 	ASSERT_EQ(Do(3, 6, 4 * kGiB + 2 * kMiB), 0) << why;
 	for (unsigned h = 0; h < 3; h++) {
-		EXPECT_EQ(d->hosts[h].vcpus, wish.vcpus_of[h]);
-		EXPECT_EQ(d->hosts[h].memory_bytes, wish.memory_of[h]);
+		EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)h), wish.vcpus_of[h]);
+		EXPECT_EQ((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES), wish.memory_of[h]);
 	}
 	wish.memory_parts = 0; // the vCPUs alone: memory is dealt
 	ASSERT_EQ(Do(3, 6, 3 * kGiB), 0) << why;
-	EXPECT_EQ(d->hosts[1].vcpus, 5u);
-	EXPECT_EQ(d->hosts[1].memory_bytes, kGiB);
+	EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)1), 5u);
+	EXPECT_EQ((desc_host_pages(d.get(), (host_id)1) * PAGE_BYTES), kGiB);
 }
 
 TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)

@@ -4,7 +4,7 @@
 # shellcheck shell=bash disable=SC2207
 
 declare -gA _pando_options=(
-	[run]="--domain --kernel --initrd --append --cpus --memory --hosts --key --local --netns --link --name --uuid
+	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --hosts --key --local --netns --link --name --uuid
 		--qmp --console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --no-reboot --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"

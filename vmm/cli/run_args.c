@@ -122,6 +122,8 @@ static void set_size(const struct run_args *a, struct run_options *o)
 	o->wish = a->parts;
 	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : 1);
 	o->wish.memory_bytes = (memory + PLACE_GRANULE - 1) / PLACE_GRANULE * PLACE_GRANULE;
+	o->wish.room = (struct desc_room){
+		.vcpus_max = (uint32_t)a->max_cpus, .memory_max = a->max_memory, .nodes_max = (unsigned)a->max_hosts};
 }
 
 int run_args_fill(const struct run_args *a, struct run_options *o)

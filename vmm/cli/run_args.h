@@ -13,7 +13,7 @@ struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */
 	const char *domain, *kernel, *initrd, *append, *hosts, *key, *name, *uuid, *status_json, *link, *qmp;
 	const char *console, *title, *description; // a domain has more to say of the console: console_append
-	uint64_t local, cpus, memory, skew, start_timeout_s, local_memory;
+	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
 	bool quiet, verbose, netns, no_reboot, console_append;
 	struct place_wish parts; // of a domain: only its prescribed parts are used

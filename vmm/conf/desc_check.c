@@ -139,6 +139,42 @@ static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 	return 0;
 }
 
+/* Every range of now stands in next, whoever is its home there. */
+static bool keeps_memory(const struct machine_desc *now, const struct machine_desc *next)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < now->ranges_n; i++) {
+		const struct desc_range *r = &now->ranges[i];
+
+		while (at < next->ranges_n && next->ranges[at].first < r->first)
+			at++;
+		if (at == next->ranges_n || next->ranges[at].first != r->first || next->ranges[at].pages != r->pages ||
+		    next->ranges[at].node != r->node)
+			return false;
+	}
+	return true;
+}
+
+int desc_follows(const struct machine_desc *now, const struct machine_desc *next, char *why, size_t cap)
+{
+	if (next->version != now->version + 1)
+		return refuse(why, cap, "the description has version %u, %u is expected", next->version,
+			      now->version + 1);
+	if (next->epoch != now->epoch || next->hosts_n < now->hosts_n)
+		return refuse(why, cap, "the description is another machine's, or hosts are missing");
+	if (next->apic_bits != now->apic_bits || next->nodes_n != now->nodes_n || next->vcpus_n != now->vcpus_n ||
+	    memcmp(next->nodes, now->nodes, sizeof(now->nodes[0]) * now->nodes_n))
+		return refuse(why, cap, "the description has other nodes, or other places for vCPUs");
+	for (uint32_t v = 0; v < now->vcpus_n; v++)
+		if (next->vcpus[v].apic_id != now->vcpus[v].apic_id)
+			return refuse(why, cap, "vCPU %u has APIC id %u and had %u", v, next->vcpus[v].apic_id,
+				      now->vcpus[v].apic_id);
+	if (!keeps_memory(now, next))
+		return refuse(why, cap, "memory that was there is missing or stands elsewhere");
+	return 0;
+}
+
 static int check_parts(const struct machine_desc *d, char *why, size_t cap)
 {
 	int (*const checks[])(const struct machine_desc *, char *, size_t) = {check_nodes, check_vcpus, check_ranges,

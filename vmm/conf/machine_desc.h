@@ -105,6 +105,13 @@ bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t 
 /* Cross-checks. Returns 0, or -EINVAL with a sentence in why that names the value and what was expected. */
 int desc_check(const struct machine_desc *d, char *why, size_t why_cap);
 
+/*
+ * Whether next may take the place of now in a running machine: the version after it, with nothing renumbered. Hosts,
+ * memory and vCPUs may have come, homes and hosts of vCPUs may be others. Both are good by themselves. Returns 0 or
+ * -EINVAL with a sentence. Pure.
+ */
+int desc_follows(const struct machine_desc *now, const struct machine_desc *next, char *why, size_t why_cap);
+
 /* JSON text (malloc'd, caller frees) and back; hostile input is refused with a reason. */
 char *desc_to_json(const struct machine_desc *d);
 int desc_from_json(const char *text, size_t len, struct machine_desc *out, char *why, size_t why_cap);

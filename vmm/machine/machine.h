@@ -82,6 +82,13 @@ int machine_start(struct machine *m);    // starts the vCPU threads and the time
 void machine_stop(struct machine *m);    // kicks and joins them; a hook's io() must return -ECANCELED by then
 void machine_destroy(struct machine *m); // after machine_stop()
 
+/*
+ * The machine is described by next from now on, which must follow the present description (desc_follows()) and is kept
+ * by reference: when this returns no thread reads the old one, which stays the caller's. vCPUs on their threads read it
+ * under the same lock as the placement. Span thread. 0 or -EINVAL with a sentence.
+ */
+int machine_set_desc(struct machine *m, const struct machine_desc *next, char *why, size_t why_cap);
+
 /* From other hosts; called on the span thread, never blocks. */
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
 void machine_eoi_in(struct machine *m, uint8_t vector);

@@ -374,6 +374,19 @@ int machine_move_in(struct machine *m, host_id from, const struct msg *msg, char
 	return 0;
 }
 
+int machine_set_desc(struct machine *m, const struct machine_desc *next, char *why, size_t cap)
+{
+	int r = desc_follows(m->desc, next, why, cap);
+
+	if (r)
+		return r;
+	pthread_rwlock_wrlock(&m->placement_lock);
+	placement_follow(m->placement, next);
+	m->desc = next;
+	pthread_rwlock_unlock(&m->placement_lock);
+	return 0;
+}
+
 int machine_move_commit(struct machine *m, const struct machine_move *mv)
 {
 	uint32_t ahead = mv->placement - m->placement->version;

@@ -16,6 +16,19 @@ void placement_init(struct placement *p, const struct machine_desc *d)
 	}
 }
 
+void placement_follow(struct placement *p, const struct machine_desc *next)
+{
+	for (uint32_t v = 0; v < p->vcpus_n; v++) {
+		host_id h = desc_host_of_vcpu(next, v);
+
+		if (p->host[v] != HOST_NONE || h == HOST_NONE)
+			continue;
+		p->host[v] = h;
+		p->on[h]++;
+	}
+	p->d = next;
+}
+
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to)
 {
 	if (vcpu >= p->vcpus_n || from == HOST_NONE || p->host[vcpu] != from || to >= p->d->hosts_n || to == from)

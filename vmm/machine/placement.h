@@ -33,6 +33,9 @@ void placement_init(struct placement *p, const struct machine_desc *d); // as th
  * same. */
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to);
 
+/* The description's next version: vCPUs that it has and the placement had not are where it says. */
+void placement_follow(struct placement *p, const struct machine_desc *next);
+
 host_id placement_host(const struct placement *p, uint32_t vcpu); // HOST_NONE: there is none
 /* By an earlier version. A later one that is not known here yet, or one too old to be known still, is taken as the
  * present. */

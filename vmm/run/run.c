@@ -169,9 +169,9 @@ static void place_and_set_up(struct run *r)
 		return;
 	}
 	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
+		units_format_size(desc_host_pages(&r->desc, (host_id)h) << PAGE_SHIFT, size, sizeof(size));
 		snprintf(line, sizeof(line), "host %u at %s: %u vCPUs, %s", h, r->desc.hosts[h].address,
-			 desc_host_vcpus(&r->desc, (host_id)h),
-			 units_format_size(desc_host_pages(&r->desc, (host_id)h) << PAGE_SHIFT, size, sizeof(size)));
+			 desc_host_vcpus(&r->desc, (host_id)h), size);
 		progress(r, 2, line);
 	}
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);

@@ -27,6 +27,50 @@ TEST(DescCheck, GoodOnes)
 	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
 }
 
+// What a running machine takes: more, never other numbers.
+TEST(DescCheck, ANextVersionRenumbersNothing)
+{
+	using D = machine_desc;
+	machine_desc now = sample_desc(2);
+	char why[DESC_REPORT_MAX];
+	ASSERT_EQ("", sample_layout(&now, {2, 2}, {512, 512}, {6, 2ull << 30, 4}));
+	auto good = [&now](D &d) {
+		d = now;
+		d.version = 1;
+		d.hosts_n = 3;
+		strcpy(d.hosts[2].address, "10.0.0.3:4000");
+		d.vcpus[4].host = 2;
+		d.ranges[1].home = 2; // a home that moved
+		d.ranges[d.ranges_n++] = {d.nodes[2].first, 512, 2, 2};
+	};
+	machine_desc d;
+	good(d);
+	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_follows(&now, &d, why, sizeof(why))) << why;
+	const struct {
+		const char *word;
+		std::function<void(D &)> spoil;
+	} bad[] = {
+		{"version 2, 1 is expected", [](D &x) { x.version = 2; }},
+		{"another machine's", [](D &x) { x.epoch++; }},
+		{"hosts are missing", [](D &x) { x.hosts_n = 1; }},
+		{"other nodes", [](D &x) { x.nodes_n--; }},
+		{"other nodes", [](D &x) { x.nodes[2].first += 512; }},
+		{"other nodes", [](D &x) { x.apic_bits++; }},
+		{"other places", [](D &x) { x.vcpus_n--; }},
+		{"vCPU 3 has APIC id", [](D &x) { x.vcpus[3].apic_id++; }},
+		{"memory that was there", [](D &x) { x.ranges_n = 1; }},
+		{"memory that was there", [](D &x) { x.ranges[1].pages -= 512; }},
+		{"memory that was there", [](D &x) { x.ranges[1].node = 2; }},
+	};
+	for (auto &b : bad) {
+		good(d);
+		b.spoil(d);
+		EXPECT_EQ(-EINVAL, desc_follows(&now, &d, why, sizeof(why))) << b.word;
+		EXPECT_NE(std::string::npos, std::string(why).find(b.word)) << b.word << ": " << why;
+	}
+}
+
 TEST(DescCheck, EveryRefusalNamesItsReason)
 {
 	using D = machine_desc;

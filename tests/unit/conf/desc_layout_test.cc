@@ -76,9 +76,7 @@ TEST(DescLayout, EveryRefusalNamesItsReason)
 	machine_desc d = sample_desc(2);
 	EXPECT_NE(std::string::npos, sample_layout(&d, {513, 512}, {512, 512}).find("1025 vCPUs in all"));
 	EXPECT_NE(std::string::npos, sample_layout(&d, {1, 1}, {512, 512}, {2000, 0, 0}).find("2000 vCPUs"));
-	EXPECT_NE(std::string::npos,
-		  sample_layout(&d, {1, 1}, {512, 512}, {0, 0, 65}).find("room for 65 hosts"));
-	EXPECT_NE(std::string::npos,
-		  sample_layout(&d, {1, 1}, {512, 512}, {3, 0, 2}).find("a host that joins"));
+	EXPECT_NE(std::string::npos, sample_layout(&d, {1, 1}, {512, 512}, {0, 0, 65}).find("room for 65 hosts"));
+	EXPECT_NE(std::string::npos, sample_layout(&d, {1, 1}, {512, 512}, {3, 0, 2}).find("a host that joins"));
 	EXPECT_NE(std::string::npos, sample_layout(&d, {}, {}).find("0 hosts"));
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <memory>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -84,6 +85,7 @@ struct Machine : testing::Test {
 	std::vector<std::pair<host_id, msg_irq>> irqs;
 	std::vector<msg_io_req> ios;
 	int io_result = 0;
+	const msg_irq irqs_none = {};
 
 	void create(unsigned hosts, uint32_t vcpus, host_id self)
 	{
@@ -227,6 +229,28 @@ TEST_F(Machine, IpisToOtherHostsAreOneMessageEach)
 	EXPECT_EQ(2, irqs[2].first);
 	EXPECT_EQ(APIC_NMI, irqs[2].second.delivery);
 	EXPECT_EQ(3u, irqs.size());
+}
+
+// vCPU 0 sends IPIs all the while; the description is replaced under it (the sanitizers look on).
+TEST_F(Machine, ADescriptionIsReplacedUnderRunningVcpus)
+{
+	create(3, 1, 0);
+	run(mt_poke, mt_poke_end);
+	std::vector<std::unique_ptr<machine_desc>> versions;
+	const machine_desc *now = &desc;
+	for (uint32_t v = 1; v <= 200; v++) {
+		versions.push_back(std::make_unique<machine_desc>(*now));
+		versions.back()->version = v;
+		ASSERT_EQ(0, machine_set_desc(m, versions.back().get(), why, sizeof(why))) << why;
+		if (now != &desc)
+			memset((void *)now, 0xee, sizeof(*now)); // nobody reads it any more
+		now = versions.back().get();
+		machine_irq_in(m, 1, &irqs_none);
+	}
+	EXPECT_EQ(-EINVAL, machine_set_desc(m, &desc, why, sizeof(why)));
+	EXPECT_STREQ("the description has version 0, 201 is expected", why);
+	ASSERT_TRUE(wait([&] { return irqs.size() >= 3; }));
+	machine_stop(m);
 }
 
 TEST_F(Machine, ServesOtherHosts)

@@ -36,6 +36,24 @@ TEST(Placement, StartsAsTheDescriptionSays)
 	EXPECT_EQ(2u, p->on[1]);
 }
 
+TEST(Placement, FollowsTheNextDescription)
+{
+	machine_desc d = sample_desc(2), next;
+	ASSERT_EQ("", sample_layout(&d, {1, 1}, {512, 512}, {3, 0, 0}));
+	auto p = make(d);
+	EXPECT_EQ(HOST_NONE, placement_host(p.get(), 2));
+	EXPECT_FALSE(placement_move(p.get(), 2, HOST_NONE, 1)) << "what is not there does not move";
+	EXPECT_TRUE(placement_move(p.get(), 1, 1, 0));
+	next = d;
+	next.hosts_n = 3;
+	next.vcpus[2].host = 2;
+	placement_follow(p.get(), &next);
+	EXPECT_EQ(2u, placement_host(p.get(), 2));
+	EXPECT_EQ(0u, placement_host(p.get(), 1)) << "where it is, not where it started";
+	EXPECT_EQ(1u, p->on[2]);
+	EXPECT_TRUE(placement_move(p.get(), 2, 2, 1));
+}
+
 TEST(Placement, MovesAreCountedAndRemembered)
 {
 	machine_desc d = sample_desc(3, 1);

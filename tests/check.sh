@@ -64,6 +64,7 @@ stage_unit() {
 	run docs 30 bash tests/unit/docs.sh
 	run tools 120 bash tests/unit/tools.sh "$O"
 	run figures 30 bash tests/unit/figures.sh
+	run statuslist 60 bash tests/unit/statuslist.sh "$O"
 }
 stage_conform() { run conform 300 "$O/tests/conform"; }
 stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" bash tests/soak/run.sh "$O" "${SOAK_SECONDS:-20}"; }

@@ -147,11 +147,15 @@ int main(int argc, char **argv)
 		pthread_cond_wait(&run.done, &run.lock);
 	pthread_mutex_unlock(&run.lock);
 	machine_stop(m);
-	char *stats = machine_stats_json(m);
+	struct status_host *status = status_host_new();
+	json_t *json = status && !machine_status(m, status) ? status_host_json(status) : NULL;
+	char *stats = json_dumps(json, JSON_COMPACT);
 
 	fprintf(stderr, "\nsingle: %s; created in %.3f s, ran %.3f s, tsc %llu kHz\n%s\n", run.text, started - start,
 		seconds() - started, (unsigned long long)cfg.clock.tsc_khz, stats);
 	free(stats);
+	json_decref(json);
+	status_host_free(status);
 	machine_destroy(m);
 	ram_unmap(&ram);
 	return run.how == MACHINE_POWEROFF ? 0 : run.how == MACHINE_RESET ? 3 : 4;

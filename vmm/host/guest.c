@@ -166,44 +166,6 @@ static void on_image(struct guest *g, const struct msg *m)
 	img->have += m->blob_bytes;
 }
 
-static json_int_t vcpus_here(const struct guest *g)
-{
-	json_int_t n = 0;
-
-	if (!g->machine)
-		return desc_host_vcpus(&g->desc, g->self);
-	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
-		n += machine_host_of(g->machine, v) == g->self;
-	return n;
-}
-
-static void send_status(struct guest *g, uint64_t id)
-{
-	struct msg m = {.kind = MSG_CTL_STATUS, .epoch = g->epoch, .u.ctl_status.id = id};
-	json_t *o = g->span ? span_stats(g->span) : json_object();
-
-	if (g->span)
-		span_settle(g->span);
-	char *machine = g->machine ? machine_stats_json(g->machine) : NULL;
-
-	json_object_set_new(o, "host", json_integer(g->self));
-	json_object_set_new(o, "address", json_string(g->desc.hosts[g->self].address));
-	json_object_set_new(o, "vcpus", json_integer(vcpus_here(g)));
-	json_object_set_new(o, "strangers_refused", json_integer((json_int_t)g->listener->refused));
-	json_object_set_new(o, "pid", json_integer(getpid()));
-	if (machine)
-		json_object_set_new(o, "machine", json_loads(machine, 0, NULL));
-	free(machine);
-	char *text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (text) {
-		m.blob = (const uint8_t *)text;
-		m.blob_bytes = (uint32_t)strlen(text);
-		link_send(g->link, GUEST_CONTROL, &m);
-	}
-	free(text);
-}
-
 static void on_control(struct guest *g, const struct msg *m)
 {
 	switch (m->kind) {
@@ -221,7 +183,7 @@ static void on_control(struct guest *g, const struct msg *m)
 			machine_console_in(g->machine, m->u.ctl_console.port, m->blob, m->blob_bytes);
 		break;
 	case MSG_CTL_STATUS_REQ:
-		send_status(g, m->u.ctl_status_req.id);
+		guest_send_status(g, m->u.ctl_status_req.id);
 		break;
 	case MSG_CTL_CALL:
 		serve_on_call(g, m);

@@ -67,6 +67,8 @@ void guest_check_connected(struct guest *g);
 void guest_stop(struct guest *g); // stops the vCPUs and waits for them
 void guest_tear_down(struct guest *g);
 
+void guest_send_status(struct guest *g, uint64_t id); // serve_status.c; span thread. Answers question id
+
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
 
 #endif

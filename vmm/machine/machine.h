@@ -10,6 +10,7 @@
 #include "vmm/conf/machine_desc.h"
 #include "vmm/hv/show.h"
 #include "vmm/mem/ram.h"
+#include "vmm/status/status.h"
 
 enum machine_end { MACHINE_POWEROFF = 1, MACHINE_RESET, MACHINE_CRASH };
 
@@ -131,7 +132,7 @@ uint32_t machine_vcpu_of_thread(struct machine *m, uint32_t tid);
 /* A local vCPU has waited for pages so many more TSC ticks. One thread. */
 void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks);
 
-/* Counters as a JSON object (malloc'd): exits by kind, interrupts, vCPU states. Any thread. */
-char *machine_stats_json(struct machine *m);
+/* Fills in what the machine has counted: exits by kind, interrupts, vCPU states. Any thread. 0 or -ENOMEM. */
+int machine_status(struct machine *m, struct status_host *to);
 
 #endif

@@ -2,26 +2,13 @@
 #include "vmm/metrics/exposition.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum type { GAUGE, COUNTER, HISTOGRAM };
-static const char *const type_names[] = {"gauge", "counter", "histogram"};
-
-static const struct family {
-	const char *name;
-	enum type type;
-	double scale;
-	enum sample_number number;
-	const char *labels, *help;
-} families[] = {
-// clang-format off
-#define F(name, type, scale, number, labels, help) {name, type, scale, SAMPLE_##number, labels, help},
-// clang-format on
-#include "vmm/metrics/families.def"
-};
-#define FAMILIES (sizeof(families) / sizeof(families[0]))
+enum type { COUNTER = STATUS_KIND_COUNTER, GAUGE = STATUS_KIND_GAUGE, HISTOGRAM };
+static const char *const type_names[] = {"counter", "gauge", "histogram"};
 
 /*
  * The upper bounds of every latency histogram, whatever buckets the document has: series of one name must have the
@@ -86,26 +73,90 @@ static void value(struct out *o, const char *labels, double v)
 		fprintf(o->f, " %.9g\n", v);
 }
 
+/* One number of one of its subject's, whose labels are given; its own come after them. */
+static void number(struct out *o, const struct status_line *l, const char *help, const char *labels, int64_t v)
+{
+	char all[192];
+
+	if (v == STATUS_NONE)
+		return;
+	head(o, l->metric, (enum type)l->kind, help);
+	snprintf(all, sizeof(all), "%s%s%s", labels, *labels && *l->labels ? "," : "", l->labels);
+	value(o, all, (double)v * status_metric_scale(l));
+}
+
+/* Writes the k-th number of every subject of a kind. */
+typedef void (*subjects)(struct out *o, const struct status_line *l, const char *help, unsigned k);
+
+/* All lines that have a metric; those that share one together, as the format wants it. */
+static void numbers(struct out *o, const struct status_line *lines, unsigned n, subjects each)
+{
+	for (unsigned first = 0; first < n; first++) {
+		const char *metric = lines[first].metric;
+		bool told = !metric;
+
+		for (unsigned k = 0; !told && k < first; k++)
+			told = lines[k].metric && strcmp(lines[k].metric, metric) == 0;
+		for (unsigned k = first; !told && k < n; k++)
+			if (lines[k].metric && strcmp(lines[k].metric, metric) == 0)
+				each(o, &lines[k], lines[first].help, k);
+	}
+}
+
+static void each_guest(struct out *o, const struct status_line *l, const char *help, unsigned k)
+{
+	number(o, l, help, "", o->s->v[k]);
+}
+
+static void each_host(struct out *o, const struct status_line *l, const char *help, unsigned k)
+{
+	char labels[32];
+
+	for (unsigned i = 0; i < o->s->hosts_n; i++) {
+		snprintf(labels, sizeof(labels), "host=\"%u\"", o->s->hosts[i].host);
+		number(o, l, help, labels, o->s->hosts[i].v[k]);
+	}
+}
+
+static void each_vcpu(struct out *o, const struct status_line *l, const char *help, unsigned k)
+{
+	char labels[64];
+
+	for (unsigned i = 0; i < o->s->hosts_n; i++) {
+		const struct sample_host *h = &o->s->hosts[i];
+
+		for (unsigned j = 0; j < h->vcpus_n; j++) {
+			if (h->vcpus[j].index < 0)
+				continue;
+			snprintf(labels, sizeof(labels), "host=\"%u\",vcpu=\"%" PRId64 "\"", h->host,
+				 h->vcpus[j].index);
+			number(o, l, help, labels, h->vcpus[j].v[k]);
+		}
+	}
+}
+
+static void each_peer(struct out *o, const struct status_line *l, const char *help, unsigned k)
+{
+	char labels[64];
+
+	for (unsigned i = 0; i < o->s->hosts_n; i++) {
+		const struct sample_host *h = &o->s->hosts[i];
+
+		for (unsigned j = 0; j < h->peers_n; j++) {
+			snprintf(labels, sizeof(labels), "host=\"%u\",peer=\"%u\"", h->host, h->peers[j].host);
+			number(o, l, help, labels, h->peers[j].v[k]);
+		}
+	}
+}
+
+/* ---- what is not one number of the document ---- */
+
 static void of_guest(struct out *o)
 {
-	const struct sample *s = o->s;
-
 	head(o, "pando_build_info", GAUGE, "The version of the monitor that answers, as a label.");
 	value(o, "version=\"" PANDO_VERSION "\"", 1);
-	if (s->uptime_ms >= 0) {
-		head(o, "pando_guest_uptime_seconds", GAUGE, "Time since the guest was started.");
-		value(o, "", (double)s->uptime_ms / 1000);
-	}
-	if (s->vcpus >= 0) {
-		head(o, "pando_guest_vcpus", GAUGE, "Virtual CPUs of the guest.");
-		value(o, "", (double)s->vcpus);
-	}
-	if (s->memory_bytes >= 0) {
-		head(o, "pando_guest_memory_bytes", GAUGE, "Memory of the guest.");
-		value(o, "", (double)s->memory_bytes);
-	}
 	head(o, "pando_guest_hosts", GAUGE, "Hosts the guest was started on.");
-	value(o, "", s->hosts_n);
+	value(o, "", o->s->hosts_n);
 }
 
 static void host_up(struct out *o)
@@ -124,131 +175,19 @@ static void host_up(struct out *o)
 	}
 }
 
-/* All series of the families that share a name, host by host. */
-static void host_numbers(struct out *o, size_t first, size_t end)
+static void clock_bound(struct out *o)
 {
-	char labels[128];
-
-	for (unsigned i = 0; i < o->s->hosts_n; i++) {
-		const struct sample_host *h = &o->s->hosts[i];
-
-		for (size_t k = first; k < end; k++) {
-			const struct family *f = &families[k];
-
-			if (h->v[f->number] < 0)
-				continue;
-			head(o, f->name, f->type, families[first].help);
-			snprintf(labels, sizeof(labels), "host=\"%u\"%s%s", h->host, *f->labels ? "," : "", f->labels);
-			value(o, labels, (double)h->v[f->number] * f->scale);
-		}
-	}
-}
-
-static void of_hosts(struct out *o)
-{
-	size_t end;
-
-	host_up(o);
-	for (size_t first = 0; first < FAMILIES; first = end) {
-		for (end = first + 1; end < FAMILIES && strcmp(families[end].name, families[first].name) == 0;)
-			end++;
-		host_numbers(o, first, end);
-	}
 	for (unsigned i = 0; i < o->s->hosts_n; i++) {
 		const struct sample_host *h = &o->s->hosts[i];
 		char labels[64];
 
-		if (h->v[SAMPLE_CLOCK_BOUND] < 0 || h->v[SAMPLE_TSC_KHZ] <= 0)
+		if (h->v[STATUS_CLOCK_BOUND] < 0 || h->v[STATUS_TSC_KHZ] <= 0)
 			continue;
 		head(o, "pando_clock_error_bound_seconds", GAUGE,
 		     "How far the host's clock can be off the first host's at most.");
 		snprintf(labels, sizeof(labels), "host=\"%u\"", h->host);
-		value(o, labels, (double)h->v[SAMPLE_CLOCK_BOUND] / (double)h->v[SAMPLE_TSC_KHZ] / 1000);
+		value(o, labels, (double)h->v[STATUS_CLOCK_BOUND] / (double)h->v[STATUS_TSC_KHZ] / 1000);
 	}
-}
-
-/* One number of every vCPU: at is where in struct sample_vcpu. */
-static void vcpu_number(struct out *o, const char *name, const char *help, size_t at, double scale, const char *more)
-{
-	char labels[128];
-
-	for (unsigned i = 0; i < o->s->hosts_n; i++) {
-		const struct sample_host *h = &o->s->hosts[i];
-
-		for (unsigned k = 0; k < h->vcpus_n; k++) {
-			const struct sample_vcpu *v = &h->vcpus[k];
-			int64_t n = *(const int64_t *)((const char *)v + at);
-
-			if (n < 0 || v->index < 0)
-				continue;
-			head(o, name, COUNTER, help);
-			snprintf(labels, sizeof(labels), "host=\"%u\",vcpu=\"%" PRId64 "\"%s", h->host, v->index, more);
-			value(o, labels, (double)n * scale);
-		}
-	}
-}
-
-static void of_vcpus(struct out *o)
-{
-#define VCPU(field) offsetof(struct sample_vcpu, field)
-	static const char spent[] = "pando_vcpu_seconds_total", help[] = "Real time of the vCPU by what it did.";
-
-	vcpu_number(o, spent, help, VCPU(running_ns), 1e-9, ",state=\"running\"");
-	vcpu_number(o, spent, help, VCPU(halted_ns), 1e-9, ",state=\"halted\"");
-	vcpu_number(o, spent, help, VCPU(page_wait_ns), 1e-9, ",state=\"page_wait\"");
-	vcpu_number(o, "pando_vcpu_exits_total", "Exits from the guest to the monitor.", VCPU(exits), 1, "");
-	vcpu_number(o, "pando_vcpu_kicks_total", "Times the vCPU was forced out of the guest.", VCPU(kicks), 1, "");
-	vcpu_number(o, "pando_vcpu_interrupts_total", "Interrupts given to the vCPU.", VCPU(injected), 1, "");
-#undef VCPU
-}
-
-static void peer_number(struct out *o, const char *name, enum type type, double scale, enum sample_peer_number n,
-			const char *help)
-{
-	char labels[64];
-
-	for (unsigned i = 0; i < o->s->hosts_n; i++) {
-		const struct sample_host *h = &o->s->hosts[i];
-
-		for (unsigned k = 0; k < h->peers_n; k++) {
-			if (h->peers[k].v[n] < 0)
-				continue;
-			head(o, name, type, help);
-			snprintf(labels, sizeof(labels), "host=\"%u\",peer=\"%u\"", h->host, h->peers[k].host);
-			value(o, labels, (double)h->peers[k].v[n] * scale);
-		}
-	}
-}
-
-static void of_peers(struct out *o)
-{
-	char labels[64];
-
-	for (unsigned i = 0; i < o->s->hosts_n; i++) {
-		const struct sample_host *h = &o->s->hosts[i];
-
-		for (unsigned k = 0; k < h->peers_n; k++) {
-			head(o, "pando_peer_up", GAUGE, "Whether the host is connected to the peer.");
-			snprintf(labels, sizeof(labels), "host=\"%u\",peer=\"%u\"", h->host, h->peers[k].host);
-			value(o, labels, h->peers[k].up);
-		}
-	}
-	peer_number(o, "pando_peer_rtt_seconds", GAUGE, 1e-9, SAMPLE_PEER_RTT_NS,
-		    "Shortest round trip seen to the peer.");
-	peer_number(o, "pando_peer_received_bytes_total", COUNTER, 1, SAMPLE_PEER_BYTES_IN,
-		    "Bytes received from the peer.");
-	peer_number(o, "pando_peer_sent_bytes_total", COUNTER, 1, SAMPLE_PEER_BYTES_OUT, "Bytes sent to the peer.");
-	peer_number(o, "pando_peer_received_messages_total", COUNTER, 1, SAMPLE_PEER_MESSAGES_IN,
-		    "Messages received from the peer.");
-	peer_number(o, "pando_peer_sent_messages_total", COUNTER, 1, SAMPLE_PEER_MESSAGES_OUT,
-		    "Messages sent to the peer.");
-	peer_number(o, "pando_peer_received_pages_total", COUNTER, 1, SAMPLE_PEER_PAGES_IN,
-		    "Pages received from the peer.");
-	peer_number(o, "pando_peer_sent_pages_total", COUNTER, 1, SAMPLE_PEER_PAGES_OUT, "Pages sent to the peer.");
-	peer_number(o, "pando_peer_received_invalidations_total", COUNTER, 1, SAMPLE_PEER_INVALIDATIONS_IN,
-		    "Invalidations received from the peer.");
-	peer_number(o, "pando_peer_sent_invalidations_total", COUNTER, 1, SAMPLE_PEER_INVALIDATIONS_OUT,
-		    "Invalidations sent to the peer.");
 }
 
 /*
@@ -282,19 +221,19 @@ static void of_latency(struct out *o)
 	char labels[96];
 
 	for (unsigned i = 0; i < o->s->hosts_n; i++)
-		for (unsigned k = 0; k < SAMPLE_KINDS; k++) {
+		for (unsigned k = 0; k < STATUS_FAULTS; k++) {
 			const struct sample_host *h = &o->s->hosts[i];
 
 			if (!h->latency[k].buckets_n)
 				continue;
 			head(o, "pando_fault_latency_seconds", HISTOGRAM,
 			     "How long vCPUs waited for a page, by kind of fault.");
-			snprintf(labels, sizeof(labels), "host=\"%u\",kind=\"%s\"", h->host, sample_kind_names[k]);
+			snprintf(labels, sizeof(labels), "host=\"%u\",kind=\"%s\"", h->host, status_fault_names[k]);
 			histogram(o, labels, &h->latency[k]);
 		}
 	for (unsigned i = 0; i < o->s->hosts_n; i++)
 		for (unsigned p = 0; p < o->s->hosts[i].peers_n; p++)
-			for (unsigned k = 0; k < SAMPLE_KINDS; k++) {
+			for (unsigned k = 0; k < STATUS_FAULTS; k++) {
 				const struct sample_peer *v = &o->s->hosts[i].peers[p];
 
 				if (!v->latency[k].buckets_n)
@@ -302,7 +241,7 @@ static void of_latency(struct out *o)
 				head(o, "pando_peer_fault_latency_seconds", HISTOGRAM,
 				     "How long vCPUs waited for a page that the peer answered for.");
 				snprintf(labels, sizeof(labels), "host=\"%u\",peer=\"%u\",kind=\"%s\"",
-					 o->s->hosts[i].host, v->host, sample_kind_names[k]);
+					 o->s->hosts[i].host, v->host, status_fault_names[k]);
 				histogram(o, labels, &v->latency[k]);
 			}
 }
@@ -315,9 +254,12 @@ char *metrics_exposition(const struct sample *s, size_t *n)
 	if (!o.f)
 		return NULL;
 	of_guest(&o);
-	of_hosts(&o);
-	of_vcpus(&o);
-	of_peers(&o);
+	numbers(&o, status_guest_lines, STATUS_GUEST_NUMBERS, each_guest);
+	host_up(&o);
+	numbers(&o, status_lines, STATUS_NUMBERS, each_host);
+	clock_bound(&o);
+	numbers(&o, status_vcpu_lines, STATUS_VCPU_NUMBERS, each_vcpu);
+	numbers(&o, status_peer_lines, STATUS_PEER_NUMBERS, each_peer);
 	of_latency(&o);
 	if (fclose(o.f)) {
 		free(text);

@@ -22,6 +22,31 @@ static void query_status(void *ctx, struct qmp_call *call, const json_t *args)
 	monitor_with_status(ctx, call, status);
 }
 
+/* Adds the numbers that a type of QMP has, under their names there. from: the subject's object in the document. */
+static void add_numbers(json_t *to, const json_t *from, const struct status_line *lines, unsigned n,
+			enum status_qmp type)
+{
+	char name[STATUS_QMP_NAME_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		int64_t v = status_read(from, &lines[i]);
+
+		if (!(lines[i].qmp & type) || (v == STATUS_NONE && lines[i].qmp & STATUS_QMP_OPTIONAL))
+			continue;
+		json_object_set_new(to, status_qmp_name(&lines[i], name), json_integer(v == STATUS_NONE ? 0 : v));
+	}
+}
+
+static void add_host_numbers(json_t *to, const json_t *host, enum status_qmp type)
+{
+	add_numbers(to, host, status_lines, STATUS_NUMBERS, type);
+}
+
+static void add_peer_numbers(json_t *to, const json_t *peer, enum status_qmp type)
+{
+	add_numbers(to, peer, status_peer_lines, STATUS_PEER_NUMBERS, type);
+}
+
 /* ---- hosts ---- */
 
 static json_t *host_peers(const json_t *host)
@@ -29,11 +54,14 @@ static json_t *host_peers(const json_t *host)
 	json_t *out = json_array(), *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(host, "peers"), i, p) json_array_append_new(
-		out, json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I}", "host", monitor_int(p, "host"), "up",
-			       json_is_true(json_object_get(p, "up")), "rtt-ns", monitor_int(p, "rtt_ns"), "bytes-in",
-			       monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"), "messages-in",
-			       monitor_int(p, "messages_in"), "messages-out", monitor_int(p, "messages_out")));
+	json_array_foreach(json_object_get(host, "peers"), i, p)
+	{
+		json_t *o = json_pack("{s:I,s:b}", "host", monitor_int(p, "host"), "up",
+				      json_is_true(json_object_get(p, "up")));
+
+		add_peer_numbers(o, p, STATUS_QMP_LINK);
+		json_array_append_new(out, o);
+	}
 	return out;
 }
 
@@ -58,8 +86,10 @@ static json_t *host_clock(const json_t *host)
 	json_int_t khz = monitor_int(c, "tsc_khz");
 	double bound = (double)monitor_int(c, "bound_ticks") * 1e6 / (double)(khz > 0 ? khz : 1);
 
-	return json_pack("{s:I,s:I,s:I}", "tsc-khz", khz, "offset-ticks", monitor_int(c, "offset_ticks"), "bound-ns",
-			 (json_int_t)bound);
+	json_t *o = json_pack("{s:I}", "bound-ns", (json_int_t)bound);
+
+	add_host_numbers(o, host, STATUS_QMP_CLOCK);
+	return o;
 }
 
 static json_t *host_vcpus(const json_t *host)
@@ -136,19 +166,14 @@ static void set_latency(json_t *o, const json_t *from)
 
 static json_t *pairs(const json_t *host, json_int_t *in, json_int_t *out)
 {
-	static const char *const optional[][2] = {
-		{"pages_in", "pages-in"}, {"pages_out", "pages-out"}, {"invalidations_in", "invalidations-in"}};
 	json_t *list = json_array(), *p;
 	size_t i;
 
 	json_array_foreach(json_object_get(host, "peers"), i, p)
 	{
-		json_t *o = json_pack("{s:I,s:I,s:I}", "host", monitor_int(p, "host"), "bytes-in",
-				      monitor_int(p, "bytes_in"), "bytes-out", monitor_int(p, "bytes_out"));
+		json_t *o = json_pack("{s:I}", "host", monitor_int(p, "host"));
 
-		for (unsigned k = 0; k < sizeof(optional) / sizeof(*optional); k++)
-			if (json_object_get(p, optional[k][0]))
-				json_object_set(o, optional[k][1], json_object_get(p, optional[k][0]));
+		add_peer_numbers(o, p, STATUS_QMP_PAIR);
 		set_latency(o, p);
 		*in += monitor_int(p, "bytes_in");
 		*out += monitor_int(p, "bytes_out");
@@ -159,27 +184,10 @@ static json_t *pairs(const json_t *host, json_int_t *in, json_int_t *out)
 
 static json_t *one_coherence(const json_t *host)
 {
-	static const char *const counters[][2] = {
-		{"faults_read", "faults-read"},
-		{"faults_write", "faults-write"},
-		{"faults_upgrade", "faults-upgrade"},
-		{"faults_local", "faults-local"},
-		{"pages_in", "pages-in"},
-		{"pages_out", "pages-out"},
-		{"zero_in", "zero-pages-in"},
-		{"zero_out", "zero-pages-out"},
-		{"upgrades", "upgrades"},
-		{"invalidations_in", "invalidations-in"},
-		{"invalidations_out", "invalidations-out"},
-		{"prefetches", "prefetches"},
-		{"prefetch_hits", "prefetch-hits"},
-	};
-	const json_t *c = json_object_get(host, "coherence");
 	json_t *o = json_pack("{s:I}", "host", monitor_int(host, "host"));
 	json_int_t in = 0, out = 0;
 
-	for (unsigned i = 0; i < sizeof(counters) / sizeof(*counters); i++)
-		json_object_set_new(o, counters[i][1], json_integer(monitor_int(c, counters[i][0])));
+	add_host_numbers(o, host, STATUS_QMP_COHERENCE);
 	json_object_set_new(o, "pairs", pairs(host, &in, &out));
 	json_object_set_new(o, "bytes-in", json_integer(in));
 	json_object_set_new(o, "bytes-out", json_integer(out));
@@ -244,7 +252,7 @@ static json_t *hot_page(const struct machine_desc *d, const struct sample *s, co
 
 static json_t *hottest(const struct machine_desc *d, const json_t *document, size_t count)
 {
-	const unsigned cap = HOSTS_MAX * SAMPLE_HOT_MAX;
+	const unsigned cap = HOSTS_MAX * STATUS_HOT_MAX;
 	struct sample *s = sample_parse(document, 0);
 	struct sample_sharing *v = s ? calloc(cap, sizeof(*v)) : NULL;
 	unsigned n = v ? sample_hot_pages(s, v, cap) : 0;

@@ -7,6 +7,7 @@
 
 #include "net/log.h"
 #include "net/now.h"
+#include "vmm/status/status.h"
 
 static void begin(struct run_status *s)
 {
@@ -27,6 +28,7 @@ static void begin(struct run_status *s)
 
 static json_t *document(struct run_status *s)
 {
+	int64_t v[STATUS_GUEST_NUMBERS];
 	json_t *list = json_array();
 	char key[16];
 
@@ -39,10 +41,13 @@ static json_t *document(struct run_status *s)
 			json_array_append_new(list, json_pack("{s:i,s:s,s:s}", "host", (int)h, "address",
 							      s->desc->hosts[h].address, "error", "no answer"));
 	}
-	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "name", s->desc->name, "vcpus",
-			 (json_int_t)desc_vcpus_present(s->desc), "memory_bytes",
-			 (json_int_t)desc_memory_bytes(s->desc), "dilate", (json_int_t)s->desc->dilate, "uptime_ms",
-			 (json_int_t)((now_ns() - s->started_ns) / 1000000), "hosts", list);
+	json_t *doc = json_pack("{s:s}", "name", s->desc->name);
+
+#define RUN(name, object, key, value, ...) v[STATUS_GUEST_##name] = (int64_t)(value);
+#include "vmm/status/status.def"
+	status_write_all(doc, status_guest_lines, STATUS_GUEST_NUMBERS, v);
+	json_object_set_new(doc, "hosts", list);
+	return doc;
 }
 
 /* A done may ask again: that is a request of the next round. */

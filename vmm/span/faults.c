@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/span/faults.h"
 
-const char *const fault_kind_names[FAULT_KINDS] = {"read", "write", "upgrade"};
-
 static void take_out(struct faults *f, unsigned i)
 {
 	f->v[i] = f->v[--f->n];

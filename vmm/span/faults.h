@@ -11,7 +11,6 @@
 #define FAULTS_MAX 1024u // more threads than that wait unwatched
 
 enum fault_kind { FAULT_READ, FAULT_WRITE, FAULT_UPGRADE, FAULT_KINDS };
-extern const char *const fault_kind_names[FAULT_KINDS]; // "read", ...
 
 #define FAULT_NO_VCPU UINT32_MAX
 

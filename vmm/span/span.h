@@ -9,10 +9,9 @@
 #ifndef VMM_SPAN_SPAN_H
 #define VMM_SPAN_SPAN_H
 
-#include <jansson.h>
-
 #include "net/link.h"
 #include "vmm/machine/machine.h"
+#include "vmm/status/status.h"
 
 struct span;
 
@@ -75,8 +74,10 @@ void span_trace_stop(struct span *d);
 struct span_trace_info span_trace_info(const struct span *d);
 uint64_t span_trace_read(const struct span *d, uint64_t first, uint64_t max, uint8_t *out);
 
-/* Tells the machine of page waits that are still going on. Before machine_stats_json(); span thread. */
-void span_settle(struct span *d);
-json_t *span_stats(const struct span *d); // new reference
+/*
+ * Fills in what the layer has counted, and tells the machine of page waits that are still going on: before
+ * machine_status(). Span thread; it makes no JSON.
+ */
+void span_status(struct span *d, struct status_host *to);
 
 #endif

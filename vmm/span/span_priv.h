@@ -46,10 +46,7 @@ void trace_msg_out(struct span *d, host_id to, const struct msg *m);
 void trace_clock_known(struct span *d); // after each exchange
 void trace_mark(struct span *d, enum trace_kind kind, host_id peer);
 
-/* stats_observe.c: latency, counters of each peer, hot pages, the map. New references. */
-json_t *stats_latency(const struct span *d);
-void stats_peer(const struct span *d, host_id peer, json_t *o);
-json_t *stats_hot(const struct span *d);
-json_t *stats_heat(const struct span *d);
+/* stats_observe.c: latencies, hot pages, the map. */
+void stats_observe(const struct span *d, struct status_host *to);
 
 #endif

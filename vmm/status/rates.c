@@ -13,7 +13,7 @@ double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now
 	return (double)(now - before) * 1e9 / (double)(now_ns - before_ns);
 }
 
-double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum sample_number n)
+double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum status_number n)
 {
 	double sum = NAN;
 
@@ -58,7 +58,7 @@ void sample_histogram_delta(const struct sample_histogram *before, const struct 
 	for (unsigned i = 0; i < now->buckets_n; i++)
 		out->count[i] -= bucket(before, now->upper_ns[i]);
 	out->total = now->total - before->total;
-	out->sum_ns = before->sum_ns >= 0 && now->sum_ns >= before->sum_ns ? now->sum_ns - before->sum_ns : SAMPLE_NONE;
+	out->sum_ns = before->sum_ns >= 0 && now->sum_ns >= before->sum_ns ? now->sum_ns - before->sum_ns : STATUS_NONE;
 }
 
 static void add_bucket(struct sample_histogram *a, int64_t upper_ns, int64_t n)
@@ -109,9 +109,9 @@ struct sample_shares sample_vcpu_shares(const struct sample *before, const struc
 	if (!b || !n)
 		return (struct sample_shares){NAN, NAN, NAN};
 	return (struct sample_shares){
-		.running = share(b->running_ns, n->running_ns, before, now),
-		.halted = share(b->halted_ns, n->halted_ns, before, now),
-		.page_wait = share(b->page_wait_ns, n->page_wait_ns, before, now),
+		.running = share(b->v[STATUS_VCPU_RUNNING_NS], n->v[STATUS_VCPU_RUNNING_NS], before, now),
+		.halted = share(b->v[STATUS_VCPU_HALTED_NS], n->v[STATUS_VCPU_HALTED_NS], before, now),
+		.page_wait = share(b->v[STATUS_VCPU_PAGE_WAIT_NS], n->v[STATUS_VCPU_PAGE_WAIT_NS], before, now),
 	};
 }
 

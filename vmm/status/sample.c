@@ -6,26 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const sample_kind_names[SAMPLE_KINDS] = {"read", "write", "upgrade"};
-
-static const struct {
-	const char *object, *key;
-} numbers[SAMPLE_NUMBERS] = {
-// clang-format off
-#define S(name, object, key) {object, key},
-// clang-format on
-#include "vmm/status/sample.def"
-};
-
-static const char *const peer_keys[SAMPLE_PEER_NUMBERS] = {
-	"rtt_ns",   "bytes_in",  "bytes_out",        "messages_in",       "messages_out",
-	"pages_in", "pages_out", "invalidations_in", "invalidations_out",
-};
-
 /* A count: an integer that is not negative. */
 static int64_t count_of(const json_t *v)
 {
-	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : SAMPLE_NONE;
+	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : STATUS_NONE;
 }
 
 static int64_t count(const json_t *o, const char *key)
@@ -82,34 +66,19 @@ static void parse_histogram(const json_t *o, struct sample_histogram *h)
 	}
 }
 
-static void parse_latency(const json_t *o, struct sample_histogram out[SAMPLE_KINDS])
+static void parse_latency(const json_t *o, struct sample_histogram out[STATUS_FAULTS])
 {
 	const json_t *all = json_object_get(o, "latency");
 
-	for (unsigned k = 0; k < SAMPLE_KINDS; k++)
-		parse_histogram(json_object_get(all, sample_kind_names[k]), &out[k]);
+	for (unsigned k = 0; k < STATUS_FAULTS; k++)
+		parse_histogram(json_object_get(all, status_fault_names[k]), &out[k]);
 }
 
 static void parse_vcpu(const json_t *o, struct sample_vcpu *v)
 {
-	const json_t *host_ns = json_object_get(o, "host_ns"), *exits = json_object_get(o, "exits"), *e;
-	const char *name;
-
-	v->index = count(o, "vcpu");
-	v->apic_id = count(o, "apic_id");
+	status_read_all(o, status_vcpu_lines, STATUS_VCPU_NUMBERS, v->v);
+	v->index = v->v[STATUS_VCPU_INDEX];
 	text(o, "state", v->state, sizeof(v->state));
-	v->running_ns = count(host_ns, "running");
-	v->halted_ns = count(host_ns, "halted");
-	v->page_wait_ns = count(host_ns, "page_wait");
-	v->kicks = count(o, "kicks");
-	v->injected = count(o, "injected");
-	v->sleeps = count(o, "sleeps");
-	v->exits = exits ? 0 : SAMPLE_NONE;
-	json_object_foreach((json_t *)exits, name, e)
-	{
-		if (count_of(e) > 0 && v->exits <= INT64_MAX - count_of(e))
-			v->exits += count_of(e);
-	}
 }
 
 static int parse_vcpus(const json_t *list, struct sample_host *h)
@@ -135,9 +104,8 @@ static int parse_peers(const json_t *list, struct sample_host *h)
 			continue;
 		h->peers_n++;
 		p->host = (unsigned)number;
-		p->up = json_is_true(json_object_get(o, "up"));
-		for (unsigned k = 0; k < SAMPLE_PEER_NUMBERS; k++)
-			p->v[k] = count(o, peer_keys[k]);
+		status_read_all(o, status_peer_lines, STATUS_PEER_NUMBERS, p->v);
+		p->up = p->v[STATUS_PEER_UP] == 1;
 		parse_latency(o, p->latency);
 	}
 	return h->peers ? 0 : -1;
@@ -153,7 +121,7 @@ static double rate(const json_t *o)
 
 static int parse_hot(const json_t *list, struct sample_host *h)
 {
-	size_t n = list_size(list, SAMPLE_HOT_MAX);
+	size_t n = list_size(list, STATUS_HOT_MAX);
 
 	h->hot = calloc(n + 1, sizeof(*h->hot));
 	for (size_t i = 0; h->hot && i < n; i++) {
@@ -177,10 +145,10 @@ static void parse_heat(const json_t *o, struct sample_map *m)
 
 	if (first < 0)
 		first = 0;
-	if (first >= SAMPLE_REGIONS_MAX || pages <= 0 || (m->n && pages != m->region_pages))
+	if (first >= STATUS_REGIONS_MAX || pages <= 0 || (m->n && pages != m->region_pages))
 		return;
 	m->region_pages = pages;
-	for (size_t i = 0; i < json_array_size(owners) && (size_t)first + i < SAMPLE_REGIONS_MAX; i++) {
+	for (size_t i = 0; i < json_array_size(owners) && (size_t)first + i < STATUS_REGIONS_MAX; i++) {
 		const json_t *v = json_array_get(owners, i);
 		json_int_t owner = json_is_integer(v) ? json_integer_value(v) : SAMPLE_UNTOLD;
 		size_t at = (size_t)first + i;
@@ -202,10 +170,7 @@ static int parse_host(const json_t *o, unsigned at, struct sample *s)
 	h->host = number >= 0 && number < HOSTS_MAX ? (unsigned)number : at;
 	text(o, "address", h->address, sizeof(h->address));
 	text(o, "error", h->error, sizeof(h->error));
-	for (unsigned k = 0; k < SAMPLE_NUMBERS; k++) {
-		const json_t *from = numbers[k].object[0] ? json_object_get(o, numbers[k].object) : o;
-		h->v[k] = count(from, numbers[k].key);
-	}
+	status_read_all(o, status_lines, STATUS_NUMBERS, h->v);
 	parse_latency(o, h->latency);
 	parse_heat(json_object_get(o, "heat"), &s->map);
 	return parse_vcpus(json_object_get(json_object_get(o, "machine"), "vcpus"), h) ||
@@ -226,13 +191,10 @@ struct sample *sample_parse(const json_t *document, uint64_t taken_ns)
 	s->taken_ns = taken_ns;
 	text(document, "name", s->name, sizeof(s->name));
 	text(document, "state", s->state, sizeof(s->state));
-	s->vcpus = count(document, "vcpus");
-	s->memory_bytes = count(document, "memory_bytes");
-	s->dilate = count(document, "dilate");
-	s->uptime_ms = count(document, "uptime_ms");
-	for (unsigned i = 0; i < SAMPLE_REGIONS_MAX; i++) {
+	status_read_all(document, status_guest_lines, STATUS_GUEST_NUMBERS, s->v);
+	for (unsigned i = 0; i < STATUS_REGIONS_MAX; i++) {
 		s->map.owner[i] = SAMPLE_UNTOLD;
-		s->map.faults[i] = SAMPLE_NONE;
+		s->map.faults[i] = STATUS_NONE;
 	}
 	s->hosts_n = (unsigned)list_size(hosts, HOSTS_MAX);
 	for (unsigned i = 0; i < s->hosts_n; i++)

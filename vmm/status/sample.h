@@ -2,30 +2,16 @@
 /*
  * One status document as a C value, and what two of them say about the time between. Pure: no clock, no file. The
  * document may come from another version or from a liar, so any key may be missing, of a wrong type or out of range:
- * such a number is SAMPLE_NONE, and lists are cut at their maxima.
+ * such a number is STATUS_NONE (negative, which no other but an offset is), and lists are cut at their maxima.
  */
 #ifndef VMM_STATUS_SAMPLE_H
 #define VMM_STATUS_SAMPLE_H
 
-#include <jansson.h>
+#include "vmm/status/status.h"
 
-#include "coherence/base/histogram.h"
-
-#define SAMPLE_NONE        (-1) // no such number; all of them are counts, so none is negative
 #define SAMPLE_TEXT_MAX    128u
 #define SAMPLE_BUCKETS_MAX 128u // of one latency histogram
-#define SAMPLE_HOT_MAX     64u
-#define SAMPLE_REGIONS_MAX 512u // of the memory map, the whole guest
 #define SAMPLE_PAGE_BYTES  4096
-
-enum sample_number {
-#define S(name, object, key) SAMPLE_##name,
-#include "vmm/status/sample.def"
-	SAMPLE_NUMBERS
-};
-
-enum sample_kind { SAMPLE_READ, SAMPLE_WRITE, SAMPLE_UPGRADE, SAMPLE_KINDS };
-extern const char *const sample_kind_names[SAMPLE_KINDS];
 
 /* How long faults took, in whatever buckets the document has: none where it has none (buckets_n 0). */
 struct sample_histogram {
@@ -36,30 +22,16 @@ struct sample_histogram {
 };
 
 struct sample_vcpu {
-	int64_t index, apic_id;
+	int64_t index;
 	char state[16];
-	int64_t running_ns, halted_ns, page_wait_ns; // since its start
-	int64_t exits, kicks, injected, sleeps;
-};
-
-enum sample_peer_number {
-	SAMPLE_PEER_RTT_NS,
-	SAMPLE_PEER_BYTES_IN,
-	SAMPLE_PEER_BYTES_OUT,
-	SAMPLE_PEER_MESSAGES_IN,
-	SAMPLE_PEER_MESSAGES_OUT,
-	SAMPLE_PEER_PAGES_IN,
-	SAMPLE_PEER_PAGES_OUT,
-	SAMPLE_PEER_INVALIDATIONS_IN,
-	SAMPLE_PEER_INVALIDATIONS_OUT,
-	SAMPLE_PEER_NUMBERS
+	int64_t v[STATUS_VCPU_NUMBERS];
 };
 
 struct sample_peer {
 	unsigned host;
 	bool up;
-	int64_t v[SAMPLE_PEER_NUMBERS];
-	struct sample_histogram latency[SAMPLE_KINDS];
+	int64_t v[STATUS_PEER_NUMBERS];
+	struct sample_histogram latency[STATUS_FAULTS];
 };
 
 struct sample_hot {
@@ -72,20 +44,20 @@ struct sample_host {
 	unsigned host;
 	char address[SAMPLE_TEXT_MAX];
 	char error[SAMPLE_TEXT_MAX]; // "" when it answered
-	int64_t v[SAMPLE_NUMBERS];
+	int64_t v[STATUS_NUMBERS];
 	unsigned vcpus_n, peers_n, hot_n;
 	struct sample_vcpu *vcpus;
 	struct sample_peer *peers;
 	struct sample_hot *hot;
-	struct sample_histogram latency[SAMPLE_KINDS];
+	struct sample_histogram latency[STATUS_FAULTS];
 };
 
 /* Equal parts of guest memory, in order of guest-physical pages. */
 struct sample_map {
 	int64_t region_pages;
 	unsigned n;
-	int owner[SAMPLE_REGIONS_MAX];      // a host, -1 untouched, -2 nobody told
-	int64_t faults[SAMPLE_REGIONS_MAX]; // SAMPLE_NONE: nobody told
+	int owner[STATUS_REGIONS_MAX];      // a host, -1 untouched, -2 nobody told
+	int64_t faults[STATUS_REGIONS_MAX]; // STATUS_NONE: nobody told
 };
 #define SAMPLE_UNTOUCHED (-1)
 #define SAMPLE_UNTOLD    (-2)
@@ -94,7 +66,7 @@ struct sample {
 	uint64_t taken_ns; // when it was fetched, any steady clock
 	char name[SAMPLE_TEXT_MAX];
 	char state[32]; // QMP's word for it, "" when not told
-	int64_t vcpus, memory_bytes, dilate, uptime_ms;
+	int64_t v[STATUS_GUEST_NUMBERS];
 	unsigned hosts_n;
 	struct sample_host hosts[HOSTS_MAX];
 	struct sample_map map;
@@ -116,7 +88,7 @@ const struct sample_peer *sample_peer(const struct sample_host *h, unsigned host
 double sample_rate(int64_t before, int64_t now, uint64_t before_ns, uint64_t now_ns);
 
 /* The rate of one number of one host, or of their sum (host < 0). before may be NULL. */
-double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum sample_number n);
+double sample_host_rate(const struct sample *before, const struct sample *now, int host, enum status_number n);
 
 /* *out = now - before, bucket by bucket; now itself where before is NULL or not of the same counters. */
 void sample_histogram_delta(const struct sample_histogram *before, const struct sample_histogram *now,

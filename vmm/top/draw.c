@@ -37,7 +37,7 @@ void draw_rule(struct draw *d, int row, const char *title)
 	grid_printf(d->g, row, 2, LOOK_HEAD, " %s ", title);
 }
 
-double host_rate(const struct draw *d, const struct sample_host *h, enum sample_number n)
+double host_rate(const struct draw *d, const struct sample_host *h, enum status_number n)
 {
 	return sample_host_rate(d->before, d->now, (int)h->host, n);
 }
@@ -64,7 +64,7 @@ void latency_of(const struct draw *d, const struct sample_host *h, struct sample
 	for (unsigned i = 0; i < d->now->hosts_n; i++) {
 		const struct sample_host *v = &d->now->hosts[i], *b = sample_host(d->before, v->host);
 
-		for (unsigned k = 0; (!h || h == v) && k < SAMPLE_KINDS; k++) {
+		for (unsigned k = 0; (!h || h == v) && k < STATUS_FAULTS; k++) {
 			struct sample_histogram delta;
 
 			sample_histogram_delta(b ? &b->latency[k] : NULL, &v->latency[k], &delta);
@@ -73,7 +73,7 @@ void latency_of(const struct draw *d, const struct sample_host *h, struct sample
 	}
 }
 
-double peer_rate(const struct draw *d, const struct sample_host *h, unsigned peer, enum sample_peer_number n)
+double peer_rate(const struct draw *d, const struct sample_host *h, unsigned peer, enum status_peer_number n)
 {
 	const struct sample_host *b = sample_host(d->before, h->host);
 	const struct sample_peer *was = sample_peer(b, peer), *is = sample_peer(h, peer);
@@ -81,7 +81,7 @@ double peer_rate(const struct draw *d, const struct sample_host *h, unsigned pee
 	return was && is ? sample_rate(was->v[n], is->v[n], d->before->taken_ns, d->now->taken_ns) : NAN;
 }
 
-double host_traffic(const struct draw *d, const struct sample_host *h, enum sample_peer_number n)
+double host_traffic(const struct draw *d, const struct sample_host *h, enum status_peer_number n)
 {
 	double sum = NAN;
 
@@ -118,7 +118,7 @@ unsigned order_hosts(const struct draw *d, const struct sample_host *out[HOSTS_M
 	for (unsigned i = 0; i < n; i++) {
 		const struct sample_host *h = &d->now->hosts[i];
 		double v = d->o->sort == SCREEN_BY_LOAD   ? host_running(d, h)
-			   : d->o->sort == SCREEN_BY_WAIT ? host_traffic(d, h, SAMPLE_PEER_BYTES_IN)
+			   : d->o->sort == SCREEN_BY_WAIT ? host_traffic(d, h, STATUS_PEER_BYTES_IN)
 							  : 0;
 		w[i] = (struct weighed){isnan(v) ? -1 : v, i};
 	}

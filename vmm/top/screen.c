@@ -2,6 +2,7 @@
 #include "vmm/top/screen.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "vmm/top/screen_priv.h"
@@ -21,13 +22,13 @@ static void draw_title(struct draw *d)
 
 	grid_fill(d->g, 0, 0, d->g->cols, ' ', LOOK_TITLE);
 	if (s) {
-		int64_t up = s->uptime_ms < 0 ? 0 : s->uptime_ms / 1000;
+		int64_t up = s->v[STATUS_GUEST_UPTIME] < 0 ? 0 : s->v[STATUS_GUEST_UPTIME] / 1000;
 
 		grid_printf(d->g, 0, 1, LOOK_TITLE,
 			    "pando: %s%s%s  %s vCPUs  %s memory  %u hosts  up %" PRId64 ":%02d:%02d", s->name,
-			    s->state[0] ? "  " : "", s->state, fig_count(s->vcpus, vcpus),
-			    fig_bytes((double)s->memory_bytes, memory), s->hosts_n, up / 3600, (int)(up / 60 % 60),
-			    (int)(up % 60));
+			    s->state[0] ? "  " : "", s->state, fig_count(s->v[STATUS_GUEST_VCPUS], vcpus),
+			    fig_bytes(s->v[STATUS_GUEST_MEMORY] < 0 ? NAN : (double)s->v[STATUS_GUEST_MEMORY], memory),
+			    s->hosts_n, up / 3600, (int)(up / 60 % 60), (int)(up % 60));
 	} else {
 		grid_text(d->g, 0, 1, LOOK_TITLE, "pando");
 	}

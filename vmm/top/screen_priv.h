@@ -33,12 +33,12 @@ void draw_bar(struct draw *d, int row, int col, int n, const struct share *share
 void draw_vcpu_bar(struct draw *d, int row, int col, int n, struct sample_shares s);
 void draw_rule(struct draw *d, int row, const char *title);
 
-double host_rate(const struct draw *d, const struct sample_host *h, enum sample_number n);
+double host_rate(const struct draw *d, const struct sample_host *h, enum status_number n);
 double host_running(const struct draw *d, const struct sample_host *h); // mean share of its vCPUs
 /* Latency of all faults of a host (NULL: of all) since the last sample. */
 void latency_of(const struct draw *d, const struct sample_host *h, struct sample_histogram *out);
-double peer_rate(const struct draw *d, const struct sample_host *h, unsigned peer, enum sample_peer_number n);
-double host_traffic(const struct draw *d, const struct sample_host *h, enum sample_peer_number n); // of all its peers
+double peer_rate(const struct draw *d, const struct sample_host *h, unsigned peer, enum status_peer_number n);
+double host_traffic(const struct draw *d, const struct sample_host *h, enum status_peer_number n); // of all its peers
 
 /* Numbers of hosts (or of vCPUs) in the order that was asked for. Return how many. */
 unsigned order_hosts(const struct draw *d, const struct sample_host *out[HOSTS_MAX]);

@@ -140,7 +140,8 @@ static void take(struct top *t, json_t *doc)
 	t->now = s;
 	t->message[0] = 0;
 	/* Another guest of the same name, or the same one anew: nothing to compare with. */
-	if (t->before && (strcmp(t->before->name, s->name) || t->before->uptime_ms > s->uptime_ms)) {
+	if (t->before &&
+	    (strcmp(t->before->name, s->name) || t->before->v[STATUS_GUEST_UPTIME] > s->v[STATUS_GUEST_UPTIME])) {
 		sample_free(t->before);
 		t->before = NULL;
 	}

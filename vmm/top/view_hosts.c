@@ -8,8 +8,8 @@
 static void draw_host(struct draw *d, int row, const struct sample_host *h)
 {
 	char v[12][FIG];
-	double bound = h->v[SAMPLE_CLOCK_BOUND] >= 0 && h->v[SAMPLE_TSC_KHZ] > 0
-			       ? (double)h->v[SAMPLE_CLOCK_BOUND] * 1e6 / (double)h->v[SAMPLE_TSC_KHZ]
+	double bound = h->v[STATUS_CLOCK_BOUND] >= 0 && h->v[STATUS_TSC_KHZ] > 0
+			       ? (double)h->v[STATUS_CLOCK_BOUND] * 1e6 / (double)h->v[STATUS_TSC_KHZ]
 			       : NAN;
 
 	if (h->error[0]) {
@@ -18,16 +18,16 @@ static void draw_host(struct draw *d, int row, const struct sample_host *h)
 	}
 	int col =
 		grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %4s %6s %6s %6s %6s %6s %6s %6s", h->host,
-			    h->address, fig_share(host_running(d, h), v[0]), fig_pages(h->v[SAMPLE_GIVEN_PAGES], v[1]),
-			    fig_pages(h->v[SAMPLE_RESIDENT_PAGES], v[2]), fig_pages(h->v[SAMPLE_OWNED_PAGES], v[3]),
-			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_READ), v[4]),
-			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_WRITE), v[5]),
-			    fig_rate(host_rate(d, h, SAMPLE_FAULTS_UPGRADE), v[6]),
-			    fig_rate(host_rate(d, h, SAMPLE_INVALIDATIONS_IN), v[7]));
+			    h->address, fig_share(host_running(d, h), v[0]), fig_pages(h->v[STATUS_GIVEN_PAGES], v[1]),
+			    fig_pages(h->v[STATUS_RESIDENT_PAGES], v[2]), fig_pages(h->v[STATUS_OWNED_PAGES], v[3]),
+			    fig_rate(host_rate(d, h, STATUS_FAULTS_READ), v[4]),
+			    fig_rate(host_rate(d, h, STATUS_FAULTS_WRITE), v[5]),
+			    fig_rate(host_rate(d, h, STATUS_FAULTS_UPGRADE), v[6]),
+			    fig_rate(host_rate(d, h, STATUS_INVALIDATIONS_IN), v[7]));
 	if (d->g->cols < 110)
 		return;
-	grid_printf(d->g, row, col, LOOK_PLAIN, " %8s %8s %8s", fig_rate(host_rate(d, h, SAMPLE_IRQS_OUT), v[8]),
-		    fig_rate(host_rate(d, h, SAMPLE_IO_FORWARDED), v[9]), fig_seconds(bound, v[10]));
+	grid_printf(d->g, row, col, LOOK_PLAIN, " %8s %8s %8s", fig_rate(host_rate(d, h, STATUS_IRQS_OUT), v[8]),
+		    fig_rate(host_rate(d, h, STATUS_IO_FORWARDED), v[9]), fig_seconds(bound, v[10]));
 }
 
 static void draw_pair(struct draw *d, int row, const struct sample_host *h, const struct sample_peer *p)
@@ -37,17 +37,17 @@ static void draw_pair(struct draw *d, int row, const struct sample_host *h, cons
 	struct sample_histogram all = {0}, delta;
 	char v[8][FIG];
 
-	for (unsigned k = 0; k < SAMPLE_KINDS; k++) {
+	for (unsigned k = 0; k < STATUS_FAULTS; k++) {
 		sample_histogram_delta(was ? &was->latency[k] : NULL, &p->latency[k], &delta);
 		sample_histogram_add(&all, &delta);
 	}
 	grid_printf(d->g, row, 1, p->up ? LOOK_PLAIN : LOOK_BAD, "%4u <- %-3u %-4s %8s %8s %8s %8s %8s %7s %7s",
 		    h->host, p->host, p->up ? "up" : "DOWN",
-		    fig_seconds(p->v[SAMPLE_PEER_RTT_NS] > 0 ? (double)p->v[SAMPLE_PEER_RTT_NS] : NAN, v[0]),
-		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_BYTES_IN), v[1]),
-		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_MESSAGES_IN), v[2]),
-		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_PAGES_IN), v[3]),
-		    fig_rate(peer_rate(d, h, p->host, SAMPLE_PEER_INVALIDATIONS_IN), v[4]),
+		    fig_seconds(p->v[STATUS_PEER_RTT_NS] > 0 ? (double)p->v[STATUS_PEER_RTT_NS] : NAN, v[0]),
+		    fig_rate(peer_rate(d, h, p->host, STATUS_PEER_BYTES_IN), v[1]),
+		    fig_rate(peer_rate(d, h, p->host, STATUS_PEER_MESSAGES_IN), v[2]),
+		    fig_rate(peer_rate(d, h, p->host, STATUS_PEER_PAGES_IN), v[3]),
+		    fig_rate(peer_rate(d, h, p->host, STATUS_PEER_INVALIDATIONS_IN), v[4]),
 		    fig_seconds(sample_histogram_quantile(&all, 0.5), v[5]),
 		    fig_seconds(sample_histogram_quantile(&all, 0.99), v[6]));
 }

@@ -13,22 +13,22 @@ static void draw_totals(struct draw *d, int row)
 {
 	const struct sample *b = d->before, *n = d->now;
 	struct sample_histogram all;
-	double faults = sample_host_rate(b, n, -1, SAMPLE_FAULTS_READ) +
-			sample_host_rate(b, n, -1, SAMPLE_FAULTS_WRITE) +
-			sample_host_rate(b, n, -1, SAMPLE_FAULTS_UPGRADE);
+	double faults = sample_host_rate(b, n, -1, STATUS_FAULTS_READ) +
+			sample_host_rate(b, n, -1, STATUS_FAULTS_WRITE) +
+			sample_host_rate(b, n, -1, STATUS_FAULTS_UPGRADE);
 	double bytes = NAN;
 	char v[7][FIG];
 
 	for (unsigned i = 0; i < n->hosts_n; i++) {
-		double r = host_traffic(d, &n->hosts[i], SAMPLE_PEER_BYTES_OUT);
+		double r = host_traffic(d, &n->hosts[i], STATUS_PEER_BYTES_OUT);
 
 		if (!isnan(r))
 			bytes = isnan(bytes) ? r : bytes + r;
 	}
 	latency_of(d, NULL, &all);
 	grid_printf(d->g, row, 1, LOOK_PLAIN, "faults %s/s   pages moved %s/s   invalidations %s/s   traffic %sB/s",
-		    fig_rate(faults, v[0]), fig_rate(sample_host_rate(b, n, -1, SAMPLE_PAGES_IN), v[1]),
-		    fig_rate(sample_host_rate(b, n, -1, SAMPLE_INVALIDATIONS_IN), v[2]), fig_rate(bytes, v[3]));
+		    fig_rate(faults, v[0]), fig_rate(sample_host_rate(b, n, -1, STATUS_PAGES_IN), v[1]),
+		    fig_rate(sample_host_rate(b, n, -1, STATUS_INVALIDATIONS_IN), v[2]), fig_rate(bytes, v[3]));
 	int col = d->g->cols > 100 ? 84 : 1;
 	grid_printf(d->g, col > 1 ? row : row + 1, col, LOOK_PLAIN, "a fault takes %s (half of them), %s (99 of 100)",
 		    fig_seconds(sample_histogram_quantile(&all, 0.5), v[4]),
@@ -39,8 +39,8 @@ static void draw_host(struct draw *d, int row, const struct sample_host *h)
 {
 	struct sample_histogram l;
 	char v[8][FIG];
-	double faults = host_rate(d, h, SAMPLE_FAULTS_READ) + host_rate(d, h, SAMPLE_FAULTS_WRITE) +
-			host_rate(d, h, SAMPLE_FAULTS_UPGRADE);
+	double faults = host_rate(d, h, STATUS_FAULTS_READ) + host_rate(d, h, STATUS_FAULTS_WRITE) +
+			host_rate(d, h, STATUS_FAULTS_UPGRADE);
 
 	if (h->error[0]) {
 		grid_printf(d->g, row, 1, LOOK_BAD, "%4u %-20.20s  %s", h->host, h->address, h->error);
@@ -48,10 +48,10 @@ static void draw_host(struct draw *d, int row, const struct sample_host *h)
 	}
 	latency_of(d, h, &l);
 	grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %6s /%6s  %4s %8s %7s %7s %6s", h->host, h->address,
-		    fig_pages(h->v[SAMPLE_RESIDENT_PAGES], v[0]), fig_pages(h->v[SAMPLE_GIVEN_PAGES], v[1]),
+		    fig_pages(h->v[STATUS_RESIDENT_PAGES], v[0]), fig_pages(h->v[STATUS_GIVEN_PAGES], v[1]),
 		    fig_share(host_running(d, h), v[2]), fig_rate(faults, v[3]),
-		    fig_rate(host_traffic(d, h, SAMPLE_PEER_BYTES_IN), v[4]),
-		    fig_rate(host_traffic(d, h, SAMPLE_PEER_BYTES_OUT), v[5]),
+		    fig_rate(host_traffic(d, h, STATUS_PEER_BYTES_IN), v[4]),
+		    fig_rate(host_traffic(d, h, STATUS_PEER_BYTES_OUT), v[5]),
 		    fig_seconds(sample_histogram_quantile(&l, 0.5), v[6]));
 }
 

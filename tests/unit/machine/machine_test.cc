@@ -158,10 +158,7 @@ struct Machine : testing::Test {
 
 	std::string stats()
 	{
-		char *s = machine_stats_json(m);
-		std::string r = s ? s : "";
-		free(s);
-		return r;
+		return stats_of(m);
 	}
 
 	uint64_t io(unsigned space, uint64_t addr, bool write, uint64_t value = 0, unsigned size = 1)

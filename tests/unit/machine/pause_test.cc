@@ -361,9 +361,7 @@ TEST_F(Pause, LintNmiAndPanicDevice)
 	machine_nmi(m); // without an IDT that is a triple fault, which shows that it came; the masked LINT1 of vCPU 1
 			// takes none
 	ASSERT_TRUE(wait([&] { return resets; }));
-	char *s = machine_stats_json(m);
-	std::string stats = s;
-	free(s);
+	std::string stats = stats_of(m);
 	EXPECT_NE(std::string::npos, stats.find("\"nmis\":1")) << stats;
 	EXPECT_NE(std::string::npos, stats.find("\"nmis\":0")) << stats;
 }

@@ -6,7 +6,12 @@
 #include <cstdint>
 #include <cstring>
 #include <elf.h>
+#include <string>
 #include <vector>
+
+extern "C" {
+#include "vmm/machine/machine.h"
+}
 
 // [code, end) is loaded at 1 MiB and entered there.
 inline std::vector<uint8_t> elf(const uint8_t *code, const uint8_t *end)
@@ -23,6 +28,19 @@ inline std::vector<uint8_t> elf(const uint8_t *code, const uint8_t *end)
 	memcpy(b.data() + sizeof(e), &p, sizeof(p));
 	memcpy(b.data() + at, code, n);
 	return b;
+}
+
+// The machine's counters, as they stand in the status document.
+inline std::string stats_of(struct machine *m)
+{
+	struct status_host *s = status_host_new();
+	json_t *o = s && !machine_status(m, s) ? status_host_json(s) : nullptr;
+	char *text = o ? json_dumps(o, JSON_COMPACT) : nullptr;
+	std::string out = text ? text : "";
+	free(text);
+	json_decref(o);
+	status_host_free(s);
+	return out;
 }
 
 #endif

@@ -117,6 +117,17 @@ TEST(Exposition, FollowsTheConventions)
 	EXPECT_GT(heads.size(), 40u);
 }
 
+// What somebody's rules and dashboards may name keeps its name and its type. New metrics may come.
+TEST(Exposition, PublishedMetricsStay)
+{
+	std::string t = exposition(document(3)), line;
+	std::ifstream in("tests/unit/metrics/golden/types.txt");
+	unsigned n = 0;
+	while (std::getline(in, line) && ++n)
+		EXPECT_TRUE(has(t, line)) << "gone: " << line;
+	EXPECT_GT(n, 40u) << "run this from the root of the source tree";
+}
+
 // What the dashboard and the alert rules speak of must exist.
 TEST(Exposition, DashboardAndAlertsNameOnlyWhatThereIs)
 {

@@ -147,7 +147,7 @@ TEST(Figures, FitAndRound)
 	EXPECT_STREQ("35us", fig_seconds(35000, b));
 	EXPECT_STREQ("64M", fig_bytes(64 << 20, b));
 	EXPECT_STREQ("7%", fig_share(0.07, b));
-	EXPECT_STREQ("-", fig_pages(SAMPLE_NONE, b));
+	EXPECT_STREQ("-", fig_pages(STATUS_NONE, b));
 	EXPECT_LT(strlen(fig_bytes(1e300, b)), (size_t)FIG);
 }
 

@@ -67,7 +67,9 @@ void guest_check_connected(struct guest *g);
 void guest_stop(struct guest *g); // stops the vCPUs and waits for them
 void guest_tear_down(struct guest *g);
 
-void guest_send_status(struct guest *g, uint64_t id); // serve_status.c; span thread. Answers question id
+/* serve_status.c, span thread: answers question id, soon or at once; gives its text to `pando run` in pieces. */
+void guest_send_status(struct guest *g, uint64_t id);
+void guest_send_status_text(struct guest *g, uint64_t id, const char *text, size_t n);
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
 

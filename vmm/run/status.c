@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/log.h"
@@ -66,6 +67,18 @@ static void answer_requests(struct run_status *s, const json_t *doc)
 		done[i](ctx[i], doc);
 }
 
+static void drop_part(struct run_status_part *p)
+{
+	free(p->bytes);
+	*p = (struct run_status_part){0};
+}
+
+static void drop_parts(struct run_status *s)
+{
+	for (unsigned h = 0; h < HOSTS_MAX; h++)
+		drop_part(&s->parts[h]);
+}
+
 static void finish(struct run_status *s)
 {
 	json_decref(s->last);
@@ -73,6 +86,7 @@ static void finish(struct run_status *s)
 	json_decref(s->hosts);
 	s->hosts = NULL;
 	s->request = 0;
+	drop_parts(s);
 	json_t *doc = json_incref(s->last);
 	answer_requests(s, doc);
 	json_decref(doc);
@@ -90,6 +104,7 @@ void run_status_stop(struct run_status *s)
 {
 	s->link = NULL; // asking again is refused
 	answer_requests(s, NULL);
+	drop_parts(s);
 	json_decref(s->hosts);
 	json_decref(s->last);
 	s->hosts = s->last = NULL;
@@ -112,21 +127,49 @@ int run_status_request(struct run_status *s, run_status_done done, void *ctx)
 	return 0;
 }
 
+/* A piece of a host's answer. Returns 1 when it is whole, 0 when more must come, or negative: it makes no sense. */
+static int take_piece(struct run_status_part *p, const struct msg *m)
+{
+	const struct msg_ctl_status *piece = &m->u.ctl_status;
+
+	if (piece->total > RUN_STATUS_BYTES_MAX || piece->offset != p->have || (p->bytes && piece->total != p->total) ||
+	    m->blob_bytes > piece->total - piece->offset || !m->blob_bytes != !piece->total)
+		return -EPROTO;
+	if (!p->bytes) {
+		p->bytes = malloc(piece->total + 1);
+		p->total = piece->total;
+	}
+	if (!p->bytes)
+		return -ENOMEM;
+	memcpy(p->bytes + p->have, m->blob, m->blob_bytes);
+	p->have += m->blob_bytes;
+	return p->have == p->total;
+}
+
 void run_status_on_status(struct run_status *s, host_id from, const struct msg *m)
 {
+	struct run_status_part *p = &s->parts[from];
 	char key[16];
 
 	if (!s->request || m->u.ctl_status.id != s->request || !(s->missing & host_bit(from)))
 		return;
+	int whole = take_piece(p, m);
+	if (!whole)
+		return;
 	s->missing &= ~host_bit(from);
-	json_t *o = json_loadb((const char *)m->blob, m->blob_bytes, 0, NULL);
+	json_t *o = whole > 0 ? json_loadb(p->bytes, p->have, 0, NULL) : NULL;
 	if (json_is_object(o)) {
 		snprintf(key, sizeof(key), "%u", from);
 		json_object_set_new(s->hosts, key, o);
 	} else {
 		json_decref(o);
-		log_warn("host %u sent a status that is no JSON object", from);
+		log_warn("host %u %s", from,
+			 whole == -EPROTO         ? "sent pieces of a status that do not fit together"
+			 : whole == -ENOMEM       ? "sent a status for which there is no memory"
+			 : !m->u.ctl_status.total ? "has no memory for its status"
+						  : "sent a status that is no JSON object");
 	}
+	drop_part(p);
 	if (!s->missing)
 		finish(s);
 }

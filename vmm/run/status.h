@@ -13,6 +13,7 @@
 
 #define RUN_STATUS_WAIT_NS      3000000000u // for the hosts' answers
 #define RUN_STATUS_REQUESTS_MAX 16u         // of this process, at once
+#define RUN_STATUS_BYTES_MAX    (16u << 20) // of one host's answer
 
 /* document is borrowed; NULL when the guest ended before the hosts answered. */
 typedef void (*run_status_done)(void *ctx, const json_t *document);
@@ -28,8 +29,12 @@ struct run_status {
 	uint64_t request; // number of the running request, 0: none
 	uint64_t last_request, deadline_ns, started_ns;
 	host_set missing;
-	json_t *hosts; // answers so far, by host
-	json_t *last;  // the last whole document
+	struct run_status_part {
+		char *bytes;
+		size_t have, total;
+	} parts[HOSTS_MAX]; // of answers that come in pieces
+	json_t *hosts;      // answers so far, by host
+	json_t *last;       // the last whole document
 };
 
 void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc);

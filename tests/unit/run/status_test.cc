@@ -68,17 +68,37 @@ struct Statusd : testing::Test {
 		link_destroy(run);
 		link_destroy(host);
 	}
-	void Answer(uint64_t id)
+	void Piece(uint64_t id, const std::string &text, uint64_t offset, uint64_t total)
 	{
 		struct msg m = {};
 		m.kind = MSG_CTL_STATUS;
 		m.epoch = kEpoch;
 		m.u.ctl_status.id = id;
-		m.blob = (const uint8_t *)"{\"host\":0}";
-		m.blob_bytes = 10;
+		m.u.ctl_status.offset = offset;
+		m.u.ctl_status.total = total;
+		m.blob = (const uint8_t *)text.data();
+		m.blob_bytes = (uint32_t)text.size();
 		ASSERT_EQ(0, link_send(host, 0, &m));
 		link_flush(host);
 		link_run(run, 0);
+	}
+	void Answer(uint64_t id)
+	{
+		Piece(id, "{\"host\":0}", 0, 10);
+	}
+	uint64_t Ask()
+	{
+		EXPECT_EQ(0, Request());
+		link_run(host, 0);
+		return asked.back();
+	}
+	/* What the last document says of the host: its name, or why it has none. */
+	std::string Told()
+	{
+		json_t *h = json_array_get(json_object_get(status.last, "hosts"), 0);
+		const char *name = json_string_value(json_object_get(h, "is"));
+		const char *error = json_string_value(json_object_get(h, "error"));
+		return name ? name : error ? error : "";
 	}
 	int Request()
 	{
@@ -108,6 +128,55 @@ TEST_F(Statusd, DoneMayAskAgain)
 	ASSERT_EQ(2u, asked.size());
 	Answer(asked[1]);
 	EXPECT_EQ(2u, got.size());
+}
+
+TEST_F(Statusd, AnAnswerMayComeInPieces)
+{
+	uint64_t id = Ask();
+	Piece(id, "{\"is\":", 0, 14);
+	EXPECT_TRUE(got.empty());
+	Piece(id, "\"here\"", 6, 14);
+	EXPECT_TRUE(got.empty());
+	Piece(id, " }", 12, 14);
+	EXPECT_EQ(1u, got.size());
+	EXPECT_EQ("here", Told());
+	id = Ask();
+	Piece(id, "{\"is\":", 0, 14); // an answer that stops half way does not spoil the next one
+	status.deadline_ns = 0;
+	run_status_tick(&status);
+	EXPECT_EQ("no answer", Told());
+	id = Ask();
+	Piece(id, "{\"is\":\"new\"}", 0, 12);
+	EXPECT_EQ("new", Told());
+}
+
+TEST_F(Statusd, PiecesThatDoNotFitAreNoAnswer)
+{
+	const std::string half = "{\"is\":";
+	const struct {
+		const char *text;
+		uint64_t offset, total;
+	} second[] = {
+		{"\"x\"}", 7, 10},                                 // a gap
+		{"\"x\"}", 5, 10},                                 // again
+		{"\"x\"}", 6, 11},                                 // another whole
+		{"\"x\"}  ", 6, 10},                               // too much
+		{"", 6, 10},                                       // nothing
+		{"\"x\"}", 6, 0},                                  // a whole that is less than what is there
+		{"\"x\"}", UINT64_MAX, UINT64_MAX},                // out of any range
+		{"\"x\"}", 6, (uint64_t)RUN_STATUS_BYTES_MAX * 2}, // more than is taken
+	};
+	for (auto &p : second) {
+		size_t before = got.size();
+		uint64_t id = Ask();
+		Piece(id, half, 0, 10);
+		Piece(id, p.text, p.offset, p.total);
+		ASSERT_EQ(before + 1, got.size()) << p.offset << " " << p.total;
+		EXPECT_EQ("no answer", Told()) << p.offset << " " << p.total;
+	}
+	uint64_t id = Ask();
+	Piece(id, "", 0, 0); // the host could not make it
+	EXPECT_EQ("no answer", Told());
 }
 
 TEST_F(Statusd, ThereIsALimit)

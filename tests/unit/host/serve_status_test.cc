@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "net/now.h"
+#include "vmm/host/guest_priv.h"
+#include "vmm/host/serve.h"
+#include "vmm/run/status.h"
+}
+
+namespace
+{
+
+constexpr uint32_t kEpoch = 9;
+
+// A guest without span and machine, and the run side of its control session.
+struct ServeStatus : testing::Test {
+	struct link *run = nullptr;
+	std::unique_ptr<struct guest> g{new struct guest()};
+	struct listener listener = {};
+	struct run_status status = {};
+	struct machine_desc *desc = &g->desc;
+	unsigned pieces = 0, biggest = 0;
+	json_t *got = nullptr;
+
+	static void RunMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		auto *t = static_cast<ServeStatus *>(ctx);
+		if (m->kind != MSG_CTL_STATUS)
+			return;
+		t->pieces++;
+		t->biggest = std::max(t->biggest, m->blob_bytes);
+		run_status_on_status(&t->status, 0, m);
+	}
+	static void HostMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		guest_send_status(static_cast<struct guest *>(ctx), m->u.ctl_status_req.id);
+	}
+	static void Kick(void *ctx)
+	{
+		guest_works_run(&static_cast<struct guest *>(ctx)->works);
+	}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
+	static void Done(void *ctx, const json_t *doc)
+	{
+		static_cast<ServeStatus *>(ctx)->got = json_incref((json_t *)doc);
+	}
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = kEpoch;
+		struct link_handler rh = {this, RunMsg, Down, nullptr}, hh = {g.get(), HostMsg, Down, Kick};
+		ASSERT_EQ(0, link_create(&run, &o, &rh));
+		ASSERT_EQ(0, link_create(&g->link, &o, &hh));
+		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
+		strcpy(desc->name, "g");
+		strcpy(desc->hosts[0].address, "10.0.0.1:7411");
+		desc->hosts[0].vcpus = 3;
+		desc->hosts_n = 1;
+		desc->epoch = g->epoch = kEpoch;
+		listener.refused = 5;
+		g->listener = &listener;
+		guest_works_init(&g->works, g.get());
+		run_status_start(&status, run, desc);
+	}
+	void TearDown() override
+	{
+		guest_works_join(&g->works);
+		run_status_stop(&status);
+		json_decref(got);
+		link_destroy(run);
+		link_destroy(g->link);
+	}
+	void Ask()
+	{
+		ASSERT_EQ(0, run_status_request(&status, Done, this));
+		link_run(g->link, 0);
+	}
+	json_t *Host()
+	{
+		return json_array_get(json_object_get(got, "hosts"), 0);
+	}
+	void WaitFor(const std::function<bool()> &done)
+	{
+		for (uint64_t end = now_ns() + 20000000000u; !done() && now_ns() < end;) {
+			link_run(g->link, now_ns() + 10000000);
+			link_run(run, 0);
+		}
+		ASSERT_TRUE(done());
+	}
+};
+
+} // namespace
+
+TEST_F(ServeStatus, TheWorkerMakesTheDocument)
+{
+	Ask();
+	WaitFor([&] { return got != nullptr; });
+	EXPECT_TRUE(g->works.has_thread);
+	EXPECT_EQ(0, json_integer_value(json_object_get(Host(), "host")));
+	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
+	EXPECT_EQ(5, json_integer_value(json_object_get(Host(), "strangers_refused")));
+	EXPECT_STREQ("10.0.0.1:7411", json_string_value(json_object_get(Host(), "address")));
+	EXPECT_EQ(nullptr, json_object_get(Host(), "machine"));
+	EXPECT_EQ(1u, pieces);
+}
+
+TEST_F(ServeStatus, AGuestThatHasEndedStillAnswers)
+{
+	guest_works_cancel(&g->works);
+	Ask();
+	link_run(run, 0);
+	ASSERT_NE(nullptr, got);
+	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
+}
+
+TEST_F(ServeStatus, WhatIsUnderWayWhenTheGuestEndsIsAnswered)
+{
+	Ask();
+	guest_works_join(&g->works);
+	link_run(run, 0);
+	ASSERT_NE(nullptr, got);
+	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
+}
+
+TEST_F(ServeStatus, WhatIsLargerThanAFrameGoesInPieces)
+{
+	json_t *big = json_pack("{s:o}", "text", json_string(std::string(3 * SERVE_BYTES_MAX, 'x').c_str()));
+	char *text = json_dumps(big, JSON_COMPACT);
+	run_status_ask(&status);
+	guest_send_status_text(g.get(), status.request, text, strlen(text));
+	WaitFor([&] { return status.last != nullptr; });
+	EXPECT_EQ(4u, pieces);
+	EXPECT_EQ(SERVE_BYTES_MAX, biggest);
+	json_t *host = json_array_get(json_object_get(status.last, "hosts"), 0);
+	EXPECT_TRUE(json_equal(big, host));
+	free(text);
+	json_decref(big);
+}
+
+TEST_F(ServeStatus, AHostWithoutMemorySaysSo)
+{
+	ASSERT_EQ(0, run_status_request(&status, Done, this));
+	guest_send_status_text(g.get(), status.request, "", 0);
+	link_run(run, 0);
+	ASSERT_NE(nullptr, got) << "nobody waits for it";
+	EXPECT_STREQ("no answer", json_string_value(json_object_get(Host(), "error")));
+}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the test stages, shows what they print, and closes with the line "N passed, N failed" (", N skipped").
-# Usage: tests/check.sh BUILD_FOLDER STAGE ...   A stage is a function stage_NAME below; "all" names every one.
+# Usage: tests/check.sh BUILD_FOLDER STAGE ...   A stage is a function stage_NAME below; "all" is the table at the end. An argument
+# like "sim rel | model" is two lanes side by side; the lines of a stage come when it is over.
 set -u
 cd "$(dirname "$0")/.."
 O=${1:?build folder}
@@ -63,6 +64,7 @@ stage_unit() {
 	run completion 30 bash tests/unit/completion.sh "$O"
 	run docs 30 bash tests/unit/docs.sh
 	run tools 120 bash tests/unit/tools.sh "$O"
+	run lanes 60 bash tests/unit/lanes.sh
 	run figures 30 bash tests/unit/figures.sh
 	run statuslist 60 bash tests/unit/statuslist.sh "$O"
 }
@@ -99,11 +101,73 @@ stage_tsan() {
 	run tsan 400 bash -c "$(declare -f units); units build-thread"
 }
 
-[ "${1:-}" = all ] && set -- unit conform soak dpdk sim rel model fuzz dsm micro trace drive move failures metrics top report qmp domain \
-	asan tsan guest two_machines drive_guest move_guest
+# shellcheck source=/dev/null
+[ -z "${CHECK_STAGES:-}" ] || . "$CHECK_STAGES" # more of them: tests/unit/lanes.sh tries this script itself
+
+# one NAME: a stage; what it counted is kept for count_up
+one() {
+	passed=0 failed=0 skipped=0
+	"stage_$1"
+	echo "$passed $failed $skipped" >"$LOGS/$1.counts"
+}
+all_passed=0 all_failed=0 all_skipped=0
+count_up() { # NAME...
+	local name p f s
+	for name in "$@"; do
+		read -r p f s 2>/dev/null <"$LOGS/$name.counts" || { echo "FAIL $name: the stage itself was ended"; p=0 f=1 s=0; }
+		all_passed=$((all_passed + p)) all_failed=$((all_failed + f)) all_skipped=$((all_skipped + s))
+	done
+}
+lane() { # NAME...: one after the other. Its share of the machine is one CPU.
+	local name
+	set +m
+	JOBS=1
+	for name in "$@"; do
+		one "$name" >"$LOGS/$name.out" 2>&1
+		flock "$LOGS/lock" cat "$LOGS/$name.out"
+	done
+}
+lanes=()
+end_lanes() { # what a lane runs has a process group of its own, by timeout(1)
+	local pid
+	for pid in "${lanes[@]}"; do
+		pkill -TERM -P "$pid"
+		kill "$pid"
+	done 2>/dev/null
+	exit 130
+}
+trap end_lanes INT TERM
+side_by_side() { # "NAME... | NAME..."
+	local each start=$SECONDS
+	lanes=()
+	IFS='|' read -ra each <<<"$1"
+	printf '== side by side: %s\n' "$1"
+	set -m # or the lanes would ignore SIGINT, and so would all that they run
+	for l in "${each[@]}"; do
+		# shellcheck disable=SC2086
+		lane $l &
+		lanes+=($!)
+	done
+	set +m
+	wait "${lanes[@]}"
+	printf '   side by side: %d s\n' $((SECONDS - start))
+}
+
+# The table. What measures, or has deadlines of seconds, has the machine for itself. Side by side goes what is single-threaded
+# and lives in virtual time, or only has to end; what boots an emulated machine never does.
+all=(unit conform soak dpdk
+	"model fuzz | sim rel asan tsan report domain"
+	dsm micro trace drive move failures metrics top qmp
+	guest two_machines drive_guest move_guest)
+[ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
-	"stage_$s"
+	# shellcheck disable=SC2086
+	(cd "$LOGS" && rm -f $(printf '%s.counts ' ${s//|/ }))
+	if [[ $s == *"|"* ]]; then side_by_side "$s"; else one "$s"; fi
+	# shellcheck disable=SC2086
+	count_up ${s//|/ }
 done
+passed=$all_passed failed=$all_failed skipped=$all_skipped
 echo
 if [ "$skipped" -gt 0 ]; then
 	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

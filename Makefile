@@ -4,7 +4,8 @@
 #
 #   make            the monitor and its tools            make unit     the fast tests (a minute)
 #   make check      every test                           make bench    measurements
-#   make demo       boot a guest across two hosts        make install  DESTDIR= PREFIX=
+#   make demo       boot a guest across two hosts        make soak     what takes long, and the installer
+#   make install    DESTDIR= PREFIX=
 #   SAN=address,undefined | SAN=thread                   CC=clang
 
 CC       ?= cc
@@ -150,7 +151,8 @@ bench: deps-test
 bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/tests/trace_bench $(O)/tests/link_bench $(O)/tests/driver $(O)/tests/detect \
 	$(O)/guest-tools/micro.elf $(O)/guest-tools/pando-guest
 
-demo: deps-test
+# It installs what it needs itself, which is less.
+demo:
 	$(Q)HOSTS=$(HOSTS) bash tests/testbed/demo.sh
 
 install: $(O)/pando

@@ -14,10 +14,9 @@ export PANDO_BUILD=$O
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 . tests/support/suite.sh
 
-# one HOSTS KERNEL TOOLS SECONDS LINK HOST_KERNEL: a guest to its power-off, judged by the demo's own checks; TOOLS all: those
-# the demo runs
+# one HOSTS KERNEL TOOLS SECONDS LINK HOST_KERNEL: a guest to its power-off, judged by the demo's own checks
 one() {
-	HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=${3#all} DEMO_TIMEOUT=$4 DEMO_LINK=$5 HOST_KERNEL=$6 DEMO_APPEND="quiet nokaslr" O=$O \
+	HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=$3 DEMO_TIMEOUT=$4 DEMO_LINK=$5 HOST_KERNEL=$6 DEMO_APPEND="quiet nokaslr" O=$O \
 		timeout -k 30 $(($4 + 900)) bash tests/testbed/demo.sh >"$log" 2>&1 </dev/null
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A dpdk link under loss, reorder and restarts of its peer. In make check for a moment; SOAK_SECONDS=600 for long.
+# A dpdk link under loss, reorder and restarts of its peer: in make check for a moment, here for SOAK_SECONDS. And the installer
+# on a system that has nothing.
 $(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/link_choice.o $(call lib_of,net)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -7,4 +8,5 @@ $(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/lin
 
 .PHONY: soak
 soak: $(O)/tests/link_soak
-	$(Q)tests/soak/run.sh $(O) $(or $(SOAK_SECONDS),600)
+	$(Q)bash tests/soak/run.sh $(O) $(or $(SOAK_SECONDS),600)
+	$(Q)bash tests/soak/fresh.sh $(O)

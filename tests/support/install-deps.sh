@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, through apt, without questions. Says what and why. Quick when all is there.
 #
-#   install-deps.sh [GROUP...]      build, test, testbed, emulator (default: build test testbed)
+#   install-deps.sh [GROUP...]      build, test, testbed, emulator, fresh (default: build test testbed)
 set -u
 say() { echo "install-deps: $*"; }
 die() { say "$*" >&2; exit 1; }
@@ -52,6 +52,8 @@ testbed iproute2 network namespaces in the nested machine
 testbed gcc static programs of the guest
 testbed make the build
 testbed libc6-dev static programs of the guest
+fresh debootstrap makes the root in which this script is tried
+fresh util-linux unshare
 emulator dpkg-dev unpacks source packages
 emulator gcc the compiler
 emulator g++ qemu's build asks for it
@@ -72,7 +74,7 @@ EOF
 
 [ $# -gt 0 ] || set -- build test testbed
 for group in "$@"; do
-	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator)"
+	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator, fresh)"
 done
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	die "this is not a system with apt: install by hand what this script's list names ($*)"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the emulator of the testbed from the distribution's own qemu source with the patches beside
 # this, once, and prints its path. --rebuild: build again.  --only N: apply the first N patches only.
+# --built: only says (exit status) whether it is there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${PANDO_CACHE:-$HOME/.cache/pando}/emulator
@@ -9,10 +10,11 @@ jobs=${PANDO_JOBS:-2}
 say() { echo "build-emulator: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-rebuild=0 only=99
+rebuild=0 only=99 ask=0
 while [ $# -gt 0 ]; do
 	case $1 in
 	--rebuild) rebuild=1; shift ;;
+	--built) ask=1; shift ;;
 	--only) only=$2; shift 2 ;;
 	*) die "unknown option $1" ;;
 	esac
@@ -33,6 +35,7 @@ if [ $rebuild = 0 ] && [ -s "$cache/version" ]; then
 	out=$cache/qemu-$(name "$(cat "$cache/version")")/qemu-system-x86_64
 	[ -x "$out" ] && { echo "$out"; exit 0; }
 fi
+[ $ask = 0 ] || exit 1
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9

@@ -7,44 +7,74 @@
 # MEMORY=256 (MiB)     of each host         PANDO_EMULATOR           stock, or reading-walks
 # DEMO_TIMEOUT=900 (s) for the guest        PANDO_DILATE             guest time at 1/K of real time
 # HOST_KERNEL=6.12|6.1  of the nested machine
-# DEMO_TOOLS, DEMO_APPEND                   which tools run; more words for the guest's kernel
+# DEMO_TOOLS, DEMO_APPEND                   which tools run (all: each); more words for the guest's kernel
 # DEMO_LINK=uring|dpdk:KIND[,drop=1%]       how the hosts reach each other; KIND: memif, af_packet or af_xdp
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cd "$top"
+suite=demo
+. tests/support/suite.sh
 hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-900}
 build=${O:-build} emulator=${PANDO_EMULATOR:-reading-walks}
-tools=${DEMO_TOOLS:-topology,litmus,pattern,sharing,clock,compute}
+tools=${DEMO_TOOLS:-topology,pattern,compute,sharing}
+[ "$tools" != all ] || tools=topology,litmus,pattern,sharing,clock,compute
 cpus=$hosts memory=$((hosts * each))
 [[ $hosts =~ ^[1-9][0-9]?$ ]] || { echo "demo: HOSTS=$hosts is not a number of hosts" >&2; exit 2; }
 
-step() { echo "[$1/6] $2 ($(($(date +%s) - started)) s)"; }
+took() { echo $(($(date +%s) - started)); }
+step() { echo "[$1/6] $2 ($(took) s)"; }
 started=$(date +%s)
 log=$build/demo.log
+work=$(mktemp -d "${TMPDIR:-/tmp}/pando-demo.XXXXXX")
+emulator_pid=""
+finish() {
+	trap - EXIT INT TERM
+	if [ -n "$emulator_pid" ] && kill "$emulator_pid" 2>/dev/null; then wait "$emulator_pid" 2>/dev/null || true; fi
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
 
 step 1 "packages"
-groups="build testbed"
-tests/support/install-deps.sh $groups
+tests/support/install-deps.sh build testbed
 
-step 2 "building pando and the guest's tools"
-make -s -j"$(nproc)" O="$build" all
-make -s O="$build" guest-tools "$build/tests/detect"
-
-step 3 "Debian's kernel $series and the guest's initramfs"
-kernel=$(images/get-kernel.sh "$series")
-initrd=$(images/make-initramfs.sh "$build")
-echo "      $(cat "$kernel/version"), $(stat -c %s "$initrd") bytes of initramfs"
-
+make -s O="$build" "$build/tests/detect"
 read -r mode why < <("$build/tests/detect")
-step 4 "where whole guests run here: $mode ($why)"
+step 2 "where whole guests run here: $mode ($why)"
 dilate=1
 if [ "$mode" = nested ]; then
 	dilate=${PANDO_DILATE:-20}
-	if [ "$emulator" = reading-walks ]; then
-		"$here/build-emulator.sh" >/dev/null
-	fi
 	echo "      a nested machine: emulator $emulator, guest time at 1/$dilate of real time"
+fi
+# What is there already is quick. Figures of a machine with two cores that does nothing else.
+echo "      building pando takes about a minute the first time; Debian's kernels are some 100 MB to download, once"
+if [ "$mode" = nested ] && [ "$emulator" = reading-walks ] && ! "$here/build-emulator.sh" --built >/dev/null; then
+	echo "      the emulator is built once, meanwhile: 2 to 5 minutes, after 25 MB of its source"
+	tests/support/install-deps.sh emulator
+	(trap - EXIT; exec "$here/build-emulator.sh" >"$work/emulator" 2>&1) &
+	emulator_pid=$!
+fi
+echo "      the guest: some 10 seconds with hardware virtualization, else about 2 minutes"
+
+step 3 "building pando and the guest's tools"
+make -s -j"$(nproc)" O="$build" all
+make -s O="$build" guest-tools
+
+step 4 "Debian's kernel $series, the guest's initramfs$([ -z "$emulator_pid" ] || echo ", and the emulator")"
+kernel=$(images/get-kernel.sh "$series")
+initrd=$(images/make-initramfs.sh "$build")
+echo "      $(cat "$kernel/version"), $(stat -c %s "$initrd") bytes of initramfs"
+if [ -n "$emulator_pid" ]; then
+	emulator_log=${PANDO_CACHE:-$HOME/.cache/pando}/emulator/log
+	for ((i = 1; ; i++)); do
+		kill -0 "$emulator_pid" 2>/dev/null || break
+		# The build says "[512/1216] Compiling ...".
+		[ $((i % 15)) -ne 0 ] || echo "      the emulator: $(grep -oE '^\[[0-9]+/[0-9]+\]' "$emulator_log" 2>/dev/null | tail -n 1) ($(took) s)"
+		sleep 1
+	done
+	wait "$emulator_pid" || { tail -n 30 "$work/emulator" >&2; echo "demo: the emulator could not be built" >&2; exit 1; }
+	emulator_pid=""
 fi
 
 # Little time (in seconds of the guest) where everything is emulated: a transfer of a page takes milliseconds there.
@@ -83,43 +113,38 @@ else
 fi
 
 step 6 "checking what the guest said"
-bad=0
-ok() { echo "PASS demo_$1"; }
-no() { echo "FAIL demo_$1: $2"; bad=$((bad + 1)); }
-value() { sed -n "s/\r\$//; s/^RESULT $1 \([^ ]*\) .*/\1/p" "$log" | tail -1; }
 equal() { # NAME RESULT WANTED
 	local got
 	got=$(value "$2")
-	if [ "$got" = "$3" ]; then ok "$1"; else no "$1" "${got:-nothing} instead of $3"; fi
+	verdict "$1" "$([ "$got" = "$3" ]; echo $?)" "${got:-nothing} instead of $3"
 }
 has() { case ",$tools," in *",$1,"*) true ;; *) false ;; esac; }
 
-[ "$rc" = 0 ] && ok exit_status || no exit_status "$rc"
-grep -q '^pando guest: done' "$log" && ok power_off || no power_off "the guest did not reach its end"
+verdict exit_status "$rc" "$rc"
+verdict power_off "$(grep -q '^pando guest: done' "$log"; echo $?)" "the guest did not reach its end"
 equal no_tool_failed guest_failed 0
 if has topology; then
 	equal cpus cpus_online "$cpus"
 	equal nodes numa_nodes "$hosts"
 	nodes=$(sed -n 's/^RESULT cpu[0-9]*_node \([0-9]*\) .*/\1/p' "$log" | sort -u | wc -l)
-	[ "$nodes" = "$hosts" ] && ok a_cpu_of_each_host || no a_cpu_of_each_host "CPUs on $nodes nodes"
+	verdict a_cpu_of_each_host "$([ "$nodes" = "$hosts" ]; echo $?)" "CPUs on $nodes nodes"
 	all=$(value memory)
 	# The kernel keeps some for itself; what the first host alone gave would be too little.
-	if [ "${all:-0}" -gt $((memory * 1024 * 3 / 4)) ]; then
-		ok memory
-	else
-		no memory "${all:-0} KiB of $memory MiB"
-	fi
+	verdict memory "$([ "${all:-0}" -gt $((memory * 1024 * 3 / 4)) ]; echo $?)" "${all:-0} KiB of $memory MiB"
 fi
 if has pattern && [ "$hosts" -gt 1 ]; then
 	bytes=$(value pattern_bytes)
-	[ "${bytes:-0}" -gt $((each * 1024 * 1024)) ] && ok more_memory_than_one_host ||
-		no more_memory_than_one_host "${bytes:-0} bytes were checked"
+	verdict more_memory_than_one_host "$([ "${bytes:-0}" -gt $((each * 1024 * 1024)) ]; echo $?)" "${bytes:-0} bytes were checked"
+fi
+if has topology && has pattern && has compute; then
+	echo "      $(value cpus_online) CPUs and $(($(value memory) / 1024)) MiB of $hosts hosts; $(($(value pattern_bytes) >> 20)) MiB written and checked;" \
+		"work on all CPUs is $(value compute_scaling) times that of one"
 fi
 passed=$(grep -c '^PASS ' "$log" || true)
 failed=$(grep -c '^FAIL ' "$log" || true)
 echo "the guest's own tests: $passed passed, $failed failed; all in $log"
 if [ $bad != 0 ]; then
-	echo "demo: $bad checks failed after $(($(date +%s) - started)) s"
+	echo "demo: checks failed after $(took) s; see $log"
 	exit 1
 fi
-echo "demo: one machine out of $hosts hosts, everything checked, in $(($(date +%s) - started)) s"
+echo "demo: one machine out of $hosts hosts, everything checked, in $(took) s"

@@ -13,7 +13,10 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cd "$top"
-build=${O:-build} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-300}
+suite=two_machines
+. tests/support/suite.sh
+O=${O:-build}
+build=$O series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-300}
 emulator=${PANDO_EMULATOR:-reading-walks} dilate=${PANDO_DILATE:-20} link=${LINK:-uring}
 tools=${DEMO_TOOLS:-topology} guest=${GUEST:-debian}
 case $guest in debian | micro) ;; *) echo "two-machines: GUEST=$guest: expected debian or micro" >&2; exit 2 ;; esac
@@ -43,8 +46,6 @@ net() { # MACHINE NUMBER: the arguments for one card
 }
 cards() { echo "$(net "$1" 0)" "$([ "$link" = dpdk ] && net "$1" 1)"; }
 if [ "$link" = dpdk ]; then
-	O=$build
-	. tests/support/suite.sh
 	dpdk_or_skip two_machines || exit 0
 	files="$files,$here/dpdk-card.sh=dpdk-card.sh"
 	. "$here/dpdk.sh"
@@ -82,18 +83,14 @@ rc=0
 "$here/run.sh" --emulator "$emulator" --build "$build" --cpus "${MACHINE_CPUS:-1}" --mem 2G --timeout "$limit" --files "$files" $(cards 1) \
 	-- "n=1; $up $card $host & $wait_for $run" 2>&1 </dev/null | tee "$log" || rc=$?
 
-bad=0
-check() { # NAME CONDITION...
-	if "${@:2}"; then echo "PASS two_machines_$1"; else echo "FAIL two_machines_$1"; bad=1; fi
-}
-check exit_status [ "$rc" = 0 ]
+verdict exit_status "$rc" "$rc"
 if [ "$guest" = micro ]; then
-	check no_memory_test_failed eval '! grep -q ^FAIL "$log"'
-	check last_memory_test grep -Eq $'^PASS s\r?$' "$log"
+	verdict no_memory_test_failed "$(! grep -q ^FAIL "$log"; echo $?)" "$(grep -m1 ^FAIL "$log")"
+	verdict last_memory_test "$(grep -Eq $'^PASS s\r?$' "$log"; echo $?)" "no PASS s"
 else
-	check power_off grep -q '^pando guest: done' "$log"
-	check no_tool_failed grep -Eq '^RESULT guest_failed 0 ' "$log"
-	check clocksource_tsc grep -Eq '^RESULT clocksource tsc ' "$log"
+	verdict power_off "$(grep -q '^pando guest: done' "$log"; echo $?)" "the guest did not reach its end"
+	verdict no_tool_failed "$([ "$(value guest_failed)" = 0 ]; echo $?)" "guest_failed $(value guest_failed)"
+	verdict clocksource_tsc "$([ "$(value clocksource)" = tsc ]; echo $?)" "clocksource $(value clocksource)"
 fi
-[ $bad = 0 ] || { echo "two-machines: what the second one said:"; tail -30 "$work/second.log"; }
-exit $bad
+[ "$bad" = 0 ] || { echo "two-machines: what the second one said:"; tail -30 "$work/second.log"; }
+exit "$bad"

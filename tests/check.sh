@@ -90,16 +90,15 @@ stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
 stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
-stage_asan() {
-	$MAKE -s -j"$JOBS" SAN=address,undefined unit-programs >"$LOGS/asan-build.log" 2>&1 ||
-		{ tail -n 20 "$LOGS/asan-build.log"; echo "FAIL asan: it does not build"; failed=$((failed + 1)); return; }
-	run asan 400 bash -c "$(declare -f units); units build-address-undefined"
+sanitized() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
+	local start=$SECONDS
+	$MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1 ||
+		{ tail -n 20 "$LOGS/$1-build.log"; echo "FAIL $1: it does not build"; failed=$((failed + 1)); return; }
+	printf '   %s: built in %d s\n' "$1" $((SECONDS - start))
+	run "$1" 400 bash -c "$(declare -f units); units build-${2//,/-}"
 }
-stage_tsan() {
-	$MAKE -s -j"$JOBS" SAN=thread unit-programs >"$LOGS/tsan-build.log" 2>&1 ||
-		{ tail -n 20 "$LOGS/tsan-build.log"; echo "FAIL tsan: it does not build"; failed=$((failed + 1)); return; }
-	run tsan 400 bash -c "$(declare -f units); units build-thread"
-}
+stage_asan() { sanitized asan address,undefined; }
+stage_tsan() { sanitized tsan thread; }
 
 # shellcheck source=/dev/null
 [ -z "${CHECK_STAGES:-}" ] || . "$CHECK_STAGES" # more of them: tests/unit/lanes.sh tries this script itself
@@ -156,7 +155,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What measures, or has deadlines of seconds, has the machine for itself. Side by side goes what is single-threaded
 # and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit conform soak dpdk
-	"model fuzz | sim rel asan tsan report domain"
+	"model tsan report domain | sim rel fuzz asan"
 	dsm micro trace drive move failures metrics top qmp
 	guest two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

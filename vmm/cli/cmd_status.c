@@ -82,6 +82,16 @@ static void print_absent(json_t *doc)
 	json_decref(names);
 }
 
+static void print_life(json_t *doc)
+{
+	json_t *life = json_object_get(json_array_get(json_object_get(doc, "hosts"), 0), "life");
+
+	if (json_is_true(json_object_get(life, "silent")))
+		printf("\nno sign of life for %lld s: vCPU 0 %s at RIP %#llx\n", number(life, "seconds"),
+		       json_is_true(json_object_get(life, "halted")) ? "is halted without interrupts" : "goes round",
+		       (unsigned long long)number(life, "rip"));
+}
+
 static void print_document(json_t *doc)
 {
 	json_t *h;
@@ -99,6 +109,7 @@ static void print_document(json_t *doc)
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
 	print_absent(doc);
+	print_life(doc);
 }
 
 int cli_status(int argc, char **argv)

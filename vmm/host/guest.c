@@ -272,6 +272,7 @@ static void check_time(struct guest *g)
 	if (g->span)
 		span_tick(g->span);
 	guest_check_connected(g);
+	guest_life_tick(g);
 	if (g->ended && now >= g->end_deadline_ns)
 		g->over = true;
 }

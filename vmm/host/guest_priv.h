@@ -3,9 +3,12 @@
 #ifndef VMM_HOST_GUEST_PRIV_H
 #define VMM_HOST_GUEST_PRIV_H
 
+#include <jansson.h>
+
 #include "vmm/host/guest.h"
 #include "vmm/host/guest_work.h"
 #include "vmm/host/job.h"
+#include "vmm/host/life.h"
 #include "vmm/span/span.h"
 
 #define GUEST_CONTROL     HOSTS_MAX   // the control session's peer number on the link
@@ -46,6 +49,8 @@ struct guest {
 	bool signalled;
 	uint64_t end_deadline_ns;
 	struct guest_works works;
+	struct life life;     // host 0: guest_life.c
+	uint64_t life_due_ns; // when to look at vCPU 0 again; 0: the guest was not started yet
 	uint32_t panics_told; // atomic: PVPANIC_* reported since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the span thread; innermost lock
@@ -70,6 +75,11 @@ void guest_tear_down(struct guest *g);
 /* serve_status.c, span thread: answers question id, soon or at once; gives its text to `pando run` in pieces. */
 void guest_send_status(struct guest *g, uint64_t id);
 void guest_send_status_text(struct guest *g, uint64_t id, const char *text, size_t n);
+
+/* guest_life.c: is there any sign that the guest lives? Span thread; on other hosts than 0 they do nothing. */
+void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a reset, while it is still held
+uint64_t guest_life_tick(struct guest *g);                // looks if that is due; when to call it again
+json_t *guest_life_json(const struct guest *g);           // for the status; NULL: nothing to say
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
 

@@ -247,6 +247,7 @@ static void job_done(struct guest *g)
 		span_attach(g->span, g->machine);
 		guest_report(g, CTL_CREATED, g->self, "machine created");
 	} else {
+		guest_life_begin(g, false);
 		guest_report(g, CTL_RUNNING, g->self, "running"); // the images stay here for a reset
 	}
 }

@@ -151,6 +151,8 @@ static void reset_done(struct guest *g, void *arg, bool cancelled)
 
 	if (cancelled)
 		snprintf(l->error, sizeof(l->error), "host %u is being stopped", g->self);
+	else
+		guest_life_begin(g, true);
 	answer_later(g, l);
 }
 

@@ -16,7 +16,8 @@
 struct question {
 	uint64_t id;
 	struct status_host *numbers;
-	char *text; // once it is made; NULL: no memory
+	json_t *life; // whether the guest shows a sign of it; NULL: nothing to say. Handed on once
+	char *text;   // once it is made; NULL: no memory
 };
 
 static int64_t vcpus_here(const struct guest *g)
@@ -47,6 +48,8 @@ static void make_text(struct guest *g, void *arg)
 	json_t *o = status_host_json(q->numbers);
 
 	(void)g;
+	if (q->life)
+		json_object_set_new(o, "life", q->life);
 	q->text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 }
@@ -95,7 +98,7 @@ void guest_send_status(struct guest *g, uint64_t id)
 		free(q);
 		return;
 	}
-	*q = (struct question){.id = id, .numbers = numbers};
+	*q = (struct question){.id = id, .numbers = numbers, .life = guest_life_json(g)};
 	/* Without a worker, or with one that has too much to do, an answer that costs pages their turn is better than
 	 * none. */
 	if (guest_work(g, make_text, answer, q))

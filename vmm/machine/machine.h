@@ -135,4 +135,13 @@ void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks);
 /* Fills in what the machine has counted: exits by kind, interrupts, vCPU states. Any thread. 0 or -ENOMEM. */
 int machine_status(struct machine *m, struct status_host *to);
 
+/* What the boot processor has done so far, for whoever asks whether it does anything (host 0). Any thread. */
+struct machine_doings {
+	uint64_t console_bytes, interrupts; // of the whole guest, as far as host 0 knows
+	uint64_t halts, accesses;           // of vCPU 0: HLTs, ports and addresses
+	uint64_t page_waits;                // TSC ticks it has waited for pages
+	bool held;                          // the machine is paused, or vCPU 0 is on another host
+};
+void machine_doings(struct machine *m, struct machine_doings *out);
+
 #endif

@@ -74,6 +74,21 @@ static void fill_absent(struct absent *a, struct status_list *to)
 		status_list_add(to, "elsewhere", STATUS_LOAD(a->rest));
 }
 
+void machine_doings(struct machine *m, struct machine_doings *out)
+{
+	struct cpu *c = &m->cpus[0];
+	const uint64_t *exits = c->vcpu.exits;
+
+	*out = (struct machine_doings){
+		.console_bytes = m->devices ? devices_console_bytes(m->devices) : 0,
+		.interrupts = STATUS_LOAD(m->irqs_local) + STATUS_LOAD(m->irqs_remote) + STATUS_LOAD(m->irqs_in),
+		.halts = STATUS_LOAD(exits[HV_EXIT_HALT]),
+		.accesses = STATUS_LOAD(exits[HV_EXIT_PORT]) + STATUS_LOAD(exits[HV_EXIT_MMIO]),
+		.page_waits = cpu_time_get(&c->time, __rdtsc()).page_wait,
+		.held = atomic_load(&m->pause.asked) || !STATUS_LOAD(c->present),
+	};
+}
+
 int machine_status(struct machine *m, struct status_host *to)
 {
 	to->vcpus = calloc(m->cpus_n, sizeof(*to->vcpus));

@@ -579,7 +579,12 @@ void ops_over(struct ops *v, enum ops_reason why)
 void ops_on_event(struct ops *v, host_id from, const char *name, const json_t *data)
 {
 	(void)from;
-	(void)data;
+	if (strcmp(name, "GUEST_SILENT") == 0)
+		ops_tell(v, "X_PANDO_GUEST_SILENT",
+			 json_pack("{s:I,s:I,s:I,s:b}", "vcpu", json_integer_value(json_object_get(data, "vcpu")),
+				   "rip", json_integer_value(json_object_get(data, "rip")), "seconds",
+				   json_integer_value(json_object_get(data, "seconds")), "halted",
+				   json_is_true(json_object_get(data, "halted"))));
 	if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "GUEST_CRASHLOADED") == 0)
 		ops_tell(v, name, json_pack("{s:s}", "action", "run"));
 }

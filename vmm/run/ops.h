@@ -46,7 +46,7 @@ typedef void (*ops_done)(void *ctx, const char *error);
 typedef void (*ops_registers_done)(void *ctx, const json_t *vcpus, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
- * GUEST_CRASHLOADED, DUMP_COMPLETED. A command's event comes before its done.
+ * GUEST_CRASHLOADED, DUMP_COMPLETED, X_PANDO_GUEST_SILENT. A command's event comes before its done.
  */
 typedef void (*ops_listener)(void *ctx, const char *event, const json_t *data);
 

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host 0 looks at vCPU 0 every few seconds until the guest's first sign of life (life.h), and tells when none comes.
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "net/log.h"
+#include "net/now.h"
+#include "vmm/host/guest_priv.h"
+#include "vmm/host/serve.h"
+
+#define NS_PER_S 1000000000ull
+
+/* From vCPU 0's thread to the span thread. */
+struct look {
+	struct guest *g;
+	struct life_sample sample;
+};
+
+static void take_doings(struct guest *g, struct life_sample *s)
+{
+	struct machine_doings d;
+
+	machine_doings(g->machine, &d);
+	s->now_ns = now_ns();
+	s->console_bytes = d.console_bytes;
+	s->interrupts = d.interrupts;
+	s->halts = d.halts;
+	s->accesses = d.accesses;
+	s->page_waits = d.page_waits;
+	s->held = d.held;
+}
+
+void guest_life_begin(struct guest *g, bool after_reset)
+{
+	struct life_sample first = {0};
+
+	if (g->self != 0 || !g->machine)
+		return;
+	if (after_reset)
+		take_doings(g, &first);
+	life_begin(&g->life, &first);
+	g->life_due_ns = now_ns() + LIFE_EVERY_NS;
+}
+
+static json_t *place(const struct guest *g)
+{
+	const struct life_sample *s = &g->life.last;
+
+	return json_pack("{s:i,s:I,s:I,s:b}", "vcpu", 0, "rip", (json_int_t)s->rip, "seconds",
+			 (json_int_t)(life_silent_ns(&g->life) / NS_PER_S), "halted", (int)s->halted);
+}
+
+static void judge(struct guest *g, void *arg)
+{
+	struct look *l = arg;
+
+	switch (g->machine && !g->ended ? life_take(&g->life, &l->sample) : LIFE_NOTHING) {
+	case LIFE_SILENT:
+		serve_event(g, "GUEST_SILENT", place(g));
+		break;
+	case LIFE_AGAIN:
+		log_info("the guest, silent before, shows a sign of life");
+		break;
+	default:
+		break;
+	}
+	free(l);
+}
+
+/* On vCPU 0's thread. */
+static void on_look(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state)
+{
+	struct look *l = ctx;
+	struct timespec t = {0};
+
+	(void)vcpu;
+	take_doings(l->g, &l->sample);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	l->sample.cpu_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	l->sample.rip = regs ? regs->gpr[HV_RIP] : 0;
+	l->sample.interrupts_on = regs && regs->gpr[HV_RFLAGS] & 0x200;
+	l->sample.halted = state[0] == 'h';
+	l->sample.held |= !regs;
+	if (!guest_post(l->g, judge, l))
+		free(l);
+}
+
+uint64_t guest_life_tick(struct guest *g)
+{
+	uint64_t now = now_ns();
+
+	if (!g->life_due_ns || g->life.alive || g->ended || !g->machine)
+		return UINT64_MAX;
+	if (now < g->life_due_ns)
+		return g->life_due_ns;
+	g->life_due_ns = now + LIFE_EVERY_NS;
+	struct look *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return g->life_due_ns;
+	l->g = g;
+	int r = machine_registers(g->machine, 0, on_look, l);
+
+	if (r) // somebody else looks just now, or it is elsewhere: next time
+		free(l);
+	if (r == -ENOENT)
+		g->life.last.held = true;
+	return g->life_due_ns;
+}
+
+json_t *guest_life_json(const struct guest *g)
+{
+	json_t *o;
+
+	if (!g->life_due_ns)
+		return NULL;
+	o = place(g);
+	json_object_set_new(o, "signs", json_boolean(g->life.alive));
+	json_object_set_new(o, "silent", json_boolean(g->life.silent));
+	return o;
+}

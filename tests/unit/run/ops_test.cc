@@ -658,4 +658,21 @@ TEST_F(Dump, AHostThatFailsOrLiesEndsIt)
 	EXPECT_EQ(OPS_RUNNING, ops_state(v));
 }
 
+TEST_F(Verbs, WhatAHostSeesIsToldInTheMonitorsWords)
+{
+	json_t *data = json_loads(R"({"vcpu": 0, "rip": 1048576, "seconds": 20, "halted": false})", 0, nullptr);
+
+	ops_on_event(v, 0, "GUEST_SILENT", data);
+	json_decref(data);
+	ops_on_event(v, 1, "GUEST_PANICKED", nullptr);
+	ops_on_event(v, 1, "SOMETHING_ELSE", nullptr);
+	data = json_loads(R"({"rip": "here", "halted": 1})", 0, nullptr); // shaped as it must not be
+	ops_on_event(v, 0, "GUEST_SILENT", data);
+	json_decref(data);
+	ASSERT_EQ(3u, said.size());
+	EXPECT_EQ(0u, said[0].find("X_PANDO_GUEST_SILENT")) << said[0];
+	EXPECT_EQ(0u, said[1].find("GUEST_PANICKED")) << said[1];
+	EXPECT_EQ(0u, said[2].find("X_PANDO_GUEST_SILENT")) << said[2];
+}
+
 } // namespace

@@ -50,6 +50,7 @@ static void make_text(struct guest *g, void *arg)
 	(void)g;
 	if (q->life)
 		json_object_set_new(o, "life", q->life);
+	q->life = NULL;
 	q->text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 }

@@ -139,7 +139,7 @@ unit: deps-test
 	$(Q)$(MAKE) --no-print-directory unit-stage
 	$(Q)bash tests/check.sh $(O) unit
 
-check_bins := $(addprefix $(O)/tests/,conform link_soak sim model dsm driver) $(O)/pando $(O)/guest-tools/micro.elf
+check_bins := $(addprefix $(O)/tests/,conform link_soak sim model dsm driver) $(O)/pando $(O)/guest-tools/micro.elf $(MULTIBOOT_OUT)
 check-programs: unit-stage $(check_bins) fuzz-build
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) check-programs

@@ -51,6 +51,46 @@ boot() {
 	echo "RESULT micro-$label-wall $((($(date +%s%N) - start) / 1000000)) ms"
 }
 
+# multiboot LABEL HOSTS CPUS LIVES FILE WORDS...: the Multiboot kernel, which finds all CPUs in each of its lives.
+multiboot() {
+	local label=multiboot-$1 hosts=$2 cpus=$3 lives=$4 log=$logs/multiboot-$1.log got
+	[ "$only" = "  " ] || [[ $only == *" $label "* ]] || return 0
+	image=$O/guest-tools/multiboot.$5 boot "$label" "$hosts" "$cpus" 64 300 "${@:6}"
+	got="$(grep -ac '^LIFE ' "$log") lives, $(grep -acE '^CPU [0-9]+ runs' "$log") starts of other CPUs"
+	if [ "$got" = "$lives lives, $((lives * (cpus - 1))) starts of other CPUs" ]; then
+		echo "PASS micro-$label-lives"
+	else
+		fail "$label-lives: $got; expected $lives with $((cpus - 1)) each; see $log"
+	fi
+}
+
+# A triple fault on the other host ends the guest with --no-reboot, and is told.
+no_reboot() {
+	local log=$logs/multiboot-no-reboot.log rc
+	[ "$only" = "  " ] || [[ $only == *" multiboot-no-reboot "* ]] || return 0
+	timeout -k 10 300 "$O/pando" run --local 2 --kernel "$O/guest-tools/multiboot.elf" --cpus 2 --memory 64M --no-reboot --quiet \
+		--name "micro-no-reboot-$$" --append "reset=triple by=last" >"$log" 2>&1 </dev/null
+	rc=$?
+	if [ $rc -eq 3 ] && grep -q 'the guest reset itself: triple fault of vCPU 1; RIP' "$log"; then
+		echo "PASS micro-multiboot-no-reboot"
+	else
+		fail "multiboot-no-reboot: status $rc instead of 3, or no word of the triple fault; see $log"
+	fi
+}
+
+# A module is what --initrd names.
+module() {
+	local log=$logs/multiboot-module.log text="as it was sent"
+	[ "$only" = "  " ] || [[ $only == *" multiboot-module "* ]] || return 0
+	printf '%s' "$text" >"$logs/module"
+	PANDO_OPTIONS="${PANDO_OPTIONS:-} --initrd $logs/module" multiboot module 1 2 1 elf "two words"
+	if grep -qx "MODULE initrd $text" <(tr -d '\r' <"$log") && grep -qx "COMMAND two words" <(tr -d '\r' <"$log"); then
+		echo "PASS micro-multiboot-module-text"
+	else
+		fail "multiboot-module-text: module or command line differ; see $log"
+	fi
+}
+
 # The tests themselves can fail: on memory that goes stale they must.
 stale() {
 	[ "$only" = "  " ] || [[ $only == *" stale "* ]] || return 0
@@ -111,5 +151,12 @@ boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
 boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"
 boot three-memory 3 3 96 300 "test=storm,pattern ops=2000"
 boot three-irq 3 3 96 300 "test=$irq hops=1000"
+ways=keyboard,port92,cf9,acpi,triple,bios,init
+multiboot one 1 2 8 elf "reset=$ways"
+multiboot one-other 1 2 8 elf "reset=$ways by=last"
+multiboot two 2 4 8 elf "reset=$ways"
+multiboot two-other 2 4 8 bin "reset=$ways by=last"
+module
+no_reboot
 boot four-iriw 4 4 128 500 "test=iriw,storm,ipi rounds=20000 ops=1000"
 exit $failed

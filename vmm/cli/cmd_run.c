@@ -60,8 +60,9 @@ static int usage(const struct cli_option *table)
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"
 	       "Ctrl-C ends the guest on every host.\n\n");
 	cli_print_options(table);
-	printf("\nExit status: 0 the guest powered off, 1 it could not be run, 2 bad usage, 3 it asked for a\n"
-	       "reset and --no-reboot was given, 4 it crashed, 5 a host was lost, 130 interrupted.\n");
+	printf("\nExit status: 0 the guest powered off, 1 it could not be run, 2 bad usage, 3 it reset\n"
+	       "itself and --no-reboot was given, 4 KVM could not go on with it, 5 a host was lost, 130 "
+	       "interrupted.\n");
 	return 0;
 }
 
@@ -78,8 +79,8 @@ int cli_run(int argc, char **argv)
 	static struct domain domain; // the arguments point into it
 	const struct cli_option table[] = {
 		{"domain", "FILE", "libvirt domain XML: what the other options do not say", CLI_TEXT, &a.domain, 0, 0},
-		{"kernel", "FILE", "kernel to boot: bzImage or ELF64", CLI_TEXT, &a.kernel, 0, 0},
-		{"initrd", "FILE", "initial RAM disk", CLI_TEXT, &a.initrd, 0, 0},
+		{"kernel", "FILE", "kernel to boot: bzImage, Multiboot 1 or ELF64", CLI_TEXT, &a.kernel, 0, 0},
+		{"initrd", "FILE", "initial RAM disk; of a Multiboot kernel the module", CLI_TEXT, &a.initrd, 0, 0},
 		{"append", "TEXT", "kernel command line (default console=ttyS0)", CLI_TEXT, &a.append, 0, 0},
 		{"cpus", "N", "vCPUs of the guest (default: one a host)", CLI_COUNT, &a.cpus, 1, VCPUS_MAX},
 		{"memory", "SIZE", "memory of the guest, e.g. 4G (default 1G)", CLI_SIZE, &a.memory, 1, 0},

@@ -53,6 +53,7 @@ boot() {
 
 # multiboot LABEL HOSTS CPUS LIVES FILE WORDS...: the Multiboot kernel, which finds all CPUs in each of its lives.
 multiboot() {
+	[ "$via" = pando ] || return 0 # the runner enters as Linux is entered
 	local label=multiboot-$1 hosts=$2 cpus=$3 lives=$4 log=$logs/multiboot-$1.log got
 	[ "$only" = "  " ] || [[ $only == *" $label "* ]] || return 0
 	image=$O/guest-tools/multiboot.$5 boot "$label" "$hosts" "$cpus" 64 300 "${@:6}"
@@ -66,6 +67,7 @@ multiboot() {
 
 # A triple fault on the other host ends the guest with --no-reboot, and is told.
 no_reboot() {
+	[ "$via" = pando ] || return 0
 	local log=$logs/multiboot-no-reboot.log rc
 	[ "$only" = "  " ] || [[ $only == *" multiboot-no-reboot "* ]] || return 0
 	timeout -k 10 300 "$O/pando" run --local 2 --kernel "$O/guest-tools/multiboot.elf" --cpus 2 --memory 64M --no-reboot --quiet \
@@ -80,6 +82,7 @@ no_reboot() {
 
 # A module is what --initrd names.
 module() {
+	[ "$via" = pando ] || return 0
 	local log=$logs/multiboot-module.log text="as it was sent"
 	[ "$only" = "  " ] || [[ $only == *" multiboot-module "* ]] || return 0
 	printf '%s' "$text" >"$logs/module"

@@ -45,6 +45,7 @@ static struct {
 static volatile uint32_t alive, counter, print_lock;
 static void (*volatile ap_job)(void);
 static volatile uint32_t ap_who = UINT32_MAX; // who does it
+#define ALL (UINT32_MAX - 1)
 static uint8_t must_be_zero[5000];
 static bool failed;
 
@@ -253,7 +254,7 @@ void ap_main(uint32_t index)
 	say("CPU ", apic_id(), x2apic() ? " runs (x2APIC)\n" : " runs (xAPIC)\n");
 	count();
 	__atomic_fetch_add(&alive, 1, __ATOMIC_SEQ_CST);
-	while (ap_who != index)
+	while (ap_who != index && ap_who != ALL)
 		relax();
 	ap_job();
 }
@@ -353,7 +354,8 @@ static void reset(const char *way)
 		void (*how)(void);
 	} ways[] = {{"keyboard", by_keyboard}, {"port92", by_port92}, {"cf9", by_cf9},  {"acpi", by_acpi},
 		    {"triple", reset_triple},  {"bios", reset_bios},  {"init", by_init}};
-	bool other = option("by=") && starts(option("by="), "last") && machine.n > 1;
+	const char *by = option("by=");
+	bool other = by && starts(by, "last") && machine.n > 1, all = by && starts(by, "all");
 
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
 		if (!starts(way, ways[i].name))
@@ -361,10 +363,10 @@ static void reset(const char *way)
 		puts("RESET ");
 		puts(ways[i].name);
 		put('\n');
+		ap_job = ways[i].how;
+		ap_who = all ? ALL : other ? machine.n - 2 : ap_who; // numbers as they were started in
 		if (!other)
 			ways[i].how();
-		ap_job = ways[i].how;
-		ap_who = other ? machine.n - 2 : ap_who; // numbers as they were started in
 		for (uint32_t never = 0; !wait_for(&never, 1);)
 			check("still here after a reset ", false, i);
 	}

@@ -159,6 +159,7 @@ multiboot one 1 2 8 elf "reset=$ways"
 multiboot one-other 1 2 8 elf "reset=$ways by=last"
 multiboot two 2 4 8 elf "reset=$ways"
 multiboot two-other 2 4 8 bin "reset=$ways by=last"
+multiboot two-all 2 4 8 elf "reset=$ways by=all"
 module
 no_reboot
 boot four-iriw 4 4 128 500 "test=iriw,storm,ipi rounds=20000 ops=1000"

@@ -80,6 +80,21 @@ no_reboot() {
 	fi
 }
 
+# All CPUs of both hosts reset the machine at once: it is one reset each time, and the terminal is told of each.
+together() {
+	[ "$via" = pando ] || return 0
+	local log=$logs/multiboot-together.log told
+	[ "$only" = "  " ] || [[ $only == *" multiboot-together "* ]] || return 0
+	timeout -k 10 300 "$O/pando" run --local 2 --kernel "$O/guest-tools/multiboot.elf" --cpus 4 --memory 64M \
+		--name "micro-together-$$" --append "reset=$ways,$ways,$ways by=all" >"$log" 2>&1 </dev/null
+	told=$(tr '\r' '\n' <"$log" | sed -nE '/reset itself/{s/.*it restarts$/1/p; s/.*it restarted ([0-9]+) times more$/\1/p}' | awk '{ n += $1 } END { print n + 0 }')
+	if [ "$told" = 21 ] && grep -qa '^PASS multiboot' "$log"; then
+		echo "PASS micro-multiboot-together"
+	else
+		fail "multiboot-together: $told resets were told of instead of 21; see $log"
+	fi
+}
+
 # A module is what --initrd names.
 module() {
 	[ "$via" = pando ] || return 0
@@ -159,7 +174,7 @@ multiboot one 1 2 8 elf "reset=$ways"
 multiboot one-other 1 2 8 elf "reset=$ways by=last"
 multiboot two 2 4 8 elf "reset=$ways"
 multiboot two-other 2 4 8 bin "reset=$ways by=last"
-multiboot two-all 2 4 8 elf "reset=$ways by=all"
+together
 module
 no_reboot
 boot four-iriw 4 4 128 500 "test=iriw,storm,ipi rounds=20000 ops=1000"

@@ -69,7 +69,8 @@ void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why)
 void guest_go(struct guest *g, unsigned step); // CTL_GO arrived
 void guest_on_kick(struct guest *g);           // a job is done, or a vCPU thread left something
 void guest_check_connected(struct guest *g);
-void guest_stop(struct guest *g); // stops the vCPUs and waits for them
+void guest_check_end(struct guest *g); // reports it if the guest powered off, reset itself or died
+void guest_stop(struct guest *g);      // stops the vCPUs and waits for them
 void guest_tear_down(struct guest *g);
 
 /* serve_status.c, span thread: answers question id, soon or at once; gives its text to `pando run` in pieces. */

@@ -277,7 +277,7 @@ static void flush_console(struct guest *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-static void check_end(struct guest *g)
+void guest_check_end(struct guest *g)
 {
 	static const unsigned states[] = {
 		[MACHINE_POWEROFF] = CTL_POWEROFF, [MACHINE_RESET] = CTL_RESET, [MACHINE_CRASH] = CTL_CRASHED};
@@ -306,7 +306,7 @@ void guest_on_kick(struct guest *g)
 	guest_check_connected(g);
 	if (g->console) {
 		flush_console(g);
-		check_end(g);
+		guest_check_end(g);
 	}
 	link_flush(g->link);
 }

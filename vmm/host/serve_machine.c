@@ -45,9 +45,9 @@ static void answer_later(struct guest *g, void *arg)
 	free(l);
 }
 
-static void post_answer(struct later *l)
+static void post_answer(struct later *l, void (*answer)(struct guest *g, void *arg))
 {
-	if (guest_post(l->g, answer_later, l))
+	if (guest_post(l->g, answer, l))
 		return;
 	json_decref(l->answer); // being taken down: nobody listens
 	free(l);
@@ -68,6 +68,13 @@ static json_t *clock_json(uint64_t tsc)
 	return json_pack("{s:I}", "clock", (json_int_t)tsc);
 }
 
+/* A reset that a vCPU asked for before it left the guest is told first: it belongs to the life that this pause ends. */
+static void answer_pause(struct guest *g, void *arg)
+{
+	guest_check_end(g);
+	answer_later(g, arg);
+}
+
 static void on_paused(void *ctx, bool paused)
 {
 	struct later *l = ctx;
@@ -76,7 +83,7 @@ static void on_paused(void *ctx, bool paused)
 		l->answer = clock_json(machine_clock_now(l->g->machine));
 	else
 		snprintf(l->error, sizeof(l->error), "host %u was told to go on meanwhile", l->g->self);
-	post_answer(l);
+	post_answer(l, answer_pause);
 }
 
 static void serve_pause(struct guest *g, uint64_t call, json_t *args)

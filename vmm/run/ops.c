@@ -346,7 +346,7 @@ int ops_reset(struct ops *v, ops_done done, void *ctx)
 }
 
 /*
- * Vcpus of several hosts may reset the machine at the same time, and each host tells: before its vCPUs have left the
+ * vCPUs of several hosts may reset the machine at the same time, and each host tells: before its vCPUs have left the
  * guest. So one reset answers all that came before the machine stood still.
  */
 static bool reset_is_due(const struct ops *v)
@@ -358,15 +358,13 @@ static bool reset_is_due(const struct ops *v)
 	return false;
 }
 
-void ops_guest_reset(struct ops *v, ops_done done, void *ctx)
+bool ops_guest_reset(struct ops *v, ops_done done, void *ctx)
 {
-	if (reset_is_due(v)) {
-		if (done)
-			done(ctx, NULL);
-		return;
-	}
+	if (reset_is_due(v))
+		return false;
 	if (add(v, (struct ops_op){.kind = OPS_OP_GUEST_RESET, .done = done, .ctx = ctx}) && done)
 		done(ctx, "too many commands wait");
+	return true;
 }
 
 int ops_dump(struct ops *v, const struct ops_dump *what, ops_done done, void *ctx)

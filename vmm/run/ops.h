@@ -99,9 +99,11 @@ enum ops_dump_state ops_dump_status(const struct ops *v, uint64_t *completed, ui
 
 /* ---- for the run process itself ---- */
 
-void ops_started(struct ops *v);                               // the vCPUs run
-void ops_guest_reset(struct ops *v, ops_done done, void *ctx); // the guest asked for it: its vCPUs have stopped
-void ops_over(struct ops *v, enum ops_reason why);             // SHUTDOWN event; commands that wait fail
+void ops_started(struct ops *v); // the vCPUs run
+/* The guest asked for it: its vCPUs have stopped. false, and no done: a reset that is due already answers this one too.
+ */
+bool ops_guest_reset(struct ops *v, ops_done done, void *ctx);
+void ops_over(struct ops *v, enum ops_reason why); // SHUTDOWN event; commands that wait fail
 void ops_on_event(struct ops *v, host_id from, const char *name, const json_t *data);
 
 #endif

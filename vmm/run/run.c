@@ -305,9 +305,10 @@ static void restart(struct run *r, const char *why)
 
 	if (r->phase >= STOPPING)
 		return;
+	if (!ops_guest_reset(r->ops, on_restarted, r) || r->phase >= STOPPING)
+		return; // another host told of it already, or it failed
 	if (reset_notes_add(&r->resets, now_ns(), why, line, sizeof(line)) && !r->opt->quiet)
 		fprintf(stderr, "\rpando: %s\n", line);
-	ops_guest_reset(r->ops, on_restarted, r);
 }
 
 static void on_state(struct run *r, host_id from, const struct msg *m)

@@ -90,6 +90,8 @@ stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
 stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
+# The first time the emulator is built as well.
+stage_intel() { run intel 1200 bash tests/e2e/intel.sh "$O"; }
 sanitized() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
 	$MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1 ||
@@ -157,7 +159,7 @@ side_by_side() { # "NAME... | NAME..."
 all=(unit conform soak dpdk
 	"model tsan report domain | sim rel fuzz asan"
 	dsm micro trace drive move failures metrics top qmp
-	guest two_machines drive_guest move_guest)
+	guest intel two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
 	# shellcheck disable=SC2086

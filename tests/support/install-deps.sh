@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, through apt, without questions. Says what and why. Quick when all is there.
 #
-#   install-deps.sh [GROUP...]      build, test, testbed, emulator, fresh (default: build test testbed)
+#   install-deps.sh [GROUP...]      build, test, testbed, emulator, intel, fresh (default: build test testbed)
 set -u
 say() { echo "install-deps: $*"; }
 die() { say "$*" >&2; exit 1; }
@@ -69,12 +69,31 @@ emulator libglib2.0-dev qemu's main library
 emulator libpixman-1-dev qemu's displays cannot be left out
 emulator libfdt-dev its device trees cannot be left out
 emulator zlib1g-dev compression in qemu
+intel gcc the compiler
+intel g++ Bochs is C++
+intel make Bochs's build
+intel libc6-dev headers of C
+intel pkg-config Bochs's configure asks for it
+intel xz-utils unpacks its source and kernel modules
+intel bochsbios its firmware
+intel vgabios its graphics card wants one
+intel grub-common makes the disk it starts from (grub-mkrescue)
+intel grub-pc-bin the boot loader on it
+intel xorriso writes it
+intel mtools grub-mkrescue asks for it
+intel lz4 packs the initramfs
+intel binutils leaves debug information out of it (strip)
+intel busybox-static user space of the emulated machine
+intel cpio packs initramfs archives
+intel kmod dependencies of kernel modules
+intel util-linux setpriv, flock
+intel iproute2 network namespaces in the emulated machine
 EOF
 }
 
 [ $# -gt 0 ] || set -- build test testbed
 for group in "$@"; do
-	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator, fresh)"
+	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator, intel, fresh)"
 done
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	die "this is not a system with apt: install by hand what this script's list names ($*)"

@@ -3,18 +3,18 @@
 # Builds the initramfs of the nested machine: busybox, its init and the modules that KVM needs. It
 # depends on the kernel and on this folder's files only; what is tested comes on a disk (run.sh).
 #
-#   tests/testbed/host-initramfs.sh KERNELDIR     prints the path of the archive
+#   tests/testbed/host-initramfs.sh KERNELDIR [INIT MODULE...]     prints the path of the archive
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kernel=$1
+kernel=$1 init=${2:-$here/host-init}
 cache=${PANDO_CACHE:-$HOME/.cache/pando}/testbed
 version=$(cat "$kernel/version")
 busybox=$(command -v busybox) || { echo "testbed: busybox is missing (install-deps.sh testbed)" >&2; exit 1; }
 # Some kernels have one or the other built in; init loads those that are not, in this order. The second list is for who asks.
-modules="virtio_pci virtio_console virtio_blk kvm-amd tun veth bridge"
-more="virtio_net uio_pci_generic"
+modules="${*:3}" more=""
+[ -n "$modules" ] || modules="virtio_pci virtio_console virtio_blk kvm-amd tun veth bridge" more="virtio_net uio_pci_generic"
 
-hash=$({ echo "$version"; cat "$0" "$here/host-init" "$busybox" "$kernel/vmlinuz"; } | sha256sum | cut -c1-16)
+hash=$({ echo "$version $modules $more"; cat "$0" "$init" "$busybox" "$kernel/vmlinuz"; } | sha256sum | cut -c1-16)
 out=$cache/host-$hash.cpio
 if [ ! -s "$out" ]; then
 	mkdir -p "$cache"
@@ -23,7 +23,7 @@ if [ ! -s "$out" ]; then
 	root=$tmp/root
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,pando,lib/modules/"$version"}
 	cp "$busybox" "$root/bin/busybox"
-	cp "$here/host-init" "$root/init"
+	cp "$init" "$root/init"
 	chmod 755 "$root/init"
 
 	# The modules with what they depend on, unpacked: the host's compressor is faster than ours.

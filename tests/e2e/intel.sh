@@ -11,7 +11,7 @@ shift
 [ $# -gt 0 ] || set -- one two debian
 cases=" $* " kernels=${INTEL_KERNELS:-6.12 6.1} limit=${INTEL_LIMIT:-600}
 declare -A tests=(
-	[one]=timer,ipi,ioapic,port,clock,sb_fence,sb,mp,storm,fault
+	[one]=timer,ipi,ioapic,port,clock,sb_fence,sb,mp,storm
 	[two]=timer,ipi,ioapic,port,portorder,clock,sb_fence,sb,mp,lb,corr,s,pingpong,storm,fault
 )
 suite=intel logs=$O/check
@@ -38,7 +38,7 @@ for c in one two; do
 	[[ $cases != *" $c "* ]] || command+=" begin $c; $micro --local $([ $c = one ] && echo 1 || echo 2) \
 --append 'test=${tests[$c]} rounds=2000 hops=500 ops=300 moves=100'; end;"
 done
-[[ $cases != *" debian "* ]] || command+=" begin debian; pando run --local 2 --cpus 2 --memory 256M --dilate 10 --quiet \
+[[ $cases != *" debian "* ]] || command+=" begin debian; pando run --local 2 --cpus 2 --memory 256M --dilate ${INTEL_DILATE:-10} --quiet \
 --kernel kernels/6.1 --initrd guest.cpio --append 'console=ttyS0 quiet nokaslr pando.run=topology,clock \
 pando.topology=--cpus=2,--nodes=2 pando.clock=--rounds=100,--seconds=0.5'; end;"
 command+=" begin over; exit 0"

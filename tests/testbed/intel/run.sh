@@ -16,11 +16,12 @@ usage: intel/run.sh [options] -- COMMAND...
   --timeout S    seconds until everything is ended (600)  --append W more words for the host kernel
   --mem MIB      memory of the machine (2048)             --bochs B  another build of the emulator
   --verbose      its kernel log at the end                --keep DIR leave its logs there
+  --debugger     Bochs's own debugger on this terminal (its build takes some minutes, once; 'c' starts the machine)
 EOF
 }
 die() { echo "testbed: $*" >&2; exit 125; }
 
-series=6.12 build=${O:-build} kvm=eptad=0 limit=600 mem=2048 append="" verbose="" keep="" bochs=""
+series=6.12 build=${O:-build} kvm=eptad=0 limit=600 mem=2048 append="" verbose="" keep="" bochs="" debugger=""
 files=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -34,6 +35,7 @@ while [ $# -gt 0 ]; do
 	--bochs) bochs=$2; shift 2 ;;
 	--keep) keep=$2; shift 2 ;;
 	--verbose) verbose=1; shift ;;
+	--debugger) debugger=--enable-debugger; shift ;;
 	--help) usage; exit 0 ;;
 	--) shift; break ;;
 	*) usage >&2; die "unknown option $1" ;;
@@ -42,7 +44,7 @@ done
 [ $# -gt 0 ] || { usage >&2; die "no command"; }
 
 "$top/tests/support/install-deps.sh" intel >&2 || die "packages are missing"
-[ -n "$bochs" ] || bochs=$("$here/build-bochs.sh") || die "the emulator could not be built"
+[ -n "$bochs" ] || bochs=$("$here/build-bochs.sh" $debugger) || die "the emulator could not be built"
 bios=/usr/share/bochs
 kernel=$("$top/images/get-kernel.sh" "$series") || die "no host kernel"
 base=$("$here/../host-initramfs.sh" "$kernel" "$here/host-init" kvm-intel) || die "no initramfs for the emulated machine"
@@ -96,7 +98,7 @@ display_library: nogui
 romimage: file=$bios/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 memory: guest=$mem, host=$mem
-cpu: model=corei7_haswell_4770, count=1, ips=200000000, ignore_bad_msrs=1
+cpu: model=corei7_haswell_4770, count=1, ips=${INTEL_IPS:-200000000}, ignore_bad_msrs=1
 clock: sync=none
 boot: cdrom
 ata0-master: type=cdrom, path=$run/disk.iso, status=inserted
@@ -110,8 +112,13 @@ error: action=ignore
 panic: action=fatal
 EOF
 : >"$run/output"
+exec 6</dev/null 7>"$run/bochs.out"
+if [ -n "$debugger" ]; then
+	exec 6<&0 7>&1
+	trap '' INT # it is the debugger's
+fi
 # setpriv: the emulator ends even if this script is killed outright.
-nice -n "${PANDO_NICE:-0}" setpriv --pdeathsig KILL "$bochs" -q -f "$run/bochsrc" >"$run/bochs.out" 2>&1 </dev/null &
+nice -n "${PANDO_NICE:-0}" setpriv --pdeathsig KILL "$bochs" -q -f "$run/bochsrc" <&6 >&7 2>&1 &
 pid=$!
 tail -q -n +1 -s 0.2 -f --pid="$pid" "$run/output" &
 reader=$!

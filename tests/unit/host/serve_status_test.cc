@@ -65,8 +65,8 @@ struct ServeStatus : testing::Test {
 		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
 		strcpy(desc->name, "g");
 		strcpy(desc->hosts[0].address, "10.0.0.1:7411");
-		desc->hosts[0].vcpus = 3;
-		desc->hosts_n = 1;
+		desc->hosts_n = desc->nodes_n = 1;
+		desc->vcpus_n = 3; // all on host 0
 		desc->epoch = g->epoch = kEpoch;
 		listener.refused = 5;
 		g->listener = &listener;

@@ -16,7 +16,7 @@
 
 uint8_t kbc_read(uint16_t port)
 {
-	return port == KBC_PORT_COMMAND ? STATUS : port == KBC_PORT_A20 ? A20_ON : 0xff;
+	return port == KBC_PORT_A20 ? A20_ON : STATUS;
 }
 
 bool kbc_resets(uint16_t port, uint8_t value)

@@ -110,11 +110,6 @@ static int kbc_access(struct machine *m, struct bus_access *a, uint16_t port, co
 	return 0;
 }
 
-static int kbc_data(void *owner, struct bus_access *a)
-{
-	return kbc_access(owner, a, KBC_PORT_DATA, "");
-}
-
 static int kbc_command(void *owner, struct bus_access *a)
 {
 	return kbc_access(owner, a, KBC_PORT_COMMAND, "keyboard controller");
@@ -128,10 +123,8 @@ static int kbc_a20(void *owner, struct bus_access *a)
 /* On every host: they have no state, so no access has to travel. */
 int reset_add_ports(struct machine *m)
 {
-	int r = bus_add(&m->ports, KBC_PORT_DATA, 1, "kbc", kbc_data, m);
+	int r = bus_add(&m->ports, KBC_PORT_COMMAND, 1, "kbc", kbc_command, m);
 
-	if (!r)
-		r = bus_add(&m->ports, KBC_PORT_COMMAND, 1, "kbc", kbc_command, m);
 	return r ? r : bus_add(&m->ports, KBC_PORT_A20, 1, "port92", kbc_a20, m);
 }
 

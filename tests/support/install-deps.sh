@@ -36,6 +36,7 @@ test prometheus scrapes the metrics, and checks the alert rules (promtool)
 test python3 runs QEMU's QMP client library, and judges what it says
 test dpkg-dev unpacks source packages
 test socat a QMP client without any library
+test memtest86+ a guest that begins as PCs do
 test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
 test tmux a terminal for pando top

@@ -23,10 +23,11 @@ skip() { # WHY: every case, by its name
 	for k in $kernels; do for c in $cases; do echo "SKIP intel.host_$k.$c: $1"; done; done
 	exit 0
 }
-bochs=$(tests/testbed/intel/build-bochs.sh) || {
+bochs=$(tests/testbed/intel/build-bochs.sh 2>"$logs/intel-build.log") || {
 	rc=$?
-	[ $rc -ne 3 ] || skip "the source of Bochs 3.0 cannot be had here (tests/testbed/intel/source.sh says why)"
+	[ $rc -ne 3 ] || skip "$(tail -n 1 "$logs/intel-build.log")"
 	echo "FAIL intel: the emulator could not be built"
+	tail -n 20 "$logs/intel-build.log"
 	exit 1
 }
 debian=$(images/get-kernel.sh 6.1) && initrd=$(images/make-initramfs.sh "$O") || exit 1
@@ -38,7 +39,7 @@ for c in one two; do
 	[[ $cases != *" $c "* ]] || command+=" begin $c; $micro --local $([ $c = one ] && echo 1 || echo 2) \
 --append 'test=${tests[$c]} rounds=2000 hops=500 ops=300 moves=100'; end;"
 done
-[[ $cases != *" debian "* ]] || command+=" begin debian; pando run --local 2 --cpus 2 --memory 256M --dilate ${INTEL_DILATE:-10} --quiet \
+[[ $cases != *" debian "* ]] || command+=" begin debian; pando run --local 2 --cpus 2 --memory 256M --dilate ${INTEL_DILATE:-40} --quiet \
 --kernel kernels/6.1 --initrd guest.cpio --append 'console=ttyS0 quiet nokaslr pando.run=topology,clock \
 pando.topology=--cpus=2,--nodes=2 pando.clock=--rounds=100,--seconds=0.5'; end;"
 command+=" begin over; exit 0"
@@ -82,6 +83,8 @@ judge_debian() { # KERNEL
 
 pids=""
 trap 'kill $pids 2>/dev/null' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 for k in $kernels; do
 	machine "$k" &
 	pids="$pids $!"

@@ -98,7 +98,7 @@ display_library: nogui
 romimage: file=$bios/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 memory: guest=$mem, host=$mem
-cpu: model=corei7_haswell_4770, count=1, ips=${INTEL_IPS:-200000000}, ignore_bad_msrs=1
+cpu: model=corei7_haswell_4770, count=1, ips=${INTEL_IPS:-50000000}, ignore_bad_msrs=1
 clock: sync=none
 boot: cdrom
 ata0-master: type=cdrom, path=$run/disk.iso, status=inserted
@@ -118,7 +118,7 @@ if [ -n "$debugger" ]; then
 	trap '' INT # it is the debugger's
 fi
 # setpriv: the emulator ends even if this script is killed outright.
-nice -n "${PANDO_NICE:-0}" setpriv --pdeathsig KILL "$bochs" -q -f "$run/bochsrc" <&6 >&7 2>&1 &
+nice -n "${PANDO_NICE:-0}" setpriv --pdeathsig KILL "$bochs" -q ${debugger:+-debugger} -f "$run/bochsrc" <&6 >&7 2>&1 &
 pid=$!
 tail -q -n +1 -s 0.2 -f --pid="$pid" "$run/output" &
 reader=$!

@@ -45,11 +45,6 @@ vcpu_enter:
 	mov	$0x30, %eax
 	ltr	%ax
 	lidt	idt_ptr
-	// software-enable the local APIC (x2APIC mode is on from the start), spurious vector 0xff
-	mov	$0x80f, %ecx
-	mov	$0x1ff, %eax
-	xor	%edx, %edx
-	wrmsr
 	mov	$0xc0000101, %ecx // gs base: where interrupts find the vCPU
 	mov	%edi, %eax
 	mov	%rdi, %rdx
@@ -84,7 +79,35 @@ isr_syscall: // vector 6
 	je	sys_in
 	cmp	$SYS_OFF, %eax
 	je	sys_off
+	cmp	$SYS_TRY_WRMSR, %eax
+	je	sys_try_wrmsr
+	cmp	$SYS_TRY_RDMSR, %eax
+	je	sys_try_rdmsr
 	mov	$-1, %rax
+	iretq
+sys_try_wrmsr: // as sys_wrmsr; a #GP is no end but the result
+	push	%rcx
+	push	%rdx
+	mov	%edi, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+try_wrmsr:
+	wrmsr
+	jmp	try_passed
+sys_try_rdmsr:
+	push	%rcx
+	push	%rdx
+	mov	%edi, %ecx
+try_rdmsr:
+	rdmsr
+try_passed:
+	xor	%eax, %eax
+	jmp	1f
+try_failed: // the exception's handler comes back here
+	mov	$1, %eax
+1:	pop	%rdx
+	pop	%rcx
 	iretq
 sys_write: // rdi = bytes, rsi = how many
 	push	%rdx
@@ -178,6 +201,8 @@ sys_off:
 	pushq	$\n
 	.if	\n == 2
 	jmp	isr_count
+	.elseif	\n == 13
+	jmp	isr_protection
 	.elseif	\n < 32
 	jmp	isr_exception
 	.else
@@ -212,6 +237,8 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	je	1f
 	cmp	$0xff, %ecx
 	je	1f
+	cmpl	$EOI_MSR, %gs:VCPU_EOI
+	jne	4f
 	mov	$0x80b, %ecx
 	xor	%eax, %eax
 	xor	%edx, %edx
@@ -225,6 +252,21 @@ isr_count: // counts it in the vCPU; ends it at the local APIC unless it is NMI 
 	mov	$PM1_POWER, %eax
 	out	%ax, %dx
 	jmp	2b
+
+4:	cmpl	$EOI_PAGE, %gs:VCPU_EOI
+	jne	1b
+	mov	$0xfee000b0, %eax
+	movl	$0, (%rax)
+	jmp	1b
+
+isr_protection: // vector, error code, rip
+	cmpq	$try_wrmsr, 16(%rsp)
+	je	1f
+	cmpq	$try_rdmsr, 16(%rsp)
+	jne	isr_exception
+1:	movq	$try_failed, 16(%rsp)
+	add	$16, %rsp
+	iretq
 
 isr_real_ud:
 	pushq	$0

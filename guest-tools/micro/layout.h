@@ -11,7 +11,12 @@
 #define VCPU_GDTR    0
 #define VCPU_USER_IP 16
 #define VCPU_USER_SP 24
+#define VCPU_EOI     212 /* how an interrupt is ended: EOI_* */
 #define VCPU_COUNTS  256
+
+#define EOI_MSR  0 /* x2APIC mode */
+#define EOI_PAGE 1 /* xAPIC mode */
+#define EOI_NONE 2
 
 #define LEVEL_VECTOR 0x71 /* its handler also quiets the serial port */
 #define POWER_VECTOR 0x73 /* its handler also quiets the power button */
@@ -21,12 +26,14 @@
 #define PM1_ENABLE 0x602
 #define PM1_POWER  0x100
 
-#define SYS_WRITE 1
-#define SYS_WRMSR 2
-#define SYS_RDMSR 3
-#define SYS_IDLE  4
-#define SYS_OUT   5
-#define SYS_IN    6
-#define SYS_OFF   7
+#define SYS_WRITE     1
+#define SYS_WRMSR     2
+#define SYS_RDMSR     3
+#define SYS_IDLE      4
+#define SYS_OUT       5
+#define SYS_IN        6
+#define SYS_OFF       7
+#define SYS_TRY_WRMSR 8 /* 1: #GP */
+#define SYS_TRY_RDMSR 9
 
 #endif

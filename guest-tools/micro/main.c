@@ -60,13 +60,14 @@ static bool chosen(const char *list, const char *name)
 void bsp_main(void)
 {
 	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests, irq_tests,
-						  storm_tests,  drive_tests, absent_tests};
+						  apic_tests,   storm_tests, drive_tests, absent_tests};
 	const char *list;
 
 	boot_memory();
 	acpi_parse();
 	mach.tsc_khz = tsc_khz_find();
 	timer_find();
+	apic_begin();
 	print("\nmicro-guest: %s\n", mach.cmdline);
 	print("vcpus %u nodes %u tsc_khz %lu\n", mach.vcpus_n, mach.nodes_n, mach.tsc_khz);
 	for (uint32_t i = 0; i < mach.ranges_n; i++)

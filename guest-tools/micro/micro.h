@@ -30,12 +30,14 @@ struct vcpu { // layout.h repeats the first offsets
 	uint64_t gdt[8];
 	uint8_t tss[104];
 	uint32_t index, apic, node;
-	uint8_t pad1[VCPU_COUNTS - 212];
+	volatile uint32_t eoi;
+	uint8_t pad1[VCPU_COUNTS - 216];
 	volatile uint32_t counts[256]; // interrupts taken, by vector
 	uint8_t stack[VCPU_BYTES - VCPU_COUNTS - 1024];
 } __attribute__((aligned(VCPU_BYTES)));
 
 _Static_assert(offsetof(struct vcpu, user_ip) == VCPU_USER_IP, "layout.h");
+_Static_assert(offsetof(struct vcpu, eoi) == VCPU_EOI, "layout.h");
 _Static_assert(offsetof(struct vcpu, counts) == VCPU_COUNTS, "layout.h");
 _Static_assert(sizeof(struct vcpu) == VCPU_BYTES, "layout.h");
 
@@ -85,6 +87,19 @@ void ioapic_write(uint32_t reg, uint32_t v);
 /* The calling vCPU's timer: one interrupt with this vector at each timer_after(), that many microseconds from then. */
 void timer_begin(uint32_t vector);
 void timer_after(uint64_t us);
+uint64_t ipi_all(void);                                   // every kind of IPI between all pairs: how many were lost
+bool counted(uint32_t v, uint32_t vector, uint32_t want); // waits until vCPU v has counted want of them
+
+/*
+ * apic.c: the local APIC of the vCPU that calls, in whichever mode it is. Registers are named by their offset in the
+ * page of xAPIC mode, divided by 16: MSR - 0x800. The command register takes both halves at once.
+ */
+enum apic_mode { APIC_X2, APIC_FLAT, APIC_CLUSTER }; // the last two: xAPIC mode and its logical ids
+void apic_begin(void);                               // x2APIC mode, or xAPIC if apic=x is on the command line
+void apic_enter(enum apic_mode mode);
+uint32_t apic_read(uint32_t reg);
+void apic_write(uint32_t reg, uint64_t value);
+uint32_t apic_logical(uint32_t v); // logical destination of vCPU v, for a vCPU in the same mode
 
 /* smp.c: jobs. fn runs on vCPUs 0..n-1 at once; run_on() returns when all are done. */
 typedef void job_fn(uint32_t me, void *arg);
@@ -166,6 +181,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[];
+	absent_tests[], apic_tests[];
 
 #endif

@@ -2,7 +2,7 @@
 /* Brings the other vCPUs up, gives them jobs, and lets a test's vCPUs meet. */
 #include "guest-tools/micro/micro.h"
 
-#define ICR      0x830u
+#define ICR      0x30u
 #define ICR_INIT 0x4500u
 #define ICR_SIPI 0x4600u
 #define WAIT_US  60000000ul // a vCPU that is not heard of for this long has failed the run
@@ -26,7 +26,7 @@ void vcpu_tables(struct vcpu *v);
 
 void ipi_send(uint32_t apic, uint32_t icr_low)
 {
-	sys_call(SYS_WRMSR, ICR, (uint64_t)apic << 32 | icr_low);
+	apic_write(ICR, (uint64_t)apic << 32 | icr_low);
 }
 
 /* Where every vCPU but the first lives: waits for jobs, asleep after a short while. */
@@ -34,6 +34,7 @@ static void ap_main(struct vcpu *v)
 {
 	struct job *j = &job[v->index];
 
+	apic_begin();
 	for (uint64_t gen = 0;;) {
 		done[v->index].gen = gen;
 		for (uint64_t end = tsc() + us_ticks(10); j->gen == gen && tsc() < end;)

@@ -146,7 +146,7 @@ if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 fi
 
 two=sb_fence,sb,mp,lb,corr,s
-irq=ipi,timer,ioapic,port,portorder,clock
+irq=ipi,timer,ioapic,port,portorder,clock,xapic,pic
 share=pingpong,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory
 
 # Does the runner's plain KVM carry the micro-guest at all? Without that the rest says nothing about the monitor.
@@ -160,6 +160,7 @@ boot one 1 2 64 300 "test=$two,$share,storm,pattern,$irq rounds=20000 hops=5000"
 boot two-litmus 2 2 64 500 "test=$two rounds=$rounds"
 boot two-share 2 2 64 400 "test=$share rounds=$rounds tickets=5000 handoffs=4000"
 boot two-irq 2 2 64 300 "test=$irq hops=5000"
+boot two-xapic 2 3 64 300 "test=ipi,timer,ioapic apic=x"
 boot two-memory 2 2 96 300 "test=storm,pattern ops=5000"
 boot two-cost 2 2 64 300 "test=fault,stream,cpu"
 boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"

@@ -18,9 +18,8 @@
 #define FACS_BYTES   64u
 #define TABLES_MAX   4u // that the XSDT lists: FADT, MADT, SRAT, SLIT
 
-#define APIC_ID_8BIT_MAX 254u // larger ids need the x2APIC form of an entry
-#define IOAPIC_ID        0u
-#define PIT_GSI          2u
+#define IOAPIC_ID 0u
+#define PIT_GSI   2u
 
 struct build {
 	struct aml out;
@@ -179,7 +178,7 @@ static void write_madt_cpu(struct build *b, uint32_t vcpu)
 {
 	uint32_t id = desc_apic_id(b->d, vcpu);
 
-	if (id <= APIC_ID_8BIT_MAX) { // then the index fits too: it is never above the id
+	if (id <= DESC_XAPIC_ID_MAX) { // then the index fits too: it is never above the id
 		w(b, 0, 1);
 		w(b, 8, 1);
 		w(b, vcpu, 1);
@@ -228,7 +227,7 @@ static uint64_t write_madt(struct build *b)
 {
 	begin_table(b, "APIC", 5);
 	w(b, LAYOUT_LAPIC, 4);
-	w(b, 0, 4); // no PCAT_COMPAT: no 8259 that could deliver anything
+	w(b, 1, 4); // PCAT_COMPAT: there is a pair of 8259s
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
 		if (desc_vcpu_present(b->d, v))
 			write_madt_cpu(b, v);
@@ -248,7 +247,7 @@ static void write_srat_cpu(struct build *b, uint32_t vcpu)
 {
 	uint32_t id = desc_apic_id(b->d, vcpu), node = desc_node_of_vcpu(b->d, vcpu);
 
-	if (id <= APIC_ID_8BIT_MAX) {
+	if (id <= DESC_XAPIC_ID_MAX) {
 		w(b, 0, 1);
 		w(b, 16, 1);
 		w(b, node, 1);

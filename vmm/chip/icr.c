@@ -21,12 +21,23 @@ bool icr_decode(uint64_t icr, struct apic_msg *out)
 		.shorthand = (low >> 18) & 3,
 		.logical = low & ICR_LOGICAL,
 		.level = false, // only INIT de-assert uses the bit; an IPI is always edge (SDM 10.6.1)
+		.wide = true,
 		.dest = (uint32_t)(icr >> 32),
 	};
 	if (out->delivery == APIC_RESERVED3 || out->delivery == APIC_EXTINT)
 		return false;
 	/* INIT level de-assert only synchronised arbitration ids, long ago. */
 	return !(out->delivery == APIC_INIT && (low & ICR_LEVEL) && !(low & ICR_ASSERT));
+}
+
+bool icr_decode_xapic(uint64_t icr, struct apic_msg *out)
+{
+	uint32_t dest = (uint32_t)(icr >> 56);
+	bool any = icr_decode((uint32_t)icr, out);
+
+	out->wide = false;
+	out->dest = dest == XAPIC_BROADCAST ? APIC_BROADCAST : dest;
+	return any;
 }
 
 int msi_decode(uint64_t addr, uint32_t data, bool ext_dest, struct apic_msg *out)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Interrupt messages between APICs, whatever they came from (ICR write, MSI, I/O APIC entry), and
- * whom they reach. All local APICs are in x2APIC mode (Intel SDM vol. 3, 10.12; AMD APM vol.
- * 2, 16.11). Pure; any thread.
+ * whom they reach (Intel SDM vol. 3, 10.6, 10.12; AMD APM vol. 2, 16.11). Pure; any thread.
+ *
+ * A physical destination is an APIC id in both modes. A logical one of eight bits means what each
+ * receiver's own mode makes of it: lapic_logical() of vmm/chip/lapic.h.
  */
 #ifndef VMM_CHIP_ICR_H
 #define VMM_CHIP_ICR_H
@@ -22,13 +24,15 @@ enum apic_delivery {
 
 enum apic_shorthand { APIC_TO_DEST = 0, APIC_TO_SELF = 1, APIC_TO_ALL = 2, APIC_TO_OTHERS = 3 };
 
-#define APIC_BROADCAST 0xffffffffu
+#define APIC_BROADCAST  0xffffffffu
+#define XAPIC_BROADCAST 0xffu // of eight bits: no APIC id
 
 struct apic_msg {
 	uint8_t delivery;  // enum apic_delivery
 	uint8_t vector;    // interrupt vector; SIPI: start page
 	uint8_t shorthand; // enum apic_shorthand; APIC_TO_DEST for MSI and I/O APIC
-	bool logical;      // dest is cluster << 16 | bitmap, otherwise an APIC id
+	bool logical;      // dest is a logical id, otherwise an APIC id
+	bool wide;         // dest is in x2APIC's format, 32 bits; otherwise 8 (15 with extended destination ids)
 	bool level;        // level-triggered: an EOI must go back to the I/O APIC
 	uint32_t dest;     // meaningless with a shorthand
 };
@@ -38,6 +42,8 @@ struct apic_msg {
  * processors drop: INIT de-assert, reserved delivery modes.
  */
 bool icr_decode(uint64_t icr, struct apic_msg *out);
+/* The same of the xAPIC's two registers as one word: 0x310 above 0x300. 0xff becomes APIC_BROADCAST. */
+bool icr_decode_xapic(uint64_t icr, struct apic_msg *out);
 
 /*
  * Decodes an MSI write. ext_dest: the guest was told KVM_FEATURE_MSI_EXT_DEST_ID, so address bits
@@ -48,7 +54,8 @@ int msi_decode(uint64_t addr, uint32_t data, bool ext_dest, struct apic_msg *out
 
 /*
  * Does the message reach the APIC apic_id? sender: APIC id of who sent it (only used by
- * shorthands). A lowest-priority message matches all candidates; who routes it chooses one.
+ * shorthands). A logical destination is taken for one of x2APIC's format. A lowest-priority message
+ * matches all candidates; who routes it chooses one.
  */
 bool apic_msg_matches(const struct apic_msg *m, uint32_t sender, uint32_t apic_id);
 

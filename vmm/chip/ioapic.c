@@ -29,7 +29,8 @@ void ioapic_reset(struct ioapic *io, uint8_t id)
 
 static bool delivers(uint8_t mode)
 {
-	return mode == APIC_FIXED || mode == APIC_LOWEST || mode == APIC_NMI || mode == APIC_INIT;
+	return mode == APIC_FIXED || mode == APIC_LOWEST || mode == APIC_NMI || mode == APIC_INIT ||
+	       mode == APIC_EXTINT;
 }
 
 /* Sends the message of a pin. Bits 55:49 extend the destination, as in an MSI
@@ -49,7 +50,7 @@ static void send(struct ioapic *io, unsigned pin, struct ioapic_fx *fx)
 		io->dropped++;
 		return;
 	}
-	/* NMI and INIT are edges whatever the entry says: nobody ever ends them. */
+	/* NMI, INIT and ExtINT are edges whatever the entry says: nobody ever ends them. */
 	if ((*e & REDIR_LEVEL) && m.delivery <= APIC_LOWEST) {
 		m.level = true;
 		*e |= REDIR_REMOTE_IRR;

@@ -19,7 +19,7 @@ struct ioapic {
 	uint8_t id;
 	uint32_t lines; // asserted pins
 	uint64_t redir[IOAPIC_PINS];
-	uint64_t dropped; // messages the guest asked for that can't exist (reserved mode, ExtINT, SMI)
+	uint64_t dropped; // messages the guest asked for that can't exist (reserved mode, SMI)
 };
 
 /* Interrupt messages to deliver, in order. */

@@ -12,34 +12,7 @@
 
 #define SVR_ENABLED 0x100u
 
-#define ESR_SEND_ILLEGAL    (1u << 5)
-#define ESR_RECEIVE_ILLEGAL (1u << 6)
-
-#define ICR_BUSY     (1ull << 12)
-#define ICR_RESERVED 0xfff32000ull
-
 #define VECTOR_MIN 16u // 0..15 are exceptions
-
-/* Register numbers: MSR - 0x800. */
-enum {
-	REG_ID = 0x02,
-	REG_VERSION = 0x03,
-	REG_TPR = 0x08,
-	REG_PPR = 0x0a,
-	REG_EOI = 0x0b,
-	REG_LDR = 0x0d,
-	REG_SVR = 0x0f,
-	REG_ISR = 0x10,
-	REG_TMR = 0x18,
-	REG_IRR = 0x20,
-	REG_ESR = 0x28,
-	REG_ICR = 0x30,
-	REG_LVT = 0x32,
-	REG_INITIAL = 0x38,
-	REG_CURRENT = 0x39,
-	REG_DIVIDE = 0x3e,
-	REG_SELF_IPI = 0x3f,
-};
 
 const uint32_t lapic_lvt_writable[LAPIC_LVTS] = {
 	[LAPIC_LVT_TIMER] = LVT_VECTOR | LVT_MASKED | LVT_TIMER_MODE,
@@ -82,17 +55,25 @@ void lapic_init(struct lapic *l)
 	l->base = base;
 	l->missed = missed;
 	l->svr = 0xff;
+	l->dfr = ~0u;
 	l->expiry_ns = CHIP_NEVER;
 	for (unsigned i = 0; i < LAPIC_LVTS; i++)
 		l->lvt[i] = LVT_MASKED;
 }
 
-void lapic_reset(struct lapic *l, uint32_t id, bool bsp)
+void lapic_reset(struct lapic *l, uint32_t id, bool bsp, bool x2apic)
 {
 	memset(l, 0, sizeof(*l));
 	l->id = id;
-	l->base = BASE_ADDRESS | APIC_BASE_ENABLE | APIC_BASE_X2 | (bsp ? APIC_BASE_BSP : 0);
+	l->base = BASE_ADDRESS | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2 : 0) | (bsp ? APIC_BASE_BSP : 0);
 	lapic_init(l);
+}
+
+void lapic_virtual_wire(struct lapic *l)
+{
+	l->svr |= SVR_ENABLED;
+	l->lvt[LAPIC_LVT_LINT0] = APIC_EXTINT << 8;
+	l->lvt[LAPIC_LVT_LINT1] = APIC_NMI << 8;
 }
 
 bool lapic_owns_msr(uint32_t msr)
@@ -100,14 +81,26 @@ bool lapic_owns_msr(uint32_t msr)
 	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE || (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST);
 }
 
-static bool in_x2apic(const struct lapic *l)
+bool lapic_in_x2apic(const struct lapic *l)
 {
 	return (l->base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == (APIC_BASE_ENABLE | APIC_BASE_X2);
 }
 
+bool lapic_on(const struct lapic *l)
+{
+	return l->base & APIC_BASE_ENABLE;
+}
+
 bool lapic_enabled(const struct lapic *l)
 {
-	return (l->base & APIC_BASE_ENABLE) && (l->svr & SVR_ENABLED);
+	return lapic_on(l) && (l->svr & SVR_ENABLED);
+}
+
+bool lapic_takes_intr(const struct lapic *l)
+{
+	uint32_t lvt = l->lvt[LAPIC_LVT_LINT0];
+
+	return !lapic_on(l) || (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == APIC_EXTINT);
 }
 
 /* Processor priority: the higher of the task's and of the interrupt in service (SDM 10.8.3.1). */
@@ -119,11 +112,8 @@ static uint8_t priority(const struct lapic *l)
 	return (l->tpr & 0xf0) >= in_service ? (uint8_t)l->tpr : in_service;
 }
 
-/*
- * Records an error; its LVT entry tells the guest. ESR itself changes when the guest writes it.
- * Returns true if the error interrupt is pending now.
- */
-static bool raise_error(struct lapic *l, uint32_t bit)
+/* Its LVT entry tells the guest. ESR itself changes when the guest writes it. */
+bool lapic_raise_error(struct lapic *l, uint32_t bit)
 {
 	uint32_t lvt = l->lvt[LAPIC_LVT_ERROR];
 
@@ -138,7 +128,7 @@ bool lapic_accept(struct lapic *l, uint8_t vector, bool level)
 	if (!lapic_enabled(l))
 		return false;
 	if (vector < VECTOR_MIN)
-		return raise_error(l, ESR_RECEIVE_ILLEGAL);
+		return lapic_raise_error(l, ESR_RECEIVE_ILLEGAL);
 	set_bit(l->irr, vector, true);
 	set_bit(l->tmr, vector, level);
 	return true;
@@ -174,7 +164,9 @@ void lapic_lvt_fire(struct lapic *l, enum lapic_lvt which, struct lapic_fx *fx)
 	uint32_t lvt = l->lvt[which];
 
 	fx->flags = 0;
-	if (lvt & LVT_MASKED)
+	if (!lapic_on(l) && which == LAPIC_LVT_LINT1)
+		fx->flags = LAPIC_FX_NMI;
+	if (!lapic_on(l) || (lvt & LVT_MASKED))
 		return;
 	switch (lvt >> 8 & 7) {
 	case APIC_FIXED:
@@ -184,7 +176,7 @@ void lapic_lvt_fire(struct lapic *l, enum lapic_lvt which, struct lapic_fx *fx)
 	case APIC_NMI:
 		fx->flags |= LAPIC_FX_NMI;
 		break;
-	default: // ExtINT, SMI, INIT: nothing is wired to ask for them
+	default: // SMI, INIT: nothing is wired to ask for them; ExtINT: lapic_takes_intr()
 		break;
 	}
 	if (which == LAPIC_LVT_PERF) // SDM 10.5.1: the mask is set when the counter interrupt is taken
@@ -205,19 +197,24 @@ static void end_of_interrupt(struct lapic *l, struct lapic_fx *fx)
 	}
 }
 
+void lapic_send(struct lapic *l, struct lapic_fx *fx)
+{
+	if (!(lapic_in_x2apic(l) ? icr_decode(l->icr, &fx->msg) : icr_decode_xapic(l->icr, &fx->msg)))
+		return;
+	if (fx->msg.delivery <= APIC_LOWEST && fx->msg.vector < VECTOR_MIN) {
+		lapic_raise_error(l, ESR_SEND_ILLEGAL);
+		fx->flags |= LAPIC_FX_IRQ;
+		return;
+	}
+	fx->flags |= LAPIC_FX_ICR;
+}
+
 static int write_icr(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 {
 	if (value & ICR_RESERVED)
 		return -EINVAL;
 	l->icr = value & ~ICR_BUSY;
-	if (!icr_decode(l->icr, &fx->msg))
-		return 0;
-	if (fx->msg.delivery <= APIC_LOWEST && fx->msg.vector < VECTOR_MIN) {
-		raise_error(l, ESR_SEND_ILLEGAL);
-		fx->flags |= LAPIC_FX_IRQ;
-		return 0;
-	}
-	fx->flags |= LAPIC_FX_ICR;
+	lapic_send(l, fx);
 	return 0;
 }
 
@@ -226,7 +223,7 @@ static int write_self_ipi(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 	if (value > 0xff)
 		return -EINVAL;
 	if (value < VECTOR_MIN)
-		raise_error(l, ESR_SEND_ILLEGAL);
+		lapic_raise_error(l, ESR_SEND_ILLEGAL);
 	else
 		lapic_accept(l, (uint8_t)value, false);
 	fx->flags |= LAPIC_FX_IRQ;
@@ -287,6 +284,8 @@ static int write_base(struct lapic *l, uint64_t value, struct lapic_fx *fx)
 	l->base = (value & ~APIC_BASE_BSP) | (l->base & APIC_BASE_BSP); // who booted is a fact
 	if (!to)
 		lapic_init(l);
+	else if (from != modes && to == modes)
+		l->icr = (uint32_t)l->icr; // SDM 10.12.5: the rest is kept
 	fx->flags |= LAPIC_FX_IRQ | LAPIC_FX_TIMER;
 	return 0;
 }
@@ -296,7 +295,7 @@ static bool is_lvt(uint32_t reg)
 	return reg >= REG_LVT && reg < REG_LVT + LAPIC_LVTS;
 }
 
-static int read_register(const struct lapic *l, uint32_t reg, struct lapic_now now, uint64_t *value)
+int lapic_register_read(const struct lapic *l, uint32_t reg, struct lapic_now now, uint64_t *value)
 {
 	if (reg >= REG_ISR && reg < REG_IRR + 8) {
 		const uint32_t *set = reg >= REG_IRR ? l->irr : reg >= REG_TMR ? l->tmr : l->isr;
@@ -347,7 +346,7 @@ static int read_register(const struct lapic *l, uint32_t reg, struct lapic_now n
 	}
 }
 
-static int write_register(struct lapic *l, uint32_t reg, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
+int lapic_register_write(struct lapic *l, uint32_t reg, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
 {
 	if (is_lvt(reg))
 		return write_lvt(l, reg - REG_LVT, value, now, fx);
@@ -375,7 +374,7 @@ static int write_register(struct lapic *l, uint32_t reg, uint64_t value, struct 
 		lapic_timer_set_initial(l, (uint32_t)value, now, fx);
 		return 0;
 	case REG_DIVIDE:
-		if (value & ~0xbull)
+		if (value & ~(uint64_t)DIVIDE_WRITABLE)
 			return -EINVAL;
 		lapic_timer_set_divide(l, (uint32_t)value, now, fx);
 		return 0;
@@ -396,9 +395,9 @@ int lapic_read(const struct lapic *l, uint32_t msr, struct lapic_now now, uint64
 		*value = lapic_timer_get_tsc(l);
 		return 0;
 	}
-	if (!lapic_owns_msr(msr) || !in_x2apic(l))
+	if (!lapic_owns_msr(msr) || !lapic_in_x2apic(l))
 		return -EINVAL;
-	return read_register(l, msr - MSR_X2APIC_FIRST, now, value);
+	return lapic_register_read(l, msr - MSR_X2APIC_FIRST, now, value);
 }
 
 int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now, struct lapic_fx *fx)
@@ -410,7 +409,7 @@ int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now 
 		lapic_timer_set_tsc(l, value, now, fx);
 		return 0;
 	}
-	if (!lapic_owns_msr(msr) || !in_x2apic(l))
+	if (!lapic_owns_msr(msr) || !lapic_in_x2apic(l))
 		return -EINVAL;
-	return write_register(l, msr - MSR_X2APIC_FIRST, value, now, fx);
+	return lapic_register_write(l, msr - MSR_X2APIC_FIRST, value, now, fx);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Local APIC in x2APIC mode: MSRs 0x800-0x83f, APIC_BASE (0x1b) and TSC_DEADLINE (0x6e0).
- * Intel SDM vol. 3 chapter 10, AMD APM vol. 2 chapter 16. Pure: see chip.h.
+ * Local APIC: in xAPIC mode its registers are a page of memory, in x2APIC mode MSRs 0x800-0x83f; and
+ * APIC_BASE (0x1b) and TSC_DEADLINE (0x6e0). Intel SDM vol. 3 chapter 10, AMD APM vol. 2 chapter 16.
+ * Pure: see chip.h.
  *
  * Interrupts enter with lapic_accept(), leave with lapic_next() + lapic_ack(). NMI, INIT and SIPI
- * are states of the vCPU and don't pass through here. The 8259 virtual wire is not offered (the
- * MADT has no PCAT_COMPAT): an LVT entry in ExtINT mode keeps its bits but never delivers anything.
- * xAPIC mode can be entered, as the specification allows, but its MMIO page does not exist.
+ * are states of the vCPU and don't pass through here; nor do the 8259's interrupts, whose vector it
+ * says itself when the processor takes one: lapic_takes_intr() tells whether LINT0 lets them by.
  */
 #ifndef VMM_CHIP_LAPIC_H
 #define VMM_CHIP_LAPIC_H
@@ -51,6 +51,7 @@ struct lapic {
 	uint64_t icr;
 	uint32_t isr[8], irr[8], tmr[8];
 	uint32_t lvt[LAPIC_LVTS];
+	uint32_t ldr, dfr;     // of xAPIC mode; x2APIC's logical id follows from its id
 	uint32_t divide;       // divide configuration register
 	uint32_t initial;      // initial count; 0: stopped
 	uint64_t expiry_ns;    // when the running count reaches 0, CHIP_NEVER: it does not run
@@ -71,9 +72,12 @@ struct lapic_fx {
 	struct apic_msg msg;
 };
 
-/* Power-up state, but already in x2APIC mode as firmware leaves it. */
-void lapic_reset(struct lapic *l, uint32_t id, bool bsp);
-/* INIT: registers are reset; the id, APIC_BASE and with it x2APIC mode stay (SDM 10.12.5.1). */
+/* Power-up state, in xAPIC mode. x2apic: already in x2APIC mode, as firmware leaves it where an id has no room in
+ * eight bits. */
+void lapic_reset(struct lapic *l, uint32_t id, bool bsp, bool x2apic);
+/* What firmware leaves on the boot processor: on, LINT0 takes the 8259's interrupts (virtual wire), LINT1 is NMI. */
+void lapic_virtual_wire(struct lapic *l);
+/* INIT: registers are reset; the id, APIC_BASE and with it the mode stay (SDM 10.12.5.1). */
 void lapic_init(struct lapic *l);
 
 bool lapic_owns_msr(uint32_t msr);
@@ -84,6 +88,24 @@ bool lapic_owns_msr(uint32_t msr);
  */
 int lapic_read(const struct lapic *l, uint32_t msr, struct lapic_now now, uint64_t *value);
 int lapic_write(struct lapic *l, uint32_t msr, uint64_t value, struct lapic_now now, struct lapic_fx *fx);
+
+/*
+ * The register page: is addr in it? Never outside of xAPIC mode. Reads and writes at an offset in it, of 1 to 8 bytes.
+ * Registers are 32 bits wide, 16 bytes apart: a narrower read gives their bytes, what lies between them reads 0, and
+ * only a 32-bit write at a register's place does something. Reserved bits are ignored. A place without a register is
+ * an error that ESR records. fx is overwritten.
+ */
+bool lapic_in_page(const struct lapic *l, uint64_t addr);
+uint64_t lapic_page_read(struct lapic *l, uint32_t offset, struct lapic_now now, struct lapic_fx *fx);
+void lapic_page_write(struct lapic *l, uint32_t offset, unsigned size, uint32_t value, struct lapic_now now,
+		      struct lapic_fx *fx);
+
+bool lapic_on(const struct lapic *l);      // by APIC_BASE; off, it takes no message at all
+bool lapic_enabled(const struct lapic *l); // and by software
+/* Is a logical destination of eight bits (of an I/O APIC entry, an MSI, an ICR in xAPIC mode) for this one? */
+bool lapic_logical(const struct lapic *l, uint32_t dest);
+/* Does the line of the 8259 interrupt the processor: LINT0 in ExtINT mode, or the APIC is off. */
+bool lapic_takes_intr(const struct lapic *l);
 
 /*
  * An interrupt message (fixed or lowest priority) arrives. Returns true if it is pending now, false
@@ -115,8 +137,8 @@ void lapic_timer(struct lapic *l, struct lapic_now now, struct lapic_fx *fx);
 void lapic_fields(struct fields *f, struct lapic *l);
 bool lapic_valid(const struct lapic *l, uint32_t id);
 
-/* An event of a local interrupt source other than the timer (LINT pins, counters). fx is
- * overwritten. */
+/* An event of a local interrupt source other than the timer (LINT pins, counters). While the APIC is off LINT1 is the
+ * processor's NMI pin. fx is overwritten. */
 void lapic_lvt_fire(struct lapic *l, enum lapic_lvt which, struct lapic_fx *fx);
 
 #endif

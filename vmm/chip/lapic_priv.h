@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Between lapic.c and lapic_timer.c only. */
+/* Between lapic*.c only. */
 #ifndef VMM_CHIP_LAPIC_PRIV_H
 #define VMM_CHIP_LAPIC_PRIV_H
 
@@ -22,7 +22,48 @@
 
 extern const uint32_t lapic_lvt_writable[LAPIC_LVTS];
 
-bool lapic_enabled(const struct lapic *l); // globally and by software
+/* Register numbers: MSR - 0x800, and offset / 16 in the page. */
+enum {
+	REG_ID = 0x02,
+	REG_VERSION = 0x03,
+	REG_TPR = 0x08,
+	REG_PPR = 0x0a,
+	REG_EOI = 0x0b,
+	REG_LDR = 0x0d,
+	REG_DFR = 0x0e,
+	REG_SVR = 0x0f,
+	REG_ISR = 0x10,
+	REG_TMR = 0x18,
+	REG_IRR = 0x20,
+	REG_ESR = 0x28,
+	REG_ICR = 0x30,
+	REG_ICR_HIGH = 0x31,
+	REG_LVT = 0x32,
+	REG_INITIAL = 0x38,
+	REG_CURRENT = 0x39,
+	REG_DIVIDE = 0x3e,
+	REG_SELF_IPI = 0x3f,
+	REGS
+};
+
+#define ESR_SEND_ILLEGAL     (1u << 5)
+#define ESR_RECEIVE_ILLEGAL  (1u << 6)
+#define ESR_ILLEGAL_REGISTER (1u << 7)
+
+#define ICR_BUSY        (1ull << 12) // read-only, always 0
+#define ICR_RESERVED    0xfff32000ull
+#define XAPIC_LDR       0xff000000u // bits that exist
+#define XAPIC_DFR_ONES  0x0fffffffu
+#define DIVIDE_WRITABLE 0xbu
+
+/* Of x2APIC mode; REG_ID, REG_LDR, REG_DFR and the ICR are different in xAPIC mode. 0 or -EINVAL. */
+int lapic_register_read(const struct lapic *l, uint32_t reg, struct lapic_now now, uint64_t *value);
+int lapic_register_write(struct lapic *l, uint32_t reg, uint64_t value, struct lapic_now now, struct lapic_fx *fx);
+/* Sends what the ICR says. */
+void lapic_send(struct lapic *l, struct lapic_fx *fx);
+/* Records an error. Returns true if its interrupt is pending now. */
+bool lapic_raise_error(struct lapic *l, uint32_t bit);
+bool lapic_in_x2apic(const struct lapic *l);
 
 /* Register writes that concern the timer; they set LAPIC_FX_TIMER as needed. */
 void lapic_timer_set_lvt(struct lapic *l, uint32_t bits, struct lapic_now now, struct lapic_fx *fx);

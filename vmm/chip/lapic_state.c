@@ -20,6 +20,8 @@ void lapic_fields(struct fields *f, struct lapic *l)
 	}
 	for (unsigned i = 0; i < LAPIC_LVTS; i++)
 		FIELD(f, l->lvt[i]);
+	FIELD(f, l->ldr);
+	FIELD(f, l->dfr);
 	FIELD(f, l->divide);
 	FIELD(f, l->initial);
 	FIELD(f, l->expiry_ns);
@@ -34,7 +36,10 @@ bool lapic_valid(const struct lapic *l, uint32_t id)
 	if (l->id != id || l->base & LAPIC_BASE_RESERVED ||
 	    (l->base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_X2)
 		return false;
-	if (l->tpr > 0xff || l->svr & ~(uint32_t)LAPIC_SVR_WRITABLE || l->divide & ~0xbu || low & ~VECTORS_LEGAL)
+	if (l->tpr > 0xff || l->svr & ~(uint32_t)LAPIC_SVR_WRITABLE || l->divide & ~DIVIDE_WRITABLE ||
+	    low & ~VECTORS_LEGAL)
+		return false;
+	if (l->ldr & ~XAPIC_LDR || (l->dfr & XAPIC_DFR_ONES) != XAPIC_DFR_ONES)
 		return false;
 	for (unsigned i = 0; i < LAPIC_LVTS; i++)
 		if (l->lvt[i] & ~lapic_lvt_writable[i])

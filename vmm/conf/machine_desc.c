@@ -88,6 +88,13 @@ uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu)
 	return d->vcpus[vcpu].apic_id;
 }
 
+bool desc_fits_xapic(const struct machine_desc *d)
+{
+	uint32_t n = desc_vcpus(d);
+
+	return !n || desc_apic_id(d, n - 1) <= DESC_XAPIC_ID_MAX;
+}
+
 uint32_t desc_node_of_vcpu(const struct machine_desc *d, uint32_t vcpu)
 {
 	return desc_apic_id(d, vcpu) >> d->apic_bits;

@@ -16,6 +16,7 @@
 #define DESC_ADDRESS_MAX 128u
 #define DESC_NAME_MAX    64u
 #define DESC_REPORT_MAX  512u
+#define DESC_XAPIC_ID_MAX 254u // eight bits; 255 is everybody
 #define DESC_RESERVE_MIN 256u // pages: one instruction may need several, and pages on their way home need room
 #define DESC_NODES_MAX   HOSTS_MAX
 #define DESC_RANGES_MAX  256u         // ranges of memory: a node may be filled in several steps
@@ -99,6 +100,8 @@ uint32_t desc_number_in_node(const struct machine_desc *d, uint32_t vcpu);
 host_id desc_home_of_page(const struct machine_desc *d, page_idx page); // HOST_NONE: no memory there
 
 uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu);
+/* All APIC ids have room in the xAPIC's eight bits, of which 255 is none. */
+bool desc_fits_xapic(const struct machine_desc *d);
 /* false for an id that no vCPU has, now or ever. */
 bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu);
 

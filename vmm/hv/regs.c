@@ -29,6 +29,7 @@
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MSR_MISC_ENABLE   0x1a0u
 #define MSR_HWCR          0xc0010015u
+#define MSR_APIC_BASE     0x1bu
 
 int hv_set_cpuid(int fd, const struct cpuid_table *t)
 {
@@ -117,6 +118,11 @@ void hv_vcpu_close(struct hv_vcpu *v, size_t run_bytes)
 int hv_vcpu_set_tsc_offset(struct hv_vcpu *v, int64_t offset)
 {
 	return hv_set_tsc_offset(v->fd, offset);
+}
+
+int hv_vcpu_set_apic_base(struct hv_vcpu *v, uint64_t apic_base)
+{
+	return hv_msr_set(v->fd, MSR_APIC_BASE, apic_base);
 }
 
 /* A device or MSR access that user space has just answered must be finished before registers are

@@ -114,6 +114,9 @@ bool hv_vcpu_interrupts_on(const struct hv_vcpu *v); // IF, as of the last exit
 /* tsc_offset and register states; on the vCPU's thread or while it does not run. 0 or negative
  * errno. */
 int hv_vcpu_set_tsc_offset(struct hv_vcpu *v, int64_t offset);
+/* KVM's idea of APIC_BASE, which CPUID's APIC bit follows. -EINVAL: it has an address bit that the processor has not.
+ */
+int hv_vcpu_set_apic_base(struct hv_vcpu *v, uint64_t apic_base);
 int hv_vcpu_set_init(struct hv_vcpu *v, uint64_t apic_base);
 int hv_vcpu_set_sipi(struct hv_vcpu *v, uint8_t vector);
 /* RESET: hv_vcpu_set_init(), and MSRs, FPU and extended state as they were at first. */

@@ -19,9 +19,21 @@ void cpu_init(struct cpu *c, struct machine *m, uint32_t index)
 	c->apic_id = desc_apic_id(m->desc, index);
 	c->sipi = c->early_sipi = -1;
 	c->armed = CLOCK_NEVER;
+	c->inta = -1;
 	c->wait_sipi = index != 0;
 	pthread_mutex_init(&c->lock, NULL);
-	lapic_reset(&c->lapic, c->apic_id, index == 0);
+	cpu_reset_apic(c);
+}
+
+/* As firmware hands it over: the boot processor gets the 8259's interrupts. */
+void cpu_reset_apic(struct cpu *c)
+{
+	bool bsp = c->index == 0;
+
+	lapic_reset(&c->lapic, c->apic_id, bsp, !desc_fits_xapic(c->m->desc));
+	if (bsp)
+		lapic_virtual_wire(&c->lapic);
+	atomic_store_explicit(&c->extint, 0, memory_order_relaxed);
 }
 
 void cpu_cpuid(const struct cpu *c, struct cpuid_table *out)
@@ -65,20 +77,32 @@ void cpu_close(struct cpu *c)
 
 /* ---- from anywhere ---- */
 
+static bool take_nmi(struct cpu *c)
+{
+	if (c->nmi < NMIS_MAX)
+		c->nmi++;
+	return true;
+}
+
 /*
  * An INIT and the SIPI after it may be overtaken by each other while the vCPU moves: the INIT goes by its former host.
  * The sender's placement tells which of them was sent first.
  */
 static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement)
 {
+	bool wire = delivery == APIC_EXTINT && level; // no message: the 8259's output
+
+	if (!lapic_on(&c->lapic) && !wire)
+		return false; // SDM 10.4.3: as a processor without one
 	switch (delivery) {
 	case APIC_FIXED:
 	case APIC_LOWEST:
 		return lapic_accept(&c->lapic, vector, level);
 	case APIC_NMI:
-		if (c->nmi < NMIS_MAX)
-			c->nmi++;
-		return true;
+		return take_nmi(c);
+	case APIC_EXTINT:
+		atomic_fetch_or_explicit(&c->extint, wire ? CPU_INTR_WIRE : CPU_INTR_MESSAGE, memory_order_relaxed);
+		return cpu_wants_intr(c);
 	case APIC_INIT:
 		c->init = c->wait_sipi = true;
 		c->sipi = (int32_t)(c->early_placement - placement) > 0 ? c->early_sipi : -1;
@@ -94,7 +118,7 @@ static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool 
 			return false; // the second one, as the specification has it
 		c->sipi = vector;
 		return true;
-	default: // SMI, ExtINT: there are none here
+	default: // SMI: there is none here
 		return false;
 	}
 }
@@ -107,6 +131,23 @@ void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, u
 	pthread_mutex_unlock(&c->lock);
 	if (news)
 		hv_vcpu_kick(&c->vcpu);
+}
+
+void cpu_nmi(struct cpu *c)
+{
+	pthread_mutex_lock(&c->lock);
+	take_nmi(c);
+	pthread_mutex_unlock(&c->lock);
+	hv_vcpu_kick(&c->vcpu);
+}
+
+bool cpu_addressed(struct cpu *c, uint32_t dest, bool lowest)
+{
+	pthread_mutex_lock(&c->lock);
+	bool is = lapic_logical(&c->lapic, dest) && (!lowest || lapic_enabled(&c->lapic));
+
+	pthread_mutex_unlock(&c->lock);
+	return is;
 }
 
 /* ---- on its thread ---- */
@@ -159,7 +200,7 @@ static uint64_t run_timer(struct cpu *c, uint64_t now)
 		return due;
 	lapic_timer(&c->lapic, at, &fx);
 	if (fx.flags & LAPIC_FX_NMI)
-		take_message(c, APIC_NMI, 0, false, 0);
+		take_nmi(c);
 	return timer_due(c);
 }
 
@@ -184,13 +225,17 @@ static void inject(struct cpu *c)
 		hv_vcpu_nmi(&c->vcpu);
 		machine_count(&c->nmis);
 	}
-	if (vector >= 0 && hv_vcpu_can_inject(&c->vcpu)) {
+	if (c->inta >= 0 && hv_vcpu_can_inject(&c->vcpu)) { // above all that is in the APIC
+		hv_vcpu_inject(&c->vcpu, (uint8_t)c->inta);
+		machine_count(&c->injected);
+		c->inta = -1;
+	} else if (vector >= 0 && hv_vcpu_can_inject(&c->vcpu)) {
 		hv_vcpu_inject(&c->vcpu, (uint8_t)vector);
 		lapic_ack(&c->lapic, (uint8_t)vector);
 		machine_count(&c->injected);
 		vector = lapic_next(&c->lapic);
 	}
-	hv_vcpu_want_window(&c->vcpu, vector >= 0);
+	hv_vcpu_want_window(&c->vcpu, vector >= 0 || c->inta >= 0 || cpu_wants_intr(c));
 	hv_vcpu_set_cr8(&c->vcpu, lapic_cr8(&c->lapic));
 }
 
@@ -211,6 +256,7 @@ static int wait_for_sipi(struct cpu *c)
 		if (init) {
 			lapic_init(&c->lapic);
 			c->nmi = 0;
+			c->inta = -1;
 		} else if (page >= 0) {
 			c->wait_sipi = false;
 			c->sipi = -1;
@@ -244,9 +290,12 @@ static int on_halt(void *ctx)
 	bool rests = cpu_time_rest(&c->time, __rdtsc());
 
 	for (;;) {
+		if (hv_vcpu_interrupts_on(&c->vcpu) && cpu_acknowledge(c))
+			return HV_STOP;
 		pthread_mutex_lock(&c->lock);
 		uint64_t now = machine_tsc(c->m), due = run_timer(c, now);
-		bool wake = c->nmi || c->wait_sipi || (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
+		bool wake = c->nmi || c->inta >= 0 || c->wait_sipi ||
+			    (hv_vcpu_interrupts_on(&c->vcpu) && lapic_next(&c->lapic) >= 0);
 
 		pthread_mutex_unlock(&c->lock);
 		if (wake)
@@ -274,9 +323,12 @@ static int enter(void *ctx)
 			return HV_STOP;
 		c->restarted = false;
 		if (c->halted) { // as it came from another host
-			on_halt(c);
+			if (on_halt(c))
+				return HV_STOP;
 			continue;
 		}
+		if (hv_vcpu_can_inject(&c->vcpu) && cpu_acknowledge(c))
+			return HV_STOP;
 		pthread_mutex_lock(&c->lock);
 		if (!c->wait_sipi)
 			break;
@@ -320,6 +372,8 @@ static int on_mmio(void *ctx, bool write, uint64_t gpa, unsigned size, uint64_t 
 {
 	struct cpu *c = ctx;
 
+	if (cpu_apic_page(c, write, gpa, size, value))
+		return 0;
 	return access_bus(c, &c->m->mmio, write, gpa, size, value);
 }
 

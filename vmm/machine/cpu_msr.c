@@ -11,38 +11,6 @@
 #define MSR_TSC_ADJUST 0x3bu
 #define UNKNOWN_LOGGED 8u // a guest could fill the log
 
-static struct lapic_now now_of(const struct cpu *c)
-{
-	uint64_t tsc = machine_tsc(c->m);
-
-	return (struct lapic_now){.ns = guest_clock_ns(&c->m->clock, tsc), .tsc = tsc + (uint64_t)c->tsc_adjust};
-}
-
-/* What the APIC wants done; its lock is not held, since messages take other APICs' locks. */
-static void carry_out(struct cpu *c, const struct lapic_fx *fx)
-{
-	if (fx->flags & LAPIC_FX_ICR)
-		irqs_send(c->m, &fx->msg, c->apic_id);
-	if (fx->flags & LAPIC_FX_EOI)
-		irqs_eoi(c->m, fx->vector);
-	if (fx->flags & LAPIC_FX_NMI)
-		cpu_deliver(c, APIC_NMI, 0, false, 0);
-}
-
-static int lapic_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)
-{
-	struct lapic_now now = now_of(c);
-	struct lapic_fx fx = {0};
-	int r;
-
-	pthread_mutex_lock(&c->lock);
-	r = write ? lapic_write(&c->lapic, msr, *value, now, &fx) : lapic_read(&c->lapic, msr, now, value);
-	pthread_mutex_unlock(&c->lock);
-	if (r == 0 && write)
-		carry_out(c, &fx);
-	return r;
-}
-
 static int tsc_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value)
 {
 	uint64_t tsc = machine_tsc(c->m);
@@ -88,7 +56,7 @@ int cpu_msr(void *ctx, bool write, uint32_t msr, uint64_t *value)
 	struct cpu *c = ctx;
 
 	if (lapic_owns_msr(msr))
-		return lapic_msr(c, write, msr, value);
+		return cpu_apic_msr(c, write, msr, value);
 	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
 		return tsc_msr(c, write, msr, value);
 	if (msr == PVCLOCK_MSR_WALL || msr == PVCLOCK_MSR_TIME)

@@ -8,24 +8,28 @@
 
 #include "net/now.h"
 
-static void queue_remote(struct devices *d, host_set to, const struct msg_irq *irq)
+static bool queue_remote(struct devices *d, host_set to, const struct msg_irq *irq)
 {
 	if (d->remote_n == REMOTE_MAX) {
 		d->remote_dropped++;
-		return;
+		return false;
 	}
 	d->remote[d->remote_n++] = (struct remote_irq){.to = to, .irq = *irq};
+	return true;
+}
+
+static bool send_message(struct devices *d, const struct apic_msg *msg)
+{
+	struct msg_irq irq;
+	host_set to = irqs_send_local(d->m, msg, APIC_BROADCAST, &irq);
+
+	return !to || queue_remote(d, to, &irq);
 }
 
 void devices_messages(struct devices *d, const struct ioapic_fx *fx)
 {
-	for (unsigned i = 0; i < fx->n; i++) {
-		struct msg_irq irq;
-		host_set to = irqs_send_local(d->m, &fx->msg[i], APIC_BROADCAST, &irq);
-
-		if (to)
-			queue_remote(d, to, &irq);
-	}
+	for (unsigned i = 0; i < fx->n; i++)
+		send_message(d, &fx->msg[i]);
 }
 
 static void set_line(struct devices *d, unsigned pin, bool asserted)
@@ -37,6 +41,34 @@ static void set_line(struct devices *d, unsigned pin, bool asserted)
 	d->lines ^= 1u << pin;
 	ioapic_set_line(&d->ioapic, pin, asserted, &fx);
 	devices_messages(d, &fx);
+	if (pin != PIN_PIT && pin != PIN_PIC) // the others have the same number at the 8259
+		pic_set_line(&d->pic, pin, asserted);
+}
+
+/* OUT0 stays high until it rises the next time: no half period is told apart here. */
+static void pulse_pit(struct devices *d)
+{
+	set_line(d, PIN_PIT, true);
+	set_line(d, PIN_PIT, false);
+	pic_set_line(&d->pic, IRQ_PIT, false);
+	pic_set_line(&d->pic, IRQ_PIT, true);
+}
+
+/*
+ * The 8259's output is wired to pin 0 of the I/O APIC and to LINT0 of the boot processor, which hears only that it has
+ * risen: it asks for the vector when it can take an interrupt.
+ */
+static void follow_pic(struct devices *d)
+{
+	const struct apic_msg risen = {
+		.delivery = APIC_EXTINT, .level = true, .wide = true, .dest = desc_apic_id(d->m->desc, 0)};
+	bool intr = pic_intr(&d->pic);
+
+	set_line(d, PIN_PIC, intr);
+	if (intr && !d->intr)
+		d->intr = send_message(d, &risen); // if there is no room, the next time
+	else
+		d->intr = intr;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -46,13 +78,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 void devices_settle(struct devices *d, uint64_t now_ns)
 {
-	if (pit_take_irq(&d->pit, now_ns)) {
-		set_line(d, PIN_PIT, true);
-		set_line(d, PIN_PIT, false);
-	}
+	if (pit_take_irq(&d->pit, now_ns))
+		pulse_pit(d);
 	set_line(d, IRQ_UART, uart_line(&d->uart, now_ns));
 	set_line(d, IRQ_RTC, rtc_line(&d->rtc, now_ns));
 	set_line(d, LAYOUT_IRQ_SCI, pm_sci(&d->pm, now_ns));
+	follow_pic(d);
 
 	uint64_t due = least(least(pit_deadline(&d->pit), rtc_deadline(&d->rtc)),
 			     least(uart_deadline(&d->uart), pm_deadline(&d->pm)));
@@ -97,6 +128,19 @@ void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread)
 	ioapic_eoi(&d->ioapic, vector, &fx);
 	devices_messages(d, &fx);
 	devices_unlock(d, on_span_thread);
+}
+
+int devices_acknowledge(struct devices *d, bool on_span_thread)
+{
+	pthread_mutex_lock(&d->lock);
+	int vector = pic_intr(&d->pic) ? pic_acknowledge(&d->pic) : -1;
+
+	/* It falls during the cycle; the next request is a new edge. */
+	d->intr = false;
+	set_line(d, PIN_PIC, false);
+	follow_pic(d);
+	devices_unlock(d, on_span_thread);
+	return vector;
 }
 
 /* ---- the timer thread ---- */
@@ -206,6 +250,7 @@ void devices_reset(struct machine *m)
 	console_flush(d);
 	reset_chips(d);
 	d->lines = 0;
+	d->intr = false;
 	d->in_n = 0;
 	d->remote_n = 0;
 	devices_settle(d, machine_now_ns(m));

@@ -18,7 +18,9 @@
 
 #define IRQ_UART 4u
 #define IRQ_RTC  8u
+#define IRQ_PIT  0u
 #define PIN_PIT  2u
+#define PIN_PIC  0u // the 8259's output, as on a PC
 
 struct remote_irq {
 	host_set to;
@@ -38,6 +40,7 @@ struct devices {
 	struct uart uart;
 	struct pm pm;
 	uint32_t lines;  // as the I/O APIC was last told
+	bool intr;       // the 8259's output, as the processors were last told
 	uint64_t due_ns; // guest time the timer thread waits for
 	uint8_t out[CONSOLE_OUT_MAX];
 	unsigned out_n;

@@ -2,13 +2,11 @@
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/route.h"
 
-/* Dist thread: to a vCPU that has left since the message was sent. */
+/* Span thread: to a vCPU that has left since the message was sent. */
 static void pass_on(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 {
-	struct msg_irq on = *irq;
+	struct msg_irq on = route_pass_on(irq, vcpu);
 
-	on.dest_mode = ROUTE_PASSED; // still with its first sender's placement: an INIT's and a SIPI's order
-	on.dest = vcpu;
 	machine_count(&m->irqs_passed_on);
 	if (m->hooks.pass_on)
 		m->hooks.pass_on(m->hooks.ctx, placement_host(m->placement, vcpu), &on);
@@ -16,30 +14,65 @@ static void pass_on(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 
 static bool was_here(const struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 {
-	return irq->dest_mode == ROUTE_PASSED || placement_host_at(m->placement, irq->placement, vcpu) == m->self;
+	return irq->dest_mode == ROUTE_PASSED || irq->dest_mode == ROUTE_XAPIC_PASSED ||
+	       placement_host_at(m->placement, irq->placement, vcpu) == m->self;
+}
+
+static void deliver_to(struct machine *m, const struct msg_irq *irq, struct cpu *c)
+{
+	if (c->present)
+		cpu_deliver(c, irq->delivery, irq->vector, irq->level == 1, irq->placement);
+	else
+		pass_on(m, irq, c->index);
 }
 
 /*
  * Placement lock held. The message reaches those of the addressed vCPUs that were here by its sender's placement: here,
  * or, if they have left since, where they went.
  */
-static void deliver_local(struct machine *m, const struct msg_irq *irq, bool may_have_left)
+static void deliver_local(struct machine *m, const struct msg_irq *irq)
 {
 	bool any = false;
+	uint32_t dest;
+	bool asks = route_asks(irq, &dest);
 
 	for (uint32_t i = 0; i < m->cpus_n; i++) {
 		struct cpu *c = &m->cpus[i];
 
-		if (!route_matches(irq, c->index, c->apic_id) || !was_here(m, irq, i))
+		if (!route_matches(irq, c->index, c->apic_id) || !was_here(m, irq, i) ||
+		    (asks && c->present && !cpu_addressed(c, dest, false)))
 			continue;
 		any = true;
-		if (c->present)
-			cpu_deliver(c, irq->delivery, irq->vector, irq->level == 1, irq->placement);
-		else if (may_have_left)
-			pass_on(m, irq, i);
+		deliver_to(m, irq, c);
 	}
 	if (!any)
 		machine_count(&m->irqs_nobody);
+}
+
+/*
+ * Placement lock held. Lowest priority: one of the vCPUs that were here and say that they are meant, the vector
+ * choosing; of one that has left since, the APIC as it was then says it. False: there is none.
+ */
+static bool deliver_one(struct machine *m, const struct msg_irq *irq)
+{
+	struct cpu *meant[DESC_XAPIC_ID_MAX + 1];
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < m->cpus_n && n <= DESC_XAPIC_ID_MAX; i++)
+		if (was_here(m, irq, i) && cpu_addressed(&m->cpus[i], irq->dest & 0xff, true))
+			meant[n++] = &m->cpus[i];
+	if (n)
+		deliver_to(m, irq, meant[irq->vector % n]);
+	return n;
+}
+
+/* A lowest-priority message to a logical destination: this host's vCPUs, or the hosts' after it. */
+static host_set send_one(struct machine *m, struct msg_irq *irq)
+{
+	irq->dest |= (uint32_t)m->self << 8;
+	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, m->desc->hosts_n);
+
+	return next == HOST_NONE ? 0 : host_bit(next);
 }
 
 host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t sender_apic, struct msg_irq *out)
@@ -49,10 +82,12 @@ host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t
 
 	if (!to)
 		machine_count(&m->irqs_nobody);
-	if (to & host_bit(m->self)) {
+	if (to & host_bit(m->self))
 		machine_count(&m->irqs_local);
-		deliver_local(m, out, false); // by the present placement: nobody has left
-	}
+	if (out->dest_mode == ROUTE_XAPIC_ONE)
+		to = send_one(m, out);
+	else if (to & host_bit(m->self))
+		deliver_local(m, out); // by the present placement: nobody has left
 	pthread_rwlock_unlock(&m->placement_lock);
 	return to & ~host_bit(m->self);
 }
@@ -82,12 +117,24 @@ void irqs_eoi(struct machine *m, uint8_t vector)
 		m->hooks.eoi(m->hooks.ctx, 0, vector);
 }
 
+/* Placement lock held. A lowest-priority message that no host before this one had a vCPU for. */
+static void one_in(struct machine *m, const struct msg_irq *irq)
+{
+	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, m->desc->hosts_n);
+
+	if (next != HOST_NONE && m->hooks.pass_on)
+		m->hooks.pass_on(m->hooks.ctx, next, irq);
+}
+
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq)
 {
 	(void)from;
 	machine_count(&m->irqs_in);
 	pthread_rwlock_rdlock(&m->placement_lock);
-	deliver_local(m, irq, true);
+	if (irq->dest_mode == ROUTE_XAPIC_ONE)
+		one_in(m, irq);
+	else
+		deliver_local(m, irq);
 	pthread_rwlock_unlock(&m->placement_lock);
 }
 

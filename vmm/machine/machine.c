@@ -313,9 +313,15 @@ void machine_io_in(struct machine *m, struct msg_io_req *req)
 	/* A host without devices would pass it on, and wait: nobody may make the span thread do
 	 * that. */
 	if (!m->devices || (a.size != 1 && a.size != 2 && a.size != 4 && a.size != 8) ||
-	    (req->space == 0 && req->addr > UINT16_MAX))
+	    (req->space == MACHINE_SPACE_PORT && req->addr > UINT16_MAX) || req->space >= MACHINE_SPACES)
 		return;
-	bus_do(req->space ? &m->mmio : &m->ports, req->addr, &a);
+	if (req->space == MACHINE_SPACE_INTA) {
+		int vector = req->write ? -1 : devices_acknowledge(m->devices, true);
+
+		req->value = vector < 0 ? UINT64_MAX : (uint64_t)vector;
+		return;
+	}
+	bus_do(req->space == MACHINE_SPACE_MMIO ? &m->mmio : &m->ports, req->addr, &a);
 	if (!a.write)
 		req->value = a.value;
 }

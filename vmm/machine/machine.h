@@ -66,6 +66,9 @@ struct machine_images {
 	size_t kernel_bytes, initrd_bytes;
 };
 
+/* What an access of another host is for: msg_io_req.space. */
+enum machine_space { MACHINE_SPACE_PORT, MACHINE_SPACE_MMIO, MACHINE_SPACE_INTA, MACHINE_SPACES };
+
 struct machine;
 
 /* Opens KVM, makes the VM, its memory slots, vCPUs and devices. On error returns a negative errno and says in

@@ -25,6 +25,10 @@
 struct devices;
 struct moves;
 
+/* Why a vCPU should ask the 8259 for a vector: its output has risen and is wired to LINT0; the I/O APIC said so. */
+#define CPU_INTR_WIRE    1u
+#define CPU_INTR_MESSAGE 2u
+
 enum cpu_state { CPU_NEW, CPU_WAIT_SIPI, CPU_RUNNING, CPU_HALTED, CPU_ENDED };
 
 /* One local vCPU. */
@@ -36,9 +40,10 @@ struct cpu {
 	bool opened, started;
 	pthread_t thread;
 
-	pthread_mutex_t lock; // the next eight
+	pthread_mutex_t lock; // the next nine
 	bool present;         // it is this host's; changes under the placement's lock too
 	struct lapic lapic;
+	_Atomic uint8_t extint;   // CPU_INTR_*: the 8259 may have an interrupt for it
 	unsigned nmi;             // NMIs to inject, at most 2 as on hardware
 	bool init;                // an INIT has to be carried out
 	bool wait_sipi;           // nothing runs until a SIPI comes
@@ -52,6 +57,7 @@ struct cpu {
 	_Atomic bool posted; // post is not empty
 	bool gone;           // also under the lock: its thread has ended
 
+	int inta;               // own thread: vector that the 8259 gave, to be injected; -1: none
 	int64_t tsc_adjust;     // own thread: IA32_TSC_ADJUST
 	uint64_t clock_msr;     // own thread: where the guest wants its clock page
 	int64_t applied_offset; // own thread: what KVM was told
@@ -107,6 +113,7 @@ struct machine {
 	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the span thread writes
 	struct placement *placement;
 	struct moves *moves;
+	_Atomic bool apic_base_refused; // that was logged
 	unsigned steps_done;
 	bool loaded, running;
 	_Atomic bool stopping;    // vCPU threads leave
@@ -152,8 +159,23 @@ void cpu_close(struct cpu *c);
 int cpu_start(struct cpu *c);
 void cpu_join(struct cpu *c);
 const char *cpu_state_name(const struct cpu *c);
-/* Delivers a message that is for this vCPU. delivery: enum apic_delivery; placement: its sender's. Any thread. */
+void cpu_reset_apic(struct cpu *c); // lock held, or its thread has not begun
+/* Delivers a message that is for this vCPU. delivery: enum apic_delivery (ExtINT with level: the 8259's output);
+ * placement: its sender's. Any thread. */
 void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement);
+
+void cpu_nmi(struct cpu *c); // the NMI pin; any thread
+/* Is a logical destination of eight bits for its APIC? lowest: as one that may take a lowest-priority message. */
+bool cpu_addressed(struct cpu *c, uint32_t dest, bool lowest);
+
+/* cpu_apic.c; on its thread, no lock held. */
+int cpu_apic_msr(struct cpu *c, bool write, uint32_t msr, uint64_t *value);
+/* An access to the register page of its own APIC? Then it is done. */
+bool cpu_apic_page(struct cpu *c, bool write, uint64_t gpa, unsigned size, uint64_t *value);
+/* Asks the 8259 for the vector it has for this vCPU, into c->inta. 0, or HV_STOP: the machine is being stopped. */
+int cpu_acknowledge(struct cpu *c);
+/* Lock held. The 8259 may have an interrupt that this vCPU could take now. */
+bool cpu_wants_intr(const struct cpu *c);
 
 /* move.c */
 int moves_create(struct machine *m);
@@ -178,6 +200,8 @@ int devices_create(struct machine *m);
 void devices_destroy(struct machine *m);
 int devices_start(struct machine *m); // the timer thread
 void devices_stop(struct machine *m);
+/* INTA: the 8259's vector, -1 if it does not ask for an interrupt (any more). */
+int devices_acknowledge(struct devices *d, bool on_span_thread);
 void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread);
 void devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
 uint64_t devices_console_bytes(struct devices *d);

@@ -145,6 +145,7 @@ static void pack(struct cpu *c, void *arg)
 
 	if (r == HV_STOP)
 		snprintf(s->why, sizeof(s->why), "vCPU %u is being stopped", c->index);
+	s->state.inta = (uint16_t)(c->inta + 1);
 	s->state.halted = c->halted;
 	s->state.ran = ran;
 	s->state.tsc_adjust = c->tsc_adjust;
@@ -194,6 +195,7 @@ static void take_ours(struct cpu *c, struct move_state *s)
 	s->vcpu = c->index;
 	s->lapic = c->lapic;
 	s->nmi = (uint8_t)c->nmi;
+	s->extint = atomic_load(&c->extint);
 	s->init = c->init;
 	s->wait_sipi = c->wait_sipi;
 	s->sipi = (uint16_t)(c->sipi + 1);
@@ -272,6 +274,7 @@ static void unpack(struct cpu *c, void *arg)
 		machine_end(c->m, MACHINE_CRASH, text);
 		return;
 	}
+	c->inta = (int)s->state.inta - 1;
 	c->tsc_adjust = s->state.tsc_adjust;
 	c->clock_msr = s->state.clock_msr;
 	c->halted = s->state.halted;
@@ -334,6 +337,7 @@ static void put_ours(struct cpu *c, const struct move_state *s)
 {
 	c->lapic = s->lapic;
 	c->nmi = s->nmi;
+	atomic_store(&c->extint, s->extint);
 	c->init = s->init;
 	c->wait_sipi = s->wait_sipi;
 	c->sipi = (int)s->sipi - 1;

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#define PAGES_MAX 257u // start pages + 1
+#define PAGES_MAX   257u // start pages + 1
+#define VECTORS_MAX 257u // vectors + 1
 
 static void fields(struct fields *f, struct move_state *s)
 {
@@ -13,6 +14,8 @@ static void fields(struct fields *f, struct move_state *s)
 	FIELD(f, s->wait_sipi);
 	FIELD(f, s->halted);
 	FIELD(f, s->ran);
+	FIELD(f, s->extint);
+	FIELD(f, s->inta);
 	FIELD(f, s->sipi);
 	FIELD(f, s->early_sipi);
 	FIELD(f, s->early_placement);
@@ -39,8 +42,9 @@ int move_state_decode(const uint8_t *buf, size_t n, uint32_t vcpu, uint32_t apic
 	fields(&f, out);
 	if (f.bad || f.left || out->vcpu != vcpu || !lapic_valid(&out->lapic, apic_id))
 		return -EPROTO;
-	if (out->nmi > MOVE_NMI_MAX || (out->init | out->wait_sipi | out->halted | out->ran) > 1 ||
-	    out->sipi >= PAGES_MAX || out->early_sipi >= PAGES_MAX || (out->init && !out->wait_sipi))
+	if (out->nmi > MOVE_NMI_MAX || out->extint > MOVE_EXTINT_MAX || out->inta >= VECTORS_MAX ||
+	    (out->init | out->wait_sipi | out->halted | out->ran) > 1 || out->sipi >= PAGES_MAX ||
+	    out->early_sipi >= PAGES_MAX || (out->init && !out->wait_sipi))
 		return -EPROTO;
 	return out->hv.apic_base == out->lapic.base ? 0 : -EPROTO;
 }

@@ -12,6 +12,8 @@ struct move_state {
 	struct lapic lapic;
 	uint8_t nmi; // NMIs that are not injected yet
 	uint8_t init, wait_sipi, halted, ran;
+	uint8_t extint;            // CPU_INTR_* of machine_priv.h
+	uint16_t inta;             // vector + 1 that the 8259 gave and nobody has injected, 0: none
 	uint16_t sipi, early_sipi; // start page + 1, 0: none
 	uint32_t early_placement;
 	int64_t tsc_adjust;
@@ -19,7 +21,8 @@ struct move_state {
 	uint64_t packed; // cluster clock: no guest instruction ran at a later time than this
 };
 
-#define MOVE_NMI_MAX 2u
+#define MOVE_NMI_MAX    2u
+#define MOVE_EXTINT_MAX 3u
 
 /* Writes it. Returns the bytes, or 0 if cap is too small. */
 size_t move_state_encode(struct move_state *s, uint8_t *buf, size_t cap);

@@ -26,7 +26,7 @@ static int far_access(void *owner, struct bus_access *a)
 	struct msg_io_req req = {
 		.addr = f->first + a->offset,
 		.value = a->write ? a->value : 0,
-		.space = f->mmio,
+		.space = f->mmio ? MACHINE_SPACE_MMIO : MACHINE_SPACE_PORT,
 		.write = a->write,
 		.size = a->size,
 		.vcpu = a->vcpu,

@@ -24,12 +24,13 @@ static void reset_cpu(struct cpu *c, void *arg)
 	struct cpu_reset *all = arg;
 
 	pthread_mutex_lock(&c->lock);
-	lapic_reset(&c->lapic, c->apic_id, c->index == 0);
+	cpu_reset_apic(c);
 	c->nmi = 0;
 	c->init = false;
 	c->sipi = c->early_sipi = -1;
 	c->wait_sipi = c->index != 0;
 	pthread_mutex_unlock(&c->lock);
+	c->inta = -1;
 	c->tsc_adjust = 0;
 	c->clock_msr = 0;
 	c->armed = CLOCK_NEVER;
@@ -145,7 +146,7 @@ void machine_nmi(struct machine *m)
 		lapic_lvt_fire(&c->lapic, LAPIC_LVT_LINT1, &fx);
 		pthread_mutex_unlock(&c->lock);
 		if (fx.flags & LAPIC_FX_NMI)
-			cpu_deliver(c, APIC_NMI, 0, false, 0);
+			cpu_nmi(c);
 		else if (fx.flags & LAPIC_FX_IRQ)
 			hv_vcpu_kick(&c->vcpu);
 	}

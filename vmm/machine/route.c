@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/machine/route.h"
 
-#define CLUSTER 16u // APIC ids of one logical cluster
+#define CLUSTER     16u // APIC ids of one logical cluster
+#define XAPIC_SHIFT 24
+#define XAPIC_VCPU  0xffffffu
 
 static host_set add_apic(const struct placement *p, uint32_t apic_id)
 {
@@ -64,9 +66,28 @@ static host_set to_destination(const struct placement *p, const struct apic_msg 
 	return set;
 }
 
+/*
+ * Whom a logical destination of eight bits means is known where its APIC lives. 255 is everybody, also of an I/O APIC
+ * entry or an MSI, unless a vCPU has that id.
+ */
+static bool to_eight_bits(const struct placement *p, const struct apic_msg *msg, struct msg_irq *out, host_set *set)
+{
+	bool everybody = msg->dest == XAPIC_BROADCAST || msg->dest == APIC_BROADCAST;
+	bool lowest = msg->delivery == APIC_LOWEST;
+
+	if (msg->wide || msg->shorthand != APIC_TO_DEST || (!everybody && (!msg->logical || msg->dest > 0xff)) ||
+	    !desc_fits_xapic(p->d))
+		return false;
+	out->dest = msg->dest & 0xff;
+	out->dest_mode = lowest ? ROUTE_XAPIC_ONE : everybody ? ROUTE_ALL : ROUTE_XAPIC;
+	*set = all_hosts(p, false, 0);
+	return true;
+}
+
 host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender, struct msg_irq *out)
 {
 	uint32_t vcpu;
+	host_set set;
 
 	*out = (struct msg_irq){
 		.delivery = msg->delivery,
@@ -75,6 +96,8 @@ host_set route_message(const struct placement *p, const struct apic_msg *msg, ui
 		.dest = sender,
 		.placement = p->version,
 	};
+	if (to_eight_bits(p, msg, out, &set))
+		return set;
 	if (msg->delivery == APIC_LOWEST) {
 		if (!pick_lowest(p->d, msg, sender, &vcpu))
 			return 0;
@@ -107,13 +130,42 @@ bool route_matches(const struct msg_irq *irq, uint32_t vcpu, uint32_t apic_id)
 	case ROUTE_LOGICAL:
 		return irq->dest >> 16 == ldr >> 16 && (irq->dest & ldr & 0xffff);
 	case ROUTE_ALL:
+	case ROUTE_XAPIC:
+	case ROUTE_XAPIC_ONE:
 		return true;
 	case ROUTE_OTHERS:
 		return irq->dest != apic_id;
 	case ROUTE_VCPU:
 	case ROUTE_PASSED:
 		return irq->dest == vcpu;
+	case ROUTE_XAPIC_PASSED:
+		return (irq->dest & XAPIC_VCPU) == vcpu;
 	default:
 		return false;
 	}
+}
+
+bool route_asks(const struct msg_irq *irq, uint32_t *dest)
+{
+	*dest = irq->dest_mode == ROUTE_XAPIC_PASSED ? irq->dest >> XAPIC_SHIFT : irq->dest & 0xff;
+	return irq->dest_mode >= ROUTE_XAPIC && irq->dest_mode <= ROUTE_XAPIC_ONE;
+}
+
+/* Still with its first sender's placement: an INIT's and a SIPI's order. */
+struct msg_irq route_pass_on(const struct msg_irq *irq, uint32_t vcpu)
+{
+	struct msg_irq on = *irq;
+	uint32_t dest;
+	bool asks = route_asks(irq, &dest) && irq->dest_mode != ROUTE_XAPIC_ONE;
+
+	on.dest_mode = asks ? ROUTE_XAPIC_PASSED : ROUTE_PASSED;
+	on.dest = asks ? dest << XAPIC_SHIFT | vcpu : vcpu;
+	return on;
+}
+
+host_id route_next(const struct msg_irq *irq, host_id self, unsigned hosts_n)
+{
+	uint32_t first = irq->dest >> 8, next = (self + 1u) % hosts_n;
+
+	return first < hosts_n && next != first ? (host_id)next : HOST_NONE;
 }

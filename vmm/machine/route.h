@@ -16,17 +16,28 @@ enum route_dest {
 	ROUTE_ALL,
 	ROUTE_OTHERS,
 	ROUTE_VCPU,
-	ROUTE_PASSED // a vCPU that the message has missed once: for it wherever it is
-};                   // msg_irq.dest_mode
+	ROUTE_PASSED, // a vCPU that the message has missed once: for it wherever it is
+	/* Logical destinations of eight bits, which only the APIC of a vCPU can tell to be its own: */
+	ROUTE_XAPIC,        // dest; asks all of them
+	ROUTE_XAPIC_PASSED, // dest >> 24, asks one vCPU, dest & 0xffffff, wherever it is
+	ROUTE_XAPIC_ONE     // dest & 255: the first that is asked and says yes, host by host from host dest >> 8 on
+};                          // msg_irq.dest_mode
 
 /*
  * sender: APIC id of the vCPU whose ICR it was (for shorthands; anything for devices). Returns the
  * set of hosts, empty if nobody is addressed, and in *out what all of them get. A lowest-priority
- * message is made a message to one vCPU here, so that exactly one host takes it.
+ * message is made a message to one vCPU here, so that exactly one host takes it; but for ROUTE_XAPIC_ONE, where the
+ * sender adds its own number to dest and asks its own vCPUs first.
  */
 host_set route_message(const struct placement *p, const struct apic_msg *msg, uint32_t sender, struct msg_irq *out);
 
 /* Is the message for the vCPU with this index and APIC id? irq may be anything a peer sent. */
 bool route_matches(const struct msg_irq *irq, uint32_t vcpu, uint32_t apic_id);
+/* If so: does the APIC have to be asked as well, by cpu_addressed(), and for what destination? */
+bool route_asks(const struct msg_irq *irq, uint32_t *dest);
+/* The message for a vCPU that has left since it was sent. */
+struct msg_irq route_pass_on(const struct msg_irq *irq, uint32_t vcpu);
+/* ROUTE_XAPIC_ONE: the host to be asked after self, HOST_NONE: all have been, or the message makes no sense. */
+host_id route_next(const struct msg_irq *irq, host_id self, unsigned hosts_n);
 
 #endif

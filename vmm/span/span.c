@@ -157,7 +157,7 @@ static void serve_io(struct span *d, host_id from, const struct msg_io_req *req)
 	bool size_ok = req->size == 1 || req->size == 2 || req->size == 4 || req->size == 8;
 
 	d->io_served++;
-	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space <= 1 && req->write <= 1)
+	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space < MACHINE_SPACES && req->write <= 1)
 		machine_io_in(d->machine, &local);
 	else
 		d->bad_msgs++;

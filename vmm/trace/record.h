@@ -45,7 +45,7 @@ static inline uint32_t trace_msg_arg(unsigned flags, unsigned rights, unsigned a
 /* .arg of an access to a device. */
 static inline uint32_t trace_io_arg(unsigned space, unsigned write, unsigned size, unsigned vcpu)
 {
-	return (space & 1) | (write & 1) << 1 | (size & 0xff) << 8 | (vcpu & 0xffff) << 16;
+	return (space & 1) | (write & 1) << 1 | (space & 2) << 1 | (size & 0xff) << 8 | (vcpu & 0xffff) << 16;
 }
 
 #endif

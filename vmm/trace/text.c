@@ -40,6 +40,8 @@ static int describe_fault(const struct trace_record *r, char *buf, size_t cap)
 
 static int describe_io(const struct trace_record *r, char *buf, size_t cap)
 {
+	if (r->arg & 4)
+		return snprintf(buf, cap, "host %u, request %" PRIu64 ", interrupt acknowledge", r->peer, r->txn);
 	return snprintf(buf, cap, "host %u, request %" PRIu64 ", %s of %" PRIu32 " bytes at %s 0x%" PRIx64, r->peer,
 			r->txn, r->arg & 2 ? "write" : "read", r->arg >> 8 & 0xff, r->arg & 1 ? "address" : "port",
 			r->page);

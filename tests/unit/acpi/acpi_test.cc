@@ -41,7 +41,7 @@ TEST(Acpi, MadtNamesEachProcessorOnce)
 	std::map<uint32_t, uint32_t> id_of;
 	unsigned ioapics = 0, nmis = 0;
 	std::map<unsigned, std::pair<unsigned, unsigned>> overrides;
-	EXPECT_EQ(0u, get_le(&m[40], 4) & 1); // PCAT_COMPAT
+	EXPECT_EQ(1u, get_le(&m[40], 4)); // PCAT_COMPAT
 	for (size_t i = 44; i < m.size(); i += m[i + 1]) {
 		const uint8_t *e = &m[i];
 		ASSERT_GE(e[1], 2);

@@ -38,6 +38,23 @@ TEST(Icr, Decode)
 	EXPECT_FALSE(icr_decode(0x8500, &m)); // INIT de-assert
 }
 
+TEST(Icr, DecodeXapic)
+{
+	apic_msg m;
+	ASSERT_TRUE(icr_decode_xapic(0x05ffffff00000000ull | 0x4000 | 0x800 | 0x31, &m));
+	EXPECT_EQ(5u, m.dest);
+	EXPECT_EQ(0x31, m.vector);
+	EXPECT_TRUE(m.logical);
+	EXPECT_FALSE(m.wide);
+	ASSERT_TRUE(icr_decode_xapic(0xff00000000004500ull, &m));
+	EXPECT_EQ(APIC_BROADCAST, m.dest);
+	EXPECT_EQ(APIC_INIT, m.delivery);
+	EXPECT_FALSE(icr_decode_xapic(0x8500, &m)); // INIT de-assert
+	ASSERT_TRUE(icr_decode(0xff00000031ull, &m));
+	EXPECT_TRUE(m.wide);
+	EXPECT_EQ(0xffu, m.dest);
+}
+
 TEST(Icr, PhysicalAndBroadcast)
 {
 	for (uint32_t id : {0u, 1u, 15u, 16u, 254u, 255u, 256u, 1023u, 32767u}) {

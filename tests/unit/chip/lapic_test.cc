@@ -17,7 +17,7 @@ struct Lapic : ::testing::Test {
 
 	Lapic()
 	{
-		lapic_reset(&l, 0x25, true);
+		lapic_reset(&l, 0x25, true, true);
 	}
 	int wr(uint32_t reg, uint64_t v)
 	{
@@ -71,11 +71,11 @@ TEST_F(Lapic, EveryRegister)
 		bool bits = reg >= 0x10 && reg < 0x28; // ISR, TMR, IRR
 		EXPECT_EQ(readable.count(reg) || bits ? 0 : -EINVAL, lapic_read(&l, 0x800 + reg, now, &v))
 			<< std::hex << reg;
-		lapic_reset(&l, 1, false);
+		lapic_reset(&l, 1, false, true);
 		EXPECT_EQ(takes_zero.count(reg) ? 0 : -EINVAL, wr(reg, 0)) << std::hex << reg;
 		uint64_t mask = widest.count(reg) ? widest.at(reg) : 0;
 		for (int bit = 0; bit < 64; bit++) {
-			lapic_reset(&l, 1, false);
+			lapic_reset(&l, 1, false, true);
 			enable();
 			lapic before = l;
 			uint64_t one = 1ull << bit;
@@ -233,14 +233,46 @@ TEST_F(Lapic, LocalSources)
 	ASSERT_EQ(0, wr(0x36, 0x400));
 	lapic_lvt_fire(&l, LAPIC_LVT_LINT1, &fx);
 	EXPECT_EQ(LAPIC_FX_NMI, fx.flags);
-	ASSERT_EQ(0, wr(0x35, 0x700)); // ExtINT: no virtual wire
+	EXPECT_FALSE(lapic_takes_intr(&l));
+	ASSERT_EQ(0, wr(0x35, 0x700)); // ExtINT: the 8259 says the vector, not the entry
 	lapic_lvt_fire(&l, LAPIC_LVT_LINT0, &fx);
 	EXPECT_EQ(0u, fx.flags);
+	EXPECT_TRUE(lapic_takes_intr(&l));
+	ASSERT_EQ(0, wr(0x35, 0x10700));
+	EXPECT_FALSE(lapic_takes_intr(&l));
+	ASSERT_EQ(0, wr(0x35, 0x55));
+	EXPECT_FALSE(lapic_takes_intr(&l));
 	ASSERT_EQ(0, wr(0x34, 0xee));
 	lapic_lvt_fire(&l, LAPIC_LVT_PERF, &fx);
 	EXPECT_EQ(LAPIC_FX_IRQ, fx.flags);
 	EXPECT_EQ(0xee, lapic_next(&l));
 	EXPECT_EQ(0x100eeu, rd(0x34)); // masks itself
+}
+
+/* Without its APIC a processor has its pins: LINT0 is INTR, LINT1 is NMI. */
+TEST_F(Lapic, SwitchedOffItLeavesThePins)
+{
+	enable();
+	ASSERT_EQ(0, wr(0x36, 0x10400));
+	ASSERT_EQ(0, msr(MSR_APIC_BASE, 0xfee00000));
+	EXPECT_FALSE(lapic_on(&l));
+	EXPECT_TRUE(lapic_takes_intr(&l));
+	lapic_lvt_fire(&l, LAPIC_LVT_LINT1, &fx);
+	EXPECT_EQ(LAPIC_FX_NMI, fx.flags);
+	lapic_lvt_fire(&l, LAPIC_LVT_LINT0, &fx);
+	EXPECT_EQ(0u, fx.flags);
+	EXPECT_FALSE(lapic_accept(&l, 0x50, false));
+}
+
+TEST_F(Lapic, FirmwareLeavesTheBootProcessorTheVirtualWire)
+{
+	lapic_virtual_wire(&l);
+	EXPECT_EQ(0x1ffu, rd(0xf));
+	EXPECT_EQ(0x700u, rd(0x35));
+	EXPECT_EQ(0x400u, rd(0x36));
+	EXPECT_TRUE(lapic_takes_intr(&l));
+	lapic_init(&l);
+	EXPECT_FALSE(lapic_takes_intr(&l));
 }
 
 TEST_F(Lapic, InitKeepsTheIdAndTheMode)
@@ -279,7 +311,7 @@ TEST_F(Lapic, BaseModeChanges)
 		     {EN, EN | X2, true},
 		     {EN, X2, false}};
 	for (auto &m : moves) {
-		lapic_reset(&l, 3, true);
+		lapic_reset(&l, 3, true, true);
 		l.base = A | 0x100 | m.from;
 		EXPECT_EQ(m.ok ? 0 : -EINVAL, msr(MSR_APIC_BASE, A | m.to)) << m.from << "->" << m.to;
 		EXPECT_EQ(A | 0x100 | (m.ok ? m.to : m.from), l.base);

@@ -15,7 +15,7 @@ struct LapicTimer : ::testing::Test {
 
 	LapicTimer()
 	{
-		lapic_reset(&l, 0, true);
+		lapic_reset(&l, 0, true, true);
 		wr(0x80f, 0x1ff);
 		wr(DIVIDE, 0xb); // by 1
 	}

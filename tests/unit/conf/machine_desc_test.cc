@@ -52,6 +52,22 @@ TEST(MachineDesc, ApicIdsAreDistinctAndInvertible)
 	}
 }
 
+TEST(MachineDesc, WhereEightBitsAreEnoughForAnApicId)
+{
+	machine_desc d = sample_desc(1, 255); // ids 0..254
+	EXPECT_TRUE(desc_fits_xapic(&d));
+	d = sample_desc(1, 256);
+	EXPECT_FALSE(desc_fits_xapic(&d));
+	d = sample_desc(2, 127); // 128 and up: to 254
+	EXPECT_TRUE(desc_fits_xapic(&d));
+	d = sample_desc(2, 128); // to 255
+	EXPECT_FALSE(desc_fits_xapic(&d));
+	d.hosts[1].vcpus = 127;
+	EXPECT_TRUE(desc_fits_xapic(&d));
+	d.hosts[0].vcpus = d.hosts[1].vcpus = 0;
+	EXPECT_TRUE(desc_fits_xapic(&d));
+}
+
 TEST(MachineDesc, AllHostsAreASetOfThemAll)
 {
 	for (unsigned hosts : {1u, 2u, 63u, 64u}) {

@@ -49,7 +49,11 @@ mt_reset_end:
 mt_crash:
 	ud2
 mt_crash_end:
-mt_poke:
+mt_poke:				# x2APIC mode
+	mov $0x1b, %ecx
+	rdmsr
+	or $0x400, %eax
+	wrmsr
 	mov $0x830, %ecx
 	mov $0x1, %edx
 	mov $0x4031, %eax
@@ -307,7 +311,7 @@ TEST_F(Machine, HostileMessagesChangeNothing)
 		irq.delivery = (uint8_t)(x >> 24);
 		irq.vector = (uint8_t)(x >> 16);
 		irq.level = (uint8_t)(x >> 8);
-		irq.dest_mode = (uint8_t)(x % 7);
+		irq.dest_mode = (uint8_t)(x % 10);
 		irq.dest = i % 3 ? x : 0xffffffff;
 		if (irq.delivery == APIC_INIT || irq.delivery == APIC_NMI ||
 		    (irq.delivery <= APIC_LOWEST && irq.vector >= 16))

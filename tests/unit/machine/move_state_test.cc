@@ -24,12 +24,14 @@ std::unique_ptr<move_state> sample()
 	s->nmi = 1;
 	s->ran = 1;
 	s->sipi = 0;
+	s->extint = 1;
+	s->inta = 0x35;
 	s->early_sipi = 0x9b;
 	s->early_placement = 77;
 	s->tsc_adjust = -5;
 	s->clock_msr = 0x1234001;
 	s->packed = 1ull << 40;
-	lapic_reset(&s->lapic, APIC, false);
+	lapic_reset(&s->lapic, APIC, false, true);
 	s->lapic.svr = 0x1ff;
 	s->lapic.irr[7] = 0x80000001;
 	s->lapic.isr[1] = 4;
@@ -87,6 +89,8 @@ TEST(MoveState, ThereAndBack)
 	EXPECT_EQ(0, memcmp(a->hv.xsave, b->hv.xsave, 4096));
 	EXPECT_EQ(a->hv.gpr[17], b->hv.gpr[17]);
 	EXPECT_EQ(0x9b, b->early_sipi);
+	EXPECT_EQ(1, b->extint);
+	EXPECT_EQ(0x35, b->inta);
 }
 
 TEST(MoveState, ABufferThatIsTooSmallGivesNothing)
@@ -115,6 +119,11 @@ TEST(MoveState, WhatMakesNoSenseIsRefused)
 		{"three NMIs", [](move_state &s) { s.nmi = 3; }},
 		{"an INIT that nothing waits for", [](move_state &s) { s.init = 1; }},
 		{"a flag of 2", [](move_state &s) { s.halted = 2; }},
+		{"a third reason to ask the 8259", [](move_state &s) { s.extint = 4; }},
+		{"a vector beyond 255", [](move_state &s) { s.inta = 257; }},
+		{"a logical id wider than eight bits", [](move_state &s) { s.lapic.ldr = 1; }},
+		{"a model of logical ids that does not exist", [](move_state &s) { s.lapic.dfr = 0; }},
+		{"x2APIC mode without an APIC", [](move_state &s) { s.hv.apic_base = s.lapic.base &= ~0x800ull; }},
 		{"a start page beyond 255", [](move_state &s) { s.sipi = 257; }},
 		{"APIC_BASE of two minds", [](move_state &s) { s.hv.apic_base ^= 0x800; }},
 		{"reserved bits of APIC_BASE", [](move_state &s) { s.hv.apic_base = s.lapic.base |= 1; }},

@@ -88,13 +88,9 @@ pt_ways:				# counts its starts at 2 MiB and resets in another way each time
 	jmp 5b
 pt_ways_end:
 pt_lint:				# LINT1: NMI
-	mov $0x80f, %ecx
-	mov $0x1ff, %eax
-	xor %edx, %edx
-	wrmsr
-	mov $0x836, %ecx
-	mov $0x400, %eax
-	wrmsr
+	mov $0xfee00000, %ebx
+	movl $0x1ff, 0xf0(%rbx)
+	movl $0x400, 0x360(%rbx)
 	mov $0x505, %dx
 	in %dx, %al
 	out %al, %dx

@@ -123,6 +123,12 @@ struct Cluster {
 	std::mt19937 rng;
 	uint32_t passed = 0;
 
+	/* The logical id of a vCPU whose APIC is in xAPIC mode. */
+	static uint32_t ldr(uint32_t v)
+	{
+		return 1u << (v & 7);
+	}
+
 	Cluster(unsigned hosts, uint32_t vcpus, unsigned seed) : d(sample_desc(hosts, vcpus)), rng(seed)
 	{
 		for (unsigned h = 0; h < hosts; h++) {
@@ -141,21 +147,45 @@ struct Cluster {
 	/* As irqs.c does it. */
 	void deliver(unsigned h, const Sent &s)
 	{
+		uint32_t dest;
+		bool asks = route_asks(&s.irq, &dest);
 		for (uint32_t v = 0; v < desc_vcpus(&d); v++) {
-			if (!route_matches(&s.irq, v, desc_apic_id(&d, v)))
+			if (!route_matches(&s.irq, v, desc_apic_id(&d, v)) || !was_here(h, s, v))
 				continue;
-			if (s.irq.dest_mode != ROUTE_PASSED && placement_host_at(p[h].get(), s.irq.placement, v) != h)
-				continue;
-			if (present[h][v]) {
-				got[s.id][v]++;
-				continue;
-			}
-			Sent on = s;
-			on.irq.dest_mode = ROUTE_PASSED;
-			on.irq.dest = v;
-			passed++;
-			wire[{h, placement_host(p[h].get(), v)}].push_back(on);
+			if (!asks || !present[h][v] || (ldr(v) & dest))
+				deliver_to(h, s, v);
 		}
+	}
+
+	bool was_here(unsigned h, const Sent &s, uint32_t v)
+	{
+		return s.irq.dest_mode == ROUTE_PASSED || s.irq.dest_mode == ROUTE_XAPIC_PASSED ||
+		       placement_host_at(p[h].get(), s.irq.placement, v) == h;
+	}
+
+	void deliver_to(unsigned h, const Sent &s, uint32_t v)
+	{
+		if (present[h][v]) {
+			got[s.id][v]++;
+			return;
+		}
+		Sent on = s;
+		on.irq = route_pass_on(&s.irq, v);
+		passed++;
+		wire[{h, placement_host(p[h].get(), v)}].push_back(on);
+	}
+
+	/* A lowest-priority message on its way from host to host. */
+	void one(unsigned h, const Sent &s)
+	{
+		for (uint32_t v = 0; v < desc_vcpus(&d); v++)
+			if (was_here(h, s, v) && (ldr(v) & s.irq.dest)) {
+				deliver_to(h, s, v);
+				return;
+			}
+		host_id next = route_next(&s.irq, (host_id)h, d.hosts_n);
+		if (next != HOST_NONE)
+			wire[{h, next}].push_back(s);
 	}
 
 	void send(uint32_t id, const apic_msg &m)
@@ -164,6 +194,11 @@ struct Cluster {
 		Sent s = {};
 		s.id = id;
 		host_set to = route_message(p[h].get(), &m, APIC_BROADCAST - 1, &s.irq);
+		if (s.irq.dest_mode == ROUTE_XAPIC_ONE) {
+			s.irq.dest |= h << 8;
+			one(h, s);
+			return;
+		}
 		for (unsigned t = 0; t < d.hosts_n; t++) {
 			if (!(to & host_bit((host_id)t)))
 				continue;
@@ -194,6 +229,8 @@ struct Cluster {
 			commits[from] = commits[h] = false;
 			move_v = s.vcpu, move_from = from, move_to = h;
 			arrived = true;
+		} else if (s.irq.dest_mode == ROUTE_XAPIC_ONE) {
+			one(h, s);
 		} else {
 			deliver(h, s);
 		}
@@ -239,10 +276,21 @@ TEST(Placement, EveryMessageReachesEveryAddressedVcpuOnce)
 		std::map<uint32_t, std::vector<bool>> want;
 		uint32_t n = desc_vcpus(&c.d), id = 0;
 		for (unsigned i = 0; i < 400; i++) {
-			unsigned what = c.draw(10);
-			if (what < 4) {
+			unsigned what = c.draw(12);
+			if (what >= 10) { // xAPIC: a group, and one of a group
+				apic_msg m = {};
+				m.vector = 0x41;
+				m.delivery = what == 11 ? APIC_LOWEST : APIC_FIXED;
+				m.logical = true;
+				m.dest = c.ldr(c.draw(n)) | c.ldr(c.draw(n));
+				c.send(id, m);
+				for (uint32_t v = 0; v < n && what == 10; v++)
+					want[id].push_back(c.ldr(v) & m.dest);
+				id++;
+			} else if (what < 4) {
 				apic_msg m = {};
 				m.vector = 0x40;
+				m.wide = true;
 				m.delivery = what == 3 ? APIC_LOWEST : APIC_FIXED;
 				m.shorthand = what == 1 ? APIC_TO_ALL : APIC_TO_DEST;
 				m.dest = what == 2 ? APIC_BROADCAST : desc_apic_id(&c.d, c.draw(n));

@@ -18,6 +18,7 @@ apic_msg message(uint32_t dest, bool logical = false, unsigned shorthand = APIC_
 	m.vector = 0x31;
 	m.dest = dest;
 	m.logical = logical;
+	m.wide = true;
 	m.shorthand = (uint8_t)shorthand;
 	return m;
 }
@@ -124,8 +125,100 @@ TEST(Route, NobodyIsAnEmptySet)
 TEST(Route, ForgedModesMatchNobody)
 {
 	msg_irq irq = {};
-	for (unsigned mode = 6; mode < 256; mode++) {
+	for (unsigned mode = ROUTE_XAPIC_ONE + 1; mode < 256; mode++) {
 		irq.dest_mode = (uint8_t)mode;
 		EXPECT_FALSE(route_matches(&irq, 0, 0));
 	}
+}
+
+namespace
+{
+apic_msg eight_bits(uint32_t dest, bool logical, unsigned delivery = APIC_FIXED)
+{
+	auto m = message(dest, logical, APIC_TO_DEST, delivery);
+	m.wide = false;
+	return m;
+}
+} // namespace
+
+/* What an ICR in xAPIC mode, an I/O APIC entry or an MSI can say, for a machine whose ids have eight bits. */
+TEST(Route, EightBitDestinations)
+{
+	machine_desc d = sample_desc(3, 2); // ids 0 1, 2 3, 4 5
+	const struct {
+		uint32_t dest;
+		bool logical;
+		unsigned delivery, mode;
+		uint32_t wire;
+		host_set to;
+	} rows[] = {
+		{3, false, APIC_FIXED, ROUTE_PHYSICAL, 3, 0b010},
+		{254, false, APIC_FIXED, ROUTE_PHYSICAL, 254, 0},
+		{0xff, false, APIC_FIXED, ROUTE_ALL, 0xff, 0b111},
+		{0xff, true, APIC_NMI, ROUTE_ALL, 0xff, 0b111},
+		{APIC_BROADCAST, false, APIC_INIT, ROUTE_ALL, 0xff, 0b111},
+		{APIC_BROADCAST, true, APIC_FIXED, ROUTE_ALL, 0xff, 0b111},
+		{0x03, true, APIC_FIXED, ROUTE_XAPIC, 3, 0b111},
+		{0x00, true, APIC_FIXED, ROUTE_XAPIC, 0, 0b111},
+		{0x03, true, APIC_LOWEST, ROUTE_XAPIC_ONE, 3, 0b111},
+		{0xff, true, APIC_LOWEST, ROUTE_XAPIC_ONE, 0xff, 0b111},
+		{0xff, false, APIC_LOWEST, ROUTE_XAPIC_ONE, 0xff, 0b111},
+		{3, false, APIC_LOWEST, ROUTE_VCPU, 3, 0b010},
+		{0x10001, true, APIC_FIXED, ROUTE_LOGICAL, 0x10001, 0}, // an MSI with an extended destination
+	};
+	for (auto &r : rows) {
+		msg_irq irq;
+		auto m = eight_bits(r.dest, r.logical, r.delivery);
+		EXPECT_EQ(r.to, route_message(placed(d), &m, 0, &irq)) << r.dest << r.logical << r.delivery;
+		EXPECT_EQ(r.mode, irq.dest_mode) << r.dest << r.logical << r.delivery;
+		EXPECT_EQ(r.wire, irq.dest) << r.dest << r.logical << r.delivery;
+	}
+	d = sample_desc(40, 10); // ids up to 633: 255 is one of them
+	msg_irq irq;
+	auto m = eight_bits(0xff, false);
+	EXPECT_EQ(ROUTE_PHYSICAL, (route_message(placed(d), &m, 0, &irq), irq.dest_mode));
+	m = eight_bits(0x03, true);
+	EXPECT_EQ(ROUTE_LOGICAL, (route_message(placed(d), &m, 0, &irq), irq.dest_mode));
+}
+
+TEST(Route, WhoHasToBeAsked)
+{
+	for (unsigned mode = 0; mode < 256; mode++) {
+		msg_irq irq = {};
+		uint32_t dest = 0;
+		irq.dest_mode = (uint8_t)mode;
+		irq.dest = 0x5a000203;
+		EXPECT_EQ(mode >= ROUTE_XAPIC && mode <= ROUTE_XAPIC_ONE, route_asks(&irq, &dest)) << mode;
+		if (mode == ROUTE_XAPIC || mode == ROUTE_XAPIC_ONE) {
+			EXPECT_EQ(3u, dest);
+		}
+		if (mode == ROUTE_XAPIC_PASSED) {
+			EXPECT_EQ(0x5au, dest);
+			EXPECT_TRUE(route_matches(&irq, 0x203, 9));
+			EXPECT_FALSE(route_matches(&irq, 0x204, 9));
+		}
+		irq.dest = 3;
+		msg_irq on = route_pass_on(&irq, 7);
+		bool asked = mode == ROUTE_XAPIC || mode == ROUTE_XAPIC_PASSED;
+		EXPECT_EQ(asked ? ROUTE_XAPIC_PASSED : ROUTE_PASSED, on.dest_mode) << mode;
+		EXPECT_TRUE(route_matches(&on, 7, 9));
+		EXPECT_FALSE(route_matches(&on, 8, 9));
+	}
+}
+
+TEST(Route, TheRoundOfALowestPriorityMessageEnds)
+{
+	msg_irq irq = {};
+	for (unsigned hosts : {1u, 2u, 5u, 64u})
+		for (unsigned first = 0; first < hosts; first++) {
+			irq.dest = first << 8 | 1;
+			unsigned asked = 1;
+			for (host_id h = (host_id)first; (h = route_next(&irq, h, hosts)) != HOST_NONE; asked++)
+				ASSERT_LT(asked, hosts);
+			EXPECT_EQ(hosts, asked);
+		}
+	irq.dest = 9 << 8; // a host that does not exist: forged, and never the end of a round
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, 3));
+	irq.dest = ~0u;
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, 64));
 }

@@ -84,6 +84,19 @@ static bool take_nmi(struct cpu *c)
 	return true;
 }
 
+/* A guest may also have LINT0 say the vector itself, or make it an NMI: then its rising edge is the interrupt. */
+static bool take_extint(struct cpu *c, bool wire)
+{
+	struct lapic_fx fx = {0};
+
+	atomic_fetch_or_explicit(&c->extint, wire ? CPU_INTR_WIRE : CPU_INTR_MESSAGE, memory_order_relaxed);
+	if (wire)
+		lapic_lvt_fire(&c->lapic, LAPIC_LVT_LINT0, &fx);
+	if (fx.flags & LAPIC_FX_NMI)
+		take_nmi(c);
+	return fx.flags || cpu_wants_intr(c);
+}
+
 /*
  * An INIT and the SIPI after it may be overtaken by each other while the vCPU moves: the INIT goes by its former host.
  * The sender's placement tells which of them was sent first.
@@ -101,8 +114,7 @@ static bool take_message(struct cpu *c, unsigned delivery, uint8_t vector, bool 
 	case APIC_NMI:
 		return take_nmi(c);
 	case APIC_EXTINT:
-		atomic_fetch_or_explicit(&c->extint, wire ? CPU_INTR_WIRE : CPU_INTR_MESSAGE, memory_order_relaxed);
-		return cpu_wants_intr(c);
+		return take_extint(c, wire);
 	case APIC_INIT:
 		c->init = c->wait_sipi = true;
 		c->sipi = (int32_t)(c->early_placement - placement) > 0 ? c->early_sipi : -1;

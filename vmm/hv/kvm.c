@@ -10,13 +10,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/hv/survey.h"
+
 #define NEEDED_API     12
 #define SLOT_BYTES_MAX (4ull << 40) // KVM takes fewer than 2^31 pages in one slot
 
-static const struct need {
-	int cap, least;
-	const char *name, *remedy;
-} needs[] = {
+const struct hv_need hv_needs[] = {
 	{KVM_CAP_USER_MEMORY, 1, "USER_MEMORY", "a current kernel"},
 	{KVM_CAP_IMMEDIATE_EXIT, 1, "IMMEDIATE_EXIT", "Linux 4.13 or newer"},
 	{KVM_CAP_EXT_CPUID, 1, "EXT_CPUID", "a current kernel"},
@@ -27,6 +26,7 @@ static const struct need {
 	{KVM_CAP_X86_USER_SPACE_MSR, 1, "X86_USER_SPACE_MSR", "Linux 5.10 or newer (local APICs are in user space)"},
 	{KVM_CAP_X86_MSR_FILTER, 1, "X86_MSR_FILTER", "Linux 5.10 or newer (local APICs are in user space)"},
 };
+const unsigned hv_needs_n = sizeof(hv_needs) / sizeof(*hv_needs);
 
 int hv_refuse(char *why, size_t cap, int err, const char *fmt, ...)
 {
@@ -63,10 +63,10 @@ static int check_caps(struct hv *hv, char *why, size_t cap)
 		return hv_refuse(why, cap, -ENOTSUP, "KVM's vCPU area has %d bytes, %zu are needed", run,
 				 sizeof(struct kvm_run));
 	hv->run_bytes = (size_t)run;
-	for (unsigned i = 0; i < sizeof(needs) / sizeof(*needs); i++)
-		if (ioctl(hv->kvm_fd, KVM_CHECK_EXTENSION, needs[i].cap) < needs[i].least)
-			return hv_refuse(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed", needs[i].name,
-					 needs[i].remedy);
+	for (unsigned i = 0; i < hv_needs_n; i++)
+		if (ioctl(hv->kvm_fd, KVM_CHECK_EXTENSION, hv_needs[i].cap) < hv_needs[i].least)
+			return hv_refuse(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed", hv_needs[i].name,
+					 hv_needs[i].remedy);
 	return 0;
 }
 

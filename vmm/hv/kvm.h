@@ -9,6 +9,9 @@
 #include "vmm/hv/cpuid.h"
 #include "vmm/mem/ram.h"
 
+/* What a walk of the guest's page tables asks for in the nested tables, as tried out (walks.c). */
+enum hv_walks { HV_WALKS_UNKNOWN, HV_WALKS_READ, HV_WALKS_WRITE };
+
 struct hv {
 	int kvm_fd, vm_fd; // -1: closed
 	size_t run_bytes;  // of a vCPU's shared area
@@ -24,6 +27,12 @@ struct hv {
  */
 int hv_open(struct hv *hv, char *why, size_t why_cap);
 void hv_close(struct hv *hv); // also after a failed hv_open(); vCPUs are closed before
+
+/*
+ * Runs a guest of one instruction to see whether walks of its page tables count as writes; hv is open. Takes well below
+ * a millisecond on hardware. Any thread.
+ */
+enum hv_walks hv_probe_walks(const struct hv *hv);
 
 /* Gives the guest its RAM. 0 or negative errno with a reason. */
 int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap);

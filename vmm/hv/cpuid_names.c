@@ -73,9 +73,10 @@ const char *cpuid_bit_name(unsigned word, unsigned bit, char *buf, size_t cap)
 	return buf;
 }
 
-unsigned cpuid_words_beyond(const uint32_t have[CPUID_WORDS], const uint32_t want[CPUID_WORDS], char *out, size_t cap)
+unsigned cpuid_words_beyond(const uint32_t have[CPUID_WORDS], const uint32_t want[CPUID_WORDS], const char *sep,
+			    char *out, size_t cap)
 {
-	static const char more[] = ",...";
+	static const char more[] = "...";
 	unsigned n = 0;
 	size_t at = 0;
 	bool cut = false;
@@ -87,11 +88,11 @@ unsigned cpuid_words_beyond(const uint32_t have[CPUID_WORDS], const uint32_t wan
 			size_t len = strlen(cpuid_bit_name(w, (unsigned)__builtin_ctz(left), name, sizeof(name)));
 
 			n++;
-			cut = cut || at + len + 1 + sizeof(more) > cap;
+			cut = cut || at + 2 * strlen(sep) + len + sizeof(more) > cap;
 			if (!cut)
-				at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? "," : "", name);
+				at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? sep : "", name);
 		}
 	if (cut)
-		snprintf(out + at, cap - at, "%s", at ? more : more + 1);
+		snprintf(out + at, cap - at, "%s%s", at ? sep : "", more);
 	return n;
 }

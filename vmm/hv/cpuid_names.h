@@ -15,9 +15,10 @@ void cpuid_words(const struct cpuid_table *t, uint32_t out[CPUID_WORDS]);
 const char *cpuid_bit_name(unsigned word, unsigned bit, char *buf, size_t cap);
 
 /*
- * The names of what have has and want has not, separated by commas, as many as fit; ",..." ends a list that was cut.
- * Returns how many bits that are.
+ * The names of what have has and want has not, with sep ("," or ", ") between them, as many as fit; "..." ends a list
+ * that was cut. Returns how many bits that are.
  */
-unsigned cpuid_words_beyond(const uint32_t have[CPUID_WORDS], const uint32_t want[CPUID_WORDS], char *out, size_t cap);
+unsigned cpuid_words_beyond(const uint32_t have[CPUID_WORDS], const uint32_t want[CPUID_WORDS], const char *sep,
+			    char *out, size_t cap);
 
 #endif

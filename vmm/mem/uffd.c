@@ -25,7 +25,15 @@ struct uffdio_move {
 #endif
 
 #define FEATURES_NEEDED UFFD_FEATURE_PAGEFAULT_FLAG_WP
-#define RETRIES_MAX     1000u // EAGAIN of one verb in a row: the address space is changing under us
+
+const struct uffd_feature uffd_features[] = {
+	{UFFD_FEATURE_PAGEFAULT_FLAG_WP, true, "PAGEFAULT_FLAG_WP", "5.7", "read copies cannot be protected"},
+	{UFFD_FEATURE_THREAD_ID, false, "THREAD_ID", "4.14", "faults are not told apart by vCPU"},
+	{UFFD_FEATURE_MOVE, false, "MOVE", "6.8", "a page is given up in three steps instead of one"},
+};
+const unsigned uffd_features_n = sizeof(uffd_features) / sizeof(*uffd_features);
+
+#define RETRIES_MAX 1000u // EAGAIN of one verb in a row: the address space is changing under us
 
 static int say(char *why, size_t cap, int err, const char *text)
 {
@@ -49,7 +57,7 @@ static int open_descriptor(void)
 }
 
 /* The features are asked for in one call only, so a scratch descriptor probes for them first. */
-static int probe_features(uint64_t *features)
+int uffd_probe(uint64_t *features)
 {
 	struct uffdio_api api = {.api = UFFD_API};
 	int fd = open_descriptor();
@@ -95,7 +103,7 @@ int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 	memset(u, 0, sizeof(*u));
 	u->ram = ram;
 	u->fd = -1;
-	int r = probe_features(&features);
+	int r = uffd_probe(&features);
 	if (r)
 		return say(why, why_cap, r,
 			   "userfaultfd for kernel-mode faults is not available: run as root, or give "

@@ -28,6 +28,22 @@ struct uffd_fault {
 	bool write;
 };
 
+/* What the pager can use of userfaultfd. */
+struct uffd_feature {
+	uint64_t bit;                       // UFFD_FEATURE_*
+	bool needed;                        // uffd_open() refuses a kernel without it
+	const char *name, *since, *without; // since: Linux; without: what follows
+};
+
+extern const struct uffd_feature uffd_features[]; // uffd_features_n of them
+extern const unsigned uffd_features_n;
+
+/*
+ * Which features this kernel offers for kernel-mode faults. Returns 0 or a negative errno (-EPERM: not this user).
+ * Any thread.
+ */
+int uffd_probe(uint64_t *features);
+
 #define UFFD_READ_MAX      64u // faults of one uffd_read()
 #define UFFD_STAGING_PAGES 64u
 

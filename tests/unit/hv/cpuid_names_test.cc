@@ -22,7 +22,7 @@ std::string Name(unsigned word, unsigned bit)
 std::string Beyond(const uint32_t *have, const uint32_t *want, size_t cap, unsigned *n)
 {
 	char buf[256];
-	*n = cpuid_words_beyond(have, want, buf, cap);
+	*n = cpuid_words_beyond(have, want, ",", buf, cap);
 	return buf;
 }
 

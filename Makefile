@@ -46,6 +46,7 @@ endif
 VMM  := cli
 VMM  += monitor
 VMM  += host run bridge
+VMM  += check
 VMM  += qmp
 VMM  += metrics top report
 VMM  += span call

@@ -8,7 +8,8 @@ declare -gA _pando_options=(
 		--qmp --console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --no-reboot --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
-	[host]="--listen --key --cpus --memory --spin --link --once --log-name --listen-fd --key-fd --verbose"
+	[host]="--listen --key --cpus --memory --spin --link --once --log-name --listen-fd --key-fd --quiet --verbose"
+	[check]="--key --json"
 	[status]="--json"
 	[dumpxml]="--from"
 	[qmp]="--wait --events"
@@ -61,6 +62,7 @@ _pando() {
 			COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur"))
 		fi
 		;;
+	check) ;; # addresses are nobody's to guess
 	report | keygen) COMPREPLY=($(compgen -f -- "$cur")) ;;
 	esac
 }

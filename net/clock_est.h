@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define CLOCK_EST_WINDOW 32u
+#define CLOCK_RATE_PART  100u // TSC frequencies that differ by more than a hundredth are different
 
 struct clock_sample {
 	uint64_t sent, peer_received, peer_answered, received; // TSC ticks; sent, received: own clock

@@ -20,6 +20,7 @@
 enum session_role {
 	SESSION_PEER = 1,    // another host of the cluster; arg = its host number
 	SESSION_CONTROL = 2, // `pando run`: brings the machine up
+	SESSION_CHECK = 3,   // `pando check`: asks what this host is
 };
 
 struct session_key {

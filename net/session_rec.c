@@ -26,7 +26,8 @@ void session_hello_make(enum session_side side, const struct session_hello *h, u
 
 static bool role_ok(enum session_side side, uint8_t role)
 {
-	return side == SESSION_ACCEPTOR ? role == 0 : role == SESSION_PEER || role == SESSION_CONTROL;
+	return side == SESSION_ACCEPTOR ? role == 0
+					: role == SESSION_PEER || role == SESSION_CONTROL || role == SESSION_CHECK;
 }
 
 int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h)

@@ -86,6 +86,7 @@ stage_report() { run report 120 bash tests/e2e/report.sh "$O"; }
 stage_top() { run top 180 bash tests/e2e/top.sh "$O"; }
 stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_trace() { run trace 300 bash tests/e2e/trace.sh "$O"; }
+stage_check_host() { run check-host 120 bash tests/e2e/check.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
 stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
@@ -160,7 +161,7 @@ side_by_side() { # "NAME... | NAME..."
 # and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit conform soak dpdk
 	"model tsan report domain | sim rel fuzz asan"
-	dsm micro trace drive move failures metrics top qmp silent
+	dsm micro trace drive move failures check_host metrics top qmp silent
 	guest intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n >= SESSION_HELLO_BYTES) {
 		bool c = session_hello_parse(SESSION_CONNECTOR, data, &h) == 0;
 
-		if (c && h.role != SESSION_PEER && h.role != SESSION_CONTROL)
+		if (c && h.role != SESSION_PEER && h.role != SESSION_CONTROL && h.role != SESSION_CHECK)
 			abort();
 		if (c && session_hello_parse(SESSION_ACCEPTOR, data, &h) == 0)
 			abort(); // one record for both directions would be a reflection

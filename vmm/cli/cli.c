@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
 	{"run", "boot a guest over several hosts", cli_run},
 	{"host", "offer this host's CPUs and memory, and wait", cli_host},
+	{"check", "look whether this host is fit, and what to do about it", cli_check},
 	{"status", "show a running guest: hosts, vCPUs, memory, faults", cli_status},
 	{"dumpxml", "describe a guest as libvirt domain XML", cli_dumpxml},
 	{"qmp", "send a running guest one QMP command", cli_qmp},

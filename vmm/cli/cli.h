@@ -45,5 +45,6 @@ int cli_top(int argc, char **argv);
 int cli_move(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_keygen(int argc, char **argv);
+int cli_check(int argc, char **argv);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/check/ask.h"
 #include "vmm/host/guest.h"
 #include "vmm/host/listener.h"
 
@@ -44,12 +45,17 @@ static int wait_for_control(struct listener *l, int signal_fd, struct listener_s
 	}
 }
 
+static void answer(void *ctx, int fd)
+{
+	check_answer(fd, &((const struct host_options *)ctx)->is);
+}
+
 int host_serve(const struct host_options *opt)
 {
 	struct listener l;
 	struct listener_session control;
 	int signal_fd = signal_descriptor();
-	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key);
+	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key, answer, (void *)opt);
 
 	if (r) {
 		log_error("cannot start: %s", strerror(-r));

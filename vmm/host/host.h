@@ -8,6 +8,7 @@
 
 #include "net/dpdk_spec.h"
 #include "net/session.h"
+#include "vmm/check/facts.h"
 
 struct host_options {
 	int listen_fd; // listening socket, owned from now on
@@ -16,6 +17,7 @@ struct host_options {
 	uint64_t memory_bytes;
 	uint32_t spin_us;             // busy-poll this long before sleeping
 	bool once;                    // leave after the first guest
+	struct check_identity is;     // what others are told of this host
 	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
 };
 

@@ -19,13 +19,19 @@ struct handshake {
 
 static void finish(struct listener *l, int fd, const struct session_hello *hello, int r)
 {
+	bool served = r == 0 && hello->role == SESSION_CHECK;
+
+	if (served) {
+		l->answer(l->answer_ctx, fd);
+		close(fd);
+	}
 	pthread_mutex_lock(&l->lock);
-	if (r == 0 && l->ready_n < LISTENER_READY_MAX) {
+	if (!served && r == 0 && l->ready_n < LISTENER_READY_MAX) {
 		l->ready[l->ready_n++] = (struct listener_session){.fd = fd, .hello = *hello};
 		uint64_t one = 1;
 		if (write(l->event_fd, &one, sizeof(one)) < 0)
 			log_warn("listener: cannot signal: %s", strerror(errno));
-	} else {
+	} else if (!served) {
 		if (r == 0)
 			close(fd);
 		l->refused++;
@@ -102,9 +108,12 @@ static void *listen_loop(void *arg)
 	return NULL;
 }
 
-int listener_start(struct listener *l, int fd, const struct session_key *key)
+int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
+		   void *ctx)
 {
 	memset(l, 0, sizeof(*l));
+	l->answer = answer;
+	l->answer_ctx = ctx;
 	l->fd = fd;
 	l->key = *key;
 	pthread_mutex_init(&l->lock, NULL);

@@ -31,11 +31,17 @@ struct listener {
 	struct listener_session ready[LISTENER_READY_MAX];
 	unsigned ready_n;
 	uint64_t refused; // strangers
-	int event_fd;     // readable while a session is ready
+	void (*answer)(void *ctx, int fd);
+	void *answer_ctx;
+	int event_fd; // readable while a session is ready
 };
 
-/* fd: listening socket, owned from now on. Returns 0 or a negative errno. */
-int listener_start(struct listener *l, int fd, const struct session_key *key);
+/*
+ * fd: listening socket, owned from now on. answer serves a SESSION_CHECK, on the thread that shook hands with it: for
+ * at most some seconds; the descriptor stays the listener's. Returns 0 or a negative errno.
+ */
+int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
+		   void *ctx);
 void listener_stop(struct listener *l);                               // joins its threads, closes what nobody took
 bool listener_take(struct listener *l, struct listener_session *out); // any thread
 

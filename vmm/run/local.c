@@ -175,9 +175,25 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)opt->memory_bytes);
 	snprintf(spin, sizeof(spin), "%u", opt->spin_us);
 	snprintf(name, sizeof(name), "host%u", number);
-	const char *argv[] = {"pando", "host",   "--once", "--listen-fd", "3",    "--key-fd",
-			      "4",     "--cpus", vcpus,    "--memory",    memory, "--spin",
-			      spin,    "--link", link,     "--log-name",  name,   opt->verbose ? "--verbose" : NULL,
+	const char *argv[] = {"pando",
+			      "host",
+			      "--once",
+			      "--quiet",
+			      "--listen-fd",
+			      "3",
+			      "--key-fd",
+			      "4",
+			      "--cpus",
+			      vcpus,
+			      "--memory",
+			      memory,
+			      "--spin",
+			      spin,
+			      "--link",
+			      link,
+			      "--log-name",
+			      name,
+			      opt->verbose ? "--verbose" : NULL,
 			      NULL};
 	char self[4096]; // the file itself, so that the process is called pando
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);

@@ -47,7 +47,7 @@ bool peers_same_rate(const struct peers *p)
 	uint64_t guest = peers_guest_khz(p);
 	uint64_t off = guest > p->tsc_khz ? guest - p->tsc_khz : p->tsc_khz - guest;
 
-	return off <= p->tsc_khz / PEERS_RATE_PART;
+	return off <= p->tsc_khz / CLOCK_RATE_PART;
 }
 
 static uint64_t ping_gap(const struct peers *p, host_id h)

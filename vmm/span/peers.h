@@ -14,7 +14,6 @@
 
 #define PEERS_CLOCK_SAMPLES 16u      // exchanges with host 0 before its clock is trusted
 #define PEERS_CLOCK_GAP_NS  1000000u // between those exchanges
-#define PEERS_RATE_PART     100u     // TSC frequencies that differ by more than a hundredth are different
 
 struct peer {
 	bool up;

@@ -51,6 +51,18 @@ TEST_F(Records, HelloRoundTrip)
 	EXPECT_EQ(session_hello_parse(SESSION_CONNECTOR, a, &out), -EPROTO) << "reflected";
 }
 
+TEST_F(Records, RolesAreThoseThatThereAre)
+{
+	session_hello out;
+
+	for (unsigned role = 0; role < 256; role++) {
+		me.role = (uint8_t)role;
+		session_hello_make(SESSION_CONNECTOR, &me, c);
+		bool known = role == SESSION_PEER || role == SESSION_CONTROL || role == SESSION_CHECK;
+		EXPECT_EQ(session_hello_parse(SESSION_CONNECTOR, c, &out), known ? 0 : -EPROTO) << role;
+	}
+}
+
 TEST_F(Records, EveryFixedByteOfHelloMatters)
 {
 	for (size_t i = 0; i < 32; i++) {

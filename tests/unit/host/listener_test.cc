@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <atomic>
+#include <cerrno>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+
+extern "C" {
+#include "vmm/host/listener.h"
+}
+
+namespace
+{
+
+struct Listener : testing::Test {
+	listener l;
+	session_key key;
+	std::string address;
+	std::atomic<int> answered{0};
+
+	static void Answer(void *ctx, int fd)
+	{
+		static_cast<Listener *>(ctx)->answered++;
+		EXPECT_EQ(write(fd, "hi", 2), 2);
+	}
+	void SetUp() override
+	{
+		const char *why = "";
+		sockaddr_in a = {};
+		socklen_t len = sizeof(a);
+		int fd = session_listen("127.0.0.1:0", &why);
+
+		ASSERT_GE(fd, 0) << why;
+		ASSERT_EQ(getsockname(fd, (sockaddr *)&a, &len), 0);
+		address = "127.0.0.1:" + std::to_string(ntohs(a.sin_port));
+		session_key_random(&key);
+		ASSERT_EQ(listener_start(&l, fd, &key, Answer, this), 0);
+	}
+	int Connect(uint8_t role)
+	{
+		session_hello me = {role, 0, 0};
+		const char *why = "";
+		int fd = session_connect(address.c_str(), &key, &me, 2000, &why);
+		EXPECT_GE(fd, 0) << why;
+		return fd;
+	}
+};
+
+TEST_F(Listener, AnswersACheckItselfAndHandsItToNobody)
+{
+	char got[8];
+	int fd = Connect(SESSION_CHECK);
+
+	EXPECT_EQ(recv(fd, got, 2, MSG_WAITALL), 2);
+	EXPECT_EQ(read(fd, got, 1), 0) << "and closes it";
+	close(fd);
+	listener_stop(&l);
+	EXPECT_EQ(answered, 1);
+	EXPECT_EQ(l.ready_n, 0u);
+	EXPECT_EQ(l.refused, 0u);
+}
+
+TEST_F(Listener, HandsOverTheOthers)
+{
+	listener_session s;
+	int fd = Connect(SESSION_CONTROL);
+	pollfd p = {l.event_fd, POLLIN, 0};
+
+	ASSERT_EQ(poll(&p, 1, 5000), 1);
+	ASSERT_TRUE(listener_take(&l, &s));
+	EXPECT_EQ(s.hello.role, SESSION_CONTROL);
+	EXPECT_FALSE(listener_take(&l, &s));
+	EXPECT_EQ(answered, 0);
+	close(s.fd);
+	close(fd);
+	listener_stop(&l);
+}
+
+} // namespace

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/check/ask.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "net/clock_est.h"
+#include "net/msg.h"
+#include "net/now.h"
+#include "vmm/check/show.h"
+
+#define TEXT_MAX  4096u // an identity as JSON, and more
+#define FRAME_MAX (MSG_HEADER_BYTES + MSG_FIELDS_MAX + TEXT_MAX)
+
+struct talk {
+	int fd;
+	uint64_t deadline_ns;
+	uint8_t frame[FRAME_MAX];
+};
+
+static uint64_t tsc(void)
+{
+	unsigned aux;
+
+	return __rdtscp(&aux);
+}
+
+static int wait_for(const struct talk *t, short events)
+{
+	uint64_t now = now_ns();
+	struct pollfd p = {.fd = t->fd, .events = events};
+	int r = now >= t->deadline_ns ? 0 : poll(&p, 1, (int)((t->deadline_ns - now) / 1000000 + 1));
+
+	return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;
+}
+
+static int move_bytes(const struct talk *t, uint8_t *bytes, size_t n, bool in)
+{
+	while (n) {
+		ssize_t k =
+			in ? recv(t->fd, bytes, n, MSG_DONTWAIT) : send(t->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (k == 0)
+			return -ECONNRESET;
+		if (k < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		int r = k < 0 ? wait_for(t, in ? POLLIN : POLLOUT) : 0;
+		if (r)
+			return r;
+		bytes += k < 0 ? 0 : k;
+		n -= k < 0 ? 0 : (size_t)k;
+	}
+	return 0;
+}
+
+static int put(struct talk *t, const struct msg *m)
+{
+	uint8_t head[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
+	int n = msg_encode(m, head, sizeof(head));
+
+	if (n < 0)
+		return n;
+	int r = move_bytes(t, head, (size_t)n, false);
+	return r || !m->blob_bytes ? r : move_bytes(t, (uint8_t *)m->blob, m->blob_bytes, false);
+}
+
+/* The next message; its blob lies in t->frame. */
+static int get(struct talk *t, struct msg *m)
+{
+	int r = move_bytes(t, t->frame, MSG_HEADER_BYTES, true);
+
+	if (r)
+		return r;
+	int n = msg_frame_bytes(t->frame, MSG_HEADER_BYTES);
+	if (n < (int)MSG_HEADER_BYTES || (size_t)n > sizeof(t->frame))
+		return -EPROTO;
+	r = move_bytes(t, t->frame + MSG_HEADER_BYTES, (size_t)n - MSG_HEADER_BYTES, true);
+	return r ? r : msg_decode(t->frame, (size_t)n, m);
+}
+
+static int answer_one(struct talk *t, const struct msg *m, uint64_t received, const struct check_identity *self,
+		      const char *text)
+{
+	struct msg a = {.kind = MSG_CTL_STATUS, .blob = (const uint8_t *)text, .blob_bytes = (uint32_t)strlen(text)};
+
+	if (m->kind == MSG_CTL_STATUS_REQ) {
+		a.u.ctl_status.id = m->u.ctl_status_req.id;
+		return put(t, &a);
+	}
+	if (m->kind != MSG_PING)
+		return -EPROTO;
+	a = (struct msg){.kind = MSG_PONG};
+	a.u.pong.t_sent = m->u.ping.t_sent;
+	a.u.pong.t_received = received;
+	a.u.pong.tsc_khz = self->tsc_khz;
+	a.u.pong.t_answered = tsc();
+	return put(t, &a);
+}
+
+void check_answer(int fd, const struct check_identity *self)
+{
+	struct talk t = {.fd = fd, .deadline_ns = now_ns() + CHECK_SESSION_MS * 1000000ull};
+	json_t *o = check_identity_json(self);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	struct msg m;
+	int r = text ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; !r && i < CHECK_ANSWERS_MAX; i++) {
+		r = get(&t, &m);
+		if (!r)
+			r = answer_one(&t, &m, tsc(), self, text);
+	}
+	free(text);
+	json_decref(o);
+}
+
+static int ask_identity(struct talk *t, struct check_identity *out)
+{
+	struct msg m = {.kind = MSG_CTL_STATUS_REQ, .u.ctl_status_req.id = 1};
+	int r = put(t, &m);
+
+	if (!r)
+		r = get(t, &m);
+	if (r)
+		return r;
+	json_t *o = m.kind == MSG_CTL_STATUS ? json_loadb((const char *)m.blob, m.blob_bytes, 0, NULL) : NULL;
+	bool ok = o && check_identity_parse(o, out);
+
+	json_decref(o);
+	return ok ? 0 : -EPROTO;
+}
+
+static int ask_clock(struct talk *t, struct clock_est *est)
+{
+	for (unsigned i = 0; i < CHECK_PINGS; i++) {
+		uint64_t sent = tsc();
+		struct msg m = {.kind = MSG_PING, .u.ping.t_sent = sent};
+		int r = put(t, &m);
+
+		if (!r)
+			r = get(t, &m);
+		if (r || m.kind != MSG_PONG)
+			return r ? r : -EPROTO;
+		struct clock_sample s = {.sent = sent,
+					 .peer_received = m.u.pong.t_received,
+					 .peer_answered = m.u.pong.t_answered,
+					 .received = tsc()};
+		clock_est_add(est, &s);
+	}
+	return 0;
+}
+
+/* Ticks are this host's: as long as it knows their rate by the time they took. */
+static void ask_all(struct talk *t, struct check_other *o)
+{
+	struct clock_est est;
+	uint64_t ns = now_ns(), ticks = tsc();
+
+	clock_est_init(&est);
+	o->error = ask_identity(t, &o->is);
+	if (!o->error)
+		o->error = ask_clock(t, &est);
+	ns = now_ns() - ns;
+	ticks = tsc() - ticks;
+	if (o->error) {
+		snprintf(o->why, sizeof(o->why), "the host gave no answer: %s", strerror(-o->error));
+	} else if (est.valid && ticks) {
+		o->rtt_ns = (uint64_t)((double)est.rtt_min * (double)ns / (double)ticks);
+		o->bound_ns = (uint64_t)((double)est.bound * (double)ns / (double)ticks) + 1;
+	}
+}
+
+void check_ask(const char *address, const struct session_key *key, struct check_other *out)
+{
+	struct session_hello hello = {.role = SESSION_CHECK};
+	const char *why = "";
+
+	memset(out, 0, sizeof(*out));
+	snprintf(out->address, sizeof(out->address), "%s", address);
+	int fd = session_connect(address, key, &hello, SESSION_TIMEOUT_MS, &why);
+
+	if (fd < 0) {
+		out->error = fd;
+		snprintf(out->why, sizeof(out->why), "%s", why && *why ? why : strerror(-fd));
+		return;
+	}
+	struct talk t = {.fd = fd, .deadline_ns = now_ns() + CHECK_SESSION_MS * 1000000ull};
+	ask_all(&t, out);
+	close(fd);
+}

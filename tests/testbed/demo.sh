@@ -123,6 +123,13 @@ has() { case ",$tools," in *",$1,"*) true ;; *) false ;; esac; }
 verdict exit_status "$rc" "$rc"
 verdict power_off "$(grep -q '^pando guest: done' "$log"; echo $?)" "the guest did not reach its end"
 equal no_tool_failed guest_failed 0
+# The hosts try whether walks of page tables write, and say so before the guest starts to crawl.
+warned=$(sed -n 's/\r$//; s/^pando: warning: //p' "$log")
+[ -z "$warned" ] || echo "      warned before the guest's start: $warned"
+case $mode-$emulator in
+nested-stock) [ "$hosts" = 1 ] || { [ -n "$warned" ] && ok warned_of_writing_walks || no warned_of_writing_walks "no word"; } ;;
+nested-reading-walks) [ -z "$warned" ] && ok no_false_warning || no no_false_warning "$warned" ;;
+esac
 if has topology; then
 	equal cpus cpus_online "$cpus"
 	equal nodes numa_nodes "$hosts"

@@ -92,6 +92,7 @@ static int answer_one(struct talk *t, const struct msg *m, uint64_t received, co
 
 	if (m->kind == MSG_CTL_STATUS_REQ) {
 		a.u.ctl_status.id = m->u.ctl_status_req.id;
+		a.u.ctl_status.total = a.blob_bytes; // one piece
 		return put(t, &a);
 	}
 	if (m->kind != MSG_PING)

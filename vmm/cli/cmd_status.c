@@ -92,6 +92,23 @@ static void print_life(json_t *doc)
 		       (unsigned long long)number(life, "rip"));
 }
 
+static void print_warnings(json_t *doc)
+{
+	json_t *w;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "warnings"), i, w)
+	{
+		const char *text = json_string_value(json_object_get(w, "text"));
+		const char *remedy = json_string_value(json_object_get(w, "remedy"));
+
+		printf("warning: %s\n", text ? text : "?");
+		if (remedy && *remedy)
+			printf("         there, with no guest running: %s\n", remedy);
+		putchar('\n');
+	}
+}
+
 static void print_document(json_t *doc)
 {
 	json_t *h;
@@ -105,6 +122,7 @@ static void print_document(json_t *doc)
 	       json_string_value(json_object_get(doc, "name")), state ? state : "?", reason ? reason : "?",
 	       number(doc, "vcpus"), units_format_size((uint64_t)number(doc, "memory_bytes"), size, sizeof(size)),
 	       json_array_size(json_object_get(doc, "hosts")), (double)number(doc, "uptime_ms") / 1000);
+	print_warnings(doc);
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);

@@ -89,6 +89,15 @@ void monitor_host_lost(struct monitor *m, unsigned host, const char *reason)
 	json_decref(data);
 }
 
+void monitor_warning(struct monitor *m, const char *name, const char *text, const char *remedy)
+{
+	if (!m)
+		return;
+	json_t *data = json_pack("{s:s,s:s,s:s}", "warning", name, "text", text, "remedy", remedy);
+	qmp_event(m->q, "X_PANDO_WARNING", data);
+	json_decref(data);
+}
+
 void monitor_refuse(struct qmp_call *call, int error)
 {
 	switch (-error) {

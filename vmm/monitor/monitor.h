@@ -21,4 +21,7 @@ void monitor_stop(struct monitor *m); // gives clients what is queued, then clos
 /* Event: the host is lost. m may be NULL. */
 void monitor_host_lost(struct monitor *m, unsigned host, const char *reason);
 
+/* Event: something is foreseen to go badly. remedy: a command, or "". m may be NULL. */
+void monitor_warning(struct monitor *m, const char *name, const char *text, const char *remedy);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "coherence/base/sharing.h"
+#include "vmm/call/walks.h"
 #include "vmm/monitor/monitor_priv.h"
 #include "vmm/mem/layout.h"
 #include "vmm/status/sample.h"
@@ -115,6 +116,8 @@ static json_t *one_host(const struct run *r, const json_t *host)
 			      "address", json_object_get(host, "address"), "link",
 			      json_is_string(link) ? json_string_value(link) : "uring", "vcpus", host_vcpus(host));
 
+	json_object_set_new(o, "walks", json_string(walks_word(h >= 0 && h < (json_int_t)HOSTS_MAX ? r->walks[h] : 0)));
+
 	if (answered) {
 		json_object_set(o, "pid", json_object_get(host, "pid"));
 		json_object_set_new(o, "memory", host_memory(host));
@@ -138,6 +141,16 @@ static void query_hosts(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	(void)args;
 	monitor_with_status(ctx, call, hosts);
+}
+
+/* ---- warnings: no host is asked ---- */
+
+static void query_warnings(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	struct monitor *m = ctx;
+
+	(void)args;
+	qmp_return(call, json_deep_copy(m->r->status.warnings));
 }
 
 /* ---- coherence ---- */
@@ -331,6 +344,7 @@ static void query_placement(void *ctx, struct qmp_call *call, const json_t *args
 const struct qmp_command monitor_pando[] = {
 	{"x-pando-query-status", query_status},
 	{"x-pando-query-hosts", query_hosts},
+	{"x-pando-query-warnings", query_warnings},
 	{"x-pando-query-coherence", query_coherence},
 	{"x-pando-query-hot-pages", query_hot_pages},
 	{"x-pando-query-vcpu-placement", query_placement},

@@ -174,6 +174,7 @@ static void place_and_set_up(struct run *r)
 			 desc_host_vcpus(&r->desc, (host_id)h), size);
 		progress(r, 2, line);
 	}
+	run_warn(r);
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
 	send_setup(r);
 	if (open_image(&r->images[CTL_KERNEL], o->kernel) ||
@@ -272,11 +273,9 @@ static void advance(struct run *r)
 
 static void reach(struct run *r, host_id h)
 {
-	host_set all = desc_all_hosts(&r->desc);
+	host_set all = r->phase == STOPPING ? r->up : desc_all_hosts(&r->desc);
 
 	r->reached |= host_bit(h);
-	if (r->phase == STOPPING)
-		all = r->up;
 	if ((r->reached & all) == all)
 		advance(r);
 }
@@ -384,6 +383,7 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 	case MSG_CTL_OFFER:
 		r->offers[peer] = (struct place_offer){.vcpus = m->u.ctl_offer.vcpus,
 						       .memory_bytes = m->u.ctl_offer.memory_bytes};
+		r->walks[peer] = m->u.ctl_offer.walks;
 		if (r->phase == WAIT_OFFERS)
 			reach(r, (host_id)peer);
 		break;

@@ -36,6 +36,7 @@ struct run {
 	enum phase phase;
 	host_set up, reached; // sessions alive; hosts that reached the phase's state
 	struct place_offer offers[HOSTS_MAX];
+	uint8_t walks[HOSTS_MAX]; // as offered: enum walks, or any number
 	struct image images[2];
 	uint64_t deadline_ns; // of the phase
 	int exit_status;
@@ -56,6 +57,12 @@ struct run {
 
 /* The guest is ended on every host, as its operator wishes: the exit status is that of a power-off. */
 void run_quit(struct run *r);
+
+/*
+ * The hosts have made their offers: what is foreseen to make this guest slow is said on the terminal (not when quiet),
+ * as an event, and from now on in every status.
+ */
+void run_warn(struct run *r);
 
 /* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says who is told. */
 void run_on_event(struct run *r, host_id from, const char *name, const json_t *data);

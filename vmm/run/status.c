@@ -47,6 +47,7 @@ static json_t *document(struct run_status *s)
 #define RUN(name, object, key, value, ...) v[STATUS_GUEST_##name] = (int64_t)(value);
 #include "vmm/status/status.def"
 	status_write_all(doc, status_guest_lines, STATUS_GUEST_NUMBERS, v);
+	json_object_set(doc, "warnings", s->warnings);
 	json_object_set_new(doc, "hosts", list);
 	return doc;
 }
@@ -98,6 +99,12 @@ void run_status_start(struct run_status *s, struct link *l, const struct machine
 	s->link = l;
 	s->desc = desc;
 	s->started_ns = now_ns();
+	s->warnings = json_array();
+}
+
+void run_status_warn(struct run_status *s, const char *name, const char *text, const char *remedy)
+{
+	json_array_append_new(s->warnings, json_pack("{s:s,s:s,s:s}", "warning", name, "text", text, "remedy", remedy));
 }
 
 void run_status_stop(struct run_status *s)
@@ -107,7 +114,8 @@ void run_status_stop(struct run_status *s)
 	drop_parts(s);
 	json_decref(s->hosts);
 	json_decref(s->last);
-	s->hosts = s->last = NULL;
+	json_decref(s->warnings);
+	s->hosts = s->last = s->warnings = NULL;
 }
 
 void run_status_ask(struct run_status *s)

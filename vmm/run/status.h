@@ -35,9 +35,12 @@ struct run_status {
 	} parts[HOSTS_MAX]; // of answers that come in pieces
 	json_t *hosts;      // answers so far, by host
 	json_t *last;       // the last whole document
+	json_t *warnings;   // [{"warning", "text", "remedy"}], in every document
 };
 
 void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc);
+/* A warning for every document from now on: its name, a sentence, and a command or "". */
+void run_status_warn(struct run_status *s, const char *name, const char *text, const char *remedy);
 void run_status_stop(struct run_status *s); // requests under way get NULL
 void run_status_ask(struct run_status *s);  // asks the hosts, for the record
 /*

@@ -192,6 +192,10 @@ struct sample *sample_parse(const json_t *document, uint64_t taken_ns)
 	text(document, "name", s->name, sizeof(s->name));
 	text(document, "state", s->state, sizeof(s->state));
 	status_read_all(document, status_guest_lines, STATUS_GUEST_NUMBERS, s->v);
+	const json_t *warnings = json_object_get(document, "warnings");
+	s->warnings_n = (unsigned)list_size(warnings, SAMPLE_WARNINGS_MAX);
+	text(json_array_get(warnings, 0), "text", s->warning, sizeof(s->warning));
+	text(json_array_get(warnings, 0), "remedy", s->remedy, sizeof(s->remedy));
 	for (unsigned i = 0; i < STATUS_REGIONS_MAX; i++) {
 		s->map.owner[i] = SAMPLE_UNTOLD;
 		s->map.faults[i] = STATUS_NONE;

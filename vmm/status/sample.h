@@ -9,9 +9,11 @@
 
 #include "vmm/status/status.h"
 
-#define SAMPLE_TEXT_MAX    128u
-#define SAMPLE_BUCKETS_MAX 128u // of one latency histogram
-#define SAMPLE_PAGE_BYTES  4096
+#define SAMPLE_TEXT_MAX     128u
+#define SAMPLE_WARNING_MAX  512u
+#define SAMPLE_WARNINGS_MAX 16u
+#define SAMPLE_BUCKETS_MAX  128u // of one latency histogram
+#define SAMPLE_PAGE_BYTES   4096
 
 /* How long faults took, in whatever buckets the document has: none where it has none (buckets_n 0). */
 struct sample_histogram {
@@ -67,6 +69,8 @@ struct sample {
 	char name[SAMPLE_TEXT_MAX];
 	char state[32]; // QMP's word for it, "" when not told
 	int64_t v[STATUS_GUEST_NUMBERS];
+	unsigned warnings_n; // all of them; warning and remedy are the first's
+	char warning[SAMPLE_WARNING_MAX], remedy[SAMPLE_TEXT_MAX];
 	unsigned hosts_n;
 	struct sample_host hosts[HOSTS_MAX];
 	struct sample_map map;

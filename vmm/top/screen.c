@@ -49,6 +49,20 @@ static void draw_tabs(struct draw *d)
 	grid_printf(d->g, 1, col + 1, LOOK_DIM, "by %s", sort_names[d->o->view][d->o->sort]);
 }
 
+/* Returns the rows it took. */
+static int draw_warning(struct draw *d)
+{
+	const struct sample *s = d->now;
+	int row = 2;
+
+	if (!s || !s->warnings_n)
+		return 0;
+	grid_printf(d->g, row++, 1, LOOK_BAD, "! %s", s->warning);
+	if (s->remedy[0])
+		grid_printf(d->g, row++, 1, LOOK_BAD, "  -> %s", s->remedy);
+	return row - 2;
+}
+
 static void draw_keys(struct draw *d)
 {
 	static const struct {
@@ -108,6 +122,7 @@ void screen_draw(struct grid *g, const struct screen *o, const struct sample *be
 	}
 	draw_title(&d);
 	draw_tabs(&d);
+	d.top += draw_warning(&d);
 	if (o->help)
 		draw_help(&d);
 	else if (now)

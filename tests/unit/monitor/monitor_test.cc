@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <map>
+#include <memory>
 #include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <vector>
 
 extern "C" {
+#include "vmm/call/walks.h"
 #include "vmm/monitor/monitor_priv.h"
 #include "vmm/qmp/qmp_priv.h"
 }
@@ -36,6 +42,87 @@ TEST(Monitor, TheSchemaIsTrueToWhatIsOffered)
 	EXPECT_EQ(offered.size(), json_array_size(names));
 	json_decref(names);
 	qmp_schema_free(s);
+}
+
+// A monitor of a guest whose hosts have not answered anything yet.
+struct Live : testing::Test {
+	std::unique_ptr<struct run> r{new struct run()};
+	struct run_options opt = {};
+	std::string dir;
+	int fd = -1;
+
+	void SetUp() override
+	{
+		struct link_options o = {};
+		struct link_handler h = {};
+		struct sockaddr_un a = {};
+		char name[] = "/tmp/monitor-test.XXXXXX", why[256] = "";
+
+		dir = mkdtemp(name);
+		setenv("PANDO_RUN_DIR", dir.c_str(), 1);
+		o.transport = "uring";
+		o.epoch = 1;
+		h.on_msg = [](void *, unsigned, const msg *) {};
+		h.on_down = [](void *, unsigned, const char *) {};
+		strcpy(opt.desc.name, "g");
+		opt.quiet = true;
+		r->opt = &opt;
+		r->desc = opt.desc;
+		r->desc.hosts_n = 2;
+		ASSERT_EQ(link_create(&r->link, &o, &h), 0);
+		calls_init(&r->calls, r->link, &r->desc);
+		r->ops = ops_create(&r->calls, &r->desc);
+		run_status_start(&r->status, r->link, &r->desc);
+		ASSERT_EQ(monitor_start(&r->monitor, r.get(), why, sizeof(why)), 0) << why;
+		a.sun_family = AF_UNIX;
+		snprintf(a.sun_path, sizeof(a.sun_path), "%s/g.qmp", dir.c_str());
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ASSERT_EQ(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	}
+	void TearDown() override
+	{
+		close(fd);
+		monitor_stop(r->monitor);
+		run_status_stop(&r->status);
+		calls_cancel(&r->calls, "over");
+		ops_destroy(r->ops);
+		link_destroy(r->link);
+		rmdir(dir.c_str());
+	}
+	std::string Say(const std::string &text)
+	{
+		std::string got;
+		char b[4096];
+
+		EXPECT_EQ(send(fd, text.data(), text.size(), 0), (ssize_t)text.size());
+		for (int i = 0; i < 10; i++) {
+			EXPECT_GE(link_run(r->link, 0), 0);
+			for (ssize_t n; (n = recv(fd, b, sizeof(b), 0)) > 0;)
+				got.append(b, (size_t)n);
+		}
+		return got;
+	}
+};
+
+TEST_F(Live, AWarningIsAnEventAndIsToldWhenAsked)
+{
+	Say("{\"execute\":\"qmp_capabilities\"}");
+	EXPECT_NE(Say("{\"execute\":\"x-pando-query-warnings\"}").find("{\"return\": []}"), std::string::npos);
+	r->walks[0] = WALKS_READ;
+	r->walks[1] = WALKS_WRITE_EPTAD;
+	run_warn(r.get());
+	std::string got = Say("{\"execute\":\"x-pando-query-warnings\"}");
+	size_t event = got.find("\"event\": \"X_PANDO_WARNING\""), answer = got.find("\"return\": [{");
+	ASSERT_NE(event, std::string::npos) << got;
+	ASSERT_NE(answer, std::string::npos) << got;
+	EXPECT_LT(event, answer);
+	for (size_t at : {event, answer}) {
+		std::string from = got.substr(at);
+		EXPECT_NE(from.find("\"warning\": \"page-walks\""), std::string::npos) << from;
+		EXPECT_NE(from.find("write on host 1:"), std::string::npos) << from;
+		EXPECT_NE(from.find(WALKS_EPTAD_REMEDY), std::string::npos) << from;
+	}
 }
 
 } // namespace

@@ -211,4 +211,23 @@ TEST_F(Statusd, StopAnswersWithNothing)
 	EXPECT_EQ(-ENOTCONN, Request());
 }
 
+TEST_F(Statusd, WarningsAreInEveryDocumentFromThenOn)
+{
+	run_status_ask(&status);
+	link_run(host, 0);
+	Answer(1);
+	json_t *w = json_object_get(status.last, "warnings");
+	ASSERT_TRUE(json_is_array(w));
+	EXPECT_EQ(json_array_size(w), 0u);
+	run_status_warn(&status, "page-walks", "slow", "do this");
+	run_status_ask(&status);
+	link_run(host, 0);
+	Answer(2);
+	w = json_object_get(status.last, "warnings");
+	ASSERT_EQ(json_array_size(w), 1u);
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(w, 0), "warning")), "page-walks");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(w, 0), "text")), "slow");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(w, 0), "remedy")), "do this");
+}
+
 } // namespace

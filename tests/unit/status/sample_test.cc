@@ -123,6 +123,24 @@ TEST(Sample, TextsLoseControlCharactersAndAreCutBetweenCharacters)
 	sample_free(s);
 }
 
+TEST(Sample, TheFirstWarningIsToldAndTheirNumber)
+{
+	struct sample *s = sample_of(json_pack("{s:[],s:[{s:s,s:s,s:s},{s:s}]}", "hosts", "warnings", "warning", "a",
+					       "text", "slow\x1b[2J", "remedy", "do this", "text", "another"),
+				     1);
+	EXPECT_EQ(2u, s->warnings_n);
+	EXPECT_STREQ("slow?[2J", s->warning);
+	EXPECT_STREQ("do this", s->remedy);
+	sample_free(s);
+	for (const char *lie : {"5", "{}", "[7]", "[]"}) {
+		json_t *doc = json_pack("{s:[],s:o}", "hosts", "warnings", json_loads(lie, JSON_DECODE_ANY, nullptr));
+		s = sample_of(doc, 1);
+		EXPECT_STREQ("", s->warning) << lie;
+		EXPECT_STREQ("", s->remedy) << lie;
+		sample_free(s);
+	}
+}
+
 TEST(Sample, Rates)
 {
 	EXPECT_DOUBLE_EQ(50, sample_rate(100, 200, 0, 2000000000));

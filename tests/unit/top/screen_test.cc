@@ -121,6 +121,26 @@ TEST(Screen, AnySizeAndManyHostsStayInside)
 	sample_free(b);
 }
 
+TEST(Screen, AWarningIsOnEveryViewWithItsRemedy)
+{
+	json_t *doc = document(12);
+	json_object_set_new(
+		doc, "warnings",
+		json_pack("[{s:s,s:s,s:s}]", "warning", "page-walks", "text",
+			  "page-table walks write on hosts 0-1: pages of page tables move at every TLB refill",
+			  "remedy", "modprobe -r kvm_intel; modprobe kvm_intel eptad=0"));
+	struct sample *a = sample_of(document(10), 10), *b = sample_of(doc, 12);
+	golden("warning-80x24", show(24, 80, view(SCREEN_OVERVIEW), a, b));
+	for (int v = 0; v < SCREEN_VIEWS; v++) {
+		std::string t = show(24, 80, view((enum screen_view)v), a, b);
+		EXPECT_NE(std::string::npos, t.find("\n ! page-table walks write on hosts 0-1")) << t;
+		EXPECT_NE(std::string::npos, t.find("-> modprobe -r kvm_intel; modprobe kvm_intel eptad=0")) << t;
+		EXPECT_NE(std::string::npos, t.find("q quit"));
+	}
+	sample_free(a);
+	sample_free(b);
+}
+
 TEST(Screen, SortsByWhatWasAskedFor)
 {
 	struct sample *a = sample_of(document(10), 10), *b = sample_of(document(12), 12);

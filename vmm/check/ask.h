@@ -13,8 +13,10 @@
 #define CHECK_SESSION_MS  2000u // a session lasts no longer
 #define CHECK_PINGS       24u
 
-/* Connects to address and fills *out: what it answered, or error and why. Takes at most CHECK_SESSION_MS and the
- * handshake. */
+/*
+ * Connects to address and fills *out: what it answered, or error and why. Takes at most CHECK_SESSION_MS and the
+ * handshake.
+ */
 void check_ask(const char *address, const struct session_key *key, struct check_other *out);
 
 /* The other end, on a session just accepted; fd stays the caller's. Returns when the asker closes or is done with. */

@@ -45,6 +45,24 @@ unsigned check_print(FILE *out, const struct check_report *r, enum check_level l
 	return n;
 }
 
+static json_t *others_json(const struct check_facts *f)
+{
+	json_t *out = json_array();
+
+	for (unsigned i = 0; i < f->others_n; i++) {
+		const struct check_other *o = &f->others[i];
+
+		json_array_append_new(out,
+				      o->error ? json_pack("{s:s,s:s}", "address", o->address, "error", o->why)
+					       : json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:I,s:I}", "address", o->address,
+							   "pando", o->is.version, "kernel", o->is.kernel, "processor",
+							   o->is.model, "tsc-khz", (json_int_t)o->is.tsc_khz, "walks",
+							   walks_word(o->is.walks), "rtt-ns", (json_int_t)o->rtt_ns,
+							   "bound-ns", (json_int_t)o->bound_ns));
+	}
+	return out;
+}
+
 json_t *check_json(const struct check_facts *f, const struct check_report *r)
 {
 	json_t *lines = json_array();
@@ -58,9 +76,9 @@ json_t *check_json(const struct check_facts *f, const struct check_report *r)
 			json_object_set_new(o, "remedy", json_string(l->remedy));
 		json_array_append_new(lines, o);
 	}
-	return json_pack("{s:s,s:s,s:s,s:o,s:i,s:i,s:i}", "pando", f->self.version, "kernel", f->self.kernel,
+	return json_pack("{s:s,s:s,s:s,s:o,s:i,s:i,s:i,s:o}", "pando", f->self.version, "kernel", f->self.kernel,
 			 "processor", f->self.model, "lines", lines, "pass", (int)r->count[CHECK_PASS], "warn",
-			 (int)r->count[CHECK_WARN], "fail", (int)r->count[CHECK_FAIL]);
+			 (int)r->count[CHECK_WARN], "fail", (int)r->count[CHECK_FAIL], "others", others_json(f));
 }
 
 json_t *check_identity_json(const struct check_identity *is)

@@ -126,6 +126,27 @@ TEST(Show, JsonHasEveryLine)
 	EXPECT_EQ(json_integer_value(json_object_get(o, "warn")), 1);
 	EXPECT_EQ(json_integer_value(json_object_get(o, "fail")), 0);
 	EXPECT_EQ((unsigned)json_integer_value(json_object_get(o, "pass")), r->lines_n - 1);
+	EXPECT_EQ(json_array_size(json_object_get(o, "others")), 0u);
+	json_decref(o);
+}
+
+TEST(Show, JsonHasTheFiguresOfOtherHosts)
+{
+	auto f = good_facts();
+	add_other(f.get());
+	check_other *silent = add_other(f.get());
+	silent->error = -ETIMEDOUT;
+	strcpy(silent->why, "no way");
+	auto r = judged(f.get());
+	json_t *o = check_json(f.get(), r.get()), *others = json_object_get(o, "others");
+
+	ASSERT_EQ(json_array_size(others), 2u);
+	json_t *a = json_array_get(others, 0), *b = json_array_get(others, 1);
+	EXPECT_STREQ(json_string_value(json_object_get(a, "address")), "10.0.0.2:7411");
+	EXPECT_STREQ(json_string_value(json_object_get(a, "walks")), "read");
+	EXPECT_EQ(json_integer_value(json_object_get(a, "rtt-ns")), 60000);
+	EXPECT_EQ(json_integer_value(json_object_get(a, "bound-ns")), 31000);
+	EXPECT_STREQ(json_string_value(json_object_get(b, "error")), "no way");
 	json_decref(o);
 }
 

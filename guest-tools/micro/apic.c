@@ -289,11 +289,11 @@ static void xapic_run(const char *name)
 		all_enter(m);
 		for (uint32_t v = 0; v < mach.vcpus_n && m == APIC_FLAT; v++)
 			run_one(v, page_job, NULL);
-		wrong += ipi_all();
+		wrong += ipi_all(5);
 		device_logical();
 	}
 	all_enter(was);
-	wrong += ipi_all();
+	wrong += ipi_all(5);
 	if (wrong)
 		test_fail(name, "%lu things were not as hardware has them", wrong);
 	else

@@ -87,7 +87,7 @@ void ioapic_write(uint32_t reg, uint32_t v);
 /* The calling vCPU's timer: one interrupt with this vector at each timer_after(), that many microseconds from then. */
 void timer_begin(uint32_t vector);
 void timer_after(uint64_t us);
-uint64_t ipi_all(void);                                   // every kind of IPI between all pairs: how many were lost
+uint64_t ipi_all(uint32_t n); // every kind of IPI between all pairs, n times: how many were lost
 bool counted(uint32_t v, uint32_t vector, uint32_t want); // waits until vCPU v has counted want of them
 
 /*

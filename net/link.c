@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Links, whatever the transport: peers, watches, kicks, and the loop that delivers. */
+/* Links, whatever the transport: peers, and their part of a round of the loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "coherence/base/check.h"
 #include "net/link_priv.h"
-#include "net/log.h"
-#include "net/now.h"
 
 static const struct link_ops *ops_by_name(const char *name)
 {
@@ -25,6 +22,20 @@ static const struct link_ops *ops_by_name(const char *name)
 			return all[i];
 	return NULL;
 }
+
+static int take_loop(struct link *l, const struct link_options *opt)
+{
+	struct loop_options lo = {.waits = l->ops->waits ? l->ops->waits : "poll", .spin_us = opt->spin_us};
+
+	l->loop = opt->loop;
+	l->own_loop = !opt->loop;
+	return opt->loop ? 0 : loop_create(&l->loop, &lo);
+}
+
+static int turn(void *ctx);
+static int look(void *ctx);
+static int lie_down(void *ctx, uint64_t *until_ns);
+static int get_up(void *ctx);
 
 int link_create(struct link **out, const struct link_options *opt, const struct link_handler *h)
 {
@@ -38,23 +49,20 @@ int link_create(struct link **out, const struct link_options *opt, const struct 
 		return -ENOMEM;
 	l->ops = ops;
 	l->h = *h;
-	l->spin_us = opt->spin_us;
 	l->epoch = opt->epoch;
 	l->dpdk = opt->dpdk;
-	l->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->kick_fd < 0) {
-		r = -errno;
-		free(l);
-		return r;
-	}
-	l->watch[0] = (struct link_watch){.fd = l->kick_fd, .used = true};
 	l->arm = true;
-	r = ops->create(l);
+	r = take_loop(l, opt);
+	if (!r)
+		r = ops->create(l);
 	if (r) {
-		close(l->kick_fd);
+		if (l->own_loop)
+			loop_destroy(l->loop);
 		free(l);
 		return r;
 	}
+	l->poller = (struct loop_poller){.ctx = l, .turn = turn, .look = look, .sleep = lie_down, .wake = get_up};
+	loop_add_poller(l->loop, &l->poller);
 	*out = l;
 	return 0;
 }
@@ -63,7 +71,8 @@ void link_destroy(struct link *l)
 {
 	if (!l)
 		return;
-	PD_CHECK(!l->running);
+	PD_CHECK(!loop_running(l->loop));
+	loop_remove_poller(l->loop, &l->poller);
 	for (unsigned n = 0; n < LINK_PEERS_MAX; n++)
 		link_remove(l, n);
 	l->ops->destroy(l);
@@ -76,7 +85,8 @@ void link_destroy(struct link *l)
 		l->free_frames = f->next;
 		free(f);
 	}
-	close(l->kick_fd);
+	if (l->own_loop)
+		loop_destroy(l->loop);
 	free(l);
 }
 
@@ -155,7 +165,7 @@ void link_remove(struct link *l, unsigned peer)
 	p->fd = -1;
 	p->next_dead = l->dead;
 	l->dead = p;
-	if (!l->running)
+	if (!loop_running(l->loop))
 		link_reap(l);
 }
 
@@ -205,98 +215,7 @@ static int deliver_downs(struct link *l)
 	return n;
 }
 
-/* ---- watches and kicks ---- */
-
-static void nothing(void *ctx, int fd)
-{
-	(void)ctx;
-	(void)fd;
-}
-
-int link_wake_by(struct link *l, int fd)
-{
-	for (unsigned w = 1 + LINK_WATCH_MAX; w < LINK_WATCH_SLOTS; w++) {
-		struct link_watch *s = &l->watch[w];
-
-		if (s->used)
-			continue;
-		*s = (struct link_watch){.fn = nothing, .fd = fd, .used = true, .lazy = true, .gen = s->gen + 1};
-		l->lazy = true;
-		return 0;
-	}
-	return -ENOSPC;
-}
-
-int link_watch(struct link *l, int fd, void (*fn)(void *ctx, int fd), void *ctx)
-{
-	for (unsigned w = 1; w <= LINK_WATCH_MAX; w++) {
-		struct link_watch *s = &l->watch[w];
-
-		if (s->used)
-			continue;
-		*s = (struct link_watch){.fn = fn, .ctx = ctx, .fd = fd, .used = true, .gen = s->gen + 1};
-		l->arm = true;
-		return 0;
-	}
-	return -ENOSPC;
-}
-
-void link_unwatch(struct link *l, int fd)
-{
-	for (unsigned w = 1; w <= LINK_WATCH_MAX; w++) {
-		struct link_watch *s = &l->watch[w];
-
-		if (!s->used || s->fd != fd)
-			continue;
-		s->used = false;
-		l->ops->unwatch(l, w);
-		s->armed = false;
-		s->gen++;
-		return;
-	}
-}
-
-static int take_kick(struct link *l)
-{
-	if (!atomic_load(&l->kicked) || !atomic_exchange(&l->kicked, false))
-		return 0;
-	if (l->h.on_kick)
-		l->h.on_kick(l->h.ctx);
-	return 1;
-}
-
-int link_ready(struct link *l, unsigned w, uint32_t gen)
-{
-	struct link_watch *s = &l->watch[w];
-	uint64_t count;
-
-	if (!s->used || s->gen != gen)
-		return 0;
-	if (w) {
-		s->fn(s->ctx, s->fd);
-		return !s->lazy;
-	}
-	if (read(l->kick_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		log_warn("link: cannot read its eventfd: %s", strerror(errno));
-	return take_kick(l);
-}
-
-/*
- * The system call is only for a sleeping owner. kicked is set before sleeping is read here, and
- * sleeping is set before kicked is read in link_run() (both sequentially consistent), so at least
- * one side sees the other.
- */
-void link_kick(struct link *l)
-{
-	uint64_t one = 1;
-
-	if (atomic_exchange(&l->kicked, true) || !atomic_load(&l->sleeping))
-		return;
-	if (write(l->kick_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		log_error("link: cannot kick: %s", strerror(errno));
-}
-
-/* ---- the loop ---- */
+/* ---- sending ---- */
 
 void link_mark_dirty(struct link_peer *p)
 {
@@ -319,61 +238,45 @@ void link_flush(struct link *l)
 	}
 }
 
-/* Looks without sleeping, for spin_us at most: a wake-up costs tens of microseconds, an answer
- * often comes sooner. */
-static int spin(struct link *l, uint64_t deadline_ns)
-{
-	uint64_t end;
-	int n = l->ops->wait(l, false, 0);
+/* ---- its part of a round of the loop ---- */
 
-	if (n || !l->spin_us)
-		return n;
-	end = now_ns() + l->spin_us * 1000ull;
-	if (end > deadline_ns)
-		end = deadline_ns;
-	do {
-		__builtin_ia32_pause();
-		n = l->ops->wait(l, false, 0);
-		if (!n)
-			n = take_kick(l);
-	} while (!n && now_ns() < end);
+/* No callback is running: removed peers can be freed. */
+static int turn(void *ctx)
+{
+	struct link *l = ctx;
+
+	link_flush(l);
+	int n = l->downs ? deliver_downs(l) : 0;
+
+	if (l->dead)
+		link_reap(l);
 	return n;
 }
 
-static int sleep_until(struct link *l, uint64_t deadline_ns)
+static int look(void *ctx)
 {
-	int n = 0;
+	struct link *l = ctx;
 
-	atomic_store(&l->sleeping, true);
-	if (!atomic_load(&l->kicked))
-		n = l->ops->wait(l, true, deadline_ns);
-	atomic_store(&l->sleeping, false);
-	return n;
+	return l->ops->look(l);
 }
 
-int link_run(struct link *l, uint64_t deadline_ns)
+static int lie_down(void *ctx, uint64_t *until_ns)
 {
-	int handled, n;
+	struct link *l = ctx;
 
-	if (l->running)
-		return -EBUSY; // from a callback: it would deliver later frames before the current
-			       // one is done
-	l->running = true;
-	link_flush(l);
-	handled = deliver_downs(l) + take_kick(l);
-	n = handled ? l->ops->wait(l, false, 0) : spin(l, deadline_ns);
-	if (n == 0 && handled == 0 && now_ns() < deadline_ns) {
-		link_flush(l); // what arming or completions left
-		n = l->downs ? 0 : sleep_until(l, deadline_ns);
-	}
-	if (n > 0)
-		handled += n;
-	handled += take_kick(l);
-	link_flush(l);
-	handled += deliver_downs(l);
-	link_reap(l);
-	l->running = false;
-	return n < 0 ? n : handled;
+	return l->ops->sleep ? l->ops->sleep(l, until_ns) : 0;
+}
+
+static int get_up(void *ctx)
+{
+	struct link *l = ctx;
+
+	return l->ops->wake ? l->ops->wake(l) : 0;
+}
+
+struct loop *link_loop(const struct link *l)
+{
+	return l->loop;
 }
 
 bool link_net_stats(const struct link *l, unsigned peer, struct link_net_stats *out)

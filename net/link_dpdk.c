@@ -60,8 +60,8 @@ static void watch_ports(struct dpdk_link *d)
 	for (unsigned i = 0; i < d->spec.ports; i++) {
 		unsigned n = dpdk_port_wake_fds(d->port[i], fds), k = 0;
 
-		while (k < n && link_wake_by(d->link, fds[k]) == 0)
-			k++;
+		while (k < n && loop_watch_idle(d->link->loop, fds[k]) == 0)
+			d->wake_fd[d->wake_fds_n++] = fds[k++];
 		d->naps |= !n || k < n;
 	}
 }
@@ -82,9 +82,9 @@ static int create(struct link *l)
 	r = open_ports(d);
 	if (!r)
 		r = link_uring_ops.create(l);
-	if (!r)
+	if (!r) {
 		watch_ports(d);
-	if (r) {
+	} else {
 		close_ports(d);
 		free(d);
 		return r;
@@ -98,6 +98,8 @@ static void destroy(struct link *l)
 {
 	struct dpdk_link *d = l->over;
 
+	for (unsigned i = 0; i < d->wake_fds_n; i++)
+		loop_unwatch(l->loop, d->wake_fd[i]);
 	link_uring_ops.destroy(l);
 	dpdk_peers_bury(d);
 	for (unsigned i = 0; i < d->spec.ports; i++)
@@ -223,10 +225,11 @@ static void on_stream_end(struct link *l, struct link_peer *p)
 
 static int look(struct link *l)
 {
-	int frames = receive_all(l->over, BURSTS_A_TURN);
-	int r = link_uring_ops.wait(l, false, 0);
+	struct dpdk_link *d = l->over;
 
-	return r < 0 ? r : r + frames;
+	dpdk_peers_bury(d);
+	link_uring_ops.look(l);
+	return receive_all(d, BURSTS_A_TURN);
 }
 
 /* When this sleep ends at the latest: a timer of a connection, or a nap where no port wakes us. */
@@ -264,32 +267,30 @@ static void say_asleep(struct dpdk_link *d)
 		dpdk_port_flush(d->port[i]);
 }
 
-/* Sleeps in pieces: naps and the timers of connections are not what the caller waits for. */
-static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
+/* The loop sleeps in pieces: naps and the timers of connections are not what its owner waits for. */
+static int before_sleep(struct link *l, uint64_t *until_ns)
 {
 	struct dpdk_link *d = l->over;
 
 	dpdk_peers_bury(d);
-	int n = look(l);
-	while (sleep && n == 0 && !l->downs && now_ns() < deadline_ns) {
-		arm(d, true);
-		if (d->naps)
-			say_asleep(d);
-		n = receive_all(d, BURSTS_A_TURN); // what came before the port was armed
-		uint64_t at = wake_at(d, deadline_ns);
-		if (n == 0 && !l->downs)
-			n = link_uring_ops.wait(l, true, at);
-		bool early = n == 0 && now_ns() < at;
-		arm(d, false);
-		if (n < 0)
-			return n;
-		if (d->naps && d->nap_ns < NAP_MAX_NS)
-			d->nap_ns *= 2;
-		n += receive_all(d, BURSTS_A_TURN);
-		if (early && !d->frames)
-			break; // a signal
-	}
-	return n;
+	arm(d, true);
+	if (d->naps)
+		say_asleep(d);
+	link_uring_ops.look(l);
+	int n = receive_all(d, BURSTS_A_TURN); // what came before the port was armed
+
+	*until_ns = wake_at(d, *until_ns);
+	return n || l->downs;
+}
+
+static int after_sleep(struct link *l)
+{
+	struct dpdk_link *d = l->over;
+
+	arm(d, false);
+	if (d->naps && d->nap_ns < NAP_MAX_NS)
+		d->nap_ns *= 2;
+	return receive_all(d, BURSTS_A_TURN);
 }
 
 static void stats(const struct link *l, const struct link_peer *p, struct link_net_stats *out)
@@ -310,20 +311,17 @@ static void stats(const struct link *l, const struct link_peer *p, struct link_n
 	out->buffers_free = s.buffers_free;
 }
 
-static void unwatch(struct link *l, unsigned w)
-{
-	link_uring_ops.unwatch(l, w);
-}
-
 const struct link_ops link_dpdk_ops = {
 	.name = "dpdk",
+	.waits = "uring",
 	.create = create,
 	.destroy = destroy,
 	.attach = attach,
 	.detach = detach,
 	.push = push,
-	.wait = wait_events,
-	.unwatch = unwatch,
+	.look = look,
+	.sleep = before_sleep,
+	.wake = after_sleep,
 	.on_stream = dpdk_peer_on_stream,
 	.on_stream_end = on_stream_end,
 	.stats = stats,

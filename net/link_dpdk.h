@@ -15,6 +15,7 @@
 #include "net/dpdk_frame.h"
 #include "net/dpdk_port.h"
 #include "net/link_priv.h"
+#include "net/loop_priv.h"
 #include "net/rel/rel.h"
 
 struct dpdk_link {
@@ -29,6 +30,8 @@ struct dpdk_link {
 	uint64_t now_ns; // of this round
 	uint64_t nap_ns; // how long to sleep where nothing wakes us
 	uint64_t strangers;
+	int wake_fd[DPDK_PORTS_MAX * DPDK_WAKE_FDS]; // watched while the loop is idle
+	unsigned wake_fds_n;
 	uint64_t look_at_ns; // when the ports' links are looked at again
 	bool port_down;      // one was found without
 	unsigned frames;     // of this round

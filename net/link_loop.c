@@ -9,17 +9,11 @@
  * first.
  */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "net/link_priv.h"
-#include "net/log.h"
-#include "net/now.h"
 
 #define PIPE_BYTES    (4u << 20) // on the way to one side at most: what a socket's buffers are to TCP
 #define FRAMES_A_WAIT 256u       // handled from one peer before others and watches get their turn
@@ -42,35 +36,34 @@ struct loop_peer {
 	unsigned self; // our side
 };
 
-/* The link's own part: what its peers write to wake it. */
+/* The link's own part: what its peers call for to wake its owner, who then looks at all of them. */
+static void awake(void *arg)
+{
+	(void)arg;
+}
+
 static int create(struct link *l)
 {
-	int *wake_fd = malloc(sizeof(*wake_fd));
+	struct loop_task *task = calloc(1, sizeof(*task));
 
-	if (!wake_fd)
+	if (!task)
 		return -ENOMEM;
-	*wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (*wake_fd < 0) {
-		free(wake_fd);
-		return -errno;
-	}
-	l->tp = wake_fd;
+	task->fn = awake;
+	l->tp = task;
 	return 0;
 }
 
 static void destroy(struct link *l)
 {
-	close(*(int *)l->tp);
+	loop_uncall(l->loop, l->tp);
 	free(l->tp);
 }
 
 /* Called under the pipe's lock: the side can't go meanwhile. */
 static void wake(struct loop_side *s)
 {
-	uint64_t one = 1;
-
-	if (s->link && write(*(int *)s->link->tp, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		log_error("link: cannot wake a loop peer: %s", strerror(errno));
+	if (s->link)
+		loop_call(s->link->loop, s->link->tp);
 }
 
 /* ---- pipes ---- */
@@ -252,46 +245,14 @@ static int serve(struct link *l, struct link_peer *p)
 	return handled;
 }
 
-static int poll_watches(struct link *l, bool sleep, uint64_t deadline_ns)
+static int look(struct link *l)
 {
-	struct pollfd set[LINK_WATCH_SLOTS + 1];
-	unsigned slot[LINK_WATCH_SLOTS + 1], n = 0;
-	uint32_t gen[LINK_WATCH_SLOTS + 1];
-	uint64_t now = now_ns(), left = sleep && deadline_ns > now ? deadline_ns - now : 0, count;
-	struct timespec ts = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
-	int handled = 0, wake_fd = *(int *)l->tp;
+	int handled = 0;
 
-	for (unsigned w = 0; w < LINK_WATCH_SLOTS; w++)
-		if (l->watch[w].used) {
-			set[n] = (struct pollfd){.fd = l->watch[w].fd, .events = POLLIN};
-			gen[n] = l->watch[w].gen;
-			slot[n++] = w;
-		}
-	set[n] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-	if (ppoll(set, n + 1, sleep && deadline_ns == UINT64_MAX ? NULL : &ts, NULL) < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (set[n].revents && read(wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return -errno;
-	for (unsigned i = 0; i < n; i++)
-		if (set[i].revents)
-			handled += link_ready(l, slot[i], gen[i]);
-	return handled;
-}
-
-static int wait_events(struct link *l, bool sleep, uint64_t deadline_ns)
-{
-	int handled = poll_watches(l, sleep, deadline_ns);
-
-	for (unsigned n = 0; n < LINK_PEERS_MAX && handled >= 0; n++)
+	for (unsigned n = 0; n < LINK_PEERS_MAX; n++)
 		if (l->peers[n] && !l->peers[n]->down_reason)
 			handled += serve(l, l->peers[n]);
 	return handled;
-}
-
-static void unwatch(struct link *l, unsigned w)
-{
-	(void)l; // every wait collects the watched descriptors anew
-	(void)w;
 }
 
 const struct link_ops link_loop_ops = {
@@ -300,6 +261,6 @@ const struct link_ops link_loop_ops = {
 	.destroy = destroy,
 	.detach = detach,
 	.push = push,
-	.wait = wait_events,
-	.unwatch = unwatch,
+	.look = look,
+	.wake = look,
 };

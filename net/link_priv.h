@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What link.c and a transport share. link.c knows peers, frames, queues and counters; a transport
- * moves bytes and sleeps. Everything here runs on the link's owner thread unless it says otherwise.
+ * moves bytes. Everything here runs on the link's owner thread unless it says otherwise.
  */
 #ifndef NET_LINK_PRIV_H
 #define NET_LINK_PRIV_H
-
-#include <stdatomic.h>
 
 #include "net/dpdk_port.h"
 #include "net/link.h"
@@ -15,8 +13,6 @@
 #define LINK_BATCH_BULK   (64u << 10) // bulk bytes in one batch: what a fault can wait behind
 #define LINK_FREE_FRAMES  256u        // page-sized frames kept for reuse
 #define LINK_FRAME_ROOM   (MSG_HEADER_BYTES + MSG_FIELDS_MAX + PAGE_BYTES)
-#define LINK_WATCH_OWN    16u                                    // watches of a transport itself
-#define LINK_WATCH_SLOTS  (1u + LINK_WATCH_MAX + LINK_WATCH_OWN) // slot 0 is the kick eventfd
 
 struct link_frame {
 	struct link_frame *next;
@@ -48,7 +44,7 @@ struct link_peer {
 	bool removed;            // no callback for it any more
 	bool dirty;              // on link->dirty
 	bool tx_dead;            // sending failed: frames are discarded, the receive side will report it
-	const char *down_reason; // set: link_run() reports it, nothing is sent or received any more
+	const char *down_reason; // set: the next turn reports it, nothing is sent or received any more
 	struct link_peer *next_dirty;
 	struct link_queue queue[2];
 	size_t queued_bytes;                         // both queues and the batch
@@ -61,23 +57,14 @@ struct link_peer {
 	struct link_peer_stats *stats; // of the slot
 };
 
-struct link_watch {
-	void (*fn)(void *ctx, int fd);
-	void *ctx;
-	int fd;
-	bool used, armed;
-	bool lazy;    // looked at only when the owner is about to sleep
-	uint32_t gen; // of the slot: late readiness of an fd no longer watched is ignored
-};
-
 struct link_ops {
 	const char *name;
+	const char *waits; // of the loop it needs; NULL: any
 
 	/* Sets l->tp. Any thread, before anything else. Returns 0 or a negative errno, and then
 	 * owns nothing. */
 	int (*create)(struct link *l);
-	/* After it nothing refers to l, its peers, their frames or watched descriptors. The peers
-	 * are removed already. */
+	/* After it nothing refers to l, its peers or their frames. The peers are removed already. */
 	void (*destroy)(struct link *l);
 
 	/* Takes peer p with p->fd. The descriptor stays owned by p. Returns 0 or a negative errno.
@@ -92,19 +79,14 @@ struct link_ops {
 	/*
 	 * Sends queued frames of p as far as the transport takes them now: link_batch_fill(), send,
 	 * link_batch_done() with what went. May keep the batch in flight (p->batch_busy) and end it
-	 * from wait(). Never calls back.
+	 * later. Never calls back.
 	 */
 	void (*push)(struct link *l, struct link_peer *p);
 
-	/*
-	 * Handles what is there and returns how much; if nothing is and sleep is true, sleeps until
-	 * deadline_ns, an event or a kick. Calls link_rx(), link_down(), link_ready(). Returns a
-	 * negative errno on failure of the machinery.
-	 */
-	int (*wait)(struct link *l, bool sleep, uint64_t deadline_ns);
-
-	/* The descriptor of watch slot w is no longer wanted; it may be closed right after. */
-	void (*unwatch)(struct link *l, unsigned w);
+	/* As of a loop's poller; sleep and wake may be NULL. They call link_rx() and link_down(). */
+	int (*look)(struct link *l);
+	int (*sleep)(struct link *l, uint64_t *until_ns);
+	int (*wake)(struct link *l);
 
 	/*
 	 * The next two are of a transport built over uring, and NULL in others. A message came on
@@ -122,28 +104,23 @@ struct link {
 	void *tp;
 	void *over;                   // of a transport built over another one
 	const struct dpdk_spec *dpdk; // during create() only
+	struct loop *loop;
+	bool own_loop;
+	struct loop_poller poller;
 	struct link_handler h;
-	uint32_t spin_us, epoch;
+	uint32_t epoch;
 	struct link_peer *peers[LINK_PEERS_MAX];
 	struct link_peer_stats stats[LINK_PEERS_MAX]; // outlive the peer, until the slot is used again
 	struct link_peer *dirty;                      // has frames the transport has not seen
 	struct link_peer *dead;                       // removed, waiting for holds to end
-	struct link_watch watch[LINK_WATCH_SLOTS];
 	struct link_frame *free_frames;
-	unsigned free_n, watches_n;
+	unsigned free_n;
 	unsigned downs; // peers with down_reason set
-	bool lazy;      // some watch is lazy
 	bool sums;      // the transport sums up what it sends
-	bool arm;       // peers or watches the transport has not armed yet
-	bool running;   // inside link_run()
-	int kick_fd;
-	atomic_bool kicked, sleeping; // the only fields other threads touch
+	bool arm;       // peers the transport has not armed yet
 };
 
 extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops, link_dpdk_ops;
-
-/* Makes a sleep end when fd is readable, and only then looks at it. For transports. Returns 0, -ENOSPC. */
-int link_wake_by(struct link *l, int fd);
 
 /* Bytes came from p: assembles frames and calls on_msg. buf is read only during the call. Returns
  * messages handled. */
@@ -152,11 +129,8 @@ int link_rx(struct link_peer *p, const uint8_t *buf, size_t n);
 /* One whole message came from p, not through its stream: calls on_msg. Returns messages handled. */
 int link_rx_message(struct link_peer *p, const uint8_t *frame, size_t bytes);
 
-/* p is gone; link_run() reports it. The first reason wins. */
+/* p is gone; the link's next turn reports it. The first reason wins. */
 void link_down(struct link_peer *p, const char *reason);
-
-/* The descriptor of slot w is readable: calls its function. Returns 1, or 0 if nobody watches. */
-int link_ready(struct link *l, unsigned w, uint32_t gen);
 
 /* Moves queued frames into p->batch, control first, if it is empty. Returns how many frames are in
  * it. */

@@ -365,6 +365,11 @@ static int wait_for_events(struct loop *l, uint64_t deadline_ns)
 	return idle(l, deadline_ns);
 }
 
+bool loop_running(const struct loop *l)
+{
+	return l->running;
+}
+
 int loop_run(struct loop *l, uint64_t deadline_ns)
 {
 	int handled, n;

@@ -37,6 +37,9 @@ void loop_destroy(struct loop *l);
  */
 int loop_run(struct loop *l, uint64_t deadline_ns);
 
+/* Whether it is inside loop_run(). */
+bool loop_running(const struct loop *l);
+
 /* ---- descriptors ---- */
 
 #define LOOP_READ  1u
@@ -127,6 +130,6 @@ struct loop_poller {
 };
 
 void loop_add_poller(struct loop *l, struct loop_poller *p);
-void loop_remove_poller(struct loop *l, struct loop_poller *p); // from no poller's function
+void loop_remove_poller(struct loop *l, struct loop_poller *p); // from none of its own functions
 
 #endif

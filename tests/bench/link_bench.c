@@ -101,7 +101,7 @@ static void serve(const char *transport, uint32_t spin_us, int fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (open_side(&s, transport, spin_us, fd, 1))
 		_exit(1);
-	while (!s.done && link_run(s.l, UINT64_MAX) >= 0)
+	while (!s.done && loop_run(link_loop(s.l), UINT64_MAX) >= 0)
 		;
 	link_destroy(s.l);
 	_exit(0);
@@ -124,7 +124,7 @@ static void round_trips(struct side *s, const char *name)
 		ask(s->l, i);
 		link_flush(s->l);
 		while (s->got < want && !s->done)
-			link_run(s->l, UINT64_MAX);
+			loop_run(link_loop(s->l), UINT64_MAX);
 		if (i >= WARM_UP)
 			us[i - WARM_UP] = (double)(now_ns() - t) / 1000;
 	}
@@ -139,7 +139,7 @@ static void stream(struct side *s, const char *name)
 	while (s->got - base < STREAM_PAGES && !s->done) {
 		for (; asked < STREAM_PAGES && asked - (s->got - base) < STREAM_WINDOW; asked++)
 			ask(s->l, asked);
-		link_run(s->l, UINT64_MAX);
+		loop_run(link_loop(s->l), UINT64_MAX);
 	}
 	printf("%s %.0f MB/s\n", name, (double)STREAM_PAGES * PAGE_BYTES / 1e6 / ((double)(now_ns() - t) / 1e9));
 }

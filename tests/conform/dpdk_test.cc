@@ -57,7 +57,7 @@ double share(Node &a, unsigned ms)
 	const double before = cpu();
 
 	while (now_ns() < begin + ms * 1000000ull)
-		link_run(a.l, begin + ms * 1000000ull);
+		loop_run(link_loop(a.l), begin + ms * 1000000ull);
 	return (cpu() - before) / (double)(now_ns() - begin);
 }
 
@@ -91,7 +91,7 @@ TEST_P(Sleeper, IsFoundByAnAnswerHoweverLateItComes)
 		while (!over) {
 			const uint64_t due = asked ? asked + 60000000 : now_ns() + 20000000;
 
-			link_run(b.l, due);
+			loop_run(link_loop(b.l), due);
 			if (!asked || now_ns() < due)
 				continue;
 			asked = 0;
@@ -107,7 +107,7 @@ TEST_P(Sleeper, IsFoundByAnAnswerHoweverLateItComes)
 		answered = 0;
 		a.send(1, control(i));
 		while (!answered && now_ns() < begin + 5000000000ull)
-			link_run(a.l, begin + 5000000000ull);
+			loop_run(link_loop(a.l), begin + 5000000000ull);
 		ASSERT_NE(answered, 0u);
 		took.push_back(answered - sent_at);
 	}
@@ -175,7 +175,7 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 			char why[256] = "";
 
 			ASSERT_EQ(dpdk_spec_parse(text.c_str(), &spec, why, sizeof(why)), 0) << why;
-			nodes.push_back(std::make_unique<Node>(link_options{"dpdk", 0, 1, &spec}));
+			nodes.push_back(std::make_unique<Node>(link_options{"dpdk", 0, 1, &spec, nullptr}));
 			ASSERT_NE(nodes.back()->l, nullptr);
 		}
 		Node &a = *nodes[0], &b = *nodes[1];

@@ -231,7 +231,7 @@ TEST_P(Failure, CallbacksMayRebuildTheLink)
 		link_remove(a.l, 1); // another peer
 		EXPECT_EQ(a.send(1, m), -ENOTCONN);
 		EXPECT_EQ(a.send(0, m), 0);
-		EXPECT_EQ(link_run(a.l, 0), -EBUSY);
+		EXPECT_EQ(loop_run(link_loop(a.l), 0), -EBUSY);
 	};
 	c.on_down = [&](unsigned peer, const char *) {
 		if (again++ == 0)

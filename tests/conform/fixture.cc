@@ -65,7 +65,7 @@ Node::Node(const Transport &t, uint32_t epoch, unsigned node)
 {
 	dpdk_spec ports = t.dpdk ? dpdk_node(t.dpdk, t.more, node) : dpdk_spec{};
 
-	open({t.name, t.spin_us, epoch, t.dpdk ? &ports : nullptr});
+	open({t.name, t.spin_us, epoch, t.dpdk ? &ports : nullptr, nullptr});
 }
 
 Node::Node(const link_options &o)
@@ -88,7 +88,8 @@ void Node::open(const link_options &o)
 		n->downs.emplace_back(peer, why);
 		n->on_down(peer, why);
 	};
-	h.on_kick = [](void *ctx) { ((Node *)ctx)->kicks++; };
+	kick.fn = [](void *ctx) { ((Node *)ctx)->kicks++; };
+	kick.arg = this;
 	EXPECT_EQ(link_create(&l, &o, &h), 0);
 }
 
@@ -99,7 +100,7 @@ Node::~Node()
 
 int Node::run(unsigned ms)
 {
-	return link_run(l, now_ns() + ms * 1000000ull);
+	return loop_run(link_loop(l), now_ns() + ms * 1000000ull);
 }
 
 struct msg bulk(uint64_t n, const std::vector<uint8_t> &blob)
@@ -205,7 +206,7 @@ bool Conform::pump(unsigned ms, const std::function<bool()> &done)
 		if (now_ns() > end)
 			return false;
 		for (auto &n : nodes) {
-			int r = link_run(n->l, now_ns() + 50000);
+			int r = loop_run(link_loop(n->l), now_ns() + 50000);
 			EXPECT_GE(r, 0);
 			if (r < 0)
 				return false;

@@ -46,13 +46,14 @@ struct Node {
 	std::function<void(unsigned, const char *)> on_down = [](unsigned, const char *) {};
 	std::vector<std::pair<unsigned, std::string>> downs;
 	uint64_t msgs = 0, kicks = 0;
+	struct loop_task kick = {}; // counts in kicks
 
 	Node(const Transport &t, uint32_t epoch = 1, unsigned node = 0);
 	explicit Node(const link_options &o);
 	~Node();
 	Node(const Node &) = delete;
 	void open(const link_options &o);
-	int run(unsigned ms); // one link_run()
+	int run(unsigned ms); // one loop_run()
 	int send(unsigned peer, const struct msg &m)
 	{
 		return link_send(l, peer, &m);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event loop: deadlines, kicks, watched descriptors.
+// The event loop with a link of each kind on it: deadlines, calls, watched descriptors. tests/unit/net/loop_test.cc has
+// the loop alone.
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -48,18 +49,18 @@ TEST_P(Loop, KickFromOtherThreadsEndsASleep)
 	for (int i = 0; i < 20; i++) {
 		std::thread t([&] {
 			usleep(i % 4 * 2000);
-			link_kick(a.l);
+			loop_call(link_loop(a.l), &a.kick);
 		});
 		uint64_t begin = now_ns(), before = a.kicks;
 		while (a.kicks == before && ms_since(begin) < 5000)
-			link_run(a.l, begin + 5000000000ull);
+			loop_run(link_loop(a.l), begin + 5000000000ull);
 		t.join();
 		EXPECT_EQ(a.kicks, before + 1);
 		EXPECT_LT(ms_since(begin), 2000u);
 	}
 }
 
-// No kick is lost: the last one is always followed by an on_kick.
+// No kick is lost: the last one is always followed by a call.
 TEST_P(Loop, KickStorm)
 {
 	Node &a = add();
@@ -72,14 +73,14 @@ TEST_P(Loop, KickStorm)
 		t.emplace_back([&] {
 			for (unsigned k = 0; k < each; k++) {
 				given++;
-				link_kick(a.l);
+				loop_call(link_loop(a.l), &a.kick);
 				if (k % 8 == 0) // let the owner fall asleep
 					while (seen < given && now_ns() < end)
 						std::this_thread::yield();
 			}
 		});
 	while (seen < threads * each && now_ns() < end) {
-		link_run(a.l, end);
+		loop_run(link_loop(a.l), end);
 		if (a.kicks != kicks) {
 			kicks = a.kicks;
 			seen = given.load();
@@ -98,9 +99,9 @@ TEST_P(Loop, WatchedDescriptorsAreLevelTriggered)
 	static int calls;
 
 	calls = 0;
-	ASSERT_EQ(link_watch(
-			  a.l, fd,
-			  [](void *ctx, int f) {
+	ASSERT_EQ(loop_watch(
+			  link_loop(a.l), fd, LOOP_READ,
+			  [](void *ctx, int f, unsigned) {
 				  uint64_t v;
 				  EXPECT_EQ(ctx, &calls);
 				  if (calls++ != 1) { // once it is left as it is
@@ -112,7 +113,7 @@ TEST_P(Loop, WatchedDescriptorsAreLevelTriggered)
 	EXPECT_TRUE(pump(1000, [&] { return calls == 4; }));
 	pump(20, [] { return false; });
 	EXPECT_EQ(calls, 4);
-	link_unwatch(a.l, fd);
+	loop_unwatch(link_loop(a.l), fd);
 	uint64_t one = 1;
 	EXPECT_EQ(write(fd, &one, sizeof(one)), (ssize_t)sizeof(one));
 	pump(20, [] { return false; });
@@ -128,18 +129,18 @@ TEST_P(Loop, WatchEndsASleepAndMayBeChangedInside)
 		int fd[2], calls[2];
 	} c = {a.l, {eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)}, {0, 0}};
 
-	link_watch(
-		a.l, c.fd[0],
-		[](void *ctx, int fd) {
+	loop_watch(
+		link_loop(a.l), c.fd[0], LOOP_READ,
+		[](void *ctx, int fd, unsigned) {
 			auto x = (Ctx *)ctx;
 			x->calls[0]++;
-			link_unwatch(x->l, fd); // itself
+			loop_unwatch(link_loop(x->l), fd); // itself
 			close(fd);
-			link_watch(
-				x->l, x->fd[1],
-				[](void *ctx2, int fd2) {
+			loop_watch(
+				link_loop(x->l), x->fd[1], LOOP_READ,
+				[](void *ctx2, int fd2, unsigned) {
 					((Ctx *)ctx2)->calls[1]++;
-					link_unwatch(((Ctx *)ctx2)->l, fd2);
+					loop_unwatch(link_loop(((Ctx *)ctx2)->l), fd2);
 				},
 				x);
 		},
@@ -152,7 +153,7 @@ TEST_P(Loop, WatchEndsASleepAndMayBeChangedInside)
 	});
 	uint64_t begin = now_ns();
 	while (!c.calls[1] && ms_since(begin) < 5000)
-		link_run(a.l, begin + 5000000000ull);
+		loop_run(link_loop(a.l), begin + 5000000000ull);
 	t.join();
 	close(writer);
 	pump(10, [] { return false; });
@@ -160,26 +161,6 @@ TEST_P(Loop, WatchEndsASleepAndMayBeChangedInside)
 	EXPECT_EQ(c.calls[1], 1);
 	EXPECT_LT(ms_since(begin), 2000u);
 	close(c.fd[1]);
-}
-
-TEST_P(Loop, WatchesAreBounded)
-{
-	Node &a = add();
-	std::vector<int> fds;
-	auto nothing = [](void *, int) {};
-
-	for (unsigned i = 0; i <= LINK_WATCH_MAX; i++)
-		fds.push_back(eventfd(0, EFD_CLOEXEC));
-	for (unsigned i = 0; i < LINK_WATCH_MAX; i++)
-		EXPECT_EQ(link_watch(a.l, fds[i], nothing, nullptr), 0);
-	EXPECT_EQ(link_watch(a.l, fds.back(), nothing, nullptr), -ENOSPC);
-	a.run(0);
-	link_unwatch(a.l, fds[5]);
-	EXPECT_EQ(link_watch(a.l, fds.back(), nothing, nullptr), 0);
-	a.run(0);
-	link_unwatch(a.l, 12345); // nobody watches it
-	for (int fd : fds)
-		close(fd);
 }
 
 TEST_P(Loop, MessageEndsASleep)
@@ -194,12 +175,12 @@ TEST_P(Loop, MessageEndsASleep)
 		b.send(0, control(1));
 		/* Until it is there: a link that loses frames sends them again only while it runs. */
 		do
-			link_run(b.l, now_ns() + 5000000);
+			loop_run(link_loop(b.l), now_ns() + 5000000);
 		while (!done);
 	});
 	uint64_t begin = now_ns();
 	while (!a.msgs && ms_since(begin) < 5000)
-		link_run(a.l, begin + 5000000000ull);
+		loop_run(link_loop(a.l), begin + 5000000000ull);
 	done = true;
 	t.join();
 	EXPECT_EQ(a.msgs, 1u);
@@ -224,7 +205,7 @@ TEST_P(Loop, ASignalEndsASleep)
 		}
 	});
 	uint64_t begin = now_ns();
-	EXPECT_EQ(link_run(a.l, begin + 5000000000ull), 0);
+	EXPECT_EQ(loop_run(link_loop(a.l), begin + 5000000000ull), 0);
 	EXPECT_LT(ms_since(begin), 2000u);
 	done = true;
 	t.join();

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ struct driver {
 	struct link *link;
 	unsigned hosts, vcpus;
 	char **action, **end;
-	int timer;
+	struct loop_timer timer;
 	unsigned stops_left, run_ms, stop_ms;
 	uint64_t began_ns, stop_ns_max, cont_ns_max;
 	uint64_t stops_began_ns, stopped_ns, stood_ns; // of many stops
@@ -71,9 +70,7 @@ static void done(void *ctx, const char *error)
 
 static void after(struct driver *d, unsigned ms)
 {
-	struct itimerspec t = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L + 1}};
-
-	timerfd_settime(d->timer, 0, &t, NULL);
+	loop_timer_in(link_loop(d->link), &d->timer, ms * 1000000ull);
 }
 
 static uint64_t longer(uint64_t a, uint64_t b)
@@ -143,13 +140,10 @@ static void stop_or_cont(struct driver *d)
 		verdict(d, strerror(-r));
 }
 
-static void on_timer(void *ctx, int fd)
+static void on_timer(void *ctx)
 {
 	struct driver *d = ctx;
-	uint64_t n;
 
-	if (read(fd, &n, sizeof(n)) != sizeof(n))
-		return;
 	if (d->stops_left)
 		stop_or_cont(d);
 	else if (d->moves_awaited)
@@ -314,7 +308,6 @@ static void running(void *ctx, struct ops *v, struct link *link)
 	d->v = v;
 	d->link = link;
 	ops_listen(v, on_event, d);
-	link_watch(link, d->timer, on_timer, d);
 	next(d);
 }
 
@@ -342,7 +335,7 @@ static int drive(char **argv, int argc)
 	static struct local_hosts hosts;
 	struct driver d = {.action = argv + 6,
 			   .end = argv + argc,
-			   .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
+			   .timer = {.fn = on_timer, .arg = &d},
 			   .hosts = (unsigned)atoi(argv[2]),
 			   .vcpus = (unsigned)atoi(argv[3])};
 	struct local_options lo = {.hosts = (unsigned)atoi(argv[2]), .link = "uring"};

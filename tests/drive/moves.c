@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 struct moves {
@@ -14,7 +13,8 @@ struct moves {
 	moves_done done;
 	void *ctx;
 	unsigned wanted, gap_ms, vcpus, hosts, made, ran;
-	int only, timer;
+	int only;
+	struct loop_timer timer;
 	uint64_t seed, bytes;
 	uint64_t *pause, pack, wire, unpack; // ns; of those that ran
 };
@@ -46,8 +46,7 @@ static void end(struct moves *s, const char *error)
 		printf("RESULT vcpu_move_state_mean %lu bytes\n", (unsigned long)(s->bytes / s->made));
 	}
 	fflush(stdout);
-	link_unwatch(s->link, s->timer);
-	close(s->timer);
+	loop_timer_stop(&s->timer);
 	s->done(s->ctx, error);
 	free(s->pause);
 	free(s);
@@ -74,10 +73,7 @@ static void on_moved(void *ctx, const struct mover_result *r, const char *error)
 	if (s->made == s->wanted) {
 		end(s, NULL);
 	} else if (s->gap_ms) {
-		struct itimerspec t = {
-			.it_value = {.tv_sec = s->gap_ms / 1000, .tv_nsec = s->gap_ms % 1000 * 1000000L}};
-
-		timerfd_settime(s->timer, 0, &t, NULL);
+		loop_timer_in(link_loop(s->link), &s->timer, s->gap_ms * 1000000ull);
 	} else {
 		next(s);
 	}
@@ -96,12 +92,9 @@ static void next(struct moves *s)
 		end(s, strerror(-r));
 }
 
-static void on_timer(void *ctx, int fd)
+static void on_timer(void *ctx)
 {
-	uint64_t n;
-
-	if (read(fd, &n, sizeof(n)) == sizeof(n))
-		next(ctx);
+	next(ctx);
 }
 
 int moves_begin(struct mover *m, struct link *link, const char *what, unsigned vcpus, unsigned hosts, moves_done done,
@@ -116,13 +109,12 @@ int moves_begin(struct mover *m, struct link *link, const char *what, unsigned v
 	int n = sscanf(what, "%u,%u,%d", &s->wanted, &s->gap_ms, &s->only);
 
 	s->pause = calloc(s->wanted + 1, sizeof(*s->pause));
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (n < 2 || !s->wanted || hosts < 2 || !s->pause || s->timer < 0) {
+	s->timer = (struct loop_timer){.fn = on_timer, .arg = s};
+	if (n < 2 || !s->wanted || hosts < 2 || !s->pause) {
 		free(s->pause);
 		free(s);
 		return -EINVAL;
 	}
-	link_watch(link, s->timer, on_timer, s);
 	next(s);
 	return 0;
 }

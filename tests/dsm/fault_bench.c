@@ -169,7 +169,7 @@ static int open_echo(struct echo *e, unsigned peer, int fd)
 static void wait_replies(struct echo *e, uint64_t n)
 {
 	while (e->replies < n && !e->over)
-		link_run(e->link, UINT64_MAX);
+		loop_run(link_loop(e->link), UINT64_MAX);
 }
 
 /*
@@ -217,7 +217,7 @@ static double measure_stream(struct echo *e)
 	for (unsigned i = 0; i < WINDOW; i++)
 		send_blob(e->link, 1, 32);
 	for (uint64_t asked = WINDOW; asked < LINK_PAGES && !e->over;) {
-		link_run(e->link, UINT64_MAX);
+		loop_run(link_loop(e->link), UINT64_MAX);
 		if (e->replies - mark_replies >= PIECE * 4) {
 			uint64_t now = now_ns();
 			double rate = (double)(e->replies - mark_replies) * PAGE_BYTES * 1000 / (double)(now - mark);
@@ -284,7 +284,7 @@ static int measure_link(double *rtt, double *stream)
 			_exit(1);
 		stay_on(1);
 		while (!e.over)
-			link_run(e.link, UINT64_MAX);
+			loop_run(link_loop(e.link), UINT64_MAX);
 		link_destroy(e.link);
 		_exit(0);
 	}
@@ -328,13 +328,18 @@ struct local {
 	int stop;
 };
 
-static void resolve(void *ctx, int fd)
+static void nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+static void resolve(void *ctx, int fd, unsigned events)
 {
 	struct local *l = ctx;
 	struct uffd_fault f[UFFD_READ_MAX];
 	int n = uffd_read(&l->uffd, f);
 
-	(void)fd;
+	(void)fd, (void)events;
 	for (int i = 0; i < n; i++)
 		uffd_install(&l->uffd, f[i].page, payload, true);
 }
@@ -344,7 +349,7 @@ static void *resolver(void *arg)
 	struct local *l = arg;
 
 	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE))
-		link_run(l->link, UINT64_MAX);
+		loop_run(link_loop(l->link), UINT64_MAX);
 	return NULL;
 }
 
@@ -359,7 +364,7 @@ static double measure_local(void)
 	char why[256];
 
 	if (ram_map(&ram, 2048 * PAGE_BYTES) || uffd_open(&l.uffd, &ram, why, sizeof(why)) ||
-	    link_create(&l.link, &lo, &lh) || link_watch(l.link, l.uffd.fd, resolve, &l) ||
+	    link_create(&l.link, &lo, &lh) || loop_watch(link_loop(l.link), l.uffd.fd, LOOP_READ, resolve, &l) ||
 	    pthread_create(&t, NULL, resolver, &l))
 		return -1;
 	for (unsigned i = 0; i < FAULTS; i++) {
@@ -369,7 +374,7 @@ static double measure_local(void)
 		ns[i] = now_ns() - at;
 	}
 	__atomic_store_n(&l.stop, 1, __ATOMIC_RELEASE);
-	link_kick(l.link);
+	loop_post(link_loop(l.link), nothing, NULL);
 	pthread_join(t, NULL);
 	uffd_close(&l.uffd);
 	link_destroy(l.link);

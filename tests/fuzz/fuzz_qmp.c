@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,25 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void on_msg(void *ctx, unsigned peer, const struct msg *m)
-{
-	(void)ctx, (void)peer, (void)m;
-}
-
-static void on_down(void *ctx, unsigned peer, const char *reason)
-{
-	(void)ctx, (void)peer, (void)reason;
-}
-
 static struct qmp *server(void)
 {
 	static struct qmp *q;
-	struct link_options o = {.transport = "uring-plain", .epoch = 1};
-	struct link_handler h = {.on_msg = on_msg, .on_down = on_down};
-	struct link *l;
+	struct loop_options o = {.waits = "uring"};
+	struct loop *l;
 	char why[256];
 
-	if (!q && (link_create(&l, &o, &h) || qmp_create(&q, l, why, sizeof(why))))
+	if (!q && (loop_create(&l, &o) || qmp_create(&q, l, why, sizeof(why))))
 		abort();
 	return q;
 }
@@ -72,11 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 		if (send(fd[1], data + at, piece, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)piece)
 			break;
-		client_on_event(q->clients[0], EPOLLIN);
+		client_on_event(q->clients[0], q->clients[0]->fd, LOOP_READ);
 		got += receive(fd[1], answers + got, sizeof(answers) - got);
 	}
 	for (size_t more = 1; q->clients[0] && more; got += more) {
-		client_on_event(q->clients[0], EPOLLOUT);
+		client_on_event(q->clients[0], q->clients[0]->fd, LOOP_WRITE);
 		more = receive(fd[1], answers + got, sizeof(answers) - got);
 	}
 	if (got < sizeof(answers))
@@ -84,5 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (q->clients[0])
 		client_drop(q->clients[0]);
 	close(fd[1]);
+	loop_run(q->loop, 0); // what it kept of the client's descriptor goes
 	return 0;
 }

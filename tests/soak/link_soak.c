@@ -107,7 +107,7 @@ static int serve(int fd, const char *harm)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (open_link(&s, 1) || link_add_fd(s.l, 0, fd))
 		return 1;
-	while (!s.down && link_run(s.l, UINT64_MAX) >= 0)
+	while (!s.down && loop_run(link_loop(s.l), UINT64_MAX) >= 0)
 		mute = s.got > MUTE_AFTER && strcmp(harm, "mute") == 0;
 	link_destroy(s.l);
 	if (strcmp(harm, "crash") == 0)
@@ -165,7 +165,7 @@ static const char *one_life(struct side *s, const char *path, const struct words
 	while (!wrong && (!until || now < until)) {
 		for (; s->asked - s->got < WINDOW; s->asked++)
 			send_page(s, s->asked, false);
-		if (link_run(s->l, now + 100000000) < 0)
+		if (loop_run(link_loop(s->l), now + 100000000) < 0)
 			wrong = "the link failed";
 		now = now_ns();
 		if (s->got && !until)
@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 		link_choice_end(&choice);
 		return 1;
 	}
-	link_run(s.l, 0); // the last peer is buried, with the frames that it kept
+	loop_run(link_loop(s.l), 0); // the last peer is buried, with the frames that it kept
 	struct dpdk_port_stats port;
 	dpdk_port_stats(((struct dpdk_link *)s.l->over)->port[0], &port);
 	missing = port.buffers - port.buffers_free;

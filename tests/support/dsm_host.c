@@ -107,14 +107,14 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	die(h, "lost a peer");
 }
 
-static void on_kick(void *ctx)
+static void nothing(void *ctx)
 {
 	(void)ctx;
 }
 
-static void on_faults(void *ctx, int fd)
+static void on_faults(void *ctx, int fd, unsigned events)
 {
-	(void)fd;
+	(void)fd, (void)events;
 	set_observe(ctx);
 	pager_on_faults(&((struct dsm_host *)ctx)->pager);
 }
@@ -125,7 +125,7 @@ static void *serve(void *arg)
 
 	while (!__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE)) {
 		uint64_t at = now_ns() + 100000000u, due = pager_deadline(&h->pager);
-		int r = link_run(h->link, due < at ? due : at);
+		int r = loop_run(link_loop(h->link), due < at ? due : at);
 
 		if (r < 0 && r != -EINTR)
 			die(h, strerror(-r));
@@ -151,7 +151,7 @@ static uint64_t tsc_khz(void)
 static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned spin_us)
 {
 	struct link_options lo = {.transport = "uring", .spin_us = spin_us, .epoch = g->desc.epoch};
-	struct link_handler lh = {.ctx = h, .on_msg = on_msg, .on_down = on_down, .on_kick = on_kick};
+	struct link_handler lh = {.ctx = h, .on_msg = on_msg, .on_down = on_down};
 	char why[256] = "";
 
 	memset(h, 0, sizeof(*h));
@@ -177,7 +177,7 @@ static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned
 	if (!r)
 		r = pager_open(&h->pager, &g->desc, self, &h->ram, h->link, why, sizeof(why));
 	if (!r)
-		r = link_watch(h->link, h->pager.uffd.fd, on_faults, h);
+		r = loop_watch(link_loop(h->link), h->pager.uffd.fd, LOOP_READ, on_faults, h);
 	if (!r)
 		r = -pthread_create(&h->thread, NULL, serve, h);
 	if (r)
@@ -188,9 +188,9 @@ static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned
 static void finish(struct dsm_host *h)
 {
 	__atomic_store_n(&h->stop, 1, __ATOMIC_RELEASE);
-	link_kick(h->link);
+	loop_post(link_loop(h->link), nothing, NULL);
 	pthread_join(h->thread, NULL);
-	link_unwatch(h->link, h->pager.uffd.fd);
+	loop_unwatch(link_loop(h->link), h->pager.uffd.fd);
 	pager_close(&h->pager);
 	observe_close(h->observe);
 	free(h->observe);

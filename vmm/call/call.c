@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "net/log.h"
-#include "net/now.h"
 
 struct call {
-	uint64_t id, deadline_ns;
+	struct calls *calls;
+	unsigned slot;
+	uint64_t id;
+	struct loop_timer deadline;
 	host_set asked, missing;
 	call_done done;
 	void *ctx;
@@ -78,6 +80,7 @@ static void finish(struct calls *c, unsigned slot)
 	unsigned n = 0;
 
 	c->v[slot] = NULL;
+	loop_timer_stop(&k->deadline);
 	for (unsigned h = 0; h < HOSTS_MAX; h++)
 		if (k->asked & host_bit((host_id)h))
 			out[n++] = k->answers[h];
@@ -107,6 +110,14 @@ void calls_cancel(struct calls *c, const char *reason)
 	}
 }
 
+static void time_is_up(void *arg)
+{
+	struct call *k = arg;
+
+	fail_missing(k, "the host did not answer in time");
+	finish(k->calls, k->slot);
+}
+
 int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms, call_done done,
 		void *ctx)
 {
@@ -129,7 +140,9 @@ int calls_start(struct calls *c, host_set to, const char *verb, const json_t *ar
 		return blob ? -ENOMEM : -E2BIG;
 	}
 	k->id = m.u.ctl_call.id = ++c->last_id;
-	k->deadline_ns = now_ns() + (uint64_t)timeout_ms * 1000000;
+	k->calls = c;
+	k->slot = slot;
+	k->deadline = (struct loop_timer){.fn = time_is_up, .arg = k};
 	k->asked = k->missing = to;
 	k->done = done;
 	k->ctx = ctx;
@@ -143,6 +156,8 @@ int calls_start(struct calls *c, host_set to, const char *verb, const json_t *ar
 	}
 	link_flush(c->link);
 	free(blob);
+	/* Nobody could be asked: done is called all the same, but not from in here. */
+	loop_timer_in(link_loop(c->link), &k->deadline, k->missing ? (uint64_t)timeout_ms * 1000000 : 0);
 	return 0;
 }
 
@@ -199,31 +214,4 @@ void calls_on_down(struct calls *c, host_id host)
 		if (!k->missing)
 			finish(c, i);
 	}
-}
-
-void calls_tick(struct calls *c)
-{
-	uint64_t now = now_ns();
-
-	for (unsigned i = 0; i < CALLS_MAX; i++) {
-		struct call *k = c->v[i];
-
-		if (!k || (k->missing && now < k->deadline_ns))
-			continue;
-		fail_missing(k, "the host did not answer in time");
-		finish(c, i);
-	}
-}
-
-uint64_t calls_deadline(const struct calls *c)
-{
-	uint64_t at = UINT64_MAX;
-
-	for (unsigned i = 0; i < CALLS_MAX; i++) {
-		const struct call *k = c->v[i];
-		uint64_t due = !k ? UINT64_MAX : k->missing ? k->deadline_ns : 0;
-
-		at = due < at ? due : at;
-	}
-	return at;
 }

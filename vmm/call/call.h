@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Calls from `pando run` to the hosts: a named verb with JSON arguments goes to any set of hosts, and one function gets
- * all their answers. Everything here runs on the owner's link thread; nothing blocks.
+ * all their answers. Everything here runs on the thread of the link's loop; nothing blocks.
  */
 #ifndef VMM_CALL_CALL_H
 #define VMM_CALL_CALL_H
@@ -59,8 +59,6 @@ const struct call_answer *call_first_error(const struct call_answer *answers, un
 
 void calls_on_return(struct calls *c, host_id from, const struct msg *m); // CTL_RETURN
 void calls_on_down(struct calls *c, host_id host);
-void calls_tick(struct calls *c);
-uint64_t calls_deadline(const struct calls *c); // when calls_tick() has work; UINT64_MAX: never
 
 /*
  * Splits the blob of a CTL_CALL or CTL_EVENT: its name, and its JSON as a new reference. Returns false when it is not

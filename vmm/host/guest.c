@@ -40,7 +40,7 @@ void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why)
 	if (g->ended)
 		return;
 	g->ended = true;
-	g->end_deadline_ns = now_ns() + GUEST_LINGER_NS;
+	guest_linger(g);
 	log_error("%s", why);
 	guest_report(g, state, host, "%s", why);
 	guest_stop(g);
@@ -199,8 +199,11 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 
 	if (peer == GUEST_CONTROL)
 		on_control(g, m);
-	else if (g->span)
+	else if (g->span) {
 		span_on_msg(g->span, (host_id)peer, m);
+		if (!g->connected)
+			guest_check_connected(g);
+	}
 }
 
 static void on_down(void *ctx, unsigned peer, const char *reason)
@@ -216,22 +219,13 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	}
 }
 
-static void on_kick(void *ctx)
-{
-	struct guest *g = ctx;
-
-	if (g->span)
-		span_on_kick(g->span);
-	guest_works_run(&g->works);
-	guest_on_kick(g);
-}
-
-static void on_sessions(void *ctx, int fd)
+static void on_sessions(void *ctx, int fd, unsigned events)
 {
 	struct guest *g = ctx;
 	struct listener_session s;
 
 	(void)fd;
+	(void)events;
 	while (listener_take(g->listener, &s)) {
 		bool peer = s.hello.role == SESSION_PEER && g->span && !g->ended && s.hello.epoch == g->epoch &&
 			    s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
@@ -241,13 +235,15 @@ static void on_sessions(void *ctx, int fd)
 		else if (link_add_fd(g->link, s.hello.arg, s.fd) == 0)
 			span_peer_up(g->span, (host_id)s.hello.arg);
 	}
+	guest_check_connected(g);
 }
 
-static void on_signal(void *ctx, int fd)
+static void on_signal(void *ctx, int fd, unsigned events)
 {
 	struct guest *g = ctx;
 	struct signalfd_siginfo info;
 
+	(void)events;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	g->signalled = true;
@@ -266,43 +262,27 @@ static int send_offer(struct guest *g)
 	return link_send(g->link, GUEST_CONTROL, &m);
 }
 
-static void check_time(struct guest *g)
+static int open_loop(struct guest *g, int signal_fd)
 {
-	uint64_t now = now_ns();
+	struct loop_options lo = {.waits = "uring", .spin_us = g->opt->spin_us};
+	int r = loop_create(&g->loop, &lo);
 
-	if (g->span)
-		span_tick(g->span);
-	guest_check_connected(g);
-	guest_life_tick(g);
-	if (g->ended && now >= g->end_deadline_ns)
-		g->over = true;
+	if (!r)
+		r = loop_watch(g->loop, g->listener->event_fd, LOOP_READ, on_sessions, g);
+	if (!r)
+		r = loop_watch(g->loop, signal_fd, LOOP_READ, on_signal, g);
+	return r;
 }
 
-static uint64_t next_deadline(const struct guest *g)
+static int open_link(struct guest *g)
 {
-	uint64_t at = now_ns() + GUEST_TICK_NS;
-	uint64_t span_at = g->span ? span_deadline(g->span) : UINT64_MAX;
-
-	return span_at < at ? span_at : at;
-}
-
-static int open_link(struct guest *g, int signal_fd)
-{
-	struct link_options lo = {.transport = g->opt->dpdk ? "dpdk" : "uring",
-				  .spin_us = g->opt->spin_us,
-				  .epoch = g->epoch,
-				  .dpdk = g->opt->dpdk};
-	struct link_handler h = {.ctx = g, .on_msg = on_msg, .on_down = on_down, .on_kick = on_kick};
+	struct link_options lo = {
+		.transport = g->opt->dpdk ? "dpdk" : "uring", .epoch = g->epoch, .dpdk = g->opt->dpdk, .loop = g->loop};
+	struct link_handler h = {.ctx = g, .on_msg = on_msg, .on_down = on_down};
 	int r = link_create(&g->link, &lo, &h);
 
-	if (r) {
-		log_error("cannot make the link: %s%s", strerror(-r),
-			  r == -EPERM ? " (io_uring is forbidden here: see kernel.io_uring_disabled)" : "");
-		return r;
-	}
-	r = link_watch(g->link, g->listener->event_fd, on_sessions, g);
-	if (!r)
-		r = link_watch(g->link, signal_fd, on_signal, g);
+	if (r)
+		log_error("cannot make the link: %s", strerror(-r));
 	return r;
 }
 
@@ -333,20 +313,18 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 	g->listener = l;
 	g->epoch = control->hello.epoch;
 	guest_works_init(&g->works, g);
-	int r = open_link(g, signal_fd);
+	guest_steps_init(g);
+	int r = open_loop(g, signal_fd);
+	if (!r)
+		r = open_link(g);
 	if (!r)
 		r = link_add_fd(g->link, GUEST_CONTROL, control->fd);
 	else
 		close(control->fd);
 	if (!r)
 		r = send_offer(g);
-	while (!r && !g->over) {
-		r = link_run(g->link, next_deadline(g));
-		if (r >= 0 || r == -EINTR) {
-			r = 0;
-			check_time(g);
-		}
-	}
+	while (r >= 0 && !g->over)
+		r = loop_run(g->loop, UINT64_MAX);
 	guest_tear_down(g);
 	bool signalled = g->signalled;
 	free(g);

@@ -31,18 +31,6 @@ static void take_doings(struct guest *g, struct life_sample *s)
 	s->held = d.held;
 }
 
-void guest_life_begin(struct guest *g, bool after_reset)
-{
-	struct life_sample first = {0};
-
-	if (g->self != 0 || !g->machine)
-		return;
-	if (after_reset)
-		take_doings(g, &first);
-	life_begin(&g->life, &first);
-	g->life_due_ns = now_ns() + LIFE_EVERY_NS;
-}
-
 static json_t *place(const struct guest *g)
 {
 	const struct life_sample *s = &g->life.last;
@@ -86,19 +74,17 @@ static void on_look(void *ctx, uint32_t vcpu, const struct hv_registers *regs, c
 		free(l);
 }
 
-uint64_t guest_life_tick(struct guest *g)
+static void on_due(void *arg)
 {
-	uint64_t now = now_ns();
+	struct guest *g = arg;
 
-	if (!g->life_due_ns || g->life.alive || g->ended || !g->machine)
-		return UINT64_MAX;
-	if (now < g->life_due_ns)
-		return g->life_due_ns;
-	g->life_due_ns = now + LIFE_EVERY_NS;
+	if (g->life.alive || g->ended || !g->machine)
+		return;
+	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
 	struct look *l = calloc(1, sizeof(*l));
 
 	if (!l)
-		return g->life_due_ns;
+		return;
 	l->g = g;
 	int r = machine_registers(g->machine, 0, on_look, l);
 
@@ -106,14 +92,28 @@ uint64_t guest_life_tick(struct guest *g)
 		free(l);
 	if (r == -ENOENT)
 		g->life.last.held = true;
-	return g->life_due_ns;
+}
+
+void guest_life_begin(struct guest *g, bool after_reset)
+{
+	struct life_sample first = {0};
+
+	if (g->self != 0 || !g->machine)
+		return;
+	if (after_reset)
+		take_doings(g, &first);
+	life_begin(&g->life, &first);
+	g->life_begun = true;
+	g->life_due.fn = on_due;
+	g->life_due.arg = g;
+	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
 }
 
 json_t *guest_life_json(const struct guest *g)
 {
 	json_t *o;
 
-	if (!g->life_due_ns)
+	if (!g->life_begun)
 		return NULL;
 	o = place(g);
 	json_object_set_new(o, "signs", json_boolean(g->life.alive));

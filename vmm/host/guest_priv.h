@@ -12,7 +12,6 @@
 #include "vmm/span/span.h"
 
 #define GUEST_CONTROL     HOSTS_MAX   // the control session's peer number on the link
-#define GUEST_TICK_NS     100000000u  // the loop looks around at least this often
 #define GUEST_LINGER_NS   3000000000u // after the guest's end, for the control session to close
 #define GUEST_CONNECT_MS  5000u
 #define GUEST_CONSOLE_MAX (1u << 20) // console bytes not yet sent: beyond it the oldest are lost, counted
@@ -29,6 +28,7 @@ struct guest {
 	struct listener *listener;
 	uint32_t epoch;
 	host_id self;
+	struct loop *loop;
 	struct link *link;
 	struct machine_desc desc;
 	struct ram ram;
@@ -39,19 +39,21 @@ struct guest {
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
 	struct job job;
-	unsigned step;          // of the running job: enum ctl_step
-	int dialled[HOSTS_MAX]; // the connecting job's results: descriptors
+	struct loop_task job_over, console_said, machine_ended; // other threads call for these
+	unsigned step;                                          // of the running job: enum ctl_step
+	int dialled[HOSTS_MAX];                                 // the connecting job's results: descriptors
 	bool connecting, connected, running;
 	bool quitting; // told to end: lost peers are no news
 	bool ended;    // the guest is over; the control session has been told
 	bool stopped;  // vCPUs are stopped
 	bool over;     // leave the loop
 	bool signalled;
-	uint64_t end_deadline_ns;
+	struct loop_timer linger; // until the control session must have closed
 	struct guest_works works;
-	struct life life;     // host 0: guest_life.c
-	uint64_t life_due_ns; // when to look at vCPU 0 again; 0: the guest was not started yet
-	uint32_t panics_told; // atomic: PVPANIC_* reported since the last reset
+	struct life life;           // host 0: guest_life.c
+	bool life_begun;            // the guest was started
+	struct loop_timer life_due; // to look at vCPU 0 again
+	uint32_t panics_told;       // atomic: PVPANIC_* reported since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the span thread; innermost lock
 	uint8_t *console;
@@ -67,7 +69,8 @@ void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why)
 
 /* guest_steps.c */
 void guest_go(struct guest *g, unsigned step); // CTL_GO arrived
-void guest_on_kick(struct guest *g);           // a job is done, or a vCPU thread left something
+void guest_steps_init(struct guest *g);
+void guest_linger(struct guest *g); // it is over: the control session has GUEST_LINGER_NS to close
 void guest_check_connected(struct guest *g);
 void guest_check_end(struct guest *g); // reports it if the guest powered off, reset itself or died
 void guest_stop(struct guest *g);      // stops the vCPUs and waits for them
@@ -79,7 +82,6 @@ void guest_send_status_text(struct guest *g, uint64_t id, const char *text, size
 
 /* guest_life.c: is there any sign that the guest lives? Span thread; on other hosts than 0 they do nothing. */
 void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a reset, while it is still held
-uint64_t guest_life_tick(struct guest *g);                // looks if that is due; when to call it again
 json_t *guest_life_json(const struct guest *g);           // for the status; NULL: nothing to say
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine

@@ -16,11 +16,6 @@
 
 #define STOP_GRACE_NS 20000000 // for kicked vCPUs to leave the guest before their pages are let go
 
-static void kick_link(void *ctx)
-{
-	link_kick(((struct guest *)ctx)->link);
-}
-
 /* ---- what the machine calls, from vCPU and timer threads ---- */
 
 static void hook_irq(void *ctx, host_id to, const struct msg_irq *irq)
@@ -60,7 +55,7 @@ static void hook_console(void *ctx, unsigned port, const uint8_t *bytes, size_t 
 	g->console_n += take;
 	g->console_lost += n - take;
 	pthread_mutex_unlock(&g->lock);
-	kick_link(g);
+	loop_call(g->loop, &g->console_said);
 }
 
 static void hook_ended(void *ctx, enum machine_end how, const char *text)
@@ -73,12 +68,9 @@ static void hook_ended(void *ctx, enum machine_end how, const char *text)
 		snprintf(g->how_text, sizeof(g->how_text), "%s", text ? text : "");
 	}
 	pthread_mutex_unlock(&g->lock);
-	kick_link(g);
+	loop_call(g->loop, &g->machine_ended);
 }
 
-struct panic {
-	uint8_t event;
-};
 static void tell_panic(struct guest *g, void *arg)
 {
 	uint8_t *event = arg;
@@ -184,9 +176,16 @@ static void free_images(struct guest *g)
 
 /* ---- steps, on the span thread ---- */
 
+static void job_is_over(void *ctx)
+{
+	struct guest *g = ctx;
+
+	loop_call(g->loop, &g->job_over);
+}
+
 static void start_job(struct guest *g, int (*fn)(void *, char *, unsigned))
 {
-	int r = job_start(&g->job, fn, g, kick_link, g);
+	int r = job_start(&g->job, fn, g, job_is_over, g);
 
 	if (r)
 		guest_fail(g, CTL_FAILED, g->self, "cannot start a step: another one is running");
@@ -196,7 +195,7 @@ void guest_go(struct guest *g, unsigned step)
 {
 	if (step == CTL_STEP_QUIT) { // peers are not let go before all have stopped
 		g->quitting = g->ended = true;
-		g->end_deadline_ns = now_ns() + GUEST_LINGER_NS;
+		guest_linger(g);
 		guest_stop(g);
 		guest_report(g, CTL_STOPPED, g->self, "stopped");
 		return;
@@ -234,14 +233,19 @@ static void peers_dialled(struct guest *g)
 			span_peer_up(g->span, (host_id)h);
 }
 
-static void job_done(struct guest *g)
+static void job_done(void *arg)
 {
+	struct guest *g = arg;
+
+	if (!job_finished(&g->job))
+		return; // its end was waited for
 	if (g->job.result < 0) {
 		guest_fail(g, CTL_FAILED, g->self, g->job.why);
 		return;
 	}
 	if (g->step == CTL_STEP_CONNECT) {
 		peers_dialled(g);
+		guest_check_connected(g);
 	} else if (g->step == CTL_STEP_CREATE) {
 		g->machine = g->made;
 		span_attach(g->span, g->machine);
@@ -260,8 +264,9 @@ void guest_check_connected(struct guest *g)
 	guest_report(g, CTL_CONNECTED, g->self, "connected to %u other hosts", g->desc.hosts_n - 1);
 }
 
-static void flush_console(struct guest *g)
+static void flush_console(void *arg)
 {
+	struct guest *g = arg;
 	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = g->epoch};
 
 	pthread_mutex_lock(&g->lock);
@@ -294,21 +299,33 @@ void guest_check_end(struct guest *g)
 		return;
 	}
 	g->ended = true;
-	/* The other hosts' vCPUs may still need pages from here: keep serving until told to quit. */
-	g->end_deadline_ns = UINT64_MAX;
+	/* The other hosts' vCPUs may still need pages from here: no lingering yet, they are served until told to quit.
+	 */
 	guest_report(g, states[how], g->self, "%s", g->how_text);
 }
 
-void guest_on_kick(struct guest *g)
+static void check_end(void *arg)
 {
-	if (job_finished(&g->job))
-		job_done(g);
-	guest_check_connected(g);
-	if (g->console) {
-		flush_console(g);
-		guest_check_end(g);
-	}
-	link_flush(g->link);
+	guest_check_end(arg);
+}
+
+static void lingered(void *arg)
+{
+	((struct guest *)arg)->over = true;
+}
+
+void guest_linger(struct guest *g)
+{
+	loop_timer_in(g->loop, &g->linger, GUEST_LINGER_NS);
+}
+
+/* What a vCPU said before its machine ended has left before that is told: the two are called for in this order. */
+void guest_steps_init(struct guest *g)
+{
+	g->job_over = (struct loop_task){.fn = job_done, .arg = g};
+	g->console_said = (struct loop_task){.fn = flush_console, .arg = g};
+	g->machine_ended = (struct loop_task){.fn = check_end, .arg = g};
+	g->linger = (struct loop_timer){.fn = lingered, .arg = g};
 }
 
 static int job_stop(void *ctx, char *why, unsigned cap)
@@ -339,7 +356,7 @@ void guest_stop(struct guest *g)
 		pthread_join(g->job.thread, NULL);
 		g->job.running = false;
 	}
-	if (g->made && job_start(&stop, job_stop, g, kick_link, g) == 0) {
+	if (g->made && job_start(&stop, job_stop, g, NULL, NULL) == 0) {
 		nanosleep(&grace, NULL);
 		span_release_memory(g->span);
 		pthread_join(stop.thread, NULL);
@@ -368,4 +385,5 @@ void guest_tear_down(struct guest *g)
 	free(g->console);
 	if (g->link)
 		link_destroy(g->link);
+	loop_destroy(g->loop);
 }

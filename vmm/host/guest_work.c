@@ -8,6 +8,8 @@
 #include "vmm/host/serve.h"
 
 struct guest_task {
+	struct loop_task turn; // on the span thread
+	struct guest *g;
 	struct guest_task *next;
 	void (*fn)(struct guest *g, void *arg);                   // posted, or the work
 	void (*done)(struct guest *g, void *arg, bool cancelled); // of a work
@@ -20,63 +22,44 @@ void guest_works_init(struct guest_works *w, struct guest *g)
 	*w = (struct guest_works){.g = g};
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->news, NULL);
-	w->posted_tail = &w->posted;
 	w->todo_tail = &w->todo;
 }
 
-static void append(struct guest_task ***tail, struct guest_task *t)
+static void run_posted(void *arg)
 {
-	t->next = NULL;
-	**tail = t;
-	*tail = &t->next;
+	struct guest_task *t = arg;
+
+	if (t->done)
+		t->done(t->g, t->arg, t->skipped);
+	else
+		t->fn(t->g, t->arg);
+	free(t);
+}
+
+static struct guest_task *task_new(struct guest *g, void (*fn)(struct guest *, void *), void *arg)
+{
+	struct guest_task *t = calloc(1, sizeof(*t));
+
+	if (t)
+		*t = (struct guest_task){.turn = {.fn = run_posted, .arg = t}, .g = g, .fn = fn, .arg = arg};
+	return t;
 }
 
 bool guest_post(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg)
 {
 	struct guest_works *w = &g->works;
-	struct guest_task *t = calloc(1, sizeof(*t));
+	struct guest_task *t = task_new(g, fn, arg);
 
 	if (!t)
 		return false;
-	t->fn = fn;
-	t->arg = arg;
 	pthread_mutex_lock(&w->lock);
 	bool open = !w->closed;
 	if (open)
-		append(&w->posted_tail, t);
+		loop_call(g->loop, &t->turn); // under the lock: once it is closed, nothing more comes
 	pthread_mutex_unlock(&w->lock);
-	if (open)
-		link_kick(g->link);
-	else
+	if (!open)
 		free(t);
 	return open;
-}
-
-static void run_posted(struct guest_works *w, struct guest_task *t)
-{
-	if (t->done)
-		t->done(w->g, t->arg, t->skipped);
-	else
-		t->fn(w->g, t->arg);
-	free(t);
-}
-
-void guest_works_run(struct guest_works *w)
-{
-	for (;;) {
-		pthread_mutex_lock(&w->lock);
-		struct guest_task *t = w->posted;
-
-		if (t) {
-			w->posted = t->next;
-			if (!w->posted)
-				w->posted_tail = &w->posted;
-		}
-		pthread_mutex_unlock(&w->lock);
-		if (!t)
-			return;
-		run_posted(w, t);
-	}
 }
 
 static void *worker(void *arg)
@@ -101,8 +84,7 @@ static void *worker(void *arg)
 			t->fn(w->g, t->arg);
 		pthread_mutex_lock(&w->lock);
 		w->todo_n--;
-		append(&w->posted_tail, t);
-		link_kick(w->g->link);
+		loop_call(w->g->loop, &t->turn);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -112,7 +94,7 @@ int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
 	       void (*done)(struct guest *g, void *arg, bool cancelled), void *arg)
 {
 	struct guest_works *w = &g->works;
-	struct guest_task *t = calloc(1, sizeof(*t));
+	struct guest_task *t = task_new(g, work, arg);
 	int r = t ? 0 : -ENOMEM;
 
 	pthread_mutex_lock(&w->lock);
@@ -124,8 +106,9 @@ int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
 		r = -pthread_create(&w->thread, NULL, worker, w);
 	if (!r) {
 		w->has_thread = true;
-		*t = (struct guest_task){.fn = work, .done = done, .arg = arg};
-		append(&w->todo_tail, t);
+		t->done = done;
+		*w->todo_tail = t;
+		w->todo_tail = &t->next;
 		w->todo_n++;
 		pthread_cond_signal(&w->news);
 	}
@@ -155,5 +138,5 @@ void guest_works_join(struct guest_works *w)
 	if (w->has_thread)
 		pthread_join(w->thread, NULL);
 	w->has_thread = false;
-	guest_works_run(w);
+	loop_run_posted(w->g->loop);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ways between the span thread and others: functions posted to it, and one worker thread for what blocks.
+// The two ways between the span thread and others: functions posted to its loop, and one worker thread for what blocks.
 #ifndef VMM_HOST_GUEST_WORK_H
 #define VMM_HOST_GUEST_WORK_H
 
@@ -13,8 +13,7 @@ struct guest_works {
 	struct guest *g;
 	pthread_mutex_t lock; // all below; innermost
 	pthread_cond_t news;
-	struct guest_task *posted, **posted_tail; // for the span thread
-	struct guest_task *todo, **todo_tail;     // for the worker
+	struct guest_task *todo, **todo_tail; // for the worker
 	unsigned todo_n;
 	bool closed; // nothing new is taken
 	bool cancelled;
@@ -23,10 +22,9 @@ struct guest_works {
 };
 
 void guest_works_init(struct guest_works *w, struct guest *g);
-void guest_works_run(struct guest_works *w); // span thread: runs what was posted
 /*
  * Tells work to end and takes nothing new. Once nothing can block any more (memory is released), guest_works_join()
- * waits for the worker and runs every done function that is still due.
+ * waits for the worker and runs every posted function that is still due.
  */
 void guest_works_cancel(struct guest_works *w);
 void guest_works_join(struct guest_works *w);

@@ -9,7 +9,8 @@ static void *run(void *arg)
 
 	j->result = j->fn(j->ctx, j->why, sizeof(j->why));
 	__atomic_store_n(&j->done, 1, __ATOMIC_RELEASE);
-	j->kick(j->kick_ctx);
+	if (j->kick)
+		j->kick(j->kick_ctx);
 	return NULL;
 }
 

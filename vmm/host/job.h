@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One blocking step at a time in a thread of its own (connecting, loading, stopping), so that the span thread goes on
- * serving pages meanwhile. The owner polls job_finished() when its link is kicked.
+ * serving pages meanwhile. The owner asks job_finished() when it was kicked.
  */
 #ifndef VMM_HOST_JOB_H
 #define VMM_HOST_JOB_H
@@ -16,7 +16,7 @@ struct job {
 	bool running;
 	int (*fn)(void *ctx, char *why, unsigned cap);
 	void *ctx;
-	void (*kick)(void *kick_ctx); // called from the thread when it is done
+	void (*kick)(void *kick_ctx); // called from the thread when it is done; NULL: its end is waited for
 	void *kick_ctx;
 	int done, result;
 	char why[JOB_WHY_MAX];

@@ -10,8 +10,8 @@
 #include "net/log.h"
 #include "vmm/host/guest_priv.h"
 
-static const struct serve_verb *const tables[] = {serve_move_verbs, serve_basic_verbs, serve_machine_verbs,
-						  serve_memory_verbs, serve_trace_verbs};
+static const struct serve_verb *const tables[] = {serve_move_verbs, serve_machine_verbs, serve_memory_verbs,
+						  serve_trace_verbs};
 
 static void send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
 {
@@ -102,13 +102,3 @@ void serve_on_call(struct guest *g, const struct msg *m)
 		v->run(g, call, args);
 	json_decref(args);
 }
-
-/* ---- the basic ones ---- */
-
-/* For tests and for measuring a call: answers with what it was given. */
-static void echo(struct guest *g, uint64_t call, json_t *args)
-{
-	serve_return_json(g, call, json_incref(args));
-}
-
-const struct serve_verb serve_basic_verbs[] = {{"echo", echo}, {0}};

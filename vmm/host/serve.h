@@ -18,8 +18,7 @@ struct serve_verb {
 };
 
 /* The tables end with a NULL name. serve.c lists them. */
-extern const struct serve_verb serve_move_verbs[], serve_basic_verbs[], serve_machine_verbs[], serve_memory_verbs[],
-	serve_trace_verbs[];
+extern const struct serve_verb serve_move_verbs[], serve_machine_verbs[], serve_memory_verbs[], serve_trace_verbs[];
 
 void serve_on_call(struct guest *g, const struct msg *m); // span thread
 

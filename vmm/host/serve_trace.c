@@ -54,7 +54,7 @@ static void trace_read(struct guest *g, uint64_t call, json_t *args)
 	if (!has_span(g, call) || !serve_arg_u64(g, call, args, "first", &first))
 		return;
 	if (g->quitting && !g->over) // the guest is over, but its trace is wanted
-		g->end_deadline_ns = now_ns() + GUEST_LINGER_NS;
+		guest_linger(g);
 	uint8_t *out = malloc(SERVE_BYTES_MAX);
 	if (out)
 		serve_return_bytes(g, call, out,

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define METRICS_CONNECTIONS_MAX   16u
 #define METRICS_IDLE_S            10u         // a connection that says nothing for so long is closed
@@ -28,13 +29,17 @@ bool metrics_http_built_in(void);
  * (no address), -EACCES (not loopback, and any is false), or what the system said. Not tied to the library. */
 int metrics_listen(const char *address, bool any);
 
-/* Serves a listening descriptor, which it owns from now on. Returns 0, -ENOSYS (not built in), -ENOMEM. */
-int metrics_http_start(struct metrics_http **out, int listen_fd, metrics_wanted wanted, void *ctx);
+/* Returns 0, -ENOSYS (not built in), -ENOMEM. */
+int metrics_http_start(struct metrics_http **out, metrics_wanted wanted, void *ctx);
 void metrics_http_stop(struct metrics_http *h); // NULL: nothing
 
+/* Serves a connection, which it owns from now on; one beyond METRICS_CONNECTIONS_MAX is closed. */
+void metrics_http_add(struct metrics_http *h, int fd);
 int metrics_http_fd(const struct metrics_http *h); // readable when metrics_http_run() has work
-/* Does what can be done now. Also to be called every second or so: connections time out in it. */
+/* Does what can be done now. */
 void metrics_http_run(struct metrics_http *h);
+/* Whether metrics_http_run() has to be called although nothing is readable, in so many ms: a connection times out. */
+bool metrics_http_due(struct metrics_http *h, uint64_t *in_ms);
 /* Text (copied) for all scrapes that wait; NULL: tells them that there is none (503). */
 void metrics_http_answer(struct metrics_http *h, const char *text, size_t n);
 

@@ -51,7 +51,7 @@ int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap
 		return -ENOMEM;
 	}
 	m->r = r;
-	int e = qmp_create(&m->q, r->link, why, why_cap);
+	int e = qmp_create(&m->q, r->loop, why, why_cap);
 	for (unsigned i = 0; !e && monitor_tables[i]; i++)
 		e = qmp_add_commands(m->q, monitor_tables[i], m, why, why_cap);
 	if (!e) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,11 +20,11 @@ static bool wants_input(const struct qmp_client *c)
 
 static void set_interest(struct qmp_client *c)
 {
-	uint32_t want = (wants_input(c) ? EPOLLIN : 0) | (c->out_at < c->out_n ? EPOLLOUT : 0);
-	struct epoll_event ev = {.events = want, .data.ptr = c};
+	unsigned want = (wants_input(c) ? LOOP_READ : 0) | (c->out_at < c->out_n ? LOOP_WRITE : 0);
 
-	if (want != c->interest && epoll_ctl(c->q->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) == 0)
-		c->interest = want;
+	if (want != c->interest)
+		loop_rewatch(c->q->loop, c->fd, want);
+	c->interest = want;
 }
 
 static bool is_local(int fd)
@@ -43,9 +42,8 @@ int client_add(struct qmp *q, int fd)
 	while (slot < QMP_CLIENTS_MAX && q->clients[slot])
 		slot++;
 	struct qmp_client *c = slot < QMP_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
-	if (!c || epoll_ctl(q->epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {
+	if (!c || loop_watch(q->loop, fd, LOOP_READ, client_on_event, c)) {
 		free(c);
 		close(fd);
 		q->stats.refused++;
@@ -54,7 +52,7 @@ int client_add(struct qmp *q, int fd)
 	c->q = q;
 	c->fd = fd;
 	c->wary = !is_local(fd);
-	c->interest = EPOLLIN;
+	c->interest = LOOP_READ;
 	json_stream_init(&c->in, QMP_VALUE_MAX);
 	q->clients[slot] = c;
 	q->stats.clients++;
@@ -76,7 +74,8 @@ void client_drop(struct qmp_client *c)
 			q->clients[i] = NULL;
 	if (c->call)
 		c->call->client = NULL; // whoever answers it frees it
-	close(c->fd);                   // and leaves the epoll set
+	loop_unwatch(q->loop, c->fd);
+	close(c->fd);
 	json_stream_free(&c->in);
 	free(c->kept);
 	free(c->out);
@@ -203,16 +202,17 @@ void client_go_on(struct qmp_client *c)
 	settle(c);
 }
 
-void client_on_event(struct qmp_client *c, uint32_t events)
+void client_on_event(void *ctx, int fd, unsigned events)
 {
+	struct qmp_client *c = ctx;
 	uint8_t bytes[READ_BYTES];
 
-	if ((events & (EPOLLHUP | EPOLLERR)) && c->call) { // gone while its command is under way
+	if ((events & LOOP_HUP) && c->call) { // gone while its command is under way
 		client_drop(c);
 		return;
 	}
-	for (unsigned i = 0; i < READS_MAX && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && wants_input(c); i++) {
-		ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	for (unsigned i = 0; i < READS_MAX && (events & (LOOP_READ | LOOP_HUP)) && wants_input(c); i++) {
+		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,19 +18,10 @@
 #include "net/session.h"
 #include "vmm/qmp/qmp_priv.h"
 
-#define EVENTS_MAX 32
-
-static void take_client(struct qmp *q, int listener)
+static void take_client(void *ctx, int fd)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd >= 0 && client_add(q, fd))
+	if (client_add(ctx, fd))
 		log_warn("qmp: a client was refused: %u are the limit", QMP_CLIENTS_MAX);
-}
-
-static bool is_listener(const struct qmp *q, const void *p)
-{
-	return p >= (const void *)q->listeners && p < (const void *)(q->listeners + QMP_LISTENERS_MAX);
 }
 
 static bool is_alive(const struct qmp *q, const void *p)
@@ -42,22 +32,7 @@ static bool is_alive(const struct qmp *q, const void *p)
 	return false;
 }
 
-/* A client may be dropped by what another one's event leads to, so each is looked up first. */
-static void on_ready(void *ctx, int fd)
-{
-	struct epoll_event ev[EVENTS_MAX];
-	struct qmp *q = ctx;
-	int n = epoll_wait(fd, ev, EVENTS_MAX, 0);
-
-	for (int i = 0; i < n; i++) {
-		if (is_listener(q, ev[i].data.ptr))
-			take_client(q, ((struct qmp_listener *)ev[i].data.ptr)->fd);
-		else if (is_alive(q, ev[i].data.ptr))
-			client_on_event(ev[i].data.ptr, ev[i].events);
-	}
-}
-
-int qmp_create(struct qmp **out, struct link *link, char *why, size_t why_cap)
+int qmp_create(struct qmp **out, struct loop *loop, char *why, size_t why_cap)
 {
 	struct qmp *q = calloc(1, sizeof(*q));
 	int r = 0;
@@ -66,15 +41,9 @@ int qmp_create(struct qmp **out, struct link *link, char *why, size_t why_cap)
 		snprintf(why, why_cap, "no memory for the QMP server");
 		return -ENOMEM;
 	}
-	q->link = link;
-	q->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	q->loop = loop;
 	q->schema = qmp_schema_load();
-	if (q->epoll_fd < 0)
-		r = -errno;
-	else if (!q->schema)
-		r = -ENOMEM;
-	else
-		r = link_watch(link, q->epoll_fd, on_ready, q);
+	r = q->schema ? 0 : -ENOMEM;
 	if (r)
 		snprintf(why, why_cap, "cannot make the QMP server: %s", strerror(-r));
 	else
@@ -95,13 +64,10 @@ void qmp_destroy(struct qmp *q)
 		if (q->clients[i])
 			client_drop(q->clients[i]);
 	for (unsigned i = 0; i < q->listeners_n; i++) {
+		acceptor_stop(&q->listeners[i].acceptor);
 		close(q->listeners[i].fd);
 		if (q->listeners[i].path[0])
 			unlink(q->listeners[i].path);
-	}
-	if (q->epoll_fd >= 0) {
-		link_unwatch(q->link, q->epoll_fd);
-		close(q->epoll_fd);
 	}
 	qmp_schema_free(q->schema);
 	free(q->tables);
@@ -221,7 +187,6 @@ int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap)
 	struct qmp_listener *l = &q->listeners[q->listeners_n];
 	bool tcp = strncmp(where, "tcp:", 4) == 0;
 	const char *rest = tcp ? where + 4 : strncmp(where, "unix:", 5) == 0 ? where + 5 : where;
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
 
 	if (q->listeners_n == QMP_LISTENERS_MAX) {
 		snprintf(why, why_cap, "more than %u QMP sockets", QMP_LISTENERS_MAX);
@@ -230,10 +195,11 @@ int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap)
 	int fd = tcp ? listen_tcp(rest, why, why_cap) : listen_unix(rest, why, why_cap);
 	if (fd < 0)
 		return fd;
-	if (epoll_ctl(q->epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {
-		snprintf(why, why_cap, "cannot watch the QMP socket: %s", strerror(errno));
+	int r = acceptor_start(&l->acceptor, q->loop, fd, "qmp", take_client, q);
+	if (r) {
+		snprintf(why, why_cap, "cannot watch the QMP socket: %s", strerror(-r));
 		close(fd);
-		return -errno;
+		return r;
 	}
 	l->fd = fd;
 	snprintf(l->path, sizeof(l->path), "%s", tcp ? "" : rest);

@@ -3,7 +3,7 @@
  * A QMP server: the QEMU Machine Protocol over Unix sockets and TCP on loopback, for several clients at once. It knows
  * the protocol; what commands do is in tables of functions that its owner gives.
  *
- * Everything runs on the thread that runs the link, and nothing blocks. A client has one command at a time: until it is
+ * Everything runs on the thread that runs the loop, and nothing blocks. A client has one command at a time: until it is
  * answered, no more is read from it, so what a client can make us hold is bounded. A client that does not read loses
  * events, not replies.
  */
@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "net/link.h"
+#include "net/loop.h"
 
 #define QMP_CLIENTS_MAX   16u
 #define QMP_LISTENERS_MAX 4u
@@ -32,8 +32,8 @@ struct qmp_command {
 	qmp_fn fn;
 };
 
-/* link: its owner thread is the server's. Returns 0, or a negative errno and a sentence. */
-int qmp_create(struct qmp **out, struct link *link, char *why, size_t why_cap);
+/* loop must outlive it. Returns 0, or a negative errno and a sentence. */
+int qmp_create(struct qmp **out, struct loop *loop, char *why, size_t why_cap);
 /* Closes every client; calls that are not answered yet may still be, to no effect, before or after. */
 void qmp_destroy(struct qmp *q);
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "net/accept.h"
 #include "vmm/qmp/json_stream.h"
 #include "vmm/qmp/qmp.h"
 #include "vmm/qmp/schema.h"
@@ -16,7 +17,7 @@ struct qmp_client {
 	bool wary;            // over TCP: it may be a browser that a stranger's page drives
 	bool closing;         // no more is read; it goes when nothing is queued
 	bool looking, doomed; // its bytes are being looked at; it was dropped meanwhile
-	uint32_t interest;    // epoll events asked for
+	unsigned interest;    // events asked for, LOOP_*
 	struct json_stream in;
 	uint8_t *kept; // bytes read and not yet looked at: a command is under way
 	size_t kept_n;
@@ -32,6 +33,7 @@ struct qmp_call {
 };
 
 struct qmp_listener {
+	struct acceptor acceptor;
 	int fd;
 	char path[QMP_PATH_MAX]; // of a Unix socket; empty: TCP
 };
@@ -42,8 +44,7 @@ struct qmp_table {
 };
 
 struct qmp {
-	struct link *link;
-	int epoll_fd; // watched by the link
+	struct loop *loop;
 	struct qmp_schema *schema;
 	struct qmp_listener listeners[QMP_LISTENERS_MAX];
 	unsigned listeners_n;
@@ -56,8 +57,8 @@ struct qmp {
 /* client.c */
 int client_add(struct qmp *q, int fd); // fd is owned; -ENOSPC closes it
 void client_drop(struct qmp_client *c);
-void client_on_event(struct qmp_client *c, uint32_t events);
-void client_send(struct qmp_client *c, json_t *message); // consumed
+void client_on_event(void *client, int fd, unsigned events); // the loop's
+void client_send(struct qmp_client *c, json_t *message);     // consumed
 /* false: it was dropped (but not while its bytes are looked at). */
 bool client_flush(struct qmp_client *c);
 void client_go_on(struct qmp_client *c); // its command has been answered: the next one

@@ -25,7 +25,8 @@ struct mover {
 	unsigned head, tail;
 	struct wish now; // under way, if busy
 	bool busy;
-	struct wish first; // a holder's, if has_first
+	struct loop_task turn; // one that leaves it where it is is over, but not from inside the function that asked
+	struct wish first;     // a holder's, if has_first
 	bool has_first;
 	unsigned held;                          // by how many
 	struct mover_hold *holds, **holds_tail; // granted when the move under way is over
@@ -270,11 +271,9 @@ static void on_prepare(void *ctx, const struct call_answer *a, unsigned n)
 		on_out(m, &(struct call_answer){.form = CALL_ERROR, .error = m->error}, 1);
 }
 
-static void on_nothing(void *ctx, const struct call_answer *a, unsigned n)
+static void on_turn(void *arg)
 {
-	(void)a;
-	(void)n;
-	finish(ctx);
+	finish(arg);
 }
 
 static int begin(struct mover *m, struct wish wish)
@@ -287,8 +286,11 @@ static int begin(struct mover *m, struct wish wish)
 	m->from = placement_host(&m->placement, w->vcpu);
 	m->out_over = m->wait_over = m->left = false;
 	m->result = (struct mover_result){.vcpu = w->vcpu, .from = m->from, .to = w->to};
-	int r = m->from == w->to ? calls_start(m->calls, host_bit(w->to), "echo", NULL, MOVER_STEP_MS, on_nothing, m)
-				 : call(m, ends(m), "move-prepare", !(m->alike[m->from] & host_bit(w->to)), on_prepare);
+	if (m->from == w->to) {
+		loop_call(link_loop(m->calls->link), &m->turn);
+		return 0;
+	}
+	int r = call(m, ends(m), "move-prepare", !(m->alike[m->from] & host_bit(w->to)), on_prepare);
 
 	m->busy = r == 0;
 	return r;
@@ -379,6 +381,7 @@ struct mover *mover_create(struct calls *calls, const struct machine_desc *desc)
 	m->calls = calls;
 	m->desc = desc;
 	m->holds_tail = &m->holds;
+	m->turn = (struct loop_task){.fn = on_turn, .arg = m};
 	return m;
 }
 
@@ -389,6 +392,11 @@ void mover_started(struct mover *m)
 
 void mover_destroy(struct mover *m)
 {
+	while (m && m->busy) { // the calls are over: only a turn can be what it waits for
+		loop_uncall(link_loop(m->calls->link), &m->turn);
+		note(m, "the guest is over");
+		finish(m);
+	}
 	free(m);
 }
 

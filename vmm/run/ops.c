@@ -8,6 +8,7 @@
 #include "vmm/run/ops_priv.h"
 
 static void begin_next(struct ops *v);
+static void on_turn(void *arg);
 
 const char *ops_state_name(enum ops_state s)
 {
@@ -34,6 +35,7 @@ struct ops *ops_create(struct calls *calls, const struct machine_desc *desc)
 	if (v) {
 		v->calls = calls;
 		v->desc = desc;
+		v->turn = (struct loop_task){.fn = on_turn, .arg = v};
 	}
 	return v;
 }
@@ -63,6 +65,7 @@ void ops_destroy(struct ops *v)
 {
 	if (!v)
 		return;
+	loop_uncall(link_loop(v->calls->link), &v->turn);
 	fail_all(v, "the guest is over");
 	free(v);
 }
@@ -287,32 +290,21 @@ static void moves_held(void *ctx)
 		begin(v, &v->queue[0]);
 }
 
-/* A call that asks nothing: the way to go on from a place where done must not be called yet. */
-static void on_turn(void *ctx, const struct call_answer *answers, unsigned n)
+static void on_turn(void *arg)
 {
-	struct ops *v = ctx;
+	struct ops *v = arg;
 
-	(void)answers; // a host that is gone shows in the command's own calls
-	(void)n;
 	v->hold = (struct mover_hold){.then = moves_held, .ctx = v};
 	if (!v->mover || mover_hold(v->mover, &v->hold))
 		moves_held(v);
 }
 
-static int ask_turn(struct ops *v)
-{
-	int r = calls_start(v->calls, host_bit(0), "echo", NULL, OPS_CALL_MS, on_turn, v);
-
-	v->busy = r == 0;
-	return r;
-}
-
 static void begin_next(struct ops *v)
 {
-	if (v->busy || !v->queue_n || !ask_turn(v))
+	if (v->busy || !v->queue_n)
 		return;
 	v->busy = true;
-	ops_finish(v, "too much is under way");
+	loop_call(link_loop(v->calls->link), &v->turn);
 }
 
 static int add(struct ops *v, struct ops_op op)
@@ -324,10 +316,9 @@ static int add(struct ops *v, struct ops_op op)
 	if (v->queue_n == OPS_QUEUE_MAX)
 		return -ENOSPC;
 	v->queue[v->queue_n++] = op;
-	int r = v->busy || early ? 0 : ask_turn(v);
-
-	v->queue_n -= r != 0;
-	return r;
+	if (!early)
+		begin_next(v);
+	return 0;
 }
 
 int ops_stop(struct ops *v, ops_done done, void *ctx)

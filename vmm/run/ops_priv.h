@@ -41,6 +41,7 @@ struct ops {
 	struct ops_op queue[OPS_QUEUE_MAX]; // the first is under way if busy
 	unsigned queue_n;
 	bool busy;
+	struct loop_task turn;  // the first may begin: never from inside the function that asked
 	struct mover_hold hold; // of the command under way: no vCPU moves meanwhile
 	bool holds;
 	bool resetting; // the command under way is a reset, and no vCPU runs any more

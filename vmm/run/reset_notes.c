@@ -27,3 +27,8 @@ bool reset_notes_add(struct reset_notes *n, uint64_t now_ns, const char *why, ch
 	snprintf(n->last, sizeof(n->last), "%s", why);
 	return reset_notes_due(n, now_ns, first, line, cap);
 }
+
+uint64_t reset_notes_deadline(const struct reset_notes *n)
+{
+	return n->held ? n->said_ns + QUIET_NS : UINT64_MAX;
+}

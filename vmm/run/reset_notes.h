@@ -21,5 +21,6 @@ struct reset_notes {
 bool reset_notes_add(struct reset_notes *n, uint64_t now_ns, const char *why, char *line, size_t cap);
 /* The same for those held back, when their second is over or the guest is (over). */
 bool reset_notes_due(struct reset_notes *n, uint64_t now_ns, bool over, char *line, size_t cap);
+uint64_t reset_notes_deadline(const struct reset_notes *n); // when their second is over; UINT64_MAX: none is held back
 
 #endif

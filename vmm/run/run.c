@@ -2,14 +2,11 @@
 #include "vmm/run/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/link.h"
@@ -21,8 +18,7 @@
 #include "vmm/run/run_priv.h"
 #include "vmm/run/tracer.h"
 
-#define RUN_TICK_NS    100000000u
-#define RUN_PUMP_NS    2000000u     // while boot images are sent
+#define RUN_STATUS_NS  100000000u   // for the last status of hosts that stop
 #define RUN_TRACE_NS   60000000000u // to fetch what they have recorded
 #define RUN_STOP_NS    3000000000u  // for all hosts to stop their vCPUs
 #define RUN_CONNECT_MS 5000u
@@ -48,7 +44,7 @@ static void enter(struct run *r, enum phase p, uint64_t timeout_ns)
 {
 	r->phase = p;
 	r->reached = 0;
-	r->deadline_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns() + timeout_ns;
+	loop_timer_in(r->loop, &r->deadline, timeout_ns);
 }
 
 static enum ops_reason reason_of(int status)
@@ -69,11 +65,20 @@ static enum ops_reason reason_of(int status)
 	}
 }
 
+static void tell_resets(struct run *r, bool over)
+{
+	char line[DESC_REPORT_MAX + 128];
+
+	if (reset_notes_due(&r->resets, now_ns(), over, line, sizeof(line)) && !r->opt->quiet)
+		fprintf(stderr, "\rpando: %s\n", line);
+}
+
 static void end(struct run *r, int status)
 {
 	if (r->phase >= STOPPING)
 		return;
 	r->exit_status = status;
+	tell_resets(r, true);
 	if (r->ops)
 		ops_over(r->ops, r->quit ? OPS_DESTROYED : reason_of(status));
 	if (r->opt->status_json && r->phase == RUNNING)
@@ -96,54 +101,6 @@ static void fail(struct run *r, int status, const char *text)
 		return;
 	fprintf(stderr, "pando: %s\n", text);
 	end(r, status);
-}
-
-static int open_image(struct image *i, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st)) {
-		fprintf(stderr, "pando: cannot open '%s': %s\n", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -EINVAL;
-	}
-	i->total = (uint64_t)st.st_size;
-	i->bytes = mmap(NULL, i->total ? i->total : 1, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	return i->bytes == MAP_FAILED ? -errno : 0;
-}
-
-/* Sends as much of the boot images as the link takes now. */
-static void pump_images(struct run *r)
-{
-	for (unsigned which = 0; which < 2; which++) {
-		struct image *i = &r->images[which];
-
-		while (i->bytes && i->at < i->total) {
-			uint64_t left = i->total - i->at;
-			struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = r->desc.epoch};
-
-			m.u.ctl_image.which = (uint8_t)which;
-			m.u.ctl_image.offset = i->at;
-			m.u.ctl_image.total = i->total;
-			m.blob = i->bytes + i->at;
-			m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
-			if (link_send(r->link, 0, &m))
-				return; // its queue is full: after the next wait
-			i->at += m.blob_bytes;
-		}
-	}
-}
-
-/* Control overtakes bulk, so nothing that needs the images is asked before they have left. */
-static bool images_sent(const struct run *r)
-{
-	for (unsigned which = 0; which < 2; which++)
-		if (r->images[which].at < r->images[which].total)
-			return false;
-	return link_drained(r->link, 0);
 }
 
 static void send_setup(struct run *r)
@@ -177,8 +134,8 @@ static void place_and_set_up(struct run *r)
 	run_warn(r);
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
 	send_setup(r);
-	if (open_image(&r->images[CTL_KERNEL], o->kernel) ||
-	    (o->initrd && open_image(&r->images[CTL_INITRD], o->initrd)))
+	if (image_open(&r->images[CTL_KERNEL], o->kernel) ||
+	    (o->initrd && image_open(&r->images[CTL_INITRD], o->initrd)))
 		fail(r, RUN_FAILED, "cannot send the boot images");
 }
 
@@ -192,7 +149,7 @@ static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
 
 static void start_console(struct run *r)
 {
-	run_console_start(&r->console, r->link, on_keys, r);
+	run_console_start(&r->console, r->loop, on_keys, r);
 	if (r->console.terminal.changed && !r->opt->quiet)
 		fprintf(stderr, "pando: console of the guest; Ctrl-C ends it on every host\r\n");
 	else if (r->console.kind == CONSOLE_PTY)
@@ -220,7 +177,7 @@ static bool save_trace(struct run *r)
 	if (e)
 		fprintf(stderr, "pando: the trace cannot be written to '%s': %s\n", r->opt->trace, strerror(-e));
 	else
-		r->deadline_ns = now_ns() + RUN_TRACE_NS;
+		loop_timer_in(r->loop, &r->deadline, RUN_TRACE_NS);
 	r->trace_saving = e == 0;
 	return r->trace_saving;
 }
@@ -290,12 +247,9 @@ static void on_restarted(void *ctx, const char *error)
 	fail(ctx, RUN_FAILED, text);
 }
 
-static void tell_resets(struct run *r, bool over)
+static void on_resets_due(void *arg)
 {
-	char line[DESC_REPORT_MAX + 128];
-
-	if (reset_notes_due(&r->resets, now_ns(), over, line, sizeof(line)) && !r->opt->quiet)
-		fprintf(stderr, "\rpando: %s\n", line);
+	tell_resets(arg, false);
 }
 
 static void restart(struct run *r, const char *why)
@@ -308,6 +262,7 @@ static void restart(struct run *r, const char *why)
 		return; // another host told of it already, or it failed
 	if (reset_notes_add(&r->resets, now_ns(), why, line, sizeof(line)) && !r->opt->quiet)
 		fprintf(stderr, "\rpando: %s\n", line);
+	loop_timer_set(r->loop, &r->resets_due, reset_notes_deadline(&r->resets));
 }
 
 static void on_state(struct run *r, host_id from, const struct msg *m)
@@ -425,11 +380,12 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	fail(r, RUN_HOST_LOST, text);
 }
 
-static void on_signal(void *ctx, int fd)
+static void on_signal(void *ctx, int fd, unsigned events)
 {
 	struct signalfd_siginfo info;
 	struct run *r = ctx;
 
+	(void)events;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (r->phase == STOPPING)
@@ -438,24 +394,28 @@ static void on_signal(void *ctx, int fd)
 		fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
 }
 
-static void check_time(struct run *r)
+/* Each round of the loop, until the images have left. */
+static int pump(void *ctx)
+{
+	struct run *r = ctx;
+	int n = r->phase <= WAIT_IMAGES ? images_pump(r->images, r->link, r->desc.epoch) : 0;
+
+	if (r->phase == WAIT_IMAGES && images_sent(r->images, r->link)) {
+		advance(r);
+		n++;
+	}
+	return n;
+}
+
+static void time_is_up(void *arg)
 {
 	static const char *const waits[] = {
 		[WAIT_OFFERS] = "make its offer",       [WAIT_READY] = "set itself up",
 		[WAIT_IMAGES] = "take the boot images", [WAIT_CONNECTED] = "connect to the others",
 		[WAIT_CREATED] = "create its machine",  [WAIT_RUNNING] = "start"};
+	struct run *r = arg;
 	char text[DESC_REPORT_MAX];
 
-	run_status_tick(&r->status);
-	run_metrics_tick(&r->metrics);
-	calls_tick(&r->calls);
-	tell_resets(r, r->phase >= STOPPING);
-	if (r->phase < RUNNING)
-		pump_images(r);
-	if (r->phase == WAIT_IMAGES && images_sent(r))
-		advance(r);
-	if (now_ns() < r->deadline_ns)
-		return;
 	if (r->phase == STOPPING) {
 		r->phase = DONE;
 		return;
@@ -494,10 +454,24 @@ static int connect_hosts(struct run *r)
 	return 0;
 }
 
+static int open_link(struct run *r)
+{
+	struct loop_options wait = {.waits = "uring"};
+	int e = loop_create(&r->loop, &wait);
+
+	if (e)
+		return e;
+	enter(r, WAIT_OFFERS, (uint64_t)r->opt->start_timeout_ms * 1000000);
+	struct link_options lo = {.transport = "uring", .epoch = r->desc.epoch, .loop = r->loop};
+	struct link_handler lh = {.ctx = r, .on_msg = on_msg, .on_down = on_down};
+
+	e = link_create(&r->link, &lo, &lh);
+	loop_add_poller(r->loop, &r->pump); // after the link: what it sends leaves at the link's next turn
+	return e;
+}
+
 static int open_all(struct run *r)
 {
-	struct link_options lo = {.transport = "uring", .epoch = r->desc.epoch};
-	struct link_handler lh = {.ctx = r, .on_msg = on_msg, .on_down = on_down};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -507,7 +481,7 @@ static int open_all(struct run *r)
 	signal(SIGPIPE, SIG_IGN);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	int e = link_create(&r->link, &lo, &lh);
+	int e = open_link(r);
 	if (e) {
 		fprintf(stderr, "pando: cannot make the link: %s\n", strerror(-e));
 		return e;
@@ -519,7 +493,7 @@ static int open_all(struct run *r)
 	if (!r->ops || !r->mover || !r->tracer)
 		return -ENOMEM;
 	ops_set_mover(r->ops, r->mover);
-	link_watch(r->link, r->signal_fd, on_signal, r);
+	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
 	progress(r, 1, "connecting to the hosts");
 	e = connect_hosts(r);
 	if (e)
@@ -531,30 +505,21 @@ static int open_all(struct run *r)
 		fprintf(stderr, "pando: %s\n", why);
 		return e;
 	}
-	return run_metrics_start(&r->metrics, &r->opt->metrics, r->link, &r->status);
+	return run_metrics_start(&r->metrics, &r->opt->metrics, r->loop, &r->status);
 }
 
 static void write_status(struct run *r)
 {
-	uint64_t limit = now_ns() + RUN_TICK_NS;
+	uint64_t limit = now_ns() + RUN_STATUS_NS;
 
 	if (!r->opt->status_json || !r->status.link)
 		return;
 	while (r->status.request && now_ns() < limit)
-		link_run(r->link, limit);
+		loop_run(r->loop, limit);
 	int e = run_status_write(&r->status, r->opt->status_json);
 	if (e)
 		log_warn("no status was written to '%s': %s", r->opt->status_json,
 			 e == -ENODATA ? "the hosts did not tell one" : strerror(-e));
-}
-
-static uint64_t next_deadline(const struct run *r)
-{
-	uint64_t at = now_ns() + (r->phase == WAIT_IMAGES ? RUN_PUMP_NS : RUN_TICK_NS);
-	uint64_t calls = calls_deadline(&r->calls);
-
-	at = r->deadline_ns < at ? r->deadline_ns : at;
-	return calls < at ? calls : at;
 }
 
 int run_guest(const struct run_options *opt)
@@ -567,20 +532,21 @@ int run_guest(const struct run_options *opt)
 	r->desc = opt->desc;
 	r->exit_status = RUN_FAILED;
 	r->signal_fd = -1;
-	enter(r, WAIT_OFFERS, (uint64_t)opt->start_timeout_ms * 1000000);
+	r->deadline = (struct loop_timer){.fn = time_is_up, .arg = r};
+	r->resets_due = (struct loop_timer){.fn = on_resets_due, .arg = r};
+	r->pump = (struct loop_poller){.ctx = r, .turn = pump};
 	char why[DESC_REPORT_MAX];
 	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
 	if (e)
 		fprintf(stderr, "pando: %s\n", why);
 	else
 		e = open_all(r);
-	while (!e && r->phase != DONE) {
-		e = link_run(r->link, next_deadline(r));
-		e = e < 0 && e != -EINTR ? e : 0;
-		check_time(r);
-	}
-	write_status(r); // runs the link once more, so while the monitor lives
+	while (e >= 0 && r->phase != DONE)
+		e = loop_run(r->loop, UINT64_MAX);
+	write_status(r); // runs the loop once more, so while the monitor lives
 	calls_cancel(&r->calls, "the guest is over");
+	if (r->loop)
+		loop_run_posted(r->loop); // what waited for its turn is told the same
 	monitor_stop(r->monitor);
 	ops_destroy(r->ops);
 	mover_destroy(r->mover);
@@ -592,9 +558,9 @@ int run_guest(const struct run_options *opt)
 	run_status_stop(&r->status);
 	if (r->link)
 		link_destroy(r->link);
+	loop_destroy(r->loop);
 	for (unsigned i = 0; i < 2; i++)
-		if (r->images[i].bytes && r->images[i].bytes != MAP_FAILED)
-			munmap(r->images[i].bytes, r->images[i].total);
+		image_close(&r->images[i]);
 	close(r->signal_fd);
 	int status = r->exit_status;
 	free(r);

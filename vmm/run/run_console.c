@@ -46,11 +46,24 @@ static int open_pty(struct run_console *c)
 	return tcsetattr(slave, TCSANOW, &t) ? -errno : 0;
 }
 
+static int open_out(struct run_console *c, char *why, size_t why_cap)
+{
+	int fd = c->kind == CONSOLE_STDIO ? STDOUT_FILENO : c->kind == CONSOLE_FILE ? c->fd : -1;
+
+	if (fd < 0)
+		return 0;
+	c->out = console_out_open(fd);
+	if (c->out)
+		return 0;
+	snprintf(why, why_cap, "no memory for the console's output");
+	return -ENOMEM;
+}
+
 int run_console_open(struct run_console *c, const struct console_options *o, char *why, size_t why_cap)
 {
 	int e = 0;
 
-	*c = (struct run_console){.kind = o->kind, .fd = -1};
+	*c = (struct run_console){.kind = o->kind, .fd = -1, .keys_fd = -1};
 	if (o->kind == CONSOLE_PTY) {
 		e = open_pty(c);
 		snprintf(why, why_cap, "no pseudo-terminal for the console: %s", strerror(-e));
@@ -60,37 +73,44 @@ int run_console_open(struct run_console *c, const struct console_options *o, cha
 		e = c->fd < 0 ? -errno : 0;
 		snprintf(why, why_cap, "the console's file '%s': %s", o->path, strerror(-e));
 	}
-	return e;
+	return e ? e : open_out(c, why, why_cap);
 }
 
-static void on_readable(void *ctx, int fd)
+static void stop_keys(struct run_console *c)
+{
+	if (c->keys_fd >= 0)
+		loop_unwatch(c->loop, c->keys_fd);
+	c->keys_fd = -1;
+}
+
+static void on_readable(void *ctx, int fd, unsigned events)
 {
 	struct run_console *c = ctx;
 	uint8_t bytes[256];
 	ssize_t n = read(fd, bytes, sizeof(bytes));
 
+	(void)events;
 	if (n > 0)
 		c->keys(c->ctx, bytes, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		link_unwatch(c->link, fd);
-		c->watched = false;
-	}
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		stop_keys(c);
 }
 
-void run_console_start(struct run_console *c, struct link *link,
+void run_console_start(struct run_console *c, struct loop *loop,
 		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx)
 {
 	int from = c->kind == CONSOLE_STDIO ? STDIN_FILENO : c->kind == CONSOLE_PTY ? c->fd : -1;
 
-	c->link = link;
+	c->loop = loop;
 	c->keys = keys;
 	c->ctx = ctx;
 	if (c->kind == CONSOLE_STDIO)
 		terminal_raw(&c->terminal);
-	if (from >= 0)
-		c->watched = link_watch(link, from, on_readable, c) == 0;
+	if (from >= 0 && loop_watch(loop, from, LOOP_READ, on_readable, c) == 0)
+		c->keys_fd = from;
 }
 
+/* A pseudo-terminal: it does not block. */
 static void write_fd(struct run_console *c, const uint8_t *bytes, size_t n)
 {
 	while (n) {
@@ -111,18 +131,21 @@ static void write_fd(struct run_console *c, const uint8_t *bytes, size_t n)
 
 void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n)
 {
-	if (c->kind == CONSOLE_STDIO) {
-		if (fwrite(bytes, 1, n, stdout) == n)
-			fflush(stdout);
-	} else if (c->fd >= 0) {
+	if (c->out)
+		console_out_put(c->out, bytes, n);
+	else if (c->fd >= 0)
 		write_fd(c, bytes, n);
-	}
 }
 
 void run_console_close(struct run_console *c)
 {
+	uint64_t lost;
+	bool writes = c->out && !console_out_close(c->out, &lost); // it is stuck, and needs the descriptor
+
+	c->out = NULL;
+	stop_keys(c); // a terminal whose settings change is not watched any more
 	terminal_restore(&c->terminal);
-	if (c->fd >= 0)
+	if (c->fd >= 0 && !writes)
 		close(c->fd);
 	c->fd = -1;
 }

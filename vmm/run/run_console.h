@@ -6,7 +6,8 @@
 #ifndef VMM_RUN_RUN_CONSOLE_H
 #define VMM_RUN_RUN_CONSOLE_H
 
-#include "net/link.h"
+#include "net/loop.h"
+#include "vmm/run/console_out.h"
 #include "vmm/run/terminal.h"
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NULL };
@@ -19,11 +20,12 @@ struct console_options {
 
 struct run_console {
 	enum console_kind kind;
-	int fd;        // pseudo-terminal or file; -1: none
-	char pty[64];  // name of the pseudo-terminal, for whoever wants to open it
-	uint64_t lost; // bytes that a pseudo-terminal or a full disk did not take
-	struct link *link;
-	bool watched;
+	int fd;                  // pseudo-terminal or file; -1: none
+	char pty[64];            // name of the pseudo-terminal, for whoever wants to open it
+	uint64_t lost;           // bytes that a pseudo-terminal did not take
+	struct console_out *out; // of standard output or a file: whoever takes it may take his time
+	struct loop *loop;
+	int keys_fd; // watched; -1: none
 	struct terminal terminal;
 	void (*keys)(void *ctx, const uint8_t *bytes, size_t n); // typed
 	void *ctx;
@@ -35,10 +37,11 @@ int console_parse(const char *text, struct console_options *out);
 /* Opens it, before the guest starts. Returns 0 or a negative errno and a sentence. */
 int run_console_open(struct run_console *c, const struct console_options *o, char *why, size_t why_cap);
 /* From now on what is typed goes to keys(). */
-void run_console_start(struct run_console *c, struct link *link,
+void run_console_start(struct run_console *c, struct loop *loop,
 		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx);
-void run_console_write(struct run_console *c, const uint8_t *bytes,
-		       size_t n); // never waits for a reader of a pseudo-terminal
+/* Never waits. What cannot be taken now is queued, and what finds no room is lost, counted and said. */
+void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n);
+/* What is queued goes out first, if somebody takes it. */
 void run_console_close(struct run_console *c);
 
 #endif

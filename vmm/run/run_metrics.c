@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "net/log.h"
-#include "net/now.h"
 #include "vmm/metrics/exposition.h"
 #include "vmm/metrics/http.h"
 
@@ -46,6 +45,18 @@ static void write_file(struct run_metrics *m, const char *text, size_t n)
 	m->file_failed = r != 0;
 }
 
+static void run_http(void *arg)
+{
+	struct run_metrics *m = arg;
+	uint64_t in_ms;
+
+	metrics_http_run(m->http);
+	if (metrics_http_due(m->http, &in_ms))
+		loop_timer_in(m->loop, &m->http_due, (in_ms + 1) * 1000000);
+	else
+		loop_timer_stop(&m->http_due);
+}
+
 static void on_document(void *ctx, const json_t *document)
 {
 	struct run_metrics *m = ctx;
@@ -58,6 +69,8 @@ static void on_document(void *ctx, const json_t *document)
 		write_file(m, text, n);
 	if (m->http)
 		metrics_http_answer(m->http, text, n);
+	if (m->http)
+		run_http(m);
 	free(text);
 	sample_free(s);
 }
@@ -75,12 +88,29 @@ static int on_wanted(void *ctx)
 	return ask(ctx);
 }
 
-static void on_ready(void *ctx, int fd)
+static void on_ready(void *ctx, int fd, unsigned events)
+{
+	(void)fd;
+	(void)events;
+	run_http(ctx);
+}
+
+static void on_connection(void *ctx, int fd)
 {
 	struct run_metrics *m = ctx;
 
-	(void)fd;
-	metrics_http_run(m->http);
+	metrics_http_add(m->http, fd);
+	run_http(m);
+}
+
+static void on_file_next(void *arg)
+{
+	struct run_metrics *m = arg;
+	uint64_t every_s = m->opt->file_every_s ? m->opt->file_every_s : METRICS_FILE_EVERY_S;
+
+	loop_timer_in(m->loop, &m->file_next, every_s * 1000000000u);
+	m->file_due = true;
+	ask(m);
 }
 
 static int say(const char *address, const char *text)
@@ -122,18 +152,23 @@ static int start_page(struct run_metrics *m)
 	}
 	if (!m->opt->quiet)
 		tell_where(address, fd);
-	int r = metrics_http_start(&m->http, fd, on_wanted, m);
+	m->listen_fd = fd;
+	int r = metrics_http_start(&m->http, on_wanted, m);
 	if (!r)
-		r = link_watch(m->link, metrics_http_fd(m->http), on_ready, m);
+		r = loop_watch(m->loop, metrics_http_fd(m->http), LOOP_READ, on_ready, m);
+	if (!r)
+		r = acceptor_start(&m->acceptor, m->loop, fd, "metrics", on_connection, m);
 	if (r)
 		say(address, strerror(-r));
 	return r;
 }
 
-int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct link *link,
+int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct loop *loop,
 		      struct run_status *status)
 {
-	*m = (struct run_metrics){.opt = opt, .link = link, .status = status, .next_file_ns = now_ns()};
+	*m = (struct run_metrics){.opt = opt, .loop = loop, .status = status, .listen_fd = -1};
+	m->http_due = (struct loop_timer){.fn = run_http, .arg = m};
+	m->file_next = (struct loop_timer){.fn = on_file_next, .arg = m};
 	if (opt->file) {
 		int r = replace_file(opt->file, "", 0);
 
@@ -141,30 +176,27 @@ int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, 
 			fprintf(stderr, "pando: --metrics-file '%s': %s\n", opt->file, strerror(-r));
 			return r;
 		}
+		loop_timer_in(loop, &m->file_next, 0);
 	}
 	return opt->listen ? start_page(m) : 0;
 }
 
-void run_metrics_tick(struct run_metrics *m)
-{
-	if (m->http)
-		metrics_http_run(m->http); // its time-outs
-	if (!m->opt || !m->opt->file || now_ns() < m->next_file_ns)
-		return;
-	uint64_t every_s = m->opt->file_every_s ? m->opt->file_every_s : METRICS_FILE_EVERY_S;
-	m->next_file_ns = now_ns() + every_s * 1000000000u;
-	m->file_due = true;
-	ask(m);
-}
-
 void run_metrics_stop(struct run_metrics *m)
 {
+	if (!m->opt)
+		return; // never started
+	loop_timer_stop(&m->http_due);
+	loop_timer_stop(&m->file_next);
+	acceptor_stop(&m->acceptor);
+	if (m->listen_fd >= 0)
+		close(m->listen_fd);
+	m->listen_fd = -1;
 	if (m->http) {
-		link_unwatch(m->link, metrics_http_fd(m->http));
+		loop_unwatch(m->loop, metrics_http_fd(m->http));
 		metrics_http_stop(m->http);
 		m->http = NULL;
 	}
 	m->file_due = false;
-	if (m->opt && m->opt->file)
+	if (m->opt->file)
 		unlink(m->opt->file); // a guest that is over has no metrics
 }

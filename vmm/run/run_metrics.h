@@ -6,6 +6,7 @@
 #ifndef VMM_RUN_RUN_METRICS_H
 #define VMM_RUN_RUN_METRICS_H
 
+#include "net/accept.h"
 #include "vmm/run/status.h"
 
 #define METRICS_FILE_EVERY_S 15u
@@ -20,17 +21,18 @@ struct metrics_options {
 
 struct run_metrics {
 	const struct metrics_options *opt;
-	struct link *link;
+	struct loop *loop;
 	struct run_status *status;
 	struct metrics_http *http;
-	uint64_t next_file_ns;
+	int listen_fd; // of the page; -1: none
+	struct acceptor acceptor;
+	struct loop_timer http_due, file_next;
 	bool asking, file_due, file_failed;
 };
 
-/* Returns 0, or a negative errno after an error message. opt, link and status must outlive it. */
-int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct link *link,
+/* Returns 0, or a negative errno after an error message. opt, loop and status must outlive it. */
+int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct loop *loop,
 		      struct run_status *status);
-void run_metrics_tick(struct run_metrics *m); // some times a second
 void run_metrics_stop(struct run_metrics *m); // before run_status_stop(); removes the file
 
 #endif

@@ -4,6 +4,7 @@
 #define VMM_RUN_RUN_PRIV_H
 
 #include "vmm/call/call.h"
+#include "vmm/run/images.h"
 #include "vmm/run/mover.h"
 #include "vmm/run/place.h"
 #include "vmm/run/reset_notes.h"
@@ -11,11 +12,6 @@
 #include "vmm/run/run_console.h"
 #include "vmm/run/status.h"
 #include "vmm/run/ops.h"
-
-struct image {
-	uint8_t *bytes; // mapped
-	uint64_t total, at;
-};
 
 enum phase {
 	WAIT_OFFERS, // then SETUP and images go out
@@ -32,13 +28,15 @@ enum phase {
 struct run {
 	const struct run_options *opt;
 	struct machine_desc desc;
+	struct loop *loop;
 	struct link *link;
 	enum phase phase;
 	host_set up, reached; // sessions alive; hosts that reached the phase's state
 	struct place_offer offers[HOSTS_MAX];
 	uint8_t walks[HOSTS_MAX]; // as offered: enum walks, or any number
 	struct image images[2];
-	uint64_t deadline_ns; // of the phase
+	struct loop_timer deadline; // of the phase
+	struct loop_poller pump;    // boot images, as the link takes them
 	int exit_status;
 	struct calls calls;
 	struct ops *ops;
@@ -52,6 +50,7 @@ struct run {
 	uint64_t running_ns; // when the vCPUs started
 	struct run_console console;
 	struct reset_notes resets;
+	struct loop_timer resets_due; // those held back are to be told
 	int signal_fd;
 };
 

@@ -17,7 +17,7 @@ static void begin(struct run_status *s)
 	if (s->request)
 		return;
 	s->request = ++s->last_request;
-	s->deadline_ns = now_ns() + RUN_STATUS_WAIT_NS;
+	loop_timer_in(link_loop(s->link), &s->deadline, RUN_STATUS_WAIT_NS);
 	s->missing = 0;
 	s->hosts = json_object();
 	m.u.ctl_status_req.id = s->request;
@@ -82,6 +82,7 @@ static void drop_parts(struct run_status *s)
 
 static void finish(struct run_status *s)
 {
+	loop_timer_stop(&s->deadline);
 	json_decref(s->last);
 	s->last = document(s);
 	json_decref(s->hosts);
@@ -93,12 +94,18 @@ static void finish(struct run_status *s)
 	json_decref(doc);
 }
 
+static void time_is_up(void *arg)
+{
+	finish(arg);
+}
+
 void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc)
 {
 	memset(s, 0, sizeof(*s));
 	s->link = l;
 	s->desc = desc;
 	s->started_ns = now_ns();
+	s->deadline = (struct loop_timer){.fn = time_is_up, .arg = s};
 	s->warnings = json_array();
 }
 
@@ -109,6 +116,7 @@ void run_status_warn(struct run_status *s, const char *name, const char *text, c
 
 void run_status_stop(struct run_status *s)
 {
+	loop_timer_stop(&s->deadline);
 	s->link = NULL; // asking again is refused
 	answer_requests(s, NULL);
 	drop_parts(s);
@@ -193,10 +201,4 @@ int run_status_write(const struct run_status *s, const char *path)
 	if (fclose(f))
 		return -errno;
 	return bad ? -EIO : 0;
-}
-
-void run_status_tick(struct run_status *s)
-{
-	if (s->request && now_ns() >= s->deadline_ns)
-		finish(s);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The status of the whole machine, asked of all hosts and put together as one JSON document: what QMP, metrics, traces
- * and the last status are made from. Runs on the owner's link thread.
+ * and the last status are made from. Runs on the thread of the link's loop.
  */
 #ifndef VMM_RUN_STATUS_H
 #define VMM_RUN_STATUS_H
@@ -27,7 +27,8 @@ struct run_status {
 	} requests[RUN_STATUS_REQUESTS_MAX]; // of this process
 	unsigned requests_n;
 	uint64_t request; // number of the running request, 0: none
-	uint64_t last_request, deadline_ns, started_ns;
+	uint64_t last_request, started_ns;
+	struct loop_timer deadline;
 	host_set missing;
 	struct run_status_part {
 		char *bytes;
@@ -49,7 +50,6 @@ void run_status_ask(struct run_status *s);  // asks the hosts, for the record
  */
 int run_status_request(struct run_status *s, run_status_done done, void *ctx);
 void run_status_on_status(struct run_status *s, host_id from, const struct msg *m);
-void run_status_tick(struct run_status *s);
 /* Writes the last whole document, and a newline after it. 0, -ENODATA (there is none), or why the file cannot be. */
 int run_status_write(const struct run_status *s, const char *path);
 

@@ -11,13 +11,22 @@
 #include "vmm/span/now.h"
 #include "vmm/machine/move.h"
 
-static void on_faults(void *ctx, int fd)
+static void on_faults(void *ctx, int fd, unsigned events)
 {
 	struct span *d = ctx;
 
 	(void)fd;
+	(void)events;
 	pager_on_faults(&d->pager);
 	span_check_pager(d);
+}
+
+static int turn(void *ctx);
+static uint64_t due(void *ctx);
+
+static void send_outbox(void *arg)
+{
+	span_send_outbox(arg);
 }
 
 int span_create(struct span **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
@@ -34,7 +43,10 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	d->self = self;
 	d->link = link;
 	d->handler = *handler;
+	d->clock = (struct loop_poller){.ctx = d, .turn = turn, .due = due};
+	loop_add_poller(link_loop(link), &d->clock);
 	outbox_init(&d->outbox);
+	d->outbox_full = (struct loop_task){.fn = send_outbox, .arg = d};
 	iofwd_init(&d->iofwd);
 	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
 	observe_init(&d->observe, self, desc->hosts_n, desc_pages_end(desc), tsc_khz);
@@ -46,7 +58,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 			d->pager.before_send = post_flush;
 			d->pager.before_send_ctx = d;
 			d->pager.observe = &d->observe;
-			r = link_watch(link, d->pager.uffd.fd, on_faults, d);
+			r = loop_watch(link_loop(link), d->pager.uffd.fd, LOOP_READ, on_faults, d);
 		}
 	}
 	if (r) {
@@ -60,6 +72,8 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 void span_destroy(struct span *d)
 {
 	span_cancel(d);
+	loop_uncall(link_loop(d->link), &d->outbox_full);
+	loop_remove_poller(link_loop(d->link), &d->clock);
 	span_release_memory(d);
 	if (d->paging)
 		pager_close(&d->pager);
@@ -71,7 +85,7 @@ void span_release_memory(struct span *d)
 {
 	if (!d->paging || d->pager.uffd.fd < 0)
 		return;
-	link_unwatch(d->link, d->pager.uffd.fd);
+	loop_unwatch(link_loop(d->link), d->pager.uffd.fd);
 	uffd_close(&d->pager.uffd);
 	d->released = true;
 }
@@ -237,12 +251,6 @@ void span_send_outbox(struct span *d)
 	}
 }
 
-void span_on_kick(struct span *d)
-{
-	span_send_outbox(d);
-	link_flush(d->link);
-}
-
 static void send_pings(struct span *d, host_set to)
 {
 	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
@@ -257,7 +265,7 @@ static void send_pings(struct span *d, host_set to)
 	}
 }
 
-void span_tick(struct span *d)
+static void tick(struct span *d)
 {
 	host_set ping, lost;
 
@@ -272,12 +280,22 @@ void span_tick(struct span *d)
 			fence(d, (host_id)h, "silent for too long");
 }
 
-uint64_t span_deadline(const struct span *d)
+/* The engine's deadline moves with every message, so it is asked for before each sleep instead of set in a timer. */
+static uint64_t due(void *ctx)
 {
+	const struct span *d = ctx;
 	uint64_t a = d->paging && !d->released ? pager_deadline(&d->pager) : UINT64_MAX;
 	uint64_t b = peers_deadline(&d->peers);
 
 	return a < b ? a : b;
+}
+
+static int turn(void *ctx)
+{
+	if (now_ns() < due(ctx))
+		return 0;
+	tick(ctx);
+	return 1;
 }
 
 bool span_connected(const struct span *d)
@@ -315,7 +333,7 @@ bool span_put(struct span *d, host_id to, const struct msg *m)
 {
 	if (!outbox_put(&d->outbox, to, m))
 		return false;
-	link_kick(d->link);
+	loop_call(link_loop(d->link), &d->outbox_full);
 	return true;
 }
 

@@ -33,9 +33,6 @@ void span_attach(struct span *d, struct machine *m); // where interrupts and I/O
 void span_peer_up(struct span *d, host_id h);        // its session is on the link as peer number h
 void span_peer_down(struct span *d, host_id h, const char *reason);
 void span_on_msg(struct span *d, host_id from, const struct msg *m);
-void span_on_kick(struct span *d);
-void span_tick(struct span *d);
-uint64_t span_deadline(const struct span *d);
 
 bool span_connected(const struct span *d); // every peer is up and the clock is known
 struct machine_clock span_clock(const struct span *d);

@@ -24,7 +24,9 @@ struct span {
 	bool failure_told;
 	struct peers peers;
 	struct iofwd iofwd;
+	struct loop_poller clock; // the deadlines of engine and peers, joined
 	struct outbox outbox;
+	struct loop_task outbox_full;          // another thread has put something in
 	uint64_t irqs_in, io_served, bad_msgs; // span thread
 	uint64_t irqs_out;                     // atomic
 	uint64_t posted_in;                    // span thread: writes that others posted to us

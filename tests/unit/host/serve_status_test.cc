@@ -43,10 +43,6 @@ struct ServeStatus : testing::Test {
 	{
 		guest_send_status(static_cast<struct guest *>(ctx), m->u.ctl_status_req.id);
 	}
-	static void Kick(void *ctx)
-	{
-		guest_works_run(&static_cast<struct guest *>(ctx)->works);
-	}
 	static void Down(void *, unsigned, const char *)
 	{
 	}
@@ -59,10 +55,11 @@ struct ServeStatus : testing::Test {
 		struct link_options o = {};
 		o.transport = "loop";
 		o.epoch = kEpoch;
-		struct link_handler rh = {this, RunMsg, Down, nullptr}, hh = {g.get(), HostMsg, Down, Kick};
+		struct link_handler rh = {this, RunMsg, Down}, hh = {g.get(), HostMsg, Down};
 		ASSERT_EQ(0, link_create(&run, &o, &rh));
 		ASSERT_EQ(0, link_create(&g->link, &o, &hh));
 		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
+		g->loop = link_loop(g->link);
 		strcpy(desc->name, "g");
 		strcpy(desc->hosts[0].address, "10.0.0.1:7411");
 		desc->hosts_n = desc->nodes_n = 1;
@@ -84,7 +81,7 @@ struct ServeStatus : testing::Test {
 	void Ask()
 	{
 		ASSERT_EQ(0, run_status_request(&status, Done, this));
-		link_run(g->link, 0);
+		loop_run(link_loop(g->link), 0);
 	}
 	json_t *Host()
 	{
@@ -93,8 +90,8 @@ struct ServeStatus : testing::Test {
 	void WaitFor(const std::function<bool()> &done)
 	{
 		for (uint64_t end = now_ns() + 20000000000u; !done() && now_ns() < end;) {
-			link_run(g->link, now_ns() + 10000000);
-			link_run(run, 0);
+			loop_run(link_loop(g->link), now_ns() + 10000000);
+			loop_run(link_loop(run), 0);
 		}
 		ASSERT_TRUE(done());
 	}
@@ -119,7 +116,7 @@ TEST_F(ServeStatus, AGuestThatHasEndedStillAnswers)
 {
 	guest_works_cancel(&g->works);
 	Ask();
-	link_run(run, 0);
+	loop_run(link_loop(run), 0);
 	ASSERT_NE(nullptr, got);
 	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
 }
@@ -128,7 +125,7 @@ TEST_F(ServeStatus, WhatIsUnderWayWhenTheGuestEndsIsAnswered)
 {
 	Ask();
 	guest_works_join(&g->works);
-	link_run(run, 0);
+	loop_run(link_loop(run), 0);
 	ASSERT_NE(nullptr, got);
 	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
 }
@@ -152,7 +149,7 @@ TEST_F(ServeStatus, AHostWithoutMemorySaysSo)
 {
 	ASSERT_EQ(0, run_status_request(&status, Done, this));
 	guest_send_status_text(g.get(), status.request, "", 0);
-	link_run(run, 0);
+	loop_run(link_loop(run), 0);
 	ASSERT_NE(nullptr, got) << "nobody waits for it";
 	EXPECT_STREQ("no answer", json_string_value(json_object_get(Host(), "error")));
 }

@@ -19,6 +19,7 @@ namespace
 
 struct Http : testing::Test {
 	struct metrics_http *server = nullptr;
+	int fd = -1;
 	uint16_t port = 0;
 	int wanted = 0, refuse = 0;
 
@@ -31,17 +32,23 @@ struct Http : testing::Test {
 	{
 		if (!metrics_http_built_in())
 			GTEST_SKIP() << "built without libmicrohttpd";
-		int fd = metrics_listen(":0", false);
+		fd = metrics_listen(":0", false);
 		ASSERT_GE(fd, 0);
 		struct sockaddr_in a;
 		socklen_t n = sizeof(a);
 		ASSERT_EQ(0, getsockname(fd, (struct sockaddr *)&a, &n));
 		port = ntohs(a.sin_port);
-		ASSERT_EQ(0, metrics_http_start(&server, fd, Wanted, this));
+		ASSERT_EQ(0, metrics_http_start(&server, Wanted, this));
 	}
 	void TearDown() override
 	{
 		metrics_http_stop(server);
+		close(fd);
+	}
+	void Take()
+	{
+		for (int c; (c = accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;)
+			metrics_http_add(server, c);
 	}
 	int Connect(const std::string &text)
 	{
@@ -49,17 +56,18 @@ struct Http : testing::Test {
 		a.sin_family = AF_INET;
 		a.sin_port = htons(port);
 		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		int c = socket(AF_INET, SOCK_STREAM, 0);
 		struct timeval limit = {1, 0};
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-		EXPECT_EQ(0, connect(fd, (struct sockaddr *)&a, sizeof(a)));
-		EXPECT_EQ((ssize_t)text.size(), send(fd, text.data(), text.size(), MSG_NOSIGNAL));
-		return fd;
+		setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+		EXPECT_EQ(0, connect(c, (struct sockaddr *)&a, sizeof(a)));
+		EXPECT_EQ((ssize_t)text.size(), send(c, text.data(), text.size(), MSG_NOSIGNAL));
+		return c;
 	}
 	// Runs the server while its descriptor says that there is work.
 	void Run()
 	{
 		struct pollfd p = {metrics_http_fd(server), POLLIN, 0};
+		Take();
 		for (int i = 0; i < 50 && poll(&p, 1, 20) > 0; i++)
 			metrics_http_run(server);
 		metrics_http_run(server); // and now and then, as its header asks

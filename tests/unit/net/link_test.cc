@@ -68,7 +68,7 @@ struct Link : testing::TestWithParam<const char *> {
 	{
 		uint64_t now = now_ns();
 
-		while (link_run(l, now + in_ms * 1000000ull) > 0)
+		while (loop_run(link_loop(l), now + in_ms * 1000000ull) > 0)
 			in_ms = 0;
 	}
 	void put(const Bytes &b)
@@ -140,26 +140,6 @@ TEST_P(Link, AFailureToSendIsReported)
 	run(100);
 	EXPECT_EQ(downs, std::vector<std::string>{"sending failed"});
 	EXPECT_EQ(link_send(l, 4, &m), -ENOTCONN);
-	close(fd[1]);
-}
-
-TEST_P(Link, ADescriptorClosedWhileWatchedIsGivenUpAndSaid)
-{
-	int fd[2];
-
-	ASSERT_EQ(pipe2(fd, O_CLOEXEC), 0);
-	int high = fcntl(fd[0], F_DUPFD_CLOEXEC, 500); // nothing else opened meanwhile gets its number
-	ASSERT_EQ(link_watch(
-			  l, high, [](void *, int) { ADD_FAILURE() << "nothing is readable"; }, nullptr),
-		  0);
-	close(high);
-	testing::internal::CaptureStderr();
-	EXPECT_EQ(link_run(l, 0), 0);
-	EXPECT_EQ(link_run(l, 0), 0);
-	std::string said = testing::internal::GetCapturedStderr();
-	EXPECT_NE(said.find("can't be watched"), std::string::npos);
-	EXPECT_EQ(said.find("can't be watched"), said.rfind("can't be watched"));
-	close(fd[0]);
 	close(fd[1]);
 }
 
@@ -267,10 +247,10 @@ TEST(LinkCreate, UnknownTransport)
 	h.on_msg = [](void *, unsigned, const msg *) {};
 	h.on_down = [](void *, unsigned, const char *) {};
 	for (const char *name : {"", "dpdk2", (const char *)nullptr}) {
-		link_options o = {name, 0, 0, nullptr};
+		link_options o = {name, 0, 0, nullptr, nullptr};
 		EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
 	}
-	link_options o = {"loop", 0, 0, nullptr};
+	link_options o = {"loop", 0, 0, nullptr, nullptr};
 	h.on_down = nullptr;
 	EXPECT_EQ(link_create(&l, &o, &h), -EINVAL);
 }
@@ -288,7 +268,7 @@ TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
 			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		};
 		sock_fprog prog = {4, code};
-		link_options o = {"uring", 0, 0, nullptr};
+		link_options o = {"uring", 0, 0, nullptr, nullptr};
 		link_handler h = {};
 		struct link *l = nullptr;
 
@@ -301,6 +281,6 @@ TEST(LinkCreate, ForbiddenIoUringIsSaidClearly)
 	int status = -1;
 	waitpid(child, &status, 0);
 	EXPECT_EQ(status, 0);
-	EXPECT_NE(testing::internal::GetCapturedStderr().find("error: link: io_uring is not available"),
+	EXPECT_NE(testing::internal::GetCapturedStderr().find("error: loop: io_uring is not available"),
 		  std::string::npos);
 }

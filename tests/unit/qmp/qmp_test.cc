@@ -15,7 +15,7 @@
 #include <vector>
 
 extern "C" {
-#include "net/link.h"
+#include "net/loop.h"
 #include "vmm/qmp/qmp.h"
 #include "vmm/qmp/schema.h"
 }
@@ -33,7 +33,7 @@ struct Client {
 
 // A server over a real socket, with some commands of a made-up machine.
 struct Qmp : testing::Test {
-	struct link *link = nullptr;
+	struct loop *loop = nullptr;
 	struct qmp *q = nullptr;
 	std::string dir, path;
 	std::vector<struct qmp_call *> waiting; // "stop" is answered by the test
@@ -73,17 +73,12 @@ struct Qmp : testing::Test {
 							   {"set_link", SetLink},    {"dump-guest-memory", Nothing},
 							   {"device_add", Nothing},  {nullptr, nullptr}};
 		char name[] = "/tmp/qmp-test.XXXXXX", why[256];
-		struct link_options o = {};
-		struct link_handler h = {};
+		struct loop_options o = {"uring", 0};
 
-		o.transport = "uring";
-		o.epoch = 1;
-		h.on_msg = [](void *, unsigned, const msg *) {};
-		h.on_down = [](void *, unsigned, const char *) {};
 		dir = mkdtemp(name);
 		path = dir + "/q";
-		ASSERT_EQ(link_create(&link, &o, &h), 0);
-		ASSERT_EQ(qmp_create(&q, link, why, sizeof(why)), 0) << why;
+		ASSERT_EQ(loop_create(&loop, &o), 0);
+		ASSERT_EQ(qmp_create(&q, loop, why, sizeof(why)), 0) << why;
 		ASSERT_EQ(qmp_add_commands(q, table, this, why, sizeof(why)), 0) << why;
 		ASSERT_EQ(qmp_listen(q, path.c_str(), why, sizeof(why)), 0) << why;
 	}
@@ -92,7 +87,7 @@ struct Qmp : testing::Test {
 		for (auto c : waiting)
 			qmp_return_empty(c);
 		qmp_destroy(q);
-		link_destroy(link);
+		loop_destroy(loop);
 		EXPECT_NE(access(path.c_str(), F_OK), 0);
 		rmdir(dir.c_str());
 	}
@@ -109,7 +104,7 @@ struct Qmp : testing::Test {
 	void turn(int n = 5)
 	{
 		for (int i = 0; i < n; i++)
-			ASSERT_GE(link_run(link, 0), 0);
+			ASSERT_GE(loop_run(loop, 0), 0);
 	}
 	void read(Client &c)
 	{
@@ -465,7 +460,7 @@ TEST_F(Qmp, ARequestOfABrowserIsNotObeyed)
 		fcntl(c.fd, F_SETFL, O_NONBLOCK);
 		say(c, text);
 		for (int i = 0; i < 200 && !c.closed && c.got.find("RESUME") == std::string::npos; i++) {
-			link_run(link, 0);
+			loop_run(loop, 0);
 			usleep(1000);
 			read(c);
 		}

@@ -91,11 +91,11 @@ struct Mover : testing::Test {
 		struct link_options o = {};
 		o.transport = "loop";
 		o.epoch = desc.epoch;
-		struct link_handler h = {this, run_msg, down, nullptr};
+		struct link_handler h = {this, run_msg, down};
 		ASSERT_EQ(0, link_create(&run, &o, &h));
 		for (unsigned i = 0; i < HOSTS; i++) {
 			hosts[i] = {this, i, nullptr};
-			struct link_handler hh = {&hosts[i], host_msg, down, nullptr};
+			struct link_handler hh = {&hosts[i], host_msg, down};
 			ASSERT_EQ(0, link_create(&hosts[i].link, &o, &hh));
 			ASSERT_EQ(0, link_join_loop(run, i, hosts[i].link, 64));
 		}
@@ -117,9 +117,8 @@ struct Mover : testing::Test {
 	{
 		while (rounds--) {
 			for (auto &h : hosts)
-				link_run(h.link, now_ns());
-			link_run(run, now_ns());
-			calls_tick(&calls);
+				loop_run(link_loop(h.link), now_ns());
+			loop_run(link_loop(run), now_ns());
 		}
 	}
 	void move(uint32_t vcpu, host_id to)

@@ -59,3 +59,16 @@ TEST_F(Notes, ALongReasonIsCut)
 {
 	EXPECT_EQ(std::string(511, 'x') + "; it restarts", add(0, std::string(1000, 'x').c_str()));
 }
+
+TEST(ResetNotes, SaysWhenThoseHeldBackAreDue)
+{
+	struct reset_notes n = {};
+	char line[256];
+
+	EXPECT_EQ(reset_notes_deadline(&n), UINT64_MAX);
+	EXPECT_TRUE(reset_notes_add(&n, 5000000000ull, "a", line, sizeof(line)));
+	EXPECT_EQ(reset_notes_deadline(&n), UINT64_MAX);
+	EXPECT_FALSE(reset_notes_add(&n, 5500000000ull, "b", line, sizeof(line)));
+	EXPECT_EQ(reset_notes_deadline(&n), 6000000000ull);
+	EXPECT_TRUE(reset_notes_due(&n, reset_notes_deadline(&n), false, line, sizeof(line)));
+}

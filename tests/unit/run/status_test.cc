@@ -53,7 +53,7 @@ struct Statusd : testing::Test {
 		struct link_options o = {};
 		o.transport = "loop";
 		o.epoch = kEpoch;
-		struct link_handler rh = {this, RunMsg, Down, nullptr}, hh = {this, HostMsg, Down, nullptr};
+		struct link_handler rh = {this, RunMsg, Down}, hh = {this, HostMsg, Down};
 		ASSERT_EQ(0, link_create(&run, &o, &rh));
 		ASSERT_EQ(0, link_create(&host, &o, &hh));
 		ASSERT_EQ(0, link_join_loop(run, 0, host, 0));
@@ -80,7 +80,7 @@ struct Statusd : testing::Test {
 		m.blob_bytes = (uint32_t)text.size();
 		ASSERT_EQ(0, link_send(host, 0, &m));
 		link_flush(host);
-		link_run(run, 0);
+		loop_run(link_loop(run), 0);
 	}
 	void Answer(uint64_t id)
 	{
@@ -89,7 +89,7 @@ struct Statusd : testing::Test {
 	uint64_t Ask()
 	{
 		EXPECT_EQ(0, Request());
-		link_run(host, 0);
+		loop_run(link_loop(host), 0);
 		return asked.back();
 	}
 	/* What the last document says of the host: its name, or why it has none. */
@@ -110,7 +110,7 @@ TEST_F(Statusd, RequestsThatOverlapShareOneQuestion)
 {
 	EXPECT_EQ(0, Request());
 	EXPECT_EQ(0, Request());
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	ASSERT_EQ(1u, asked.size());
 	EXPECT_TRUE(got.empty());
 	Answer(asked[0]);
@@ -121,10 +121,10 @@ TEST_F(Statusd, DoneMayAskAgain)
 {
 	again = true;
 	EXPECT_EQ(0, Request());
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	Answer(asked[0]);
 	EXPECT_EQ(1u, got.size());
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	ASSERT_EQ(2u, asked.size());
 	Answer(asked[1]);
 	EXPECT_EQ(2u, got.size());
@@ -142,8 +142,8 @@ TEST_F(Statusd, AnAnswerMayComeInPieces)
 	EXPECT_EQ("here", Told());
 	id = Ask();
 	Piece(id, "{\"is\":", 0, 14); // an answer that stops half way does not spoil the next one
-	status.deadline_ns = 0;
-	run_status_tick(&status);
+	loop_timer_set(link_loop(run), &status.deadline, 0);
+	loop_run(link_loop(run), 0);
 	EXPECT_EQ("no answer", Told());
 	id = Ask();
 	Piece(id, "{\"is\":\"new\"}", 0, 12);
@@ -191,7 +191,7 @@ TEST_F(Statusd, AFileOfItEndsWithANewline)
 	std::string path = testing::TempDir() + "status.json." + std::to_string(getpid());
 	EXPECT_EQ(-ENODATA, run_status_write(&status, path.c_str()));
 	EXPECT_EQ(0, Request());
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	Answer(asked[0]);
 	EXPECT_EQ(-ENOENT, run_status_write(&status, "/nowhere/status.json"));
 	ASSERT_EQ(0, run_status_write(&status, path.c_str()));

@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/metrics/exposition.h"
@@ -19,7 +20,8 @@ struct scrape {
 
 struct metrics_http {
 	struct MHD_Daemon *daemon;
-	int fd, listen_fd;
+	int fd;
+	unsigned connections; // open
 	metrics_wanted wanted;
 	void *ctx;
 	struct scrape scrapes[METRICS_CONNECTIONS_MAX];
@@ -107,26 +109,35 @@ static int make_pages(struct metrics_http *h)
 	return h->index && h->not_found && h->not_allowed && h->unavailable ? 0 : -ENOMEM;
 }
 
-int metrics_http_start(struct metrics_http **out, int listen_fd, metrics_wanted wanted, void *ctx)
+static void on_connection(void *ctx, struct MHD_Connection *c, void **of_socket,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct metrics_http *h = ctx;
+
+	(void)c, (void)of_socket;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		h->connections++;
+	else
+		h->connections--;
+}
+
+int metrics_http_start(struct metrics_http **out, metrics_wanted wanted, void *ctx)
 {
 	struct metrics_http *h = calloc(1, sizeof(*h));
 
 	if (!h || make_pages(h)) {
-		close(listen_fd);
 		metrics_http_stop(h);
 		return -ENOMEM;
 	}
 	h->wanted = wanted;
 	h->ctx = ctx;
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
-				     MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-				     METRICS_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, METRICS_IDLE_S,
-				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)METRICS_REQUEST_BYTES_MAX,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+	h->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h,
+		MHD_OPTION_CONNECTION_LIMIT, METRICS_CONNECTIONS_MAX, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_CONNECTION_TIMEOUT, METRICS_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)METRICS_REQUEST_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
 	const union MHD_DaemonInfo *info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
-		if (!h->daemon)
-			close(listen_fd);
 		metrics_http_stop(h);
 		return -ENOMEM;
 	}
@@ -152,6 +163,29 @@ void metrics_http_stop(struct metrics_http *h)
 int metrics_http_fd(const struct metrics_http *h)
 {
 	return h->fd;
+}
+
+void metrics_http_add(struct metrics_http *h, int fd)
+{
+	struct sockaddr_storage a = {.ss_family = AF_UNSPEC};
+	socklen_t n = sizeof(a);
+
+	if (h->connections >= METRICS_CONNECTIONS_MAX || getpeername(fd, (struct sockaddr *)&a, &n)) {
+		close(fd);
+		return;
+	}
+	MHD_add_connection(h->daemon, fd, (struct sockaddr *)&a, n); // closes it if it fails
+	metrics_http_run(h);
+}
+
+bool metrics_http_due(struct metrics_http *h, uint64_t *in_ms)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
+		return false;
+	*in_ms = ms;
+	return true;
 }
 
 void metrics_http_run(struct metrics_http *h)

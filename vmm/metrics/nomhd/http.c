@@ -10,10 +10,9 @@ bool metrics_http_built_in(void)
 	return false;
 }
 
-int metrics_http_start(struct metrics_http **out, int listen_fd, metrics_wanted wanted, void *ctx)
+int metrics_http_start(struct metrics_http **out, metrics_wanted wanted, void *ctx)
 {
 	(void)out, (void)wanted, (void)ctx;
-	close(listen_fd);
 	return -ENOSYS;
 }
 
@@ -26,6 +25,18 @@ int metrics_http_fd(const struct metrics_http *h)
 {
 	(void)h;
 	return -1;
+}
+
+void metrics_http_add(struct metrics_http *h, int fd)
+{
+	(void)h;
+	close(fd);
+}
+
+bool metrics_http_due(struct metrics_http *h, uint64_t *in_ms)
+{
+	(void)h, (void)in_ms;
+	return false;
 }
 
 void metrics_http_run(struct metrics_http *h)

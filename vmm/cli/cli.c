@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const struct {
 	const char *name, *help;
@@ -31,8 +32,23 @@ static int usage(FILE *out)
 	return out == stdout ? 0 : 2;
 }
 
+/*
+ * As many descriptors as we may have: a vCPU takes some, a host more, and the usual soft limit of 1,024 is for programs
+ * that use select().
+ */
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int cli_main(int argc, char **argv)
 {
+	raise_descriptors();
 	if (argc < 2)
 		return usage(stderr);
 	if (strcmp(argv[1], "--version") == 0) {

@@ -58,7 +58,8 @@ int host_serve(const struct host_options *opt)
 	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key, answer, (void *)opt);
 
 	if (r) {
-		log_error("cannot start: %s", strerror(-r));
+		log_error("cannot start: %s%s", strerror(-r),
+			  r == -EBADF || r == -ENOTSOCK || r == -EINVAL ? " (expected a socket that listens)" : "");
 		return 1;
 	}
 	do {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -66,15 +65,14 @@ static bool admit(struct listener *l)
 	return ok;
 }
 
-static void take_connection(struct listener *l)
+static void take_connection(void *ctx, int fd)
 {
+	struct listener *l = ctx;
 	struct handshake *h;
 	pthread_attr_t attr;
 	pthread_t t;
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
-		return;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); // its handshake waits in a thread of its own
 	if (!admit(l)) {
 		close(fd);
 		return;
@@ -95,17 +93,24 @@ static void take_connection(struct listener *l)
 static void *listen_loop(void *arg)
 {
 	struct listener *l = arg;
-	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN}, {.fd = l->stop_pipe[0], .events = POLLIN}};
 
-	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			break;
-		if (p[1].revents)
-			break;
-		if (p[0].revents)
-			take_connection(l);
-	}
+	while (!l->stopping && loop_run(l->loop, UINT64_MAX) >= 0)
+		;
 	return NULL;
+}
+
+static void stop(void *arg)
+{
+	((struct listener *)arg)->stopping = true;
+}
+
+static int open_loop(struct listener *l)
+{
+	struct loop_options lo = {.waits = "poll"};
+	int r = loop_create(&l->loop, &lo);
+
+	l->stop = (struct loop_task){.fn = stop, .arg = l};
+	return r ? r : acceptor_start(&l->acceptor, l->loop, l->fd, "listener", take_connection, l);
 }
 
 int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
@@ -119,25 +124,33 @@ int listener_start(struct listener *l, int fd, const struct session_key *key, vo
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->idle, NULL);
 	l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->event_fd < 0 || pipe2(l->stop_pipe, O_CLOEXEC))
-		return -errno;
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return -pthread_create(&l->thread, NULL, listen_loop, l);
+	int r = l->event_fd < 0 ? -errno : open_loop(l);
+	if (!r)
+		r = -pthread_create(&l->thread, NULL, listen_loop, l);
+	if (!r)
+		return 0;
+	acceptor_stop(&l->acceptor);
+	loop_destroy(l->loop);
+	if (l->event_fd >= 0)
+		close(l->event_fd);
+	close(fd);
+	return r;
 }
 
 void listener_stop(struct listener *l)
 {
 	struct listener_session s;
 
-	close(l->stop_pipe[1]);
+	loop_call(l->loop, &l->stop);
 	pthread_join(l->thread, NULL);
+	acceptor_stop(&l->acceptor);
+	loop_destroy(l->loop);
 	pthread_mutex_lock(&l->lock);
 	while (l->handshakes)
 		pthread_cond_wait(&l->idle, &l->lock);
 	pthread_mutex_unlock(&l->lock);
 	while (listener_take(l, &s))
 		close(s.fd);
-	close(l->stop_pipe[0]);
 	close(l->event_fd);
 	close(l->fd);
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "net/accept.h"
 #include "net/session.h"
 
 #define LISTENER_HANDSHAKES_MAX 32u // at once; more connections are closed at once
@@ -22,7 +23,10 @@ struct listener_session {
 
 struct listener {
 	int fd;
-	int stop_pipe[2];
+	struct loop *loop; // the listening thread's
+	struct acceptor acceptor;
+	struct loop_task stop;
+	bool stopping; // that thread's
 	struct session_key key;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -38,7 +42,8 @@ struct listener {
 
 /*
  * fd: listening socket, owned from now on. answer serves a SESSION_CHECK, on the thread that shook hands with it: for
- * at most some seconds; the descriptor stays the listener's. Returns 0 or a negative errno.
+ * at most some seconds; the descriptor stays the listener's. Returns 0, -EBADF,
+ * -ENOTSOCK, -EINVAL (it does not listen), or what the system said.
  */
 int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
 		   void *ctx);

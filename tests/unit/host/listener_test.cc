@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
+#include <fcntl.h>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -73,11 +74,27 @@ TEST_F(Listener, HandsOverTheOthers)
 	ASSERT_EQ(poll(&p, 1, 5000), 1);
 	ASSERT_TRUE(listener_take(&l, &s));
 	EXPECT_EQ(s.hello.role, SESSION_CONTROL);
+	EXPECT_FALSE(fcntl(s.fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_FALSE(listener_take(&l, &s));
 	EXPECT_EQ(answered, 0);
 	close(s.fd);
 	close(fd);
 	listener_stop(&l);
+}
+
+TEST_F(Listener, StopsWhileNobodyCalls)
+{
+	listener_stop(&l);
+}
+
+TEST(ListenerStart, WhatDoesNotListenIsRefused)
+{
+	session_key key = {};
+	listener l;
+
+	EXPECT_EQ(listener_start(&l, open("/dev/null", O_RDONLY | O_CLOEXEC), &key, nullptr, nullptr), -ENOTSOCK);
+	EXPECT_EQ(listener_start(&l, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), &key, nullptr, nullptr), -EINVAL);
+	EXPECT_EQ(listener_start(&l, 900, &key, nullptr, nullptr), -EBADF);
 }
 
 } // namespace

@@ -199,6 +199,7 @@ void loop_add_poller(struct loop *l, struct loop_poller *p)
 		at = &(*at)->next;
 	p->next = NULL;
 	*at = p;
+	l->dues += p->due != NULL;
 }
 
 void loop_remove_poller(struct loop *l, struct loop_poller *p)
@@ -207,6 +208,7 @@ void loop_remove_poller(struct loop *l, struct loop_poller *p)
 		if (*at != p)
 			continue;
 		*at = p->next;
+		l->dues -= p->due != NULL;
 		return;
 	}
 }
@@ -245,19 +247,15 @@ static int look(struct loop *l)
 
 /* ---- a round ---- */
 
-static int run_timers(struct loop *l)
+static int run_due_timers(struct loop *l, uint64_t now)
 {
-	struct loop_timer *due, **end = &due;
+	struct loop_timer *due = l->timers, **end = &due;
 	int n = 0;
 
-	if (!l->timers)
-		return 0;
-	uint64_t now = now_ns();
-	if (l->timers->at_ns > now)
+	if (!due || due->at_ns > now)
 		return 0;
 	/* Those that are due now, cut off: one that is armed again for a time that has passed waits for the next round.
 	 */
-	due = l->timers;
 	due->prev = &due;
 	while (*end && (*end)->at_ns <= now)
 		end = &(*end)->next;
@@ -271,6 +269,20 @@ static int run_timers(struct loop *l)
 		loop_timer_stop(t);
 		t->fn(t->arg);
 	}
+	return n;
+}
+
+/* One look at the clock for all of them, and none where nobody waits for a time. */
+static int run_timers(struct loop *l)
+{
+	uint64_t now = l->timers || l->dues ? now_ns() : 0;
+	int n = l->timers ? run_due_timers(l, now) : 0;
+
+	for (struct loop_poller *p = l->dues ? l->pollers : NULL; p; p = p->next)
+		if (p->due && p->due(p->ctx) <= now) {
+			p->expire(p->ctx);
+			n++;
+		}
 	return n;
 }
 
@@ -334,35 +346,50 @@ static int sleep_until(struct loop *l, uint64_t until_ns)
 	return n;
 }
 
+/* The turns come last: what the others queued leaves with them. */
+static int run_what_is_due(struct loop *l)
+{
+	int n = run_posted(l);
+
+	n += run_timers(l);
+	return n + turns(l);
+}
+
 /* Sleeps in pieces: what a poller or a stale wake-up ends is not what the caller waits for. */
 static int idle(struct loop *l, uint64_t deadline_ns)
 {
 	for (;;) {
-		int n = turns(l) + run_timers(l) + run_posted(l);
+		int n = sleep_until(l, next_due(l, deadline_ns));
 
+		if (n == -EINTR)
+			return 0;
 		if (n)
 			return n;
-		n = sleep_until(l, next_due(l, deadline_ns));
-		if (n)
-			return n == -EINTR ? 0 : n;
-		if (deadline_ns != UINT64_MAX && now_ns() >= deadline_ns)
-			return run_timers(l) + run_posted(l);
+		n = run_what_is_due(l);
+		if (n || (deadline_ns != UINT64_MAX && now_ns() >= deadline_ns))
+			return n;
 	}
 }
 
+/* Nothing was there when the round began. */
 static int wait_for_events(struct loop *l, uint64_t deadline_ns)
 {
-	int n = 0;
+	bool late = deadline_ns != UINT64_MAX && now_ns() >= deadline_ns;
+	int n;
 
-	if (l->spin_us)
+	if (l->spin_us && !late) {
 		n = spin(l, deadline_ns);
-	else if (deadline_ns != UINT64_MAX && now_ns() >= deadline_ns)
-		return look(l);
-	else
+		if (!n)
+			n = turns(l); // what arming or completions left
+		late = deadline_ns != UINT64_MAX && now_ns() >= deadline_ns;
+	} else if (late) {
+		n = look(l);
+	} else {
 		n = look_at_pollers(l); // the rest shows in the one system call that also sleeps
-	if (n || (deadline_ns != UINT64_MAX && now_ns() >= deadline_ns))
-		return n;
-	return idle(l, deadline_ns);
+		if (!n)
+			n = turns(l);
+	}
+	return n || late ? n : idle(l, deadline_ns);
 }
 
 bool loop_running(const struct loop *l)
@@ -377,7 +404,7 @@ int loop_run(struct loop *l, uint64_t deadline_ns)
 	if (l->running)
 		return -EBUSY; // from a callback: it would deliver later events before the current one is done
 	l->running = true;
-	handled = turns(l) + run_posted(l) + run_timers(l);
+	handled = run_what_is_due(l);
 	n = handled ? look(l) : wait_for_events(l, deadline_ns);
 	if (n > 0)
 		handled += n;

@@ -112,14 +112,16 @@ void loop_run_posted(struct loop *l);
  * of other callbacks. Pollers have their turn in the order they were added.
  */
 struct loop_poller {
-	/* At the start and the end of each round and before each sleep. Returns how many events it handled: not 0, and
+	/* At the start and the end of each round and after each sleep. Returns how many events it handled: not 0, and
 	 * the loop does not sleep before all have had another turn. */
 	int (*turn)(void *ctx);
 	/* Looks without waiting, also while the loop spins. Returns events handled, or a negative errno that ends the
 	 * round. */
 	int (*look)(void *ctx);
-	/* When turn() will have something to do. Asked before each sleep only. */
+	/* A deadline that moves with every event: when expire() has something to do. Asked at the start of each round
+	 * and before each sleep. */
 	uint64_t (*due)(void *ctx);
+	void (*expire)(void *ctx); // due() has passed; set if due is
 	/* The loop is about to sleep until *until_ns, which may be brought forward. Returns events handled: not 0, and
 	 * it does not sleep. */
 	int (*sleep)(void *ctx, uint64_t *until_ns);

@@ -63,6 +63,7 @@ struct loop {
 	struct loop_watch *due, *idle_due;   // to be armed; those of them that are lazy
 	struct loop_timer *timers;           // by time
 	struct loop_poller *pollers;         // in the order added
+	unsigned dues;                       // of them that have a deadline
 	struct loop_task *ready, **ready_at; // the owner's part of what was posted, in order
 	int wake_fd;
 

@@ -21,8 +21,8 @@ static void on_faults(void *ctx, int fd, unsigned events)
 	span_check_pager(d);
 }
 
-static int turn(void *ctx);
 static uint64_t due(void *ctx);
+static void tick(void *ctx);
 
 static void send_outbox(void *arg)
 {
@@ -43,7 +43,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	d->self = self;
 	d->link = link;
 	d->handler = *handler;
-	d->clock = (struct loop_poller){.ctx = d, .turn = turn, .due = due};
+	d->clock = (struct loop_poller){.ctx = d, .due = due, .expire = tick};
 	loop_add_poller(link_loop(link), &d->clock);
 	outbox_init(&d->outbox);
 	d->outbox_full = (struct loop_task){.fn = send_outbox, .arg = d};
@@ -265,8 +265,9 @@ static void send_pings(struct span *d, host_set to)
 	}
 }
 
-static void tick(struct span *d)
+static void tick(void *ctx)
 {
+	struct span *d = ctx;
 	host_set ping, lost;
 
 	if (d->paging && !d->released) {
@@ -288,14 +289,6 @@ static uint64_t due(void *ctx)
 	uint64_t b = peers_deadline(&d->peers);
 
 	return a < b ? a : b;
-}
-
-static int turn(void *ctx)
-{
-	if (now_ns() < due(ctx))
-		return 0;
-	tick(ctx);
-	return 1;
 }
 
 bool span_connected(const struct span *d)

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 1024u
+#define LOG_LINE_MAX    1024u
+#define TELL_MAX        4096u
+#define LOG_PATIENCE_MS 100
 
 /* The process has one standard error, hence one logger: the only state of this library that is
  * shared. */
 enum log_level log_max = LOG_INFO;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_who[32];
+static bool log_stuck;         // standard error took nothing last time
+static unsigned long log_lost; // lines since then
 
 void log_set(enum log_level max, const char *who)
 {
@@ -24,11 +30,44 @@ void log_set(enum log_level max, const char *who)
 }
 
 /* Text may quote a peer or a guest: control characters could forge lines or drive the terminal. */
-static void blank_controls(char *s)
+static void blank_controls(char *s, bool lines)
 {
 	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+		if (((unsigned char)*s < 0x20 && !(lines && *s == '\n')) || *s == 0x7f)
 			*s = '?';
+}
+
+/* True: a line can be written without waiting. The first time some patience is due; then only as much as a look costs.
+ */
+static bool is_taken(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	log_stuck = poll(&p, 1, log_stuck ? 0 : LOG_PATIENCE_MS) == 0;
+	return !log_stuck;
+}
+
+/* With the lock. One write: lines of several processes on one terminal don't mix. */
+static void put(char *line, size_t n)
+{
+	char text[64];
+
+	if (!is_taken()) {
+		log_lost++;
+		return;
+	}
+	if (log_lost) {
+		int k = snprintf(text, sizeof(text), "pando: %lu lines were lost here\n", log_lost);
+
+		log_lost = 0;
+		if (write(STDERR_FILENO, text, (size_t)k) < 0) {
+			/* nowhere left to report it */
+		}
+	}
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, n) < 0) {
+		/* nowhere left to report it */
+	}
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
@@ -45,12 +84,23 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		line[head] = 0;
-	blank_controls(line + head);
-	size_t len = strlen(line);
-	line[len++] = '\n';
-	/* one write: lines of several processes on one terminal don't mix */
-	if (write(STDERR_FILENO, line, len) < 0) {
-		/* nowhere left to report it */
-	}
+	blank_controls(line + head, false);
+	put(line, strlen(line));
+	pthread_mutex_unlock(&log_lock);
+}
+
+void log_tell(const char *fmt, ...)
+{
+	char line[TELL_MAX];
+	va_list ap;
+
+	pthread_mutex_lock(&log_lock);
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		line[0] = 0;
+	blank_controls(line + (line[0] == '\r'), true);
+	put(line, strlen(line));
 	pthread_mutex_unlock(&log_lock);
 }

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/log.h"
 #include "vmm/call/steps.h"
 
 int image_open(struct image *i, const char *path)
@@ -17,7 +17,7 @@ int image_open(struct image *i, const char *path)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st)) {
-		fprintf(stderr, "pando: cannot open '%s': %s\n", path, strerror(errno));
+		log_tell("pando: cannot open '%s': %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -EINVAL;

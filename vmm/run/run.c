@@ -27,7 +27,7 @@
 static void progress(const struct run *r, int step, const char *text)
 {
 	if (!r->opt->quiet)
-		fprintf(stderr, "pando: [%d/" STEPS "] %s\n", step, text);
+		log_tell("pando: [%d/" STEPS "] %s", step, text);
 }
 
 static void send_go(struct run *r, unsigned step)
@@ -70,7 +70,7 @@ static void tell_resets(struct run *r, bool over)
 	char line[DESC_REPORT_MAX + 128];
 
 	if (reset_notes_due(&r->resets, now_ns(), over, line, sizeof(line)) && !r->opt->quiet)
-		fprintf(stderr, "\rpando: %s\n", line);
+		log_tell("\rpando: %s", line);
 }
 
 static void end(struct run *r, int status)
@@ -99,7 +99,7 @@ static void fail(struct run *r, int status, const char *text)
 {
 	if (r->phase >= STOPPING)
 		return;
-	fprintf(stderr, "pando: %s\n", text);
+	log_tell("pando: %s", text);
 	end(r, status);
 }
 
@@ -151,9 +151,9 @@ static void start_console(struct run *r)
 {
 	run_console_start(&r->console, r->loop, on_keys, r);
 	if (r->console.terminal.changed && !r->opt->quiet)
-		fprintf(stderr, "pando: console of the guest; Ctrl-C ends it on every host\r\n");
+		log_tell("pando: console of the guest; Ctrl-C ends it on every host");
 	else if (r->console.kind == CONSOLE_PTY)
-		fprintf(stderr, "pando: console of the guest: %s\n", r->console.pty);
+		log_tell("pando: console of the guest: %s", r->console.pty);
 }
 
 static void on_trace_saved(void *ctx, const char *error)
@@ -161,7 +161,7 @@ static void on_trace_saved(void *ctx, const char *error)
 	struct run *r = ctx;
 
 	if (error)
-		fprintf(stderr, "pando: no trace was written: %s\n", error);
+		log_tell("pando: no trace was written: %s", error);
 	r->trace_saving = false;
 	r->phase = DONE;
 }
@@ -175,7 +175,7 @@ static bool save_trace(struct run *r)
 	int e = tracer_save(r->tracer, r->up, r->opt->trace, on_trace_saved, r);
 
 	if (e)
-		fprintf(stderr, "pando: the trace cannot be written to '%s': %s\n", r->opt->trace, strerror(-e));
+		log_tell("pando: the trace cannot be written to '%s': %s", r->opt->trace, strerror(-e));
 	else
 		loop_timer_in(r->loop, &r->deadline, RUN_TRACE_NS);
 	r->trace_saving = e == 0;
@@ -261,7 +261,7 @@ static void restart(struct run *r, const char *why)
 	if (!ops_guest_reset(r->ops, on_restarted, r) || r->phase >= STOPPING)
 		return; // another host told of it already, or it failed
 	if (reset_notes_add(&r->resets, now_ns(), why, line, sizeof(line)) && !r->opt->quiet)
-		fprintf(stderr, "\rpando: %s\n", line);
+		log_tell("\rpando: %s", line);
 	loop_timer_set(r->loop, &r->resets_due, reset_notes_deadline(&r->resets));
 }
 
@@ -290,8 +290,8 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 		break;
 	case CTL_POWEROFF:
 		if (r->phase < STOPPING && !r->opt->quiet)
-			fprintf(stderr, "\rpando: the guest powered off after %.2f s\n",
-				(double)(now_ns() - r->running_ns) / 1e9);
+			log_tell("\rpando: the guest powered off after %.2f s",
+				 (double)(now_ns() - r->running_ns) / 1e9);
 		end(r, RUN_POWEROFF);
 		break;
 	case CTL_RESET:
@@ -441,8 +441,8 @@ static int connect_hosts(struct run *r)
 		int fd = session_connect(o->addresses[h], &o->key, &hello, RUN_CONNECT_MS, &why);
 
 		if (fd < 0) {
-			fprintf(stderr, "pando: cannot reach host %u at %s: %s\n", h, o->addresses[h],
-				why && *why ? why : strerror(-fd));
+			log_tell("pando: cannot reach host %u at %s: %s", h, o->addresses[h],
+				 why && *why ? why : strerror(-fd));
 			return fd;
 		}
 		snprintf(r->desc.hosts[h].address, DESC_ADDRESS_MAX, "%s", o->addresses[h]);
@@ -483,7 +483,7 @@ static int open_all(struct run *r)
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	int e = open_link(r);
 	if (e) {
-		fprintf(stderr, "pando: cannot make the link: %s\n", strerror(-e));
+		log_tell("pando: cannot make the link: %s", strerror(-e));
 		return e;
 	}
 	calls_init(&r->calls, r->link, &r->desc);
@@ -502,7 +502,7 @@ static int open_all(struct run *r)
 	char why[DESC_REPORT_MAX];
 	e = monitor_start(&r->monitor, r, why, sizeof(why));
 	if (e) {
-		fprintf(stderr, "pando: %s\n", why);
+		log_tell("pando: %s", why);
 		return e;
 	}
 	return run_metrics_start(&r->metrics, &r->opt->metrics, r->loop, &r->status);
@@ -538,7 +538,7 @@ int run_guest(const struct run_options *opt)
 	char why[DESC_REPORT_MAX];
 	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
 	if (e)
-		fprintf(stderr, "pando: %s\n", why);
+		log_tell("pando: %s", why);
 	else
 		e = open_all(r);
 	while (e >= 0 && r->phase != DONE)

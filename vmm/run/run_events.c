@@ -13,11 +13,10 @@ static void say_silent(const struct run *r, const json_t *data)
 	bool halted = json_is_true(json_object_get(data, "halted"));
 
 	if (r->phase == RUNNING)
-		fprintf(stderr,
-			"\rpando: the guest has shown no sign of life for %lld s: vCPU 0 %s at RIP %#llx; "
-			"a kernel that dies early looks like this\n",
-			(long long)json_integer_value(json_object_get(data, "seconds")),
-			halted ? "is halted without interrupts" : "goes round", (unsigned long long)rip);
+		log_tell("\rpando: the guest has shown no sign of life for %lld s: vCPU 0 %s at RIP %#llx; "
+			 "a kernel that dies early looks like this",
+			 (long long)json_integer_value(json_object_get(data, "seconds")),
+			 halted ? "is halted without interrupts" : "goes round", (unsigned long long)rip);
 }
 
 void run_on_event(struct run *r, host_id from, const char *name, const json_t *data)

@@ -115,7 +115,7 @@ static void on_file_next(void *arg)
 
 static int say(const char *address, const char *text)
 {
-	fprintf(stderr, "pando: --metrics '%s': %s\n", address, text);
+	log_tell("pando: --metrics '%s': %s", address, text);
 	return -1;
 }
 
@@ -129,8 +129,8 @@ static void tell_where(const char *address, int fd)
 	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0)
 		port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
 						     : ((struct sockaddr_in *)&a)->sin_port);
-	fprintf(stderr, "pando: metrics at http://%.*s:%u/metrics\n", colon == address ? 9 : (int)(colon - address),
-		colon == address ? "127.0.0.1" : address, port);
+	log_tell("pando: metrics at http://%.*s:%u/metrics", colon == address ? 9 : (int)(colon - address),
+		 colon == address ? "127.0.0.1" : address, port);
 }
 
 static int start_page(struct run_metrics *m)
@@ -173,7 +173,7 @@ int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, 
 		int r = replace_file(opt->file, "", 0);
 
 		if (r) {
-			fprintf(stderr, "pando: --metrics-file '%s': %s\n", opt->file, strerror(-r));
+			log_tell("pando: --metrics-file '%s': %s", opt->file, strerror(-r));
 			return r;
 		}
 		loop_timer_in(loop, &m->file_next, 0);

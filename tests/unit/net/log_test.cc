@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -76,4 +77,35 @@ TEST_F(Log, LinesOfThreadsDoNotMix)
 		ASSERT_EQ(out.substr(at + 13, 50), std::string(50, out[at + 13]));
 	}
 	EXPECT_EQ(lines, 400u);
+}
+
+TEST_F(Log, WhatIsToldHasNoLevelAndKeepsItsLines)
+{
+	testing::internal::CaptureStderr();
+	log_tell("\rpando: %s", "a\nb\x1b[2J");
+	EXPECT_EQ(testing::internal::GetCapturedStderr(), "\rpando: a\nb?[2J\n");
+}
+
+// A pager on standard error that is not read stopped whoever logged: the thread that serves pages, for one.
+TEST_F(Log, NobodyWaitsForWhoeverReadsIt)
+{
+	int fd[2], old = dup(STDERR_FILENO);
+	std::string got;
+	char b[65536];
+
+	ASSERT_EQ(pipe(fd), 0);
+	ASSERT_EQ(dup2(fd[1], STDERR_FILENO), STDERR_FILENO);
+	for (unsigned i = 0; i < 5000; i++)
+		log_info("%063u", i); // the test would hang here
+	fcntl(fd[0], F_SETFL, O_NONBLOCK);
+	while (read(fd[0], b, sizeof(b)) > 0)
+		;
+	log_info("again");
+	dup2(old, STDERR_FILENO);
+	ssize_t n = read(fd[0], b, sizeof(b));
+	got.assign(b, n > 0 ? (size_t)n : 0);
+	EXPECT_NE(got.find(" lines were lost here\npando: info: again\n"), std::string::npos) << got;
+	close(fd[0]);
+	close(fd[1]);
+	close(old);
 }

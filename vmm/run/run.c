@@ -336,8 +336,7 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 
 	switch (m->kind) {
 	case MSG_CTL_OFFER:
-		r->offers[peer] = (struct place_offer){.vcpus = m->u.ctl_offer.vcpus,
-						       .memory_bytes = m->u.ctl_offer.memory_bytes};
+		r->offers[peer] = (struct place_offer){m->u.ctl_offer.vcpus, m->u.ctl_offer.memory_bytes};
 		r->walks[peer] = m->u.ctl_offer.walks;
 		if (r->phase == WAIT_OFFERS)
 			reach(r, (host_id)peer);

@@ -34,8 +34,8 @@ static void judge_processor(const struct check_facts *f, struct check_line *l)
 
 	if (f->cpu_virt)
 		check_pass(l, "%s with %s", model, virt_of(f));
-	else if (!f->kvm.open_error)
-		check_warn(l, NULL, "%s shows no %s; KVM runs without it here (%s), slowly", model, virt_of(f),
+	else if (!f->kvm.open_error || f->kvm_module[0])
+		check_warn(l, NULL, "%s shows no %s; KVM does without it here (%s), slowly", model, virt_of(f),
 			   f->kvm_module[0] ? f->kvm_module : "module not seen");
 	else
 		check_fail(l, NULL, "%s shows no %s: enable it in the firmware%s", model, virt_of(f),

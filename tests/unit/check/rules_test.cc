@@ -50,8 +50,12 @@ const std::vector<Case> cases = {
 	{"processor", CHECK_PASS, "without a name", "", DO(f->self.model[0] = 0)},
 	{"processor", CHECK_WARN, "(kvm_pvm), slowly", "", DO(f->cpu_virt = 0; strcpy(f->kvm_module, "kvm_pvm"))},
 	{"processor", CHECK_WARN, "module not seen", "", DO(f->cpu_virt = 0; f->kvm_module[0] = 0)},
-	{"processor", CHECK_FAIL, "enable it in the firmware", "", DO(f->cpu_virt = 0; no_kvm(f, -ENOENT))},
-	{"processor", CHECK_FAIL, "or nesting", "", DO(f->cpu_virt = 0; f->virtual_machine = true; no_kvm(f, -ENOENT))},
+	{"processor", CHECK_FAIL, "enable it in the firmware", "",
+	 DO(f->cpu_virt = 0; no_kvm(f, -ENOENT); f->kvm_module[0] = 0)},
+	{"processor", CHECK_WARN, "does without it here (kvm_pvm)", "", // not allowed is not missing
+	 DO(f->cpu_virt = 0; no_kvm(f, -EACCES); strcpy(f->kvm_module, "kvm_pvm"))},
+	{"processor", CHECK_FAIL, "or nesting", "",
+	 DO(f->cpu_virt = 0; f->virtual_machine = true; no_kvm(f, -ENOENT); f->kvm_module[0] = 0)},
 
 	{"kvm", CHECK_PASS, "may be opened", "", DO((void)f)},
 	{"kvm", CHECK_FAIL, "may not be opened by this user", "usermod -aG kvm $USER", DO(no_kvm(f, -EACCES))},

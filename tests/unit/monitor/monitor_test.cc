@@ -70,6 +70,7 @@ struct Live : testing::Test {
 		r->desc = opt.desc;
 		r->desc.hosts_n = 2;
 		ASSERT_EQ(link_create(&r->link, &o, &h), 0);
+		r->loop = link_loop(r->link);
 		calls_init(&r->calls, r->link, &r->desc);
 		r->ops = ops_create(&r->calls, &r->desc);
 		run_status_start(&r->status, r->link, &r->desc);
@@ -97,7 +98,7 @@ struct Live : testing::Test {
 
 		EXPECT_EQ(send(fd, text.data(), text.size(), 0), (ssize_t)text.size());
 		for (int i = 0; i < 10; i++) {
-			EXPECT_GE(link_run(r->link, 0), 0);
+			EXPECT_GE(loop_run(r->loop, 0), 0);
 			for (ssize_t n; (n = recv(fd, b, sizeof(b), 0)) > 0;)
 				got.append(b, (size_t)n);
 		}

@@ -23,7 +23,7 @@ void on_down(void *, unsigned, const char *)
 TEST(UringProbe, SaysWhatTheLinkFinds)
 {
 	struct link_options o = {};
-	struct link_handler h = {nullptr, on_msg, on_down, nullptr};
+	struct link_handler h = {nullptr, on_msg, on_down};
 	struct uring_probe p;
 	struct link *l = nullptr;
 

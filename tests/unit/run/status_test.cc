@@ -214,14 +214,14 @@ TEST_F(Statusd, StopAnswersWithNothing)
 TEST_F(Statusd, WarningsAreInEveryDocumentFromThenOn)
 {
 	run_status_ask(&status);
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	Answer(1);
 	json_t *w = json_object_get(status.last, "warnings");
 	ASSERT_TRUE(json_is_array(w));
 	EXPECT_EQ(json_array_size(w), 0u);
 	run_status_warn(&status, "page-walks", "slow", "do this");
 	run_status_ask(&status);
-	link_run(host, 0);
+	loop_run(link_loop(host), 0);
 	Answer(2);
 	w = json_object_get(status.last, "warnings");
 	ASSERT_EQ(json_array_size(w), 1u);

@@ -43,6 +43,7 @@ bare() { # the root of the suite, once
 fresh_root() {
 	[ -z "$root" ] || rm -rf --one-file-system "$root"
 	root=$(mktemp -d "$cache/root.XXXXXX")
+	chmod 755 "$root" # or apt reads nothing as its own user
 	tar -C "$root" -xf "$base" || return 1
 	# Packages come from where this machine has its own from, with what it is told of fetching them.
 	rm -rf "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d
@@ -79,9 +80,9 @@ part_unit() {
 	again=$(inside "sh tests/support/install-deps.sh build test" 2>&1)
 	[ -z "$again" ]
 	verdict second_time_is_quiet $? "it said: $again"
-	inside "for c in dpdk-testpmd promtool iasl virt-xml-validate qemu-system-x86_64 tmux socat readelf clang; do command -v \$c; done" \
+	inside "for c in dpdk-testpmd promtool iasl virt-xml-validate qemu-system-x86_64 tmux socat readelf clang clang-format pgrep ss; do command -v \$c; done" \
 		>"$O/check/fresh-commands" 2>&1
-	[ "$(grep -c / "$O/check/fresh-commands")" = 9 ]
+	[ "$(grep -c / "$O/check/fresh-commands")" = 12 ]
 	verdict brings_the_programs $? "only these are there: $(tr '\n' ' ' <"$O/check/fresh-commands")"
 	timed builds "make failed" "make -s -j$(nproc)" || return
 	timed unit "make unit failed" "make -s -j$(nproc) unit"

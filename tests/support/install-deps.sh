@@ -40,6 +40,7 @@ test memtest86+ a guest that begins as PCs do
 test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
 test tmux a terminal for pando top
+test procps pgrep, pkill and ps
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization
 testbed seabios its firmware
 testbed busybox-static user space of the guest and of the nested machine

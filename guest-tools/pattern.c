@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Fills most of the free memory of every node with a pattern that depends on the position, from the
- * node's own CPU, then checks it from another node's CPU, word by word.
+ * node's own CPU, then checks it word by word: from another node's CPU, or with --far=PERCENT so much of it (each such
+ * page crosses the network) and the rest from its own.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct area {
 
 static struct area area[TOOL_NODES_MAX];
 static int areas;
+static uint64_t far_percent;
 
 /* Any word tells where it belongs and in which pass it was written. */
 static inline uint64_t word_at(const struct area *a, uint64_t at)
@@ -39,16 +41,28 @@ static void fill(int i, void *arg)
 		a->words[at] = word_at(a, at);
 }
 
+static bool is_far(uint64_t page)
+{
+	return page % 100 < far_percent;
+}
+
+/* The far pages, or the others. Two CPUs may be at one area, so what is wrong is counted atomically. */
+static void verify_pages(struct area *a, bool far)
+{
+	for (uint64_t page = 0; page < a->pages; page++) {
+		if (is_far(page) != far)
+			continue;
+		for (uint64_t at = page * WORDS; at < (page + 1) * WORDS; at++)
+			if (a->words[at] != word_at(a, at) &&
+			    __atomic_fetch_add(&a->bad_words, 1, __ATOMIC_RELAXED) == 0)
+				a->first_bad = at;
+	}
+}
+
 static void verify(int i, void *arg)
 {
-	struct area *a = &area[(i + *(int *)arg) % areas];
-
-	for (uint64_t at = 0; at < a->pages * WORDS; at++) {
-		if (a->words[at] == word_at(a, at))
-			continue;
-		if (a->bad_words++ == 0)
-			a->first_bad = at;
-	}
+	verify_pages(&area[(i + *(int *)arg) % areas], true);
+	verify_pages(&area[i], false);
 }
 
 static void bind_to(struct area *a, int node)
@@ -64,11 +78,12 @@ int pattern_main(int argc, char **argv)
 {
 	double percent = tool_arg(argc, argv, "percent", 70);
 	int passes = (int)tool_arg(argc, argv, "passes", 1);
-	uint64_t bytes = 0, bad = 0, start = tool_now_ns();
+	uint64_t bytes = 0, far = 0, bad = 0, start = tool_now_ns();
 	int cpu[TOOL_CPUS_MAX], shift;
 	struct topo t;
 	char name[64];
 
+	far_percent = (uint64_t)tool_arg(argc, argv, "far", 100);
 	topo_read(&t);
 	areas = t.nodes < t.cpus ? t.nodes : t.cpus;
 	if (!topo_spread(&t, areas, cpu)) {
@@ -87,6 +102,8 @@ int pattern_main(int argc, char **argv)
 		snprintf(name, sizeof(name), "pattern_node%d", t.node[i]);
 		tool_result(name, (double)(area[i].pages * TOOL_PAGE), "bytes");
 		bytes += area[i].pages * TOOL_PAGE;
+		for (uint64_t page = 0; page < area[i].pages; page++)
+			far += is_far(page) ? TOOL_PAGE : 0;
 	}
 	for (int pass = 0; pass < passes; pass++) {
 		for (int i = 0; i < areas; i++)
@@ -101,6 +118,7 @@ int pattern_main(int argc, char **argv)
 			       (unsigned long long)area[i].first_bad);
 	}
 	tool_result("pattern_bytes", (double)bytes, "bytes");
+	tool_result("pattern_far_bytes", (double)far, "bytes");
 	tool_result("pattern_bad_words", (double)bad, "words");
 	tool_result("pattern_time", (double)(tool_now_ns() - start) / 1e9, "s");
 	if (bad)

@@ -82,6 +82,7 @@ args="pando.topology=--cpus=$cpus,--nodes=$hosts"
 if [ "$mode" = nested ]; then
 	args="$args pando.litmus=--rounds=100000,--seconds=0.2 pando.sharing=--rounds=2000,--seconds=0.05"
 	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
+	[ -n "${DEMO_TOOLS:-}" ] || args="$args pando.pattern=--far=10" # a page that crosses takes milliseconds
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
 before="" files=()

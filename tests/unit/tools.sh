@@ -26,6 +26,11 @@ passes() { # TOOL RESULT LEAST: with no time it passes, and each RESULT (a patte
 passes sharing 'sharing_.*' 1
 passes litmus 'litmus_.*_rounds' 512
 passes clock 'clock_.*_messages' 31
+"$tool" pattern --percent=0.1 --far=25 >"$log" 2>&1
+rc=$?
+share=$(awk -v b="$(value pattern_bytes)" -v f="$(value pattern_far_bytes)" 'BEGIN { print (f > 0.2 * b && f < 0.3 * b) }')
+[ $rc -eq 0 ] && grep -q '^PASS pattern' "$log" && [ "$share" = 1 ]
+verdict pattern_of_which_some_is_far $? "status $rc, $(value pattern_far_bytes) of $(value pattern_bytes) bytes"
 "$tool" compute --msteps=500 --patience=0.01 >"$log" 2>&1
 [ $? -eq 1 ] && grep -q '^FAIL hang: thread 0 on CPU .* is not over after 0.01 s' "$log"
 verdict a_hang_is_reported $? "not reported"

@@ -58,7 +58,7 @@ moves() {
 	for ((i = 0; i < RUNS; i++)); do
 		PANDO_RUN_DIR=$out/run timeout 120 "$O/tests/driver" "$O/guest-tools/micro.elf" 2 2 64 \
 			"test=clock,storm hops=1000000 ops=4000000000 outside=1" "until=PASS smp" moves=300,3 quit 2>>"$out/moves.err" </dev/null |
-			tr -d '\r' | sed -n 's/^RESULT \(vcpu_move_.*\)/\1/p'
+			tr -d '\r' | sed -n 's/^RESULT \(vcpu_move[s_].*\)/\1/p'
 	done >"$out/moves"
 	medians "$out/moves"
 	[ -s "$out/moves" ] || { echo "# no vCPU was moved:"; sed 's/^/# /' "$out/moves.err" | tail -n 5; }

@@ -114,6 +114,7 @@ needs_report    := report trace coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence
 needs_bridge    := bridge conf
+needs_check     := check call hv mem conf net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE
 $(O)/tests/unit-$(1): $$(patsubst %.cc,$(O)/obj/%.o,$$(wildcard tests/unit/$(1)/*.cc)) $$(call unit_libs,$(1))

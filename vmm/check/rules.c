@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *const check_level_names[CHECK_LEVELS] = {"PASS", "WARN", "FAIL"};
-
 static void say(struct check_line *l, enum check_level level, const char *remedy, const char *fmt, va_list ap)
 {
 	l->level = level;

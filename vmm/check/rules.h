@@ -10,7 +10,6 @@
 #define CHECK_LINES_MAX  (32u + 6u * CHECK_OTHERS_MAX)
 
 enum check_level { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_LEVELS };
-extern const char *const check_level_names[CHECK_LEVELS];
 
 struct check_line {
 	char name[CHECK_NAME_MAX];

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char *const check_level_names[CHECK_LEVELS] = {"PASS", "WARN", "FAIL"};
+
 #define NAME_COLUMNS 15u
 #define TEXT_COLUMN  (4 + 2 + NAME_COLUMNS)
 

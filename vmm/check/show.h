@@ -8,6 +8,8 @@
 
 #include "vmm/check/rules.h"
 
+extern const char *const check_level_names[CHECK_LEVELS];
+
 #define CHECK_COLUMNS 100u // no line is longer
 
 /*

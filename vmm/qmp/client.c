@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/qmp/big_int.h"
 #include "vmm/qmp/qmp_priv.h"
 
 #define READ_BYTES 16384u
@@ -106,9 +107,13 @@ static bool room_for(struct qmp_client *c, size_t n)
 void client_send(struct qmp_client *c, json_t *message)
 {
 	char *text = message ? json_dumps(message, JSON_PRESERVE_ORDER) : NULL;
-	size_t n = text ? strlen(text) : 0;
+	size_t n = 0;
 
 	json_decref(message);
+	if (text) { // an id may be a large integer
+		big_int_unmark(text);
+		n = strlen(text);
+	}
 	if (!text || !room_for(c, n + 2)) {
 		log_warn("qmp: a client cannot be answered: it is closed");
 		c->closing = true;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/qmp/big_int.h"
 #include "vmm/qmp/qmp_priv.h"
 
 /* The release of QEMU whose names and shapes the commands have; clients ask for a major number of 5 or more. */
@@ -151,6 +152,13 @@ static const char *misshapen(const json_t *m, char why[QMP_WHY_MAX])
 			return why;
 		}
 	}
+	json_object_foreach((json_t *)m, key, value)
+	{
+		const char *bad = strcmp(key, "id") ? big_int_unusable(value) : NULL;
+
+		if (bad)
+			return bad;
+	}
 	return json_object_get(m, "execute") ? NULL : "QMP input lacks member 'execute'";
 }
 
@@ -191,14 +199,26 @@ static void execute(struct qmp_client *c, const json_t *m)
 	json_decref(none);
 }
 
+static json_t *parse(const char *text, size_t len, char why[QMP_WHY_MAX])
+{
+	size_t n = 0;
+	char *marked = big_int_mark(text, len, &n);
+	json_error_t e = {.text = "no memory"};
+	json_t *m =
+		marked ? json_loadb(marked, n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e) : NULL;
+
+	free(marked);
+	if (!m)
+		snprintf(why, QMP_WHY_MAX, "JSON parse error, %.200s", e.text);
+	return m;
+}
+
 void protocol_input(struct qmp_client *c, const char *text, size_t len)
 {
 	char why[QMP_WHY_MAX];
-	json_error_t e;
-	json_t *m = json_loadb(text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+	json_t *m = parse(text, len, why);
 
 	if (!m) {
-		snprintf(why, sizeof(why), "JSON parse error, %.200s", e.text);
 		protocol_bad_input(c, why);
 		return;
 	}

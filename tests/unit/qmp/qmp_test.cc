@@ -209,6 +209,72 @@ TEST_F(Qmp, WrongInputHasQemusSentences)
 	close(c.fd);
 }
 
+// As QEMU does for integers that its type does not hold; the id, which may be one, comes back as it was.
+TEST_F(Qmp, LargeIntegersAreRefusedWithTheirIdAndGoodAsIds)
+{
+	Client c = open();
+	EXPECT_EQ(say(c, "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"d\",\"x\":[9223372036854775808]},"
+			 "\"id\":7}"),
+		  "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Integer out of range: expected less than "
+		  "2^63\"}, "
+		  "\"id\": 7}\r\n");
+	for (const char *id : {"18446744073709551615", "9223372036854775808", "9223372036854775807",
+			       "-9223372036854775808", "-99999999999999999999", "{\"a\": [9999999999999999999]}"})
+		EXPECT_EQ(
+			say(c, std::string(
+				       "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"9999999999999999999\"},"
+				       "\"id\":") +
+				       id + "}"),
+			std::string("{\"return\": {}, \"id\": ") + id + "}\r\n");
+	EXPECT_EQ(say(c, "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"d\",\"x\":1e30}}"),
+		  "{\"return\": {}}\r\n");
+	close(c.fd);
+}
+
+// Where a name ends, another begins: what was checked would not be what is done.
+TEST_F(Qmp, TheCharacterZeroIsRefusedInNamesAndTexts)
+{
+	Client c = open();
+	for (const char *v :
+	     {"{\"execute\":\"query-status\\u0000x\",\"id\":1}",
+	      "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info\\u0000 x\"},\"id\":1}",
+	      "{\"execute\":\"device_add\",\"arguments\":{\"driver\":{\"a\":[\"\\u0000int:5\\u0000\"]}},\"id\":1}"}) {
+		std::string answer = say(c, v);
+		EXPECT_EQ(answer.find("{\"error\": {\"class\": \"GenericError\""), 0u) << answer;
+		EXPECT_NE(answer.find("\"id\": 1}"), std::string::npos) << answer;
+	}
+	EXPECT_EQ(say(c, "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"d\",\"x\\u0000y\":1}}")
+			  .find("{\"error\""),
+		  0u);
+	EXPECT_TRUE(seen.empty());
+	close(c.fd);
+}
+
+// The protocol case of QEMU's own qmp-test: malformed input, byte for byte.
+TEST_F(Qmp, MalformedInputIsAnsweredAndTheNextCommandHeard)
+{
+	Client c = open(false);
+	for (bool negotiated : {false, true}) {
+		for (const char *bad :
+		     {"{]\n", "{\xff", "{\x01", "{'bad \xff", "{'execute': 'nonexistent', 'id':'\n", "%p", "null\n",
+		      "{}\n", "{ 'execute': true }\n", "{ 'execute': 'no-such-cmd', 'arguments': [] }\n",
+		      "{ 'execute': 'no-such-cmd', 'extra': true }\n"}) {
+			std::string answer = say(c, bad);
+			EXPECT_EQ(answer.find("{\"error\": {\"class\": \"GenericError\""), 0u) << bad << answer;
+			EXPECT_EQ(answer.find("\r\n"), answer.size() - 2) << bad << answer;
+			answer = say(c, "{ 'execute': 'no-such-cmd' }");
+			EXPECT_EQ(answer.find("{\"error\": {\"class\": \"CommandNotFound\""), 0u) << bad << answer;
+		}
+		if (!negotiated) {
+			EXPECT_EQ(say(c, kCaps), "{\"return\": {}}\r\n");
+		}
+	}
+	EXPECT_EQ(say(c, "{ 'execute': 'human-monitor-command', 'id': 2 }")
+			  .find("{\"error\": {\"class\": \"GenericError\""),
+		  0u);
+	close(c.fd);
+}
+
 // Its name is cut in the middle of a character: no text for JSON, and no reason to end the connection.
 TEST_F(Qmp, AnErrorThatIsNoTextIsAnErrorStill)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // QMP: x-pando-trace-start and x-pando-trace-stop.
+#include <errno.h>
+
 #include "vmm/monitor/monitor_priv.h"
 #include "vmm/run/tracer.h"
 
@@ -14,10 +16,13 @@ static void on_done(void *ctx, const char *error)
 static void trace_start(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct run *r = ((struct monitor *)ctx)->r;
-	json_int_t records = monitor_int(args, "records");
-	int e = tracer_start(r->tracer, r->up, records > 0 ? (uint64_t)records : 0, on_done, call);
+	json_int_t records = monitor_int(args, "records"); // 0: the standard, as if it were not said
+	int e = tracer_start(r->tracer, r->up, (uint64_t)records, on_done, call);
 
-	if (e)
+	if (e == -ERANGE)
+		qmp_error(call, "Parameter 'records' expects a number from %u to %u", TRACER_RECORDS_MIN,
+			  TRACER_RECORDS_MAX);
+	else if (e)
 		monitor_refuse(call, e);
 }
 

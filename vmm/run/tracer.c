@@ -13,6 +13,8 @@
 
 #define TRACER_CALL_MS 10000u
 
+_Static_assert(TRACER_RECORDS_MIN == TRACE_RING_MIN && TRACER_RECORDS_MAX == TRACE_RING_MAX, "as a ring takes them");
+
 struct tracer {
 	struct calls *calls;
 	const struct machine_desc *desc;
@@ -106,6 +108,8 @@ static void on_started(void *ctx, const struct call_answer *answers, unsigned n)
 
 int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done done, void *ctx)
 {
+	if (records && (records < TRACER_RECORDS_MIN || records > TRACER_RECORDS_MAX))
+		return -ERANGE;
 	json_t *args = json_pack("{s:I}", "records", (json_int_t)records);
 	int r = begin(t, done, ctx);
 

@@ -8,6 +8,9 @@
 
 #include "vmm/call/call.h"
 
+#define TRACER_RECORDS_MIN (1u << 8)
+#define TRACER_RECORDS_MAX (1u << 22)
+
 struct tracer;
 
 /* error: NULL or a sentence. */
@@ -18,7 +21,7 @@ void tracer_destroy(struct tracer *t);                                          
 
 /*
  * Every host in hosts begins anew. records: of each host's ring, 0: the standard; the oldest are lost beyond it.
- * Returns 0 or a negative errno: then done is not called. -EBUSY: another command is under way.
+ * Returns 0 or a negative errno: then done is not called. -EBUSY: another command is under way; -ERANGE: records.
  */
 int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done done, void *ctx);
 /* The hosts stop recording; then path appears, whole. NULL: no file is wanted. */

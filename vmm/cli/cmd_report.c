@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/mem/layout.h"
 #include "vmm/report/from_trace.h"
 #include "vmm/report/page.h"
@@ -34,23 +35,18 @@ static const uint8_t *map_file(const char *path, size_t *n)
 	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
-/* Under its name only when it is whole. */
 static int write_page(const struct report *r, const char *path)
 {
-	char temporary[4096];
+	struct output_file f;
+	int e = output_file_open(&f, path, 0666);
 
-	if (snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid()) >= (int)sizeof(temporary))
-		return -ENAMETOOLONG;
-	FILE *f = fopen(temporary, "wxe");
-	if (!f)
-		return -errno;
-	int e = report_page_write(r, address_of, f);
-	if (fclose(f) && !e)
-		e = -EIO;
-	if (!e && rename(temporary, path))
-		e = -errno;
 	if (e)
-		unlink(temporary);
+		return e;
+	FILE *out = output_file_stream(&f);
+	e = out ? report_page_write(r, address_of, out) : -ENOMEM;
+	if (!e)
+		return output_file_commit(&f, NULL);
+	output_file_drop(&f);
 	return e;
 }
 

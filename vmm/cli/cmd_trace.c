@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/qmp/qmp_client.h"
 #include "vmm/trace/decode.h"
 #include "vmm/trace/ring.h"
@@ -89,20 +90,28 @@ static const uint8_t *map_file(const char *path, size_t *n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+static int write_to(const struct trace *t, const struct trace_args *a)
+{
+	struct output_file f;
+	int e = output_file_open(&f, a->output, 0666);
+
+	if (e)
+		return e;
+	FILE *out = output_file_stream(&f);
+	e = !out ? -ENOMEM : a->json ? trace_json(t, out) : trace_text(t, out);
+	if (!e)
+		return output_file_commit(&f, NULL);
+	output_file_drop(&f);
+	return e;
+}
+
 static int decode_to(const struct trace *t, const struct trace_args *a)
 {
-	FILE *out = a->output ? fopen(a->output, "we") : stdout;
+	int e = a->output ? write_to(t, a) : a->json ? trace_json(t, stdout) : trace_text(t, stdout);
 
-	if (!out) {
-		fprintf(stderr, "pando: trace decode: cannot write '%s': %s\n", a->output, strerror(errno));
-		return 1;
-	}
-	int e = a->json ? trace_json(t, out) : trace_text(t, out);
-	if (out != stdout && fclose(out) && !e)
-		e = -EIO;
 	if (e)
-		fprintf(stderr, "pando: trace decode: '%s' was not written whole: %s\n",
-			a->output ? a->output : "the output", strerror(-e));
+		fprintf(stderr, "pando: trace decode: cannot write %s%s%s: %s\n", a->output ? "'" : "",
+			a->output ? a->output : "the output", a->output ? "'" : "", strerror(-e));
 	return e ? 1 : 0;
 }
 

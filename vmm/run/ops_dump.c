@@ -4,7 +4,6 @@
  * pieces, a few at a time. Pages of zeroes become holes. The file has its name only when it is whole.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "coherence/base/bytes.h"
 #include "vmm/run/elfcore.h"
 #include "vmm/call/piece.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/run/ops_priv.h"
 #include "vmm/mem/layout.h"
 
@@ -39,8 +39,8 @@ struct fetch {
 struct dump {
 	struct ops *v;
 	ops_then then;
-	char *path, *partial;
-	int fd;
+	char *path;
+	struct output_file file; // fd -1: not opened yet
 	struct elfcore_run runs[ELFCORE_RUNS_MAX];
 	unsigned runs_n;
 	struct span spans[LAYOUT_RANGES_MAX];
@@ -70,18 +70,17 @@ static void finish(struct dump *d)
 	ops_then then = d->then;
 	const char *error = NULL;
 
-	if (d->fd >= 0 && close(d->fd))
-		fail(d, "cannot write '%s': %s", d->partial, strerror(errno));
-	if (!d->failed && rename(d->partial, d->path))
-		fail(d, "cannot name the dump '%s': %s", d->path, strerror(errno));
-	if (d->failed && d->fd >= 0)
-		unlink(d->partial);
+	int r = d->failed ? 0 : output_file_commit(&d->file, NULL);
+
+	if (d->failed)
+		output_file_drop(&d->file);
+	if (r)
+		fail(d, "cannot write '%s': %s", d->path, strerror(-r));
 	if (d->failed) {
 		snprintf(v->error, sizeof(v->error), "%s", d->error);
 		error = v->error;
 	}
 	v->dump = NULL;
-	free(d->partial);
 	free(d->path);
 	free(d);
 	then(v, error);
@@ -154,12 +153,12 @@ static void write_at(struct dump *d, const void *bytes, size_t n, uint64_t at)
 	const uint8_t *p = bytes;
 
 	while (n && !d->failed) {
-		ssize_t w = pwrite(d->fd, p, n, (off_t)at);
+		ssize_t w = pwrite(d->file.fd, p, n, (off_t)at);
 
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0) {
-			fail(d, "cannot write '%s': %s", d->partial, strerror(w < 0 ? errno : EIO));
+			fail(d, "cannot write '%s': %s", d->path, strerror(w < 0 ? errno : EIO));
 			return;
 		}
 		p += w;
@@ -170,14 +169,13 @@ static void write_at(struct dump *d, const void *bytes, size_t n, uint64_t at)
 
 static void open_file(struct dump *d)
 {
-	if (asprintf(&d->partial, "%s.partial", d->path) < 0) {
-		d->partial = NULL;
-		fail(d, "no memory for the dump");
-		return;
-	}
-	d->fd = open(d->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (d->fd < 0)
-		fail(d, "cannot create '%s': %s", d->partial, strerror(errno));
+	struct stat st = {0};
+	int r = output_file_open(&d->file, d->path, 0600);
+
+	if (r)
+		fail(d, "cannot create '%s': %s", d->path, strerror(-r));
+	else if (!d->file.regular && (fstat(d->file.fd, &st) || !S_ISCHR(st.st_mode))) // pages of zeroes are left out
+		fail(d, "cannot dump into '%s': expected a regular file", d->path);
 }
 
 static void take_registers(const json_t *o, struct hv_registers *r)
@@ -211,7 +209,7 @@ static void write_head(struct dump *d, const json_t *vcpus)
 	} else {
 		json_array_foreach(vcpus, i, o) take_registers(o, &regs[i]);
 		elfcore_head(d->runs, d->runs_n, regs, n, head);
-		if (ftruncate(d->fd, (off_t)total))
+		if (d->file.regular && ftruncate(d->file.fd, (off_t)total))
 			fail(d, "a file of %llu bytes cannot be made: %s", (unsigned long long)total, strerror(errno));
 		write_at(d, head, elfcore_head_bytes(d->runs_n, n), 0);
 	}
@@ -322,10 +320,10 @@ static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 		look(d);
 	else
 		fail(d, "not every vCPU told its registers");
-	if (!d->failed && d->fd >= 0)
+	if (!d->failed && d->file.fd >= 0)
 		write_head(d, all);
 	json_decref(all);
-	if (d->failed || d->fd >= 0)
+	if (d->failed || d->file.fd >= 0)
 		fetch_more(d);
 }
 
@@ -355,7 +353,7 @@ void ops_dump_begin(struct ops *v, const struct ops_op *op, ops_then then)
 	}
 	d->v = v;
 	d->then = then;
-	d->fd = -1;
+	d->file.fd = -1;
 	for (unsigned i = 0; i < PER_HOST * v->desc->hosts_n; i++)
 		d->fetches[i] = (struct fetch){.d = d, .host = (host_id)(i / PER_HOST)};
 	v->dump = d;

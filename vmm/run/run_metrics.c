@@ -3,41 +3,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/log.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/metrics/exposition.h"
 #include "vmm/metrics/http.h"
 
-/* A reader sees the old file or the new one, never a part. */
-static int replace_file(const char *path, const char *text, size_t n)
-{
-	char temporary[PATH_MAX];
-	int len = snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
-
-	if (len < 0 || (size_t)len >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	FILE *f = fopen(temporary, "we");
-	if (!f)
-		return -errno;
-	int r = fwrite(text, 1, n, f) == n ? 0 : -EIO;
-	if (fclose(f) && !r)
-		r = -errno;
-	if (!r && rename(temporary, path))
-		r = -errno;
-	if (r)
-		unlink(temporary);
-	return r;
-}
-
 static void write_file(struct run_metrics *m, const char *text, size_t n)
 {
-	int r = replace_file(m->opt->file, text, n);
+	int r = output_file_write(m->opt->file, 0666, text, n, &m->made);
 
 	m->file_due = false;
 	if (r && !m->file_failed) // once, until it works again
@@ -170,7 +148,7 @@ int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, 
 	m->http_due = (struct loop_timer){.fn = run_http, .arg = m};
 	m->file_next = (struct loop_timer){.fn = on_file_next, .arg = m};
 	if (opt->file) {
-		int r = replace_file(opt->file, "", 0);
+		int r = output_file_write(opt->file, 0666, "", 0, &m->made);
 
 		if (r) {
 			log_tell("pando: --metrics-file '%s': %s", opt->file, strerror(-r));
@@ -197,6 +175,6 @@ void run_metrics_stop(struct run_metrics *m)
 		m->http = NULL;
 	}
 	m->file_due = false;
-	if (m->opt->file)
-		unlink(m->opt->file); // a guest that is over has no metrics
+	if (m->opt && m->opt->file)
+		output_file_remove(m->opt->file, &m->made); // a guest that is over has no metrics
 }

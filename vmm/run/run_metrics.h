@@ -7,6 +7,7 @@
 #define VMM_RUN_RUN_METRICS_H
 
 #include "net/accept.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/run/status.h"
 
 #define METRICS_FILE_EVERY_S 15u
@@ -27,12 +28,13 @@ struct run_metrics {
 	int listen_fd; // of the page; -1: none
 	struct acceptor acceptor;
 	struct loop_timer http_due, file_next;
+	struct output_made made; // the file
 	bool asking, file_due, file_failed;
 };
 
 /* Returns 0, or a negative errno after an error message. opt, loop and status must outlive it. */
 int run_metrics_start(struct run_metrics *m, const struct metrics_options *opt, struct loop *loop,
 		      struct run_status *status);
-void run_metrics_stop(struct run_metrics *m); // before run_status_stop(); removes the file
+void run_metrics_stop(struct run_metrics *m); // before run_status_stop(); removes the file that it made
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "net/log.h"
 #include "net/now.h"
+#include "vmm/conf/output_file.h"
 #include "vmm/status/status.h"
 
 static void begin(struct run_status *s)
@@ -192,13 +193,12 @@ void run_status_on_status(struct run_status *s, host_id from, const struct msg *
 
 int run_status_write(const struct run_status *s, const char *path)
 {
-	if (!s->last)
-		return -ENODATA;
-	FILE *f = fopen(path, "we");
-	if (!f)
-		return -errno;
-	bool bad = json_dumpf(s->last, f, JSON_INDENT(1)) || putc('\n', f) == EOF;
-	if (fclose(f))
-		return -errno;
-	return bad ? -EIO : 0;
+	char *text = s->last ? json_dumps(s->last, JSON_INDENT(1)) : NULL, *line = NULL;
+	int n = text ? asprintf(&line, "%s\n", text) : -1;
+	int r = !s->last ? -ENODATA : n < 0 ? -ENOMEM : output_file_write(path, 0666, line, (size_t)n, NULL);
+
+	if (n >= 0)
+		free(line);
+	free(text);
+	return r;
 }

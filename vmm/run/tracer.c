@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "vmm/conf/output_file.h"
 #include "vmm/trace/file.h"
 #include "vmm/trace/ring.h"
 
@@ -26,8 +26,8 @@ struct tracer {
 	struct trace front;
 	uint64_t expected[HOSTS_MAX];
 	unsigned host; // whose records come now
-	FILE *file;
-	char *path, *part; // owned; part: where it is written until it is whole
+	struct output_file out;
+	FILE *file; // of out; NULL: none is written
 	char error[512];
 };
 
@@ -51,17 +51,12 @@ struct tracer *tracer_create(struct calls *calls, const struct machine_desc *des
 	return t;
 }
 
-/* Ends a command: what was written and not renamed goes away. */
+/* Ends a command: what was written and has no name yet goes away. */
 static void release(struct tracer *t)
 {
 	if (t->file)
-		fclose(t->file);
-	if (t->part)
-		unlink(t->part);
-	free(t->path);
-	free(t->part);
+		output_file_drop(&t->out);
 	t->file = NULL;
-	t->path = t->part = NULL;
 	t->busy = false;
 }
 
@@ -124,9 +119,9 @@ int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done
 
 /* ---- saving ---- */
 
-static void fail_file(struct tracer *t, const char *what)
+static void fail_file(struct tracer *t, int error)
 {
-	snprintf(t->error, sizeof(t->error), "cannot %s the trace file '%.200s': %s", what, t->part, strerror(errno));
+	snprintf(t->error, sizeof(t->error), "cannot write the trace file '%.200s': %s", t->out.path, strerror(error));
 	finish(t, t->error);
 }
 
@@ -143,13 +138,17 @@ static void close_file(struct tracer *t)
 		front && fseek(t->file, 0, SEEK_SET) == 0 && fwrite(front, 1, n, t->file) == n && fflush(t->file) == 0;
 
 	free(front);
-	if (!ok || rename(t->part, t->path)) {
-		fail_file(t, "write");
+	if (!ok) {
+		fail_file(t, errno);
 		return;
 	}
-	free(t->part);
-	t->part = NULL;
-	finish(t, NULL);
+	char path[256];
+	snprintf(path, sizeof(path), "%.200s", t->out.path);
+	t->file = NULL;
+	int r = output_file_commit(&t->out, NULL);
+	if (r)
+		snprintf(t->error, sizeof(t->error), "cannot write the trace file '%s': %s", path, strerror(-r));
+	finish(t, r ? t->error : NULL);
 }
 
 static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
@@ -169,7 +168,7 @@ static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 	if (a->bytes_n == 0)
 		t->expected[t->host] = h->records; // it has no more
 	if (fwrite(a->bytes, 1, a->bytes_n, t->file) != a->bytes_n) {
-		fail_file(t, "write");
+		fail_file(t, errno);
 		return;
 	}
 	h->records += a->bytes_n / TRACE_RECORD_BYTES;
@@ -207,7 +206,7 @@ static void on_stopped(void *ctx, const struct call_answer *a, unsigned n)
 
 	if (failed(t, a, n))
 		return;
-	if (!t->path) {
+	if (!t->file) {
 		finish(t, NULL);
 		return;
 	}
@@ -223,7 +222,7 @@ static void on_stopped(void *ctx, const struct call_answer *a, unsigned n)
 		t->front.tsc_khz = number(a[i].json, "tsc_khz", TRACE_KHZ_MAX);
 	}
 	if (fseek(t->file, (long)trace_front_bytes(t->front.hosts), SEEK_SET)) {
-		fail_file(t, "write");
+		fail_file(t, errno);
 		return;
 	}
 	read_next(t);
@@ -242,23 +241,16 @@ static void set_front(struct tracer *t)
 		snprintf(t->front.host[h].address, TRACE_ADDRESS_MAX, "%s", t->desc->hosts[h].address);
 }
 
-/* Opens the file at path.part. Where that fails, part stays NULL: a file of that name is not ours. */
-static int open_part(struct tracer *t, const char *path)
+static int open_file(struct tracer *t, const char *path)
 {
-	char *part = NULL;
+	int r = output_file_open(&t->out, path, 0666);
 
-	t->path = strdup(path);
-	if (!t->path || asprintf(&part, "%s.part", path) < 0)
-		return -ENOMEM;
-	t->file = fopen(part, "we");
-	if (!t->file) {
-		int e = errno;
-
-		free(part);
-		return -e;
-	}
-	t->part = part;
-	return 0;
+	if (r)
+		return r;
+	t->file = output_file_stream(&t->out);
+	if (!t->file)
+		output_file_drop(&t->out);
+	return t->file ? 0 : -ENOMEM;
 }
 
 int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done done, void *ctx)
@@ -269,7 +261,7 @@ int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done 
 		return r;
 	set_front(t);
 	if (path)
-		r = open_part(t, path);
+		r = open_file(t, path);
 	if (!r)
 		r = calls_start(t->calls, hosts, "trace-stop", NULL, TRACER_CALL_MS, on_stopped, t);
 	if (r)

@@ -640,6 +640,30 @@ TEST_F(Dump, AFullDiskLeavesNoFileAndTheGuestGoesOn)
 	EXPECT_EQ(OPS_RUNNING, ops_state(v));
 }
 
+// A name that is no regular file stays what it is; what cannot hold a dump is refused, not replaced.
+TEST_F(Dump, ALinkAndAFifoStayWhatTheyAre)
+{
+	std::string target = path + "-target";
+	struct stat st;
+	ASSERT_EQ(0, symlink(target.c_str(), path.c_str()));
+	ops_dump(v, &what, Done, this);
+	turns(200);
+	EXPECT_EQ("done", said.back());
+	ASSERT_EQ(0, lstat(path.c_str(), &st));
+	EXPECT_TRUE(S_ISLNK(st.st_mode));
+	EXPECT_EQ(std::string(PAGE_BYTES, 'f'), page(1023 * PAGE_BYTES));
+	unlink(target.c_str());
+	unlink(path.c_str());
+	ASSERT_EQ(0, mkfifo(path.c_str(), 0600));
+	int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+	ops_dump(v, &what, Done, this);
+	turns(200);
+	EXPECT_EQ("error: cannot dump into '" + path + "': expected a regular file", said.back());
+	ASSERT_EQ(0, lstat(path.c_str(), &st));
+	EXPECT_TRUE(S_ISFIFO(st.st_mode));
+	close(reader);
+}
+
 TEST_F(Dump, AHostThatFailsOrLiesEndsIt)
 {
 	hosts[1].refuse = "memory";
@@ -652,7 +676,7 @@ TEST_F(Dump, AHostThatFailsOrLiesEndsIt)
 	what.path = "/nonexistent/x";
 	ops_dump(v, &what, Done, this);
 	turns(200);
-	EXPECT_EQ(0u, said.back().find("error: cannot create '/nonexistent/x.partial'")) << said.back();
+	EXPECT_EQ(0u, said.back().find("error: cannot create '/nonexistent/x'")) << said.back();
 	EXPECT_EQ(OPS_RUNNING, ops_state(v));
 }
 

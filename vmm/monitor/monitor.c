@@ -21,13 +21,13 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 {
 	const struct run_options *o = m->r->opt;
 	char path[QMP_PATH_MAX];
-	int e = runtime_qmp_path(o->desc.name, path, sizeof(path));
+	int e = runtime_qmp_path(o->desc.name, path, sizeof(path), why, cap);
 
 	if (!e)
-		e = runtime_make_folder();
-	if (e)
-		snprintf(why, cap, "no place for the socket of '%s': %s", o->desc.name, strerror(-e));
-	else
+		e = runtime_make_folder(why, cap);
+	if (e == -ENAMETOOLONG || e == -EPERM)
+		return e; // whoever looks for the guest would look there, and find another's answers or none
+	if (!e)
 		e = qmp_listen(m->q, path, why, cap);
 	/* Another guest of that name: this one can be reached where its owner asked for, if anywhere. */
 	if (e)

@@ -110,6 +110,17 @@ static int greet(struct qmp_client_conn *c, char *why, size_t cap)
 	return e;
 }
 
+/* A name with a slash is the socket itself, wherever its owner put it. */
+static int socket_path(const char *name, char *path, size_t cap, char *why, size_t why_cap)
+{
+	if (!strchr(name, '/'))
+		return runtime_qmp_path(name, path, cap, why, why_cap) ?: runtime_check_folder(why, why_cap);
+	if ((size_t)snprintf(path, cap, "%s", name) < cap)
+		return 0;
+	snprintf(why, why_cap, "'%.100s...' is too long for a socket: %zu characters are the limit", name, cap - 1);
+	return -ENAMETOOLONG;
+}
+
 int qmp_client_open(struct qmp_client_conn **out, const char *name, char *why, size_t why_cap)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -124,13 +135,8 @@ int qmp_client_open(struct qmp_client_conn **out, const char *name, char *why, s
 	c->fd = -1;
 	json_stream_init(&c->in, ANSWER_MAX);
 	c->events = json_array();
-	if (strchr(name, '/'))
-		e = snprintf(a.sun_path, sizeof(a.sun_path), "%s", name) < (int)sizeof(a.sun_path) ? 0 : -ENAMETOOLONG;
-	else
-		e = runtime_qmp_path(name, a.sun_path, sizeof(a.sun_path));
-	if (e) {
-		snprintf(why, why_cap, "the name '%.100s' is too long", name);
-	} else {
+	e = socket_path(name, a.sun_path, sizeof(a.sun_path), why, why_cap);
+	if (!e) {
 		c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&a, sizeof(a))) {
 			e = -errno;

@@ -2,45 +2,102 @@
 #include "vmm/qmp/runtime.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER_MAX 96u
-
-static void folder(char buf[FOLDER_MAX])
+static const char *said(const char *variable)
 {
-	const char *own = getenv("PANDO_RUN_DIR"), *xdg = getenv("XDG_RUNTIME_DIR");
+	const char *v = getenv(variable);
+
+	return v && *v ? v : NULL;
+}
+
+/* Without slashes at the end: lstat() would follow a link for them. Returns 0 or -ENAMETOOLONG. */
+static int folder(char buf[PATH_MAX])
+{
+	const char *own = said("PANDO_RUN_DIR"), *xdg = said("XDG_RUNTIME_DIR");
+	int n;
 
 	if (own)
-		snprintf(buf, FOLDER_MAX, "%s", own);
+		n = snprintf(buf, PATH_MAX, "%s", own);
 	else if (geteuid() == 0)
-		snprintf(buf, FOLDER_MAX, "/run/pando");
+		n = snprintf(buf, PATH_MAX, "/run/pando");
 	else if (xdg)
-		snprintf(buf, FOLDER_MAX, "%s/pando", xdg);
+		n = snprintf(buf, PATH_MAX, "%s/pando", xdg);
 	else
-		snprintf(buf, FOLDER_MAX, "/tmp/pando-%u", geteuid());
+		n = snprintf(buf, PATH_MAX, "/tmp/pando-%u", geteuid());
+	if (n < 0 || n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	while (n > 1 && buf[n - 1] == '/')
+		buf[--n] = 0;
+	return 0;
 }
 
-int runtime_path(const char *name, const char *suffix, char *path, size_t cap)
+int runtime_qmp_path(const char *name, char *path, size_t cap, char *why, size_t why_cap)
 {
-	char f[FOLDER_MAX];
+	char f[PATH_MAX];
+	int n = folder(f) ? -1 : snprintf(path, cap, "%s/%s.qmp", f, name);
 
-	folder(f);
-	int n = snprintf(path, cap, "%s/%s%s", f, name, suffix);
-	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+	if (n >= 0 && (size_t)n < cap)
+		return 0;
+	snprintf(why, why_cap,
+		 "the name '%.100s' is too long for a socket in the folder of running guests: a path may have %zu "
+		 "characters (PANDO_RUN_DIR names a shorter one)",
+		 name, cap - 1);
+	return -ENAMETOOLONG;
 }
 
-int runtime_qmp_path(const char *name, char *path, size_t cap)
+static int check(const char *f, char *why, size_t cap)
 {
-	return runtime_path(name, ".qmp", path, cap);
+	struct stat st;
+
+	if (lstat(f, &st)) {
+		int e = -errno;
+
+		snprintf(why, cap, "the folder of running guests '%.200s': %s", f, strerror(-e));
+		return e;
+	}
+	if (!S_ISDIR(st.st_mode))
+		snprintf(why, cap, "'%.200s', where running guests are found, is no folder: it is not used", f);
+	else if (st.st_uid != geteuid())
+		snprintf(why, cap,
+			 "the folder of running guests '%.200s' belongs to user %u, expected %u: it is not used "
+			 "(PANDO_RUN_DIR names another)",
+			 f, st.st_uid, geteuid());
+	else if (st.st_mode & (S_IWGRP | S_IWOTH))
+		snprintf(why, cap,
+			 "the folder of running guests '%.200s' can be written to by others (mode %o, expected 0700): "
+			 "it "
+			 "is not used",
+			 f, st.st_mode & 07777);
+	else
+		return 0;
+	return -EPERM;
 }
 
-int runtime_make_folder(void)
+int runtime_check_folder(char *why, size_t why_cap)
 {
-	char f[FOLDER_MAX];
+	char f[PATH_MAX];
+	int e = folder(f) ? 0 : check(f, why, why_cap); // too long: runtime_qmp_path() says so
 
-	folder(f);
-	return mkdir(f, 0700) && errno != EEXIST ? -errno : 0;
+	return e == -ENOENT ? 0 : e;
+}
+
+int runtime_make_folder(char *why, size_t why_cap)
+{
+	char f[PATH_MAX];
+
+	if (folder(f)) {
+		snprintf(why, why_cap, "the folder of running guests has too long a name");
+		return -ENAMETOOLONG;
+	}
+	if (mkdir(f, 0700) == 0 || errno == EEXIST)
+		return check(f, why, why_cap);
+	int e = -errno;
+	snprintf(why, why_cap, "the folder of running guests '%.200s' cannot be made: %s", f, strerror(-e));
+	return e;
 }

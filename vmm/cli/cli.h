@@ -21,9 +21,9 @@ struct cli_option {
 };
 
 /*
- * Parses argv[1 ..] against a table that ends with a NULL name. Accepts --name value, --name=value and --help.
- * Returns the number of words left over, which come first in argv[1 ..] then; -1 after an error (already said);
- * -2 when --help was asked for.
+ * Parses argv[1 ..] against a table that ends with a NULL name. Accepts --name value, --name=value (no value for a
+ * flag) and --help; after "--" all are words. Returns the number of words left over, which come first in argv[1 ..]
+ * then; -1 after an error (already said); -2 when --help was asked for.
  */
 int cli_parse(int argc, char **argv, const struct cli_option *table);
 void cli_print_options(const struct cli_option *table);

@@ -147,7 +147,7 @@ int cli_trace(int argc, char **argv)
 		{0},
 	};
 
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
 		if (strcmp(argv[i], "-o") == 0)
 			argv[i] = "--output";
 	int left = cli_parse(argc, argv, table);

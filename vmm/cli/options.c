@@ -46,6 +46,11 @@ int cli_parse(int argc, char **argv, const struct cli_option *table)
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i];
 
+		if (strcmp(word, "--") == 0) { // what follows are words, whatever they begin with
+			while (++i < argc)
+				argv[1 + left++] = argv[i];
+			break;
+		}
 		if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 			return -2;
 		if (word[0] != '-' || !word[1]) {
@@ -61,6 +66,10 @@ int cli_parse(int argc, char **argv, const struct cli_option *table)
 			return -1;
 		}
 		if (o->kind == CLI_FLAG) {
+			if (equals) {
+				fprintf(stderr, "pando: --%s takes no value: '%s'\n", o->name, word);
+				return -1;
+			}
 			*(bool *)o->to = true;
 			continue;
 		}

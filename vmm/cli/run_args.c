@@ -11,46 +11,69 @@
 #define STANDARD_MEMORY          (1ull << 30)
 #define STANDARD_START_TIMEOUT_S 60u
 
+/* The next entry of a list with commas; an empty one, as after a last comma, is an error of the caller's. */
+static size_t entry(const char **text, const char **out)
+{
+	size_t n = strcspn(*text, ",");
+
+	*out = *text;
+	*text = (*text)[n] ? *text + n + 1 : NULL;
+	return n;
+}
+
+static int add_host(struct run_options *o, const char *address, size_t n)
+{
+	char host[DESC_ADDRESS_MAX], port[16];
+	char *to = o->addresses[o->hosts_n];
+
+	if (o->hosts_n == HOSTS_MAX || n >= DESC_ADDRESS_MAX || n == 0) {
+		fprintf(stderr, "pando: --hosts: expected up to %u addresses 'host:port', separated by commas%s\n",
+			HOSTS_MAX, n ? "" : ": one is empty");
+		return -1;
+	}
+	snprintf(to, DESC_ADDRESS_MAX, "%.*s", (int)n, address);
+	if (session_parse_address(to, host, sizeof(host), port, sizeof(port)) || !host[0]) {
+		fprintf(stderr, "pando: --hosts: '%s' is no 'host:port'\n", to);
+		return -1;
+	}
+	for (unsigned h = 0; h < o->hosts_n; h++)
+		if (strcmp(o->addresses[h], to) == 0) {
+			fprintf(stderr, "pando: --hosts: '%s' stands there twice: a host takes one part of a guest\n",
+				to);
+			return -1;
+		}
+	o->hosts_n++;
+	return 0;
+}
+
 static int split_hosts(struct run_options *o, const char *text)
 {
-	while (*text) {
-		size_t n = strcspn(text, ",");
-		char host[DESC_ADDRESS_MAX], port[16];
+	const char *one;
 
-		if (o->hosts_n == HOSTS_MAX || n >= DESC_ADDRESS_MAX || n == 0) {
-			fprintf(stderr,
-				"pando: --hosts: expected up to %u addresses 'host:port', separated by "
-				"commas\n",
-				HOSTS_MAX);
+	while (text) {
+		size_t n = entry(&text, &one);
+
+		if (add_host(o, one, n))
 			return -1;
-		}
-		snprintf(o->addresses[o->hosts_n], DESC_ADDRESS_MAX, "%.*s", (int)n, text);
-		if (session_parse_address(o->addresses[o->hosts_n], host, sizeof(host), port, sizeof(port)) ||
-		    !host[0]) {
-			fprintf(stderr, "pando: --hosts: '%s' is no 'host:port'\n", o->addresses[o->hosts_n]);
-			return -1;
-		}
-		o->hosts_n++;
-		text += n + (text[n] == ',');
 	}
 	return 0;
 }
 
-static int split_qmp(struct run_options *o, const char *text)
+static int split_qmp(struct run_options *o, const char *list)
 {
-	while (*text) {
-		size_t n = strcspn(text, ",");
+	const char *text = list, *one;
+
+	while (text) {
+		size_t n = entry(&text, &one);
 
 		if (o->qmp_n == RUN_QMP_MAX || n == 0 || n >= RUN_QMP_BYTES) {
 			fprintf(stderr,
 				"pando: --qmp '%s': expected up to %u places, each a path or tcp:127.0.0.1:PORT of "
-				"fewer "
-				"than %u characters, separated by commas\n",
-				text, RUN_QMP_MAX, RUN_QMP_BYTES);
+				"fewer than %u characters, separated by commas\n",
+				list, RUN_QMP_MAX, RUN_QMP_BYTES);
 			return -1;
 		}
-		snprintf(o->qmp[o->qmp_n++], RUN_QMP_BYTES, "%.*s", (int)n, text);
-		text += n + (text[n] == ',');
+		snprintf(o->qmp[o->qmp_n++], RUN_QMP_BYTES, "%.*s", (int)n, one);
 	}
 	return 0;
 }
@@ -75,10 +98,12 @@ static int check_name(const char *name)
 	if (*name && strlen(name) < DESC_NAME_MAX &&
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			 "0123456789-_.") == strlen(name) &&
-	    name[0] != '.')
+	    name[0] != '.' && name[0] != '-')
 		return 0;
-	fprintf(stderr, "pando: --name '%s': expected letters, digits, '-', '_' and '.', fewer than %u\n", name,
-		DESC_NAME_MAX);
+	fprintf(stderr,
+		"pando: --name '%s': expected letters, digits, '-', '_' and '.', fewer than %u, a letter, digit or '_' "
+		"first\n",
+		name, DESC_NAME_MAX);
 	return -1;
 }
 
@@ -109,21 +134,36 @@ static int set_boot(const struct run_args *a, struct run_options *o)
 			strlen(append), DESC_CMDLINE_MAX - 1);
 		return -1;
 	}
+	for (const char *p = append; *p; p++)
+		if (*p < 0x20 || *p > 0x7e) {
+			fprintf(stderr,
+				"pando: --append: the kernel command line has a byte %#04x at %zu: expected printable "
+				"ASCII\n",
+				(unsigned char)*p, (size_t)(p - append));
+			return -1;
+		}
 	o->kernel = a->kernel;
 	o->initrd = a->initrd;
 	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s", append);
 	return 0;
 }
 
-static void set_size(const struct run_args *a, struct run_options *o)
+static int set_size(const struct run_args *a, struct run_options *o)
 {
 	uint64_t memory = a->memory ? a->memory : STANDARD_MEMORY;
 
+	if (memory % PLACE_GRANULE || a->max_memory % PLACE_GRANULE) {
+		fprintf(stderr, "pando: --%s: %llu bytes: expected a multiple of 2 MiB\n",
+			memory % PLACE_GRANULE ? "memory" : "max-memory",
+			(unsigned long long)(memory % PLACE_GRANULE ? memory : a->max_memory));
+		return -1;
+	}
 	o->wish = a->parts;
-	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : 1);
-	o->wish.memory_bytes = (memory + PLACE_GRANULE - 1) / PLACE_GRANULE * PLACE_GRANULE;
+	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : o->hosts_n);
+	o->wish.memory_bytes = memory;
 	o->wish.room = (struct desc_room){
 		.vcpus_max = (uint32_t)a->max_cpus, .memory_max = a->max_memory, .nodes_max = (unsigned)a->max_hosts};
+	return 0;
 }
 
 int run_args_fill(const struct run_args *a, struct run_options *o)
@@ -134,7 +174,8 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 		fprintf(stderr, "pando: either --hosts or --local is needed\n");
 		return -1;
 	}
-	set_size(a, o);
+	if ((a->hosts && split_hosts(o, a->hosts)) || set_size(a, o))
+		return -1;
 	tuning_apply(&a->tuning, &o->desc);
 	o->desc.tsc_skew = (int64_t)a->skew;
 	o->start_timeout_ms = (unsigned)(a->start_timeout_s ? a->start_timeout_s : STANDARD_START_TIMEOUT_S) * 1000;
@@ -155,7 +196,7 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))
 		return -1;
 	o->desc.epoch |= 1; // 0 is no epoch
-	return a->hosts ? split_hosts(o, a->hosts) : 0;
+	return 0;
 }
 
 uint32_t run_args_local_vcpus(const struct run_args *a, const struct run_options *o)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define FRACTION_DIGITS_MAX 9u // more would overflow the exact arithmetic below, and nobody writes them
 
@@ -43,15 +44,15 @@ static int take_fraction(const char **p, uint64_t *num, uint64_t *den)
 	return 0;
 }
 
-/* "", "B", "K", "KiB"... -> shift. */
+/* "", "B", "K", "KiB"... in either case -> shift. */
 static int parse_unit(const char *p, unsigned *shift)
 {
 	*shift = 0;
-	if (!*p || !strcmp(p, "B"))
+	if (!*p || !strcasecmp(p, "B"))
 		return 0;
 	const char *at = strchr(unit_letters, toupper((unsigned char)*p));
 
-	if (!at || (p[1] && strcmp(p + 1, "iB") != 0))
+	if (!at || (p[1] && strcasecmp(p + 1, "iB") != 0))
 		return -EINVAL;
 	*shift = 10u * (unsigned)(at - unit_letters + 1);
 	return 0;

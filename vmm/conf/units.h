@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* "512M", "4G", "4GiB", "1.5G", "1048576" -> bytes (binary units). Returns 0, -EINVAL, -ERANGE. */
+/* "512M", "4G", "4GiB", "1.5G", "1048576" -> bytes (binary units, in either case). Returns 0, -EINVAL, -ERANGE. */
 int units_parse_size(const char *text, uint64_t *bytes);
 /* Bounded decimal number. Returns 0, -EINVAL, -ERANGE. */
 int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *out);

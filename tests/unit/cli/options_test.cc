@@ -64,6 +64,25 @@ TEST_F(Options, BadOnesAreRefused)
 	EXPECT_EQ(Parse({"--size="}), -1);
 }
 
+TEST_F(Options, AFlagTakesNoValue)
+{
+	EXPECT_EQ(Parse({"--flag=no"}), -1);
+	EXPECT_EQ(Parse({"--flag="}), -1);
+	EXPECT_FALSE(flag);
+}
+
+TEST_F(Options, TwoDashesEndTheOptions)
+{
+	EXPECT_EQ(Parse({"one", "--", "--flag", "-x", "--", "--help"}), 5);
+	EXPECT_STREQ(argv[1], "one");
+	EXPECT_STREQ(argv[2], "--flag");
+	EXPECT_STREQ(argv[4], "--");
+	EXPECT_FALSE(flag);
+	EXPECT_EQ(Parse({"--text", "--", "--flag"}), 0); // a value
+	EXPECT_STREQ(text, "--");
+	EXPECT_TRUE(flag);
+}
+
 TEST_F(Options, HelpWins)
 {
 	EXPECT_EQ(Parse({"--count", "3", "--help"}), -2);

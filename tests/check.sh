@@ -62,6 +62,7 @@ stage_unit() {
 	run tidy 120 bash tests/unit/tidy.sh "$O"
 	run manpage 30 bash tests/unit/manpage.sh "$O"
 	run completion 30 bash tests/unit/completion.sh "$O"
+	run output 30 bash tests/unit/output.sh "$O"
 	run docs 30 bash tests/unit/docs.sh
 	run tools 120 bash tests/unit/tools.sh "$O"
 	run lanes 60 bash tests/unit/lanes.sh

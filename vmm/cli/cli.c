@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -46,7 +48,7 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-int cli_main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	raise_descriptors();
 	if (argc < 2)
@@ -62,4 +64,24 @@ int cli_main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "pando: there is no command '%s'\n\n", argv[1]);
 	return usage(stderr);
+}
+
+int cli_close_stdout(int status)
+{
+	bool pending = __fpending(stdout) != 0, failed = ferror(stdout) != 0;
+
+	errno = 0;
+	/* Where it was closed from the start and nothing was said, nothing is lost. */
+	if (fclose(stdout) && (pending || failed || errno != EBADF))
+		failed = true;
+	if (!failed)
+		return status;
+	fprintf(stderr, "pando: standard output could not be written%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return status ? status : 1;
+}
+
+int cli_main(int argc, char **argv)
+{
+	return cli_close_stdout(dispatch(argc, argv));
 }

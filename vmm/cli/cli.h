@@ -9,6 +9,12 @@
 
 int cli_main(int argc, char **argv); // the exit status
 
+/*
+ * The end of every command: what could not be written to standard output is a failure. Closes it. Returns status, or 1
+ * after an error message where status was 0.
+ */
+int cli_close_stdout(int status);
+
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_SIZE, CLI_COUNT };
 
 struct cli_option {

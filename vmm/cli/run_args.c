@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vmm/conf/output_file.h"
+
 #define STANDARD_NAME            "pando"
 #define STANDARD_APPEND          "console=ttyS0"
 #define STANDARD_MEMORY          (1ull << 30)
@@ -93,6 +95,24 @@ static int check_readable(const char *option, const char *path)
 	return -1;
 }
 
+/* Files that are written when the guest is over: whether they can be is known now. */
+static int check_writable(const char *option, const char *path)
+{
+	int r = path ? output_file_probe(path) : 0;
+
+	if (r)
+		fprintf(stderr, "pando: --%s '%s': it cannot be written: %s\n", option, path, strerror(-r));
+	return r ? -1 : 0;
+}
+
+static int check_outputs(const struct run_args *a, const struct run_options *o)
+{
+	return check_writable("trace", o->trace) || check_writable("status-json", a->status_json) ||
+			       check_writable("metrics-file", o->metrics.file)
+		       ? -1
+		       : 0;
+}
+
 static int check_name(const char *name)
 {
 	if (*name && strlen(name) < DESC_NAME_MAX &&
@@ -174,7 +194,7 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 		fprintf(stderr, "pando: either --hosts or --local is needed\n");
 		return -1;
 	}
-	if ((a->hosts && split_hosts(o, a->hosts)) || set_size(a, o))
+	if ((a->hosts && split_hosts(o, a->hosts)) || set_size(a, o) || check_outputs(a, o))
 		return -1;
 	tuning_apply(&a->tuning, &o->desc);
 	o->desc.tsc_skew = (int64_t)a->skew;

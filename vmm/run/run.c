@@ -156,12 +156,20 @@ static void start_console(struct run *r)
 		log_tell("pando: console of the guest: %s", r->console.pty);
 }
 
+/* What was asked for and is not there is a failure, however well the guest ended. */
+static void lose_file(struct run *r, const char *what, const char *path, const char *error)
+{
+	log_tell("pando: no %s was written to '%s': %s", what, path, error);
+	if (r->exit_status == RUN_POWEROFF)
+		r->exit_status = RUN_FAILED;
+}
+
 static void on_trace_saved(void *ctx, const char *error)
 {
 	struct run *r = ctx;
 
 	if (error)
-		log_tell("pando: no trace was written: %s", error);
+		lose_file(r, "trace", r->opt->trace, error);
 	r->trace_saving = false;
 	r->phase = DONE;
 }
@@ -175,7 +183,7 @@ static bool save_trace(struct run *r)
 	int e = tracer_save(r->tracer, r->up, r->opt->trace, on_trace_saved, r);
 
 	if (e)
-		log_tell("pando: the trace cannot be written to '%s': %s", r->opt->trace, strerror(-e));
+		lose_file(r, "trace", r->opt->trace, strerror(-e));
 	else
 		loop_timer_in(r->loop, &r->deadline, RUN_TRACE_NS);
 	r->trace_saving = e == 0;
@@ -517,8 +525,8 @@ static void write_status(struct run *r)
 		loop_run(r->loop, limit);
 	int e = run_status_write(&r->status, r->opt->status_json);
 	if (e)
-		log_warn("no status was written to '%s': %s", r->opt->status_json,
-			 e == -ENODATA ? "the hosts did not tell one" : strerror(-e));
+		lose_file(r, "status", r->opt->status_json,
+			  e == -ENODATA ? "the hosts did not tell one" : strerror(-e));
 }
 
 int run_guest(const struct run_options *opt)

@@ -109,4 +109,21 @@ TEST_F(RunArgs, ACommandLineThatNoHostTakesIsRefusedHere)
 	EXPECT_TRUE(fill());
 }
 
+TEST_F(RunArgs, PlacesThatCannotBeWrittenAreFoundAtTheStart)
+{
+	const char **places[] = {&o.trace, &a.status_json, &o.metrics.file};
+	for (auto place : places) {
+		for (const char *path : {"/nonexistent/x", "/tmp"}) {
+			memset(&o, 0, sizeof(o));
+			*place = path;
+			testing::internal::CaptureStderr();
+			EXPECT_EQ(run_args_fill(&a, &o), -1);
+			EXPECT_NE(testing::internal::GetCapturedStderr().find(path), std::string::npos);
+			*place = nullptr;
+		}
+	}
+	a.status_json = "/dev/null";
+	EXPECT_TRUE(fill());
+}
+
 } // namespace

@@ -23,4 +23,18 @@ done
 for o in $(grep -oE -- '--[a-z]+(-[a-z]+)*' <<<"$page" | sort -u); do
 	case " $known --version --help " in *" $o "*) ;; *) echo "FAIL manpage.stale: $o is no option"; bad=1 ;; esac
 done
+# Each option once in a section, and under the command that has it.
+twice=$(awk '/^\.SH/ { s = $0 } /^\.BI? -/ && last == ".TP" { delete in_line; n = split($0, w, /[^a-z-]+/)
+	for (i = 1; i <= n; i++) if (w[i] ~ /^--/ && !in_line[w[i]]++ && seen[s, w[i]]++) print w[i] " (" s ")" }
+	s ~ /SYNOPSIS/ && /^\.B pando/ && synopsis[$0]++ { print "\"" substr($0, 4) "\"" } { last = $0 }' <<<"$page")
+if [ -z "$twice" ]; then echo "PASS manpage.once"; else echo "FAIL manpage.once: $twice"; bad=1; fi
+for c in HOST RUN TOP; do
+	has=$("$pando" "${c,,}" --help | grep -oE '^  --?[a-z-]+' | tr -d ' '; echo --local)
+	for o in $(sed -n "/^.SH OPTIONS OF $c\$/,/^.SH/p" <<<"$page" | grep -E '^\.BI? -' | grep -oE -- '--[a-z]+(-[a-z]+)*'); do
+		grep -qx -- "$o" <<<"$has" || { echo "FAIL manpage.place: $o is no option of ${c,,}"; bad=1; }
+	done
+done
+# The text of a command ends where the next begins: every synopsis closes its brackets.
+open=$(sed -n '/^.SH SYNOPSIS/,/^.SH DESC/p' <<<"$page" | awk '/^\.B pando/ { if (d) print name; d = 0; name = $3 } { d += gsub(/\[/, "") - gsub(/\]/, "") }')
+if [ -z "$open" ]; then echo "PASS manpage.synopsis"; else echo "FAIL manpage.synopsis: cut: $open"; bad=1; fi
 exit $bad

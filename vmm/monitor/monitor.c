@@ -17,6 +17,15 @@ static void on_event(void *ctx, const char *event, const json_t *data)
 	qmp_event(((struct monitor *)ctx)->q, event, data);
 }
 
+/* A port that the system chose is known to nobody else: it is told also where progress is not. */
+static void tell_port(const struct qmp *q, const char *where)
+{
+	const char *colon = strrchr(where, ':');
+
+	if (colon && qmp_port(q) && strtoul(colon + 1, NULL, 10) == 0)
+		fprintf(stderr, "pando: QMP at %.*s:%u\n", (int)(colon - where), where, qmp_port(q));
+}
+
 static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 {
 	const struct run_options *o = m->r->opt;
@@ -33,8 +42,11 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 	if (e)
 		log_warn("no QMP monitor at the usual place: %s", why);
 	e = 0;
-	for (unsigned i = 0; !e && i < o->qmp_n; i++)
+	for (unsigned i = 0; !e && i < o->qmp_n; i++) {
 		e = qmp_listen(m->q, o->qmp[i], why, cap);
+		if (!e)
+			tell_port(m->q, o->qmp[i]);
+	}
 	return e;
 }
 

@@ -207,6 +207,22 @@ int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap)
 	return 0;
 }
 
+unsigned qmp_port(const struct qmp *q)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	socklen_t n = sizeof(a);
+
+	if (!q->listeners_n || getsockname(q->listeners[q->listeners_n - 1].fd, &a.any, &n))
+		return 0;
+	return a.any.sa_family == AF_INET    ? ntohs(a.v4.sin_port)
+	       : a.any.sa_family == AF_INET6 ? ntohs(a.v6.sin6_port)
+					     : 0;
+}
+
 /* ---- events ---- */
 
 void qmp_event(struct qmp *q, const char *name, const json_t *data)

@@ -50,6 +50,9 @@ int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx, 
  */
 int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap);
 
+/* The TCP port of the place that was added last, which may have been asked for as 0; 0: it has none. */
+unsigned qmp_port(const struct qmp *q);
+
 /* The call is over with these. value is consumed. */
 void qmp_return(struct qmp_call *call, json_t *value);
 void qmp_return_empty(struct qmp_call *call);

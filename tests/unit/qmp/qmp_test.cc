@@ -209,6 +209,20 @@ TEST_F(Qmp, WrongInputHasQemusSentences)
 	close(c.fd);
 }
 
+TEST_F(Qmp, AChosenPortIsKnown)
+{
+	char why[256];
+	EXPECT_EQ(qmp_port(q), 0u); // a path
+	ASSERT_EQ(qmp_listen(q, "tcp:127.0.0.1:0", why, sizeof(why)), 0) << why;
+	struct sockaddr_in a = {};
+	a.sin_family = AF_INET;
+	a.sin_port = htons((uint16_t)qmp_port(q));
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	EXPECT_EQ(::connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(fd);
+}
+
 // As QEMU does for integers that its type does not hold; the id, which may be one, comes back as it was.
 TEST_F(Qmp, LargeIntegersAreRefusedWithTheirIdAndGoodAsIds)
 {

@@ -40,12 +40,14 @@ TEST_P(Watch, TimersGoOffInTheOrderOfTheirTimes)
 
 TEST_P(Watch, ATimerIsNeverEarlyAndEndsASleep)
 {
-	uint64_t at = now_ns() + 20 * kMs, went = 0;
+	uint64_t went = 0;
 	Timer t([&] { went = now_ns(); });
 
-	loop_timer_set(l, &t.t, at);
-	EXPECT_EQ(loop_run(l, at - 10 * kMs), 0); // its own deadline comes first
+	loop_timer_in(l, &t.t, 3600000 * kMs);
+	EXPECT_EQ(loop_run(l, now_ns() + 5 * kMs), 0); // its own deadline comes first
 	EXPECT_EQ(went, 0u);
+	uint64_t at = now_ns() + 20 * kMs;
+	loop_timer_set(l, &t.t, at); // armed already: from now on for this time
 	EXPECT_GE(loop_run(l, UINT64_MAX), 1);
 	EXPECT_GE(went, at);
 }
@@ -281,8 +283,10 @@ TEST_P(Watch, AHangUpIsToldWithoutSpinning)
 	EXPECT_EQ(calls, 0u);
 	close(fd[1]);
 	EXPECT_TRUE(Until([&] { return calls == 1; }));
-	EXPECT_EQ(loop_run(l, now_ns() + 2 * kMs), 0);
-	EXPECT_EQ(calls, 1u);
+	unsigned rounds = 0;
+	for (uint64_t end = now_ns() + 60 * kMs; now_ns() < end; rounds++)
+		EXPECT_GE(loop_run(l, end), 0);
+	EXPECT_LT(rounds, 20u);
 	EXPECT_TRUE(Until([&] { return calls >= 3; }));
 	loop_unwatch(l, fd[0]);
 	close(fd[0]);

@@ -55,7 +55,7 @@ if [ "$mode" = nested ] && [ "$emulator" = reading-walks ] && ! "$here/build-emu
 	(trap - EXIT; exec "$here/build-emulator.sh" >"$work/emulator" 2>&1) &
 	emulator_pid=$!
 fi
-echo "      the guest: some 10 seconds with hardware virtualization, else about 2 minutes"
+echo "      the guest: some 10 seconds with hardware virtualization, else 1 to 2 minutes, and some 7 where other work keeps both CPUs busy"
 
 step 3 "building pando and the guest's tools"
 make -s -j"$(nproc)" O="$build" all

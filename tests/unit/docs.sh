@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What README.md and docs/ name is there: the target of every link, and every path of this repository in backticks.
-# Every stage of tests/check.sh is in TESTING.md.
+# Every stage of tests/check.sh is in TESTING.md. The walks of ARCHITECTURE.md name functions that are in the files named, and no
+# room twice in one leg without a reason.
 # A path begins with a folder of the top, or of vmm/; it may be a pattern, and its first word counts.
 set -u
 cd "$(dirname "$0")/../.."
@@ -27,4 +28,26 @@ for stage in $(sed -n 's/^stage_\([a-z_]*\)().*/\1/p' tests/check.sh); do
 	grep -qE "^\\|[^|]*\b$stage\b[^|]*\\|" docs/TESTING.md || missing="$missing $stage"
 done
 verdict every_stage "$([ -z "$missing" ]; echo $?)" "not in TESTING.md:$missing"
+
+# Rows of the walks: | `file` | `function()` ... | why this room again |
+walks() { sed -n '/^## Three walks/,/^## Interrupts/p' docs/ARCHITECTURE.md; }
+defines() { # FILE FUNCTION: in the first column, so no call; no declaration; or made by a macro
+	grep -E "^([a-z].*[ *]$2\(|[A-Z]+\($2,)" "$1" 2>/dev/null | grep -qv ';$'
+}
+missing="" rows=0
+while read -r file functions; do
+	rows=$((rows + 1))
+	for f in $functions; do
+		defines "$file" "$f" || missing="$missing $file:$f"
+	done
+done < <(walks | sed -n 's/^| `\([^`]*\)` | \([^|]*\) |.*/\1 \2/p' | tr -d '`()')
+verdict walks_name_functions_that_are_there "$([ -z "$missing" ] && [ $rows -gt 50 ]; echo $?)" "of $rows rows, not in the file named:$missing"
+again=$(walks | awk -F' *[|] *' '
+	!/^[|] `/ { if (!/^[|]/) { split("", seen); last = "" } next }
+	{
+		room = $2; gsub(/`/, "", room); sub(/\/[^\/]*$/, "", room)
+		if (room != last && room in seen && $4 == "") print $2 " " $3
+		seen[room] = 1; last = room
+	}')
+verdict walks_come_back_for_a_reason "$([ -z "$again" ]; echo $?)" "no reason for: $again"
 exit $bad

@@ -22,7 +22,7 @@ extern const struct serve_verb serve_move_verbs[], serve_machine_verbs[], serve_
 
 void serve_on_call(struct guest *g, const struct msg *m); // span thread
 
-/* Dist thread. json is consumed. */
+/* Span thread. json is consumed. */
 void serve_return_json(struct guest *g, uint64_t call, json_t *json);
 void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most SERVE_BYTES_MAX
 void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -40,7 +40,7 @@ bool guest_post(struct guest *g, void (*fn)(struct guest *g, void *arg), void *a
 /*
  * A blocking piece of work (touching guest memory, writing files) on the guest's one worker thread, in order. work runs
  * there; then done runs on the span thread, always, cancelled or not: it frees arg. work asks guest_work_cancelled() in
- * long loops. Dist thread. Returns 0, -EBUSY (GUEST_WORKS_MAX wait), -ECANCELED, -ENOMEM.
+ * long loops. Span thread. Returns 0, -EBUSY (GUEST_WORKS_MAX wait), -ECANCELED, -ENOMEM.
  */
 #define GUEST_WORKS_MAX 64u
 int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),

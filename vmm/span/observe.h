@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the distribution layer knows about its own work: how long faults took and who answered them, what went to and
+ * What the span layer knows about its own work: how long faults took and who answered them, what went to and
  * came from each host, where memory is hot, and the trace. The pager and the span layer tell it what happens; it reads
- * clocks and nothing else. Dist thread.
+ * clocks and nothing else. Span thread.
  */
 #ifndef VMM_SPAN_OBSERVE_H
 #define VMM_SPAN_OBSERVE_H

@@ -36,7 +36,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	int r = d ? 0 : -ENOMEM;
 
 	if (r) {
-		snprintf(why, why_cap, "no memory for the distribution layer");
+		snprintf(why, why_cap, "no memory for the span layer");
 		return r;
 	}
 	d->desc = desc;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The distribution layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
+ * The span layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
  * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
  *
  * One thread, the span thread, owns the link and calls everything but span_irq(), span_eoi(), span_io() and
@@ -45,7 +45,7 @@ void span_cancel(struct span *d);
 void span_release_memory(struct span *d);
 
 void span_irq(struct span *d, host_id to, const struct msg_irq *irq);
-/* Dist thread, does not wait: an interrupt message for a vCPU that has moved there; and VCPU_STATE itself. */
+/* Span thread, does not wait: an interrupt message for a vCPU that has moved there; and VCPU_STATE itself. */
 void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq);
 void span_send_vcpu(struct span *d, host_id to, struct msg *m);
 void span_eoi(struct span *d, host_id to, uint8_t vector);
@@ -53,9 +53,9 @@ int span_io(struct span *d, host_id to, struct msg_io_req *req);
 /* A write that nobody waits for. false: it has to be waited for, with span_io(). */
 bool span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
 
-/* Interrupt messages and posted writes sent to and got from other hosts so far. Dist thread. */
+/* Interrupt messages and posted writes sent to and got from other hosts so far. Span thread. */
 void span_irqs(const struct span *d, uint64_t *out, uint64_t *in);
-/* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Dist thread. */
+/* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Span thread. */
 bool span_untouched(const struct span *d, page_idx page);
 
 /*

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the distribution layer, for its own files.
+// Inside of the span layer, for its own files.
 #ifndef VMM_SPAN_SPAN_PRIV_H
 #define VMM_SPAN_SPAN_PRIV_H
 

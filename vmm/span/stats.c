@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the distribution layer has counted, put into the numbers of status.def.
+// What the span layer has counted, put into the numbers of status.def.
 #include <string.h>
 
 #include "vmm/span/span_priv.h"

@@ -28,7 +28,13 @@ say start $? "$(tail -n 1 "$dir/start.log")"
 sleep 1
 (cd "$dir" && "$OLDPWD/$O/pando" trace stop "$name" -o live.trace) >"$dir/stop.log" 2>&1
 say stop $? "$(tail -n 1 "$dir/stop.log")"
-"$O/pando" trace start "$name" >/dev/null 2>&1
+# What the hosts do to vCPUs, in a ring that holds all of it.
+for verb in "trace start $name --records 400000" "qmp $name stop" "qmp $name cont" "move $name 1 0" "move $name 1 1" \
+	"trace stop $name -o $dir/verbs.trace" "trace start $name"; do
+	# shellcheck disable=SC2086
+	"$O/pando" $verb >"$dir/verb.log" 2>&1 || { say "verbs" 1 "$verb: $(tail -n 1 "$dir/verb.log")"; break; }
+done
+"$O/pando" trace decode "$dir/verbs.trace" >"$dir/verbs.txt"
 wait $run
 say run $? "$(tail -n 3 "$dir/log")"
 for which in live end; do
@@ -36,6 +42,10 @@ for which in live end; do
 	say "decode-$which" $? "$(cat "$dir/decode.log")"
 	python3 tests/e2e/trace_check.py "$dir/$which.json" | sed "s/ trace-/ trace-$which-/"
 	[ "${PIPESTATUS[0]}" -eq 0 ] || failed=1
+done
+for kind in paused resumed vcpu-left vcpu-came; do # on both hosts
+	[ "$(awk -v k=$kind '$3 == k { print $2 }' "$dir/verbs.txt" | sort -u | wc -l)" -eq 2 ]
+	say "both-hosts-record-$kind" $? "$(grep -c " $kind " "$dir/verbs.txt") of them, not of two hosts"
 done
 [ "$("$O/pando" trace decode "$dir/end.trace" | grep -vc '^#')" -gt 100 ]
 say text $? "fewer than 100 lines of text"

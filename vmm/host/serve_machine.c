@@ -71,8 +71,12 @@ static json_t *clock_json(uint64_t tsc)
 /* A reset that a vCPU asked for before it left the guest is told first: it belongs to the life that this pause ends. */
 static void answer_pause(struct guest *g, void *arg)
 {
+	struct later *l = arg;
+
+	if (l->answer)
+		span_trace_paused(g->span, true);
 	guest_check_end(g);
-	answer_later(g, arg);
+	answer_later(g, l);
 }
 
 static void on_paused(void *ctx, bool paused)
@@ -131,12 +135,14 @@ static void serve_resume(struct guest *g, uint64_t call, json_t *args)
 		return;
 	int r = machine_resume(g->machine, not_before, held);
 
-	if (r)
+	if (r) {
 		serve_return_error(g, call, "host %u cannot go on: %s", g->self,
 				   r == -ERANGE ? "the hosts' clocks are too far apart"
 						: "its KVM cannot move the guest's clock");
-	else
-		serve_return_json(g, call, json_object());
+		return;
+	}
+	span_trace_paused(g->span, false);
+	serve_return_json(g, call, json_object());
 }
 
 /* ---- reset ---- */

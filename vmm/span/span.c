@@ -190,8 +190,10 @@ static void take_vcpu(struct span *d, host_id from, const struct msg *m)
 {
 	char why[160] = "sent a vCPU to a host without a machine";
 
-	if (d->machine && machine_move_in(d->machine, from, m, why, sizeof(why)) == 0)
+	if (d->machine && machine_move_in(d->machine, from, m, why, sizeof(why)) == 0) {
+		trace_vcpu(d, TRACE_VCPU_CAME, from, m->u.vcpu_state.vcpu);
 		return;
+	}
 	d->bad_msgs++;
 	fence(d, from, why);
 }
@@ -350,6 +352,7 @@ void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq)
 void span_send_vcpu(struct span *d, host_id to, struct msg *m)
 {
 	m->epoch = d->desc->epoch;
+	trace_vcpu(d, TRACE_VCPU_LEFT, to, m->u.vcpu_state.vcpu);
 	link_send(d->link, to, m);
 	link_flush(d->link);
 }

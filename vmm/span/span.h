@@ -68,6 +68,7 @@ struct span_trace_info {
 };
 int span_trace_start(struct span *d, uint64_t records);
 void span_trace_stop(struct span *d);
+void span_trace_paused(struct span *d, bool paused); // this host's vCPUs have stopped, or go on
 struct span_trace_info span_trace_info(const struct span *d);
 uint64_t span_trace_read(const struct span *d, uint64_t first, uint64_t max, uint8_t *out);
 

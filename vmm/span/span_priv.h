@@ -47,6 +47,7 @@ void trace_msg_in(struct span *d, host_id from, const struct msg *m);
 void trace_msg_out(struct span *d, host_id to, const struct msg *m);
 void trace_clock_known(struct span *d); // after each exchange
 void trace_mark(struct span *d, enum trace_kind kind, host_id peer);
+void trace_vcpu(struct span *d, enum trace_kind kind, host_id peer, uint32_t vcpu);
 
 /* stats_observe.c: latencies, hot pages, the map. */
 void stats_observe(const struct span *d, struct status_host *to);

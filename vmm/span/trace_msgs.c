@@ -93,6 +93,17 @@ void trace_mark(struct span *d, enum trace_kind kind, host_id peer)
 		trace_plain(d, kind, peer);
 }
 
+void trace_vcpu(struct span *d, enum trace_kind kind, host_id peer, uint32_t vcpu)
+{
+	if (d->observe.tracing)
+		event(d, kind, peer, (struct trace_record){.arg = vcpu, .requester = HOST_NONE});
+}
+
+void span_trace_paused(struct span *d, bool paused)
+{
+	trace_mark(d, paused ? TRACE_PAUSED : TRACE_RESUMED, HOST_NONE);
+}
+
 /* Events from before would be at a time of their own. */
 void trace_clock_known(struct span *d)
 {

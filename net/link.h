@@ -35,7 +35,6 @@ struct link_handler {
 
 struct link_peer_stats {
 	uint64_t msgs_in, msgs_out, bytes_in, bytes_out, bad_frames;
-	uint64_t kinds_in[64], kinds_out[64]; // by enum msg_kind
 };
 
 /* Of a transport with frames of its own: what the network did to them. */

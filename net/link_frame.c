@@ -117,7 +117,6 @@ int link_send(struct link *l, unsigned peer, const struct msg *m)
 	p->queued_bytes += f->bytes;
 	p->stats->msgs_out++;
 	p->stats->bytes_out += f->bytes;
-	p->stats->kinds_out[m->kind]++;
 	link_mark_dirty(p);
 	return 0;
 }
@@ -230,7 +229,6 @@ static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes, bool
 	if (p->removed || p->down_reason)
 		return 0; // its stream carried what it must not
 	p->stats->msgs_in++;
-	p->stats->kinds_in[m.kind]++;
 	l->h.on_msg(l->h.ctx, p->number, &m);
 	return 1;
 }

@@ -72,7 +72,7 @@ struct rel {
 	struct rel_options opt;
 	struct rel_pace pace;
 	uint64_t late_ns, late_at; // how late segments come that were not lost, and when one did
-	uint16_t credit;           // given to the peer
+	uint16_t credit;           // given to the peer: REL_WINDOW; a sender keeps to less, too
 	struct rel_out out[REL_STREAMS];
 	struct rel_in in[REL_STREAMS];
 	struct rel_stats stats;

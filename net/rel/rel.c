@@ -103,14 +103,6 @@ void rel_input(struct rel *r, const uint8_t *frame, uint32_t n, uint64_t now)
 		rel_receive(r, &h, frame + REL_HEAD, now);
 }
 
-void rel_credit(struct rel *r, uint32_t segments)
-{
-	uint16_t n = (uint16_t)(segments < REL_WINDOW ? segments : REL_WINDOW);
-
-	r->ack_now |= n > r->credit; // who waits for it should know
-	r->credit = n;
-}
-
 bool rel_broken(const struct rel *r)
 {
 	return r->broken;

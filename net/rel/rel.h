@@ -120,12 +120,6 @@ void rel_say_asleep(struct rel *r, uint64_t now);
 uint32_t rel_peer_asleep(const struct rel *r);
 void rel_woken(struct rel *r); // by other ways than frames: it has to be said again
 
-/*
- * How many segments of a stream the peer may have on the way from now on (REL_WINDOW at most, as at the start; 0: none,
- * but for one now and then that asks).
- */
-void rel_credit(struct rel *r, uint32_t segments);
-
 /* When rel_output() is due at the latest; UINT64_MAX: when something happens. */
 uint64_t rel_deadline(const struct rel *r);
 

@@ -53,8 +53,6 @@ TEST_P(Traffic, OrderAndOnceWithinAPriority)
 	EXPECT_EQ(link_stats(a.l, 2)->msgs_out, 2 * n);
 	EXPECT_EQ(link_stats(b.l, 5)->msgs_in, 2 * n);
 	EXPECT_EQ(link_stats(a.l, 2)->bytes_out, link_stats(b.l, 5)->bytes_in);
-	EXPECT_EQ(link_stats(b.l, 5)->kinds_in[MSG_PING], n);
-	EXPECT_EQ(link_stats(a.l, 2)->kinds_out[MSG_CTL_IMAGE], n);
 }
 
 TEST_P(Traffic, BlobsOfEverySize)

@@ -158,7 +158,7 @@ TEST_P(Link, GoodFramesBeforeABadOneCount)
 	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
 	EXPECT_EQ(downs, std::vector<std::string>{"broke the protocol"});
 	EXPECT_EQ(link_stats(l, 3)->bad_frames, 1u);
-	EXPECT_EQ(link_stats(l, 3)->kinds_in[MSG_IRQ], 1u);
+	EXPECT_EQ(link_stats(l, 3)->msgs_in, 1u);
 }
 
 // Found by fuzz-frames: a bad header was noticed only with the next byte when it came in two

@@ -197,7 +197,7 @@ TEST_F(RelSend, LateSegmentsTeachPatience)
 
 TEST_F(RelSend, CreditIsKeptAndAStallIsCounted)
 {
-	rel_credit(b.r, 3);
+	b.r->credit = 3;
 	b.send(0, "tells a");
 	run(2000000);
 	for (int i = 0; i < 10; i++)
@@ -211,7 +211,7 @@ TEST_F(RelSend, CreditIsKeptAndAStallIsCounted)
 
 TEST_F(RelSend, WithoutCreditItAsksNowAndThenAndGoesOnWhenItHasSome)
 {
-	rel_credit(b.r, 0);
+	b.r->credit = 0;
 	b.send(0, "tells a");
 	run(2000000);
 	for (int i = 0; i < 60; i++)
@@ -220,7 +220,8 @@ TEST_F(RelSend, WithoutCreditItAsksNowAndThenAndGoesOnWhenItHasSome)
 	const size_t asked = b.got[1].size();
 	EXPECT_GE(asked, 1u) << "else a lost word of new credit would be the end";
 	EXPECT_LE(asked, 40u);
-	rel_credit(b.r, REL_WINDOW);
+	b.r->credit = REL_WINDOW;
+	b.r->ack_now = true;
 	run(5000000);
 	EXPECT_EQ(b.got[1].size(), 60u);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What README.md and docs/ name is there: the target of every link, and every path of this repository in backticks.
 # Every stage of tests/check.sh is in TESTING.md. The walks of ARCHITECTURE.md name functions that are in the files named, and no
-# room twice in one leg without a reason.
+# room twice in one leg without a reason. The lists of EXTENDING.md name files, and words that are in them.
 # A path begins with a folder of the top, or of vmm/; it may be a pattern, and its first word counts.
 set -u
 cd "$(dirname "$0")/../.."
@@ -50,4 +50,13 @@ again=$(walks | awk -F' *[|] *' '
 		seen[room] = 1; last = room
 	}')
 verdict walks_come_back_for_a_reason "$([ -z "$again" ]; echo $?)" "no reason for: $again"
+
+# Rows of EXTENDING.md: | `file` | what goes there | `what stands there now` |
+missing="" rows=0
+while IFS=$'\t' read -r file word; do
+	rows=$((rows + 1))
+	grep -qF -- "$word" "$file" 2>/dev/null || missing="$missing $file: $word;"
+done < <(sed -n 's/^| `\([^`]*\)` | .* | `\([^`]*\)` |$/\1\t\2/p' docs/EXTENDING.md)
+all=$(grep -c '^| `' docs/EXTENDING.md)
+verdict lists_of_extending_are_true "$([ -z "$missing" ] && [ $rows -gt 40 ] && [ "$rows" -eq "$all" ]; echo $?)" "$rows of $all rows read; not there:$missing"
 exit $bad

@@ -29,6 +29,16 @@ for stage in $(sed -n 's/^stage_\([a-z_]*\)().*/\1/p' tests/check.sh); do
 done
 verdict every_stage "$([ -z "$missing" ]; echo $?)" "not in TESTING.md:$missing"
 
+# README's map has every room of the monitor, and every document.
+missing=""
+for d in vmm/*/; do
+	grep '^| `vmm/`' README.md | grep -qF "\`$(basename "$d")\`" || missing="$missing $d"
+done
+for doc in docs/*.md; do
+	grep '^| `docs/`' README.md | grep -qF "($doc)" || missing="$missing $doc"
+done
+verdict map_is_whole "$([ -z "$missing" ]; echo $?)" "not in README's map:$missing"
+
 # Rows of the walks: | `file` | `function()` ... | why this room again |
 walks() { sed -n '/^## Three walks/,/^## Interrupts/p' docs/ARCHITECTURE.md; }
 defines() { # FILE FUNCTION: in the first column, so no call; no declaration; or made by a macro

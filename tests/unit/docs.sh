@@ -52,6 +52,33 @@ while read -r file functions; do
 	done
 done < <(walks | sed -n 's/^| `\([^`]*\)` | \([^|]*\) |.*/\1 \2/p' | tr -d '`()')
 verdict walks_name_functions_that_are_there "$([ -z "$missing" ] && [ $rows -gt 50 ]; echo $?)" "of $rows rows, not in the file named:$missing"
+# And that the way is still that one: but for what a leg begins with, each is called, or handed on, in its own file or one before it
+# in the leg; or it is in a table of its room.
+uncalled=$(walks | awk -F' *[|] *' '
+	function words(file,   line, w, n, i) { # how often each stands there
+		if (file in known) return
+		known[file] = 1
+		while ((getline line < file) > 0) {
+			n = split(line, w, /[^A-Za-z0-9_]+/)
+			for (i = 1; i <= n; i++) count[file, w[i]]++
+		}
+		close(file)
+	}
+	!/^[|]/ { before = 0; next }
+	!/^[|] `/ { next }
+	{
+		file = $2; gsub(/`/, "", file); words(file)
+		n = split($3, f, /[`() ]+/)
+		for (i = 1; i <= n; i++) {
+			called = f[i] == "" || !before || count[file, f[i]] > 1
+			for (j = 1; j <= before; j++) called = called || count[leg[j], f[i]]
+			if (!called) print file, f[i]
+		}
+		leg[++before] = file
+	}' | while read -r file f; do
+	grep -qw "$f" $(find "$(dirname "$file")" -maxdepth 1 -name '*.c' ! -path "$file") || echo "$file:$f"
+done)
+verdict walks_are_the_way_still "$([ -z "$uncalled" ]; echo $?)" "nobody on the way calls: $uncalled"
 again=$(walks | awk -F' *[|] *' '
 	!/^[|] `/ { if (!/^[|]/) { split("", seen); last = "" } next }
 	{

@@ -113,7 +113,7 @@ needs_top       := top status coherence
 needs_report    := report trace coherence
 needs_dev       := dev chip conf net coherence
 needs_qmp       := qmp net coherence
-needs_bridge    := bridge conf
+needs_bridge    := bridge conf net coherence
 needs_check     := check call hv mem conf net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE

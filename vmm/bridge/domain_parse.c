@@ -2,15 +2,14 @@
 #include "vmm/bridge/domain.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/bridge/domain_walk.h"
+#include "vmm/conf/input_file.h"
 
 #define PARSE_OPTIONS \
 	(XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES)
@@ -199,36 +198,17 @@ int domain_parse(const char *text, size_t len, struct domain *out, struct domain
 	return r;
 }
 
-/* Up to cap bytes of the file. Returns their number or a negative errno. */
-static ssize_t read_bytes(const char *path, char *buf, size_t cap)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO would be waited for
-	ssize_t n = 1;
-	size_t at = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (at < cap && n > 0) {
-		n = read(fd, buf + at, cap - at);
-		at += n > 0 ? (size_t)n : 0;
-	}
-	int e = errno;
-	close(fd);
-	return n < 0 ? -e : (ssize_t)at;
-}
-
 int domain_read(const char *path, struct domain *out, struct domain_errors *errors)
 {
-	char *text = malloc(DOMAIN_XML_BYTES_MAX + 1);
+	char *text = NULL, why[DOMAIN_ERROR_BYTES];
+	size_t n = 0;
+	int r = input_file_load(path, DOMAIN_XML_BYTES_MAX, &text, &n, why, sizeof(why));
 
 	memset(errors, 0, sizeof(*errors));
-	if (!text)
-		return -ENOMEM;
-	ssize_t n = read_bytes(path, text, DOMAIN_XML_BYTES_MAX + 1);
-	int r = n < 0 ? (int)n : domain_parse(text, (size_t)n, out, errors);
-
-	if (n < 0)
-		walk_error(errors, 0, NULL, "%s", strerror((int)-n));
+	if (r)
+		walk_error(errors, 0, NULL, "%s", why);
+	else
+		r = domain_parse(text, n, out, errors);
 	free(text);
 	return r;
 }

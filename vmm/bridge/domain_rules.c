@@ -2,6 +2,7 @@
 // What may stand in a domain, element by element. docs/DOMAIN-XML.md says the same for people; a test compares.
 #include <string.h>
 
+#include "net/session.h"
 #include "vmm/bridge/domain_rules_priv.h"
 
 /* ---- takers ---- */
@@ -9,24 +10,28 @@
 static const char *take_name(struct walk *w, const char *v)
 {
 	w->name_line = walk_line(w);
-	if (!*v || v[0] == '.' || v[strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
-		return "expected letters, digits, '-', '_' and '.'";
+	if (!*v || v[0] == '.' || v[0] == '-' ||
+	    v[strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+		return "expected letters, digits, '-', '_' and '.', a letter, digit or '_' first";
 	return value_text(w, v, w->d.name, sizeof(w->d.name));
 }
 
+/* Tools write elements for which they have nothing to say: an empty one is as if it were not there. */
 static const char *take_uuid(struct walk *w, const char *v)
 {
+	if (!*v)
+		return NULL;
 	return uuid_parse(v, w->d.uuid) ? "expected 32 hexadecimal digits, grouped 8-4-4-4-12 or not at all" : NULL;
 }
 
 static const char *take_title(struct walk *w, const char *v)
 {
-	return value_text(w, v, w->d.title, sizeof(w->d.title));
+	return value_prose(w, v, false, w->d.title, sizeof(w->d.title));
 }
 
 static const char *take_description(struct walk *w, const char *v)
 {
-	return value_text(w, v, w->d.description, sizeof(w->d.description));
+	return value_prose(w, v, true, w->d.description, sizeof(w->d.description));
 }
 
 static void begin_size(struct walk *w)
@@ -68,12 +73,12 @@ static const char *take_vcpus_current(struct walk *w, const char *v)
 
 static const char *take_kernel(struct walk *w, const char *v)
 {
-	return value_path(w, v, w->d.kernel, sizeof(w->d.kernel));
+	return *v ? value_path(w, v, w->d.kernel, sizeof(w->d.kernel)) : NULL;
 }
 
 static const char *take_initrd(struct walk *w, const char *v)
 {
-	return value_path(w, v, w->d.initrd, sizeof(w->d.initrd));
+	return *v ? value_path(w, v, w->d.initrd, sizeof(w->d.initrd)) : NULL;
 }
 
 static const char *take_cmdline(struct walk *w, const char *v)
@@ -234,6 +239,13 @@ static void begin_host(struct walk *w)
 
 static const char *take_address(struct walk *w, const char *v)
 {
+	char host[DESC_ADDRESS_MAX], port[16];
+
+	if (strpbrk(v, ", ") || session_parse_address(v, host, sizeof(host), port, sizeof(port)) || !host[0])
+		return "expected one address, host:port or [v6]:port";
+	for (unsigned h = 0; h < HOSTS_MAX; h++)
+		if (w->address_taken[h] && strcmp(w->d.addresses[h], v) == 0)
+			return "it stands there twice: a host takes one part of a guest";
 	return value_text(w, v, w->host_address, sizeof(w->host_address));
 }
 

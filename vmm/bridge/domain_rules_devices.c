@@ -127,7 +127,7 @@ const struct element_rule domain_devices[] = {
 	 .begin = begin_console_element},
 	{.name = "memballoon", .attributes = memballoon_attributes},
 	{.name = "panic", .attributes = panic_attributes},
-	{.name = "controller", .attributes = controller_attributes},
+	{.name = "controller", .many = true, .attributes = controller_attributes},
 	NO_DEVICE("disk", "disk"),
 	NO_DEVICE("interface", "network interface"),
 	NO_DEVICE("filesystem", "shared file system"),

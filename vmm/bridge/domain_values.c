@@ -116,20 +116,40 @@ const char *value_cpus(struct walk *w, const char *text, uint64_t cpus[WALK_CPUS
 	return NULL;
 }
 
-const char *value_text(struct walk *w, const char *text, char *out, size_t cap)
+static const char *store(struct walk *w, const char *text, char *out, size_t cap)
 {
 	size_t n = strlen(text);
 
 	if (n >= cap) {
-		snprintf(w->why, sizeof(w->why), "it has %zu characters, %zu are the limit", n, cap - 1);
+		snprintf(w->why, sizeof(w->why), "it has %zu bytes, %zu are the limit", n, cap - 1);
 		return w->why;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (text[i] < 0x20 || text[i] > 0x7e)
-			return "expected printable ASCII characters on one line";
 	memcpy(out, text, n);
 	memset(out + n, 0, cap - n);
 	return NULL;
+}
+
+const char *value_text(struct walk *w, const char *text, char *out, size_t cap)
+{
+	for (const char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			return "expected printable ASCII characters on one line";
+	return store(w, text, out, cap);
+}
+
+/*
+ * The parser has seen to it that it is UTF-8. Control characters, also those above 0x7f, could do things to a terminal.
+ */
+const char *value_prose(struct walk *w, const char *text, bool lines, char *out, size_t cap)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		bool space = lines && (*p == '\n' || *p == '\t');
+
+		if ((*p < 0x20 && !space) || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+			return lines ? "expected a text without control characters"
+				     : "expected a text on one line, without control characters";
+	}
+	return store(w, text, out, cap);
 }
 
 const char *value_path(struct walk *w, const char *text, char *out, size_t cap)

@@ -168,8 +168,7 @@ static void walk_child(struct walk *w, const xmlNode *node, const struct element
 
 	if (!rule->many && *seen & bit)
 		complain(w, node, "it stands here a second time");
-	else
-		walk_element(w, node, rule);
+	walk_element(w, node, rule); // a second one too: what else is wrong with it is said as well
 	*seen |= bit;
 }
 

@@ -99,8 +99,9 @@ unsigned walk_line(const struct walk *w); // of the element at hand
 const char *value_count(struct walk *w, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 const char *value_scale(struct walk *w, const char *unit, uint64_t *scale); // libvirt's units of memory
 const char *value_size(struct walk *w, const char *text, uint64_t scale, uint64_t *bytes);
-const char *value_cpus(struct walk *w, const char *text, uint64_t cpus[WALK_CPUS_WORDS]); // "0-3,^2,7"
-const char *value_text(struct walk *w, const char *text, char *out, size_t cap);          // printable ASCII
-const char *value_path(struct walk *w, const char *text, char *out, size_t cap);          // absolute
+const char *value_cpus(struct walk *w, const char *text, uint64_t cpus[WALK_CPUS_WORDS]);     // "0-3,^2,7"
+const char *value_text(struct walk *w, const char *text, char *out, size_t cap);              // printable ASCII
+const char *value_prose(struct walk *w, const char *text, bool lines, char *out, size_t cap); // UTF-8 for people
+const char *value_path(struct walk *w, const char *text, char *out, size_t cap);              // absolute
 
 #endif

@@ -6,6 +6,9 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
+
+#include <unistd.h>
 
 extern "C" {
 #include "vmm/bridge/domain.h"
@@ -93,6 +96,8 @@ TEST(Domain, WhatIsWrittenReadsBackTheSame)
 		"</distances></cell><cell cpus='2' memory='32768'/></numa></cpu>",
 		"<vcpu>2</vcpu><cpu><numa><cell cpus='0,1' memory='32768'/><cell memory='32768'/></numa></cpu>",
 		"<title>a &amp; b</title><description>&lt;x&gt; \"q\"</description><on_reboot>destroy</on_reboot>",
+		"<title>Gr\xc3\xb6\xc3\x9f"
+		"e</title><description>\n two\n\tlines &#x20ac;\n</description><on_reboot>destroy</on_reboot>",
 		"<devices><serial type='file'><source path='/tmp/&quot;o' append='on'/></serial></devices>",
 		"<devices><console type='null'/></devices>",
 		"<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI
@@ -109,6 +114,88 @@ TEST(Domain, WhatIsWrittenReadsBackTheSame)
 		EXPECT_EQ(memcmp(&a.d, &b.d, sizeof(a.d)), 0) << text;
 		free(text);
 	}
+}
+
+const char kHosts[] = "<metadata><pando:hosts xmlns:pando='" DOMAIN_PANDO_URI "'>";
+
+TEST(Domain, ProseMayHaveLinesAndAnyLanguage)
+{
+	Read r = read(with("<title>Gr\xc3\xb6\xc3\x9f"
+			   "e</title><description>\n  a note\n\tin two lines \xe2\x82\xac\n</description>"));
+	ASSERT_EQ(r.r, 0) << r.all();
+	EXPECT_STREQ(r.d.title, "Gr\xc3\xb6\xc3\x9f"
+				"e");
+	EXPECT_STREQ(r.d.description, "\n  a note\n\tin two lines \xe2\x82\xac\n");
+	for (const char *bad : {"<title>a\nb</title>", "<title>&#13;</title>", "<description>\x7f</description>",
+				"<description>&#13;</description>",
+				"<title>\xc2\x9b"
+				"2J</title>",
+				"<description>\xc2\x85</description>"})
+		EXPECT_EQ(read(with(bad)).r, -EINVAL) << bad;
+}
+
+TEST(Domain, AnEmptyElementIsAsIfItWereNotThere)
+{
+	Read r = read(with("<initrd></initrd><cmdline/>", "</os>"));
+	ASSERT_EQ(r.r, 0) << r.all();
+	EXPECT_STREQ(r.d.initrd, "");
+	r = read(with("<uuid></uuid><title/><description/>"));
+	ASSERT_EQ(r.r, 0) << r.all();
+	EXPECT_STREQ(r.d.uuid, "");
+	std::string s = kMinimal;
+	s.replace(s.find("/k"), 2, "");
+	r = read(s);
+	EXPECT_EQ(r.r, -EINVAL);
+	EXPECT_NE(r.all().find("<os><kernel>: this element is missing"), std::string::npos) << r.all();
+}
+
+// One wrong word is one error, and it is the one that is said.
+TEST(Domain, EachHostHasOneAddress)
+{
+	for (const char *bad :
+	     {"nonsense", "", ":7411", "a:1,b:2", "a:1, b:2", "a:", "a:x", "a:70000", "a b:1", "::1:7"}) {
+		Read r = read(
+			with(std::string(kHosts) + "<pando:host address='" + bad + "'/></pando:hosts></metadata>"));
+		EXPECT_EQ(r.r, -EINVAL) << bad;
+		EXPECT_EQ(r.e.n, 1u) << r.all();
+		EXPECT_NE(r.all().find("expected one address"), std::string::npos) << r.all();
+	}
+	Read r = read(with(std::string(kHosts) +
+			   "<pando:host address='a:1'/><pando:host address='a:1'/></pando:hosts></metadata>"));
+	EXPECT_NE(r.all().find("twice"), std::string::npos) << r.all();
+	r = read(with(std::string(kHosts) +
+		      "<pando:host address='[::1]:1'/><pando:host address='b:2'/></pando:hosts></metadata>"));
+	EXPECT_EQ(r.r, 0) << r.all();
+}
+
+// Tools write a controller for each bus; every one is judged.
+TEST(Domain, ASecondElementHidesNothing)
+{
+	Read r = read(with("<devices><controller type='usb' index='0' model='none'/>\n<controller type='pci' index='0' "
+			   "model='pcie-root'/></devices>"));
+	EXPECT_NE(r.all().find("line 2: <devices><controller>: type='pci'"), std::string::npos) << r.all();
+	EXPECT_EQ(r.all().find("second time"), std::string::npos) << r.all();
+	r = read(with("<vcpu>1</vcpu><vcpu cpuset='0'>1</vcpu>"));
+	EXPECT_NE(r.all().find("second time"), std::string::npos) << r.all();
+	EXPECT_NE(r.all().find("not pinned"), std::string::npos) << r.all();
+}
+
+TEST(Domain, APipeThatComesLaterIsReadToItsEnd)
+{
+	static struct domain d;
+	static struct domain_errors e;
+	int p[2];
+	ASSERT_EQ(pipe(p), 0);
+	std::thread writer([&] {
+		usleep(50000);
+		EXPECT_EQ(::write(p[1], kMinimal, sizeof(kMinimal) - 1), (ssize_t)sizeof(kMinimal) - 1);
+		close(p[1]);
+	});
+	EXPECT_EQ(domain_read(("/dev/fd/" + std::to_string(p[0])).c_str(), &d, &e), 0) << e.text[0];
+	writer.join();
+	close(p[0]);
+	EXPECT_NE(domain_read("/tmp", &d, &e), 0);
+	EXPECT_NE(std::string(e.text[0]).find("is a folder"), std::string::npos) << e.text[0];
 }
 
 struct Case {

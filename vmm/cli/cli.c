@@ -48,7 +48,7 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-static int dispatch(int argc, char **argv)
+int cli_main(int argc, char **argv)
 {
 	raise_descriptors();
 	if (argc < 2)
@@ -79,9 +79,4 @@ int cli_close_stdout(int status)
 	fprintf(stderr, "pando: standard output could not be written%s%s\n", errno ? ": " : "",
 		errno ? strerror(errno) : "");
 	return status ? status : 1;
-}
-
-int cli_main(int argc, char **argv)
-{
-	return cli_close_stdout(dispatch(argc, argv));
 }

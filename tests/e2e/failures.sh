@@ -163,6 +163,11 @@ test_bad_input() {
 	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
 	refused kernel_noise "kernel" run --local 1 --kernel "$WORK/noise" --memory 64M
 	refused initrd_missing "no-such" run --local 1 --kernel "$MICRO" --initrd "$WORK/no-such" --memory 64M
+	: >"$WORK/empty"
+	refused kernel_folder "is a folder" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel "$WORK" --memory 64M
+	refused kernel_device "is empty" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel /dev/null --memory 64M
+	refused initrd_empty "is empty" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel "$MICRO" --initrd "$WORK/empty" --memory 64M
+	refused status_nowhere "/nonexistent/x" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel "$MICRO" --status-json /nonexistent/x
 	refused memory_word "lots" run --local 1 --kernel "$MICRO" --memory lots
 	refused memory_zero "memory" run --local 1 --kernel "$MICRO" --memory 0
 	refused cpus_zero "'0'" run --local 1 --kernel "$MICRO" --cpus 0

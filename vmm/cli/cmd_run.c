@@ -53,6 +53,17 @@ static int read_key(struct run_options *o, const char *path)
 	return -1;
 }
 
+/* Before any host is called or started: what cannot be booted is the caller's mistake. */
+static int open_images(struct run_options *o)
+{
+	char why[512];
+	int r = images_open(&o->images, o->kernel, o->initrd, why, sizeof(why));
+
+	if (r)
+		fprintf(stderr, "pando: %s\n", why);
+	return r;
+}
+
 static int usage(const struct cli_option *table)
 {
 	printf("Usage: pando run (--domain FILE | --kernel FILE) (--hosts A:PORT,B:PORT,... --key FILE | --local N) "
@@ -136,7 +147,7 @@ int cli_run(int argc, char **argv)
 		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, "run");
 	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) ||
-	    (a.hosts && read_key(&o, a.key)))
+	    (a.hosts && read_key(&o, a.key)) || open_images(&o))
 		return RUN_USAGE;
 	return a.local ? run_local(&o, &a) : run_guest(&o);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/cli/run_args.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -80,21 +79,6 @@ static int split_qmp(struct run_options *o, const char *list)
 	return 0;
 }
 
-static int check_readable(const char *option, const char *path)
-{
-	FILE *f = path ? fopen(path, "rb") : NULL;
-
-	if (f) {
-		fclose(f);
-		return 0;
-	}
-	if (path)
-		fprintf(stderr, "pando: --%s '%s': %s\n", option, path, strerror(errno));
-	else
-		fprintf(stderr, "pando: --%s FILE is needed\n", option);
-	return -1;
-}
-
 /* Files that are written when the guest is over: whether they can be is known now. */
 static int check_writable(const char *option, const char *path)
 {
@@ -147,8 +131,10 @@ static int set_boot(const struct run_args *a, struct run_options *o)
 {
 	const char *append = a->append ? a->append : STANDARD_APPEND;
 
-	if (check_readable("kernel", a->kernel) || (a->initrd && check_readable("initrd", a->initrd)))
+	if (!a->kernel) {
+		fprintf(stderr, "pando: --kernel FILE is needed\n");
 		return -1;
+	}
 	if (strlen(append) >= DESC_CMDLINE_MAX) {
 		fprintf(stderr, "pando: --append: the kernel command line has %zu characters, %u are the limit\n",
 			strlen(append), DESC_CMDLINE_MAX - 1);

@@ -2,71 +2,75 @@
 #include "vmm/run/images.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "net/log.h"
 #include "vmm/call/steps.h"
 
-int image_open(struct image *i, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
+static const char *const names[IMAGES] = {[CTL_KERNEL] = "kernel", [CTL_INITRD] = "initrd"};
 
-	if (fd < 0 || fstat(fd, &st)) {
-		log_tell("pando: cannot open '%s': %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -EINVAL;
+int images_open(struct images *v, const char *kernel, const char *initrd, char *why, size_t why_cap)
+{
+	const char *const paths[IMAGES] = {[CTL_KERNEL] = kernel, [CTL_INITRD] = initrd};
+	char said[256] = "no memory";
+	int r;
+
+	*v = (struct images){.file = {{.fd = -1}, {.fd = -1}}, .piece = malloc(CTL_PIECE_BYTES)};
+	r = v->piece ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < IMAGES && !r; i++) {
+		if (paths[i])
+			r = input_file_open(&v->file[i], paths[i], CTL_IMAGE_MAX, said, sizeof(said));
+		if (r)
+			snprintf(why, why_cap, "--%s: %s", names[i], said);
 	}
-	i->total = (uint64_t)st.st_size;
-	i->bytes = mmap(NULL, i->total ? i->total : 1, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (i->bytes != MAP_FAILED)
-		return 0;
-	i->bytes = NULL;
-	return -errno;
+	if (r)
+		images_close(v);
+	return r;
 }
 
-void image_close(struct image *i)
+void images_close(struct images *v)
 {
-	if (i->bytes)
-		munmap(i->bytes, i->total ? i->total : 1);
-	i->bytes = NULL;
+	for (unsigned i = 0; i < IMAGES && v->piece; i++)
+		input_file_close(&v->file[i]);
+	free(v->piece);
+	v->piece = NULL;
 }
 
-int images_pump(struct image v[2], struct link *l, uint32_t epoch)
+static uint64_t left(const struct images *v, unsigned i)
+{
+	return v->file[i].fd >= 0 ? v->file[i].bytes - v->at[i] : 0;
+}
+
+int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, size_t why_cap)
 {
 	int n = 0;
 
-	for (unsigned which = 0; which < 2; which++) {
-		struct image *i = &v[which];
+	for (unsigned i = 0; i < IMAGES; i++) {
+		while (left(v, i)) {
+			struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = epoch, .blob = v->piece};
+			uint64_t bytes = left(v, i) < CTL_PIECE_BYTES ? left(v, i) : CTL_PIECE_BYTES;
+			int r = input_file_read(&v->file[i], v->at[i], v->piece, (size_t)bytes);
 
-		while (i->bytes && i->at < i->total) {
-			uint64_t left = i->total - i->at;
-			struct msg m = {.kind = MSG_CTL_IMAGE, .epoch = epoch};
-
-			m.u.ctl_image.which = (uint8_t)which;
-			m.u.ctl_image.offset = i->at;
-			m.u.ctl_image.total = i->total;
-			m.blob = i->bytes + i->at;
-			m.blob_bytes = (uint32_t)(left < CTL_PIECE_BYTES ? left : CTL_PIECE_BYTES);
+			if (r) {
+				snprintf(why, why_cap, "the %s cannot be read: %s", names[i],
+					 r == -ENODATA ? "it became shorter while it was sent" : strerror(-r));
+				return r;
+			}
+			m.u.ctl_image.which = (uint8_t)i;
+			m.u.ctl_image.offset = v->at[i];
+			m.u.ctl_image.total = v->file[i].bytes;
+			m.blob_bytes = (uint32_t)bytes;
 			if (link_send(l, 0, &m))
 				return n; // its queue is full: when some of it has left
-			i->at += m.blob_bytes;
+			v->at[i] += bytes;
 			n++;
 		}
 	}
 	return n;
 }
 
-bool images_sent(const struct image v[2], const struct link *l)
+bool images_sent(const struct images *v, const struct link *l)
 {
-	for (unsigned which = 0; which < 2; which++)
-		if (v[which].at < v[which].total)
-			return false;
-	return link_drained(l, 0);
+	return !left(v, CTL_KERNEL) && !left(v, CTL_INITRD) && link_drained(l, 0);
 }

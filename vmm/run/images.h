@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The boot images of a guest on their way to host 0, as fast as the link takes them. On the run's thread.
+/*
+ * The boot images of a guest: opened once, before any host is called, then on their way to host 0 as fast as the link
+ * takes them. On the run's thread.
+ */
 #ifndef VMM_RUN_IMAGES_H
 #define VMM_RUN_IMAGES_H
 
 #include "net/link.h"
+#include "vmm/conf/input_file.h"
 
-struct image {
-	uint8_t *bytes; // mapped; NULL: there is none
-	uint64_t total, at;
+#define IMAGES 2u // CTL_KERNEL, CTL_INITRD
+
+struct images {
+	struct input_file file[IMAGES]; // fd -1: there is none
+	uint64_t at[IMAGES];            // sent
+	uint8_t *piece;                 // what is read of them, owned
 };
 
-/* Returns 0, or a negative errno after an error message. */
-int image_open(struct image *i, const char *path);
-void image_close(struct image *i);
+/*
+ * Files, or pipes that are read to their end, of at most CTL_IMAGE_MAX bytes; initrd may be NULL. Blocks. Returns 0, or
+ * a negative errno and a sentence; then nothing is held. All zero is closed too.
+ */
+int images_open(struct images *v, const char *kernel, const char *initrd, char *why, size_t why_cap);
+void images_close(struct images *v);
 
-/* Sends as much of both as the link takes now. Returns how many pieces. */
-int images_pump(struct image v[2], struct link *l, uint32_t epoch);
+/* Sends as much of both as the link takes now. Returns how many pieces, or a negative errno and a sentence. */
+int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, size_t why_cap);
 /* Whether they have left. Control overtakes bulk, so nothing that needs them is asked before. */
-bool images_sent(const struct image v[2], const struct link *l);
+bool images_sent(const struct images *v, const struct link *l);
 
 #endif

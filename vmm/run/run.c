@@ -134,9 +134,6 @@ static void place_and_set_up(struct run *r)
 	run_warn(r);
 	enter(r, WAIT_READY, (uint64_t)o->start_timeout_ms * 1000000);
 	send_setup(r);
-	if (image_open(&r->images[CTL_KERNEL], o->kernel) ||
-	    (o->initrd && image_open(&r->images[CTL_INITRD], o->initrd)))
-		fail(r, RUN_FAILED, "cannot send the boot images");
 }
 
 static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
@@ -401,17 +398,22 @@ static void on_signal(void *ctx, int fd, unsigned events)
 		fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
 }
 
-/* Each round of the loop, until the images have left. */
+/* Each round of the loop, from the set-up until the images have left. */
 static int pump(void *ctx)
 {
 	struct run *r = ctx;
-	int n = r->phase <= WAIT_IMAGES ? images_pump(r->images, r->link, r->desc.epoch) : 0;
+	char why[DESC_REPORT_MAX];
+	int n = 0;
 
-	if (r->phase == WAIT_IMAGES && images_sent(r->images, r->link)) {
+	if (r->phase == WAIT_READY || r->phase == WAIT_IMAGES)
+		n = images_pump(&r->images, r->link, r->desc.epoch, why, sizeof(why));
+	if (n < 0)
+		fail(r, RUN_FAILED, why);
+	if (r->phase == WAIT_IMAGES && images_sent(&r->images, r->link)) {
 		advance(r);
 		n++;
 	}
-	return n;
+	return n < 0 ? 1 : n;
 }
 
 static void time_is_up(void *arg)
@@ -543,7 +545,10 @@ int run_guest(const struct run_options *opt)
 	r->resets_due = (struct loop_timer){.fn = on_resets_due, .arg = r};
 	r->pump = (struct loop_poller){.ctx = r, .turn = pump};
 	char why[DESC_REPORT_MAX];
-	int e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
+	r->images = opt->images;
+	int e = opt->images.piece ? 0 : images_open(&r->images, opt->kernel, opt->initrd, why, sizeof(why));
+	if (!e)
+		e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
 	if (e)
 		log_tell("pando: %s", why);
 	else
@@ -566,8 +571,7 @@ int run_guest(const struct run_options *opt)
 	if (r->link)
 		link_destroy(r->link);
 	loop_destroy(r->loop);
-	for (unsigned i = 0; i < 2; i++)
-		image_close(&r->images[i]);
+	images_close(&r->images);
 	close(r->signal_fd);
 	int status = r->exit_status;
 	free(r);

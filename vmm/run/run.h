@@ -9,6 +9,7 @@
 #include "vmm/run/run_metrics.h"
 #include "vmm/conf/machine_desc.h"
 #include "vmm/conf/uuid.h"
+#include "vmm/run/images.h"
 #include "vmm/run/place.h"
 #include "vmm/run/run_console.h"
 
@@ -34,6 +35,7 @@ struct run_options {
 	char addresses[HOSTS_MAX][DESC_ADDRESS_MAX]; // filled for --local too
 	struct session_key key;
 	const char *kernel, *initrd; // paths; initrd may be NULL
+	struct images images;        // of them, opened already and then the run's; all zero: the run opens them
 	/* For the guest's description (dumpxml) only; all may be NULL or 0. */
 	const char *key_path, *title, *description;
 	unsigned local;             // hosts started by this process

@@ -34,7 +34,7 @@ struct run {
 	host_set up, reached; // sessions alive; hosts that reached the phase's state
 	struct place_offer offers[HOSTS_MAX];
 	uint8_t walks[HOSTS_MAX]; // as offered: enum walks, or any number
-	struct image images[2];
+	struct images images;
 	struct loop_timer deadline; // of the phase
 	struct loop_poller pump;    // boot images, as the link takes them
 	int exit_status;

@@ -25,6 +25,9 @@ head -c 5000 /dev/urandom >"$WORK/noise"
 "$PANDO" report "$WORK/noise" -o "$WORK/x.html" >"$WORK/out" 2>&1
 [ $? -eq 1 ] && grep -q 'is no trace' "$WORK/out" && [ ! -e "$WORK/x.html" ]
 verdict noise_is_refused $? "$(cat "$WORK/out")"
+"$PANDO" report <(head -c 5000 "$WORK/noise") -o "$WORK/x.html" >"$WORK/out" 2>&1
+[ $? -eq 1 ] && grep -q 'is no trace' "$WORK/out"
+verdict a_pipe_is_read $? "$(cat "$WORK/out")"
 
 if [ ! -w /dev/kvm ]; then
 	echo "SKIP report.live: /dev/kvm cannot be opened"

@@ -34,6 +34,8 @@ struct cli_option {
 int cli_parse(int argc, char **argv, const struct cli_option *table);
 void cli_print_options(const struct cli_option *table);
 
+#define CLI_TRACE_MAX (1ull << 36) // bytes of a trace that is read: the largest rings of 64 hosts have less
+
 struct dpdk_spec;
 /*
  * Reads the value of --link. *out: room if it is "dpdk:...", NULL if it is "uring". Returns 0, or -1 after an error

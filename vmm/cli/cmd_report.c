@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "vmm/cli/cli.h"
+#include "vmm/conf/input_file.h"
 #include "vmm/conf/output_file.h"
 #include "vmm/mem/layout.h"
 #include "vmm/report/from_trace.h"
@@ -16,23 +14,6 @@
 static uint64_t address_of(uint64_t page)
 {
 	return layout_gpa((page_idx)page);
-}
-
-static const uint8_t *map_file(const char *path, size_t *n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *bytes = MAP_FAILED;
-
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		*n = (size_t)st.st_size;
-		bytes = mmap(NULL, *n ? *n : 1, PROT_READ, MAP_PRIVATE, fd, 0);
-	}
-	if (bytes == MAP_FAILED)
-		fprintf(stderr, "pando: '%s': %s\n", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
 static int write_page(const struct report *r, const char *path)
@@ -54,13 +35,14 @@ static int report(const char *from, const char *to)
 {
 	struct trace t;
 	struct report r;
-	char why[256];
+	char why[512], *bytes;
 	size_t n = 0;
-	const uint8_t *bytes = map_file(from, &n);
 
-	if (!bytes)
+	if (input_file_load(from, CLI_TRACE_MAX, &bytes, &n, why, sizeof(why))) {
+		fprintf(stderr, "pando: %s\n", why);
 		return 1;
-	int e = trace_open(&t, bytes, n, why, sizeof(why));
+	}
+	int e = trace_open(&t, (const uint8_t *)bytes, n, why, sizeof(why));
 	if (e) {
 		fprintf(stderr, "pando: '%s' is no trace: %s\n", from, why);
 	} else if ((e = report_from_trace(&r, &t))) {
@@ -71,7 +53,7 @@ static int report(const char *from, const char *to)
 			fprintf(stderr, "pando: '%s': %s\n", to, strerror(-e));
 		report_free(&r);
 	}
-	munmap((void *)bytes, n ? n : 1);
+	free(bytes);
 	return e ? 1 : 0;
 }
 

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `pando trace`: starts and stops traces of a running guest, and decodes their files.
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
+#include "vmm/conf/input_file.h"
 #include "vmm/conf/output_file.h"
 #include "vmm/qmp/qmp_client.h"
 #include "vmm/trace/decode.h"
@@ -70,26 +68,6 @@ static int stop(const char *name, const struct trace_args *a)
 	return client(name, "x-pando-trace-stop", json_pack("{s:s}", "filename", path));
 }
 
-static const uint8_t *map_file(const char *path, size_t *n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *p = MAP_FAILED;
-
-	*n = 0;
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
-		*n = (size_t)st.st_size;
-		p = mmap(NULL, *n, PROT_READ, MAP_PRIVATE, fd, 0);
-	} else if (fd >= 0) {
-		errno = ENODATA;
-	}
-	if (p == MAP_FAILED)
-		fprintf(stderr, "pando: trace decode: cannot read '%s': %s\n", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static int write_to(const struct trace *t, const struct trace_args *a)
 {
 	struct output_file f;
@@ -118,21 +96,19 @@ static int decode_to(const struct trace *t, const struct trace_args *a)
 static int decode(const char *path, const struct trace_args *a)
 {
 	struct trace *t = malloc(sizeof(*t));
-	char why[256];
-	size_t n;
-	const uint8_t *bytes = map_file(path, &n);
-	int e = 1;
+	char why[512] = "no memory", *bytes = NULL;
+	size_t n = 0;
+	int e = t ? input_file_load(path, CLI_TRACE_MAX, &bytes, &n, why, sizeof(why)) : -ENOMEM;
 
-	if (bytes && t) {
-		if (trace_open(t, bytes, n, why, sizeof(why)))
-			fprintf(stderr, "pando: trace decode: '%s': %s\n", path, why);
-		else
-			e = decode_to(t, a);
-	}
-	if (bytes)
-		munmap((void *)bytes, n);
+	if (e)
+		fprintf(stderr, "pando: trace decode: %s\n", why);
+	else if ((e = trace_open(t, (const uint8_t *)bytes, n, why, sizeof(why))))
+		fprintf(stderr, "pando: trace decode: '%s': %s\n", path, why);
+	else
+		e = decode_to(t, a);
+	free(bytes);
 	free(t);
-	return e;
+	return e ? 1 : 0;
 }
 
 int cli_trace(int argc, char **argv)

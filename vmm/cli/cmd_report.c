@@ -39,7 +39,7 @@ static int report(const char *from, const char *to)
 	size_t n = 0;
 
 	if (input_file_load(from, CLI_TRACE_MAX, &bytes, &n, why, sizeof(why))) {
-		fprintf(stderr, "pando: %s\n", why);
+		fprintf(stderr, "pando: '%s': %s\n", from, why);
 		return 1;
 	}
 	int e = trace_open(&t, (const uint8_t *)bytes, n, why, sizeof(why));

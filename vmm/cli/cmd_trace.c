@@ -100,9 +100,9 @@ static int decode(const char *path, const struct trace_args *a)
 	size_t n = 0;
 	int e = t ? input_file_load(path, CLI_TRACE_MAX, &bytes, &n, why, sizeof(why)) : -ENOMEM;
 
+	if (!e)
+		e = trace_open(t, (const uint8_t *)bytes, n, why, sizeof(why));
 	if (e)
-		fprintf(stderr, "pando: trace decode: %s\n", why);
-	else if ((e = trace_open(t, (const uint8_t *)bytes, n, why, sizeof(why))))
 		fprintf(stderr, "pando: trace decode: '%s': %s\n", path, why);
 	else
 		e = decode_to(t, a);

@@ -18,7 +18,8 @@ struct input_file {
 
 /*
  * Opens path, of 1 to max bytes. A pipe that comes later is waited for (after a second, a line says so). Returns 0, or
- * a negative errno and a sentence that names the file, what it is and what was expected; then nothing is held. Blocks.
+ * a negative errno and a sentence that says what it is and what was expected (the caller names it); then nothing is
+ * held. Blocks.
  */
 int input_file_open(struct input_file *f, const char *path, uint64_t max, char *why, size_t why_cap);
 void input_file_close(struct input_file *f);

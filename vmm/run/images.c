@@ -22,7 +22,7 @@ int images_open(struct images *v, const char *kernel, const char *initrd, char *
 		if (paths[i])
 			r = input_file_open(&v->file[i], paths[i], CTL_IMAGE_MAX, said, sizeof(said));
 		if (r)
-			snprintf(why, why_cap, "--%s: %s", names[i], said);
+			snprintf(why, why_cap, "--%s '%.300s': %s", names[i], paths[i] ? paths[i] : "", said);
 	}
 	if (r)
 		images_close(v);

@@ -57,10 +57,10 @@ TEST_F(Images, WhatCannotBeBootedIsNamedWithItsOption)
 		     {dir + "/none", "No such file"}};
 	for (auto &c : cases) {
 		EXPECT_NE(open(c.path, ""), 0);
-		EXPECT_EQ(std::string(why).find("--kernel: "), 0u) << why;
+		EXPECT_EQ(std::string(why).find("--kernel '" + c.path + "': "), 0u) << why;
 		EXPECT_NE(std::string(why).find(c.says), std::string::npos) << why;
 		EXPECT_NE(open(kernel, c.path), 0);
-		EXPECT_EQ(std::string(why).find("--initrd: "), 0u) << why;
+		EXPECT_EQ(std::string(why).find("--initrd '"), 0u) << why;
 		EXPECT_NE(std::string(why).find("'" + c.path + "'"), std::string::npos) << why;
 	}
 }

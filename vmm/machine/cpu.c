@@ -434,10 +434,13 @@ static void *cpu_thread(void *arg)
 	cpu_time_start(&c->time, __rdtsc());
 	int r = hv_vcpu_attach(&c->vcpu);
 
+	if (r == 0)
+		r = threads_add(&c->m->threads, (uint32_t)c->vcpu.tid, c->index);
 	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);
 	if (r == 0)
 		r = hv_vcpu_run(&c->vcpu, &cpu_handlers, c);
 	report(c, r);
+	threads_remove(&c->m->threads, (uint32_t)c->vcpu.tid);
 	hv_vcpu_detach(&c->vcpu);
 	cpu_time_end(&c->time, __rdtsc());
 	pause_thread_ends(c);

@@ -26,25 +26,32 @@ static void deliver_to(struct machine *m, const struct msg_irq *irq, struct cpu 
 		pass_on(m, irq, c->index);
 }
 
+/* ... if that one is meant, and was here by the sender's placement. */
+static bool deliver_if(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
+{
+	struct cpu *c = &m->cpus[vcpu];
+	uint32_t dest;
+
+	if (vcpu >= m->cpus_n || !route_matches(irq, c->index, c->apic_id) || !was_here(m, irq, vcpu))
+		return false;
+	if (route_asks(irq, &dest) && c->present && !cpu_addressed(c, dest, false))
+		return false;
+	deliver_to(m, irq, c);
+	return true;
+}
+
 /*
  * Placement lock held. The message reaches those of the addressed vCPUs that were here by its sender's placement: here,
  * or, if they have left since, where they went.
  */
 static void deliver_local(struct machine *m, const struct msg_irq *irq)
 {
-	bool any = false;
-	uint32_t dest;
-	bool asks = route_asks(irq, &dest);
+	uint32_t few[ROUTE_FEW];
+	unsigned n = route_few(m->desc, irq, few);
+	bool any = false, all = n > ROUTE_FEW;
 
-	for (uint32_t i = 0; i < m->cpus_n; i++) {
-		struct cpu *c = &m->cpus[i];
-
-		if (!route_matches(irq, c->index, c->apic_id) || !was_here(m, irq, i) ||
-		    (asks && c->present && !cpu_addressed(c, dest, false)))
-			continue;
-		any = true;
-		deliver_to(m, irq, c);
-	}
+	for (uint32_t i = 0; i < (all ? m->cpus_n : n); i++)
+		any |= deliver_if(m, irq, all ? i : few[i]);
 	if (!any)
 		machine_count(&m->irqs_nobody);
 }

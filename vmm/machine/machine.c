@@ -56,6 +56,7 @@ static void undo_cpus(struct machine *m)
 	m->cpus = NULL;
 	m->cpus_n = 0;
 	moves_destroy(m);
+	threads_close(&m->threads);
 }
 
 static int do_cpus(struct machine *m, char *why, size_t cap)
@@ -65,6 +66,8 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 
 	if (!r)
 		r = moves_create(m);
+	if (!r)
+		r = threads_init(&m->threads, n);
 	m->cpus = calloc(n ? n : 1, sizeof(*m->cpus));
 	if (!m->cpus || r) {
 		snprintf(why, cap, "no memory or no signal for the vCPUs");

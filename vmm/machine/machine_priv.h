@@ -21,6 +21,7 @@
 #include "vmm/machine/guest_clock.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/placement.h"
+#include "vmm/machine/threads.h"
 
 struct devices;
 struct moves;
@@ -113,6 +114,7 @@ struct machine {
 	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the span thread writes
 	struct placement *placement;
 	struct moves *moves;
+	struct threads threads;         // those of vCPUs that have been here
 	_Atomic bool apic_base_refused; // that was logged
 	unsigned steps_done;
 	bool loaded, running;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/machine/route.h"
 
-#define CLUSTER     16u // APIC ids of one logical cluster
+#define CLUSTER     ROUTE_FEW // APIC ids of one logical cluster
 #define XAPIC_SHIFT 24
 #define XAPIC_VCPU  0xffffffu
 
@@ -142,6 +142,39 @@ bool route_matches(const struct msg_irq *irq, uint32_t vcpu, uint32_t apic_id)
 		return (irq->dest & XAPIC_VCPU) == vcpu;
 	default:
 		return false;
+	}
+}
+
+static unsigned one_of(const struct machine_desc *d, uint32_t vcpu, uint32_t *v)
+{
+	*v = vcpu;
+	return vcpu < desc_vcpus(d);
+}
+
+unsigned route_few(const struct machine_desc *d, const struct msg_irq *irq, uint32_t v[ROUTE_FEW])
+{
+	unsigned n = 0;
+
+	switch (irq->dest_mode) {
+	case ROUTE_PHYSICAL:
+		return desc_vcpu_of_apic(d, irq->dest, v);
+	case ROUTE_LOGICAL:
+		for (unsigned i = 0; i < CLUSTER; i++)
+			if (irq->dest & 1u << i)
+				n += desc_vcpu_of_apic(d, (irq->dest >> 16) * CLUSTER + i, &v[n]);
+		return n;
+	case ROUTE_VCPU:
+	case ROUTE_PASSED:
+		return one_of(d, irq->dest, v);
+	case ROUTE_XAPIC_PASSED:
+		return one_of(d, irq->dest & XAPIC_VCPU, v);
+	case ROUTE_ALL:
+	case ROUTE_OTHERS:
+	case ROUTE_XAPIC:
+	case ROUTE_XAPIC_ONE:
+		return ROUTE_FEW + 1;
+	default:
+		return 0;
 	}
 }
 

@@ -33,7 +33,14 @@ host_set route_message(const struct placement *p, const struct apic_msg *msg, ui
 
 /* Is the message for the vCPU with this index and APIC id? irq may be anything a peer sent. */
 bool route_matches(const struct msg_irq *irq, uint32_t vcpu, uint32_t apic_id);
-/* If so: does the APIC have to be asked as well, by cpu_addressed(), and for what destination? */
+#define ROUTE_FEW 16u // the APICs of a logical cluster
+/*
+ * Those of d's vCPUs that route_matches() may be true of, without a look at all of them: their number, at most
+ * ROUTE_FEW, and in v their indexes. ROUTE_FEW + 1: the message may be for any vCPU, and v is untouched. irq may be
+ * anything a peer sent.
+ */
+unsigned route_few(const struct machine_desc *d, const struct msg_irq *irq, uint32_t v[ROUTE_FEW]);
+/* If it matches: does the APIC have to be asked as well, by cpu_addressed(), and for what destination? */
 bool route_asks(const struct msg_irq *irq, uint32_t *dest);
 /* The message for a vCPU that has left since it was sent. */
 struct msg_irq route_pass_on(const struct msg_irq *irq, uint32_t vcpu);

@@ -18,17 +18,13 @@ const char *cpu_state_name(const struct cpu *c)
 
 uint32_t machine_vcpu_of_thread(struct machine *m, uint32_t tid)
 {
-	for (uint32_t i = 0; i < m->cpus_n; i++)
-		if ((uint32_t)__atomic_load_n(&m->cpus[i].vcpu.tid, __ATOMIC_RELAXED) == tid)
-			return m->cpus[i].index;
-	return UINT32_MAX;
+	return threads_find(&m->threads, tid);
 }
 
 void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks)
 {
-	for (uint32_t i = 0; i < m->cpus_n; i++)
-		if (m->cpus[i].index == vcpu)
-			cpu_time_waited(&m->cpus[i].time, ticks);
+	if (vcpu < m->cpus_n)
+		cpu_time_waited(&m->cpus[vcpu].time, ticks);
 }
 
 static struct cpu_time_shares time_ns(struct cpu *c)

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <memory>
 #include <string>
@@ -216,6 +218,38 @@ TEST_F(Machine, StopsWhileHaltedAndWaitingForSipi)
 	usleep(5000);
 	machine_stop(m);
 	EXPECT_EQ(0, ends);
+}
+
+/* By name, as an operator sees them: vcpu0, vcpu1. 0: there is none. */
+static uint32_t thread_named(const std::string &name)
+{
+	for (auto &e : std::filesystem::directory_iterator("/proc/self/task")) {
+		std::string comm;
+		std::getline(std::ifstream(e.path() / "comm"), comm);
+		if (comm == name)
+			return (uint32_t)std::stoul(e.path().filename());
+	}
+	return 0;
+}
+
+TEST_F(Machine, AThreadIsKnownWhileItRunsItsVcpuAndNoLonger)
+{
+	create(1, 2, 0);
+	run(mt_halt, mt_halt_end);
+	uint32_t tid[2] = {};
+	for (unsigned i = 0; i < 2; i++)
+		for (int k = 0; k < 2000 && (!tid[i] || machine_vcpu_of_thread(m, tid[i]) != i); k++) {
+			tid[i] = thread_named("vcpu" + std::to_string(i));
+			usleep(1000);
+		}
+	EXPECT_EQ(0u, machine_vcpu_of_thread(m, tid[0]));
+	EXPECT_EQ(1u, machine_vcpu_of_thread(m, tid[1]));
+	EXPECT_EQ(UINT32_MAX, machine_vcpu_of_thread(m, (uint32_t)getpid()));
+	EXPECT_EQ(UINT32_MAX, machine_vcpu_of_thread(m, 0));
+	machine_page_waited(m, UINT32_MAX, 1); // nobody's
+	machine_stop(m);
+	for (uint32_t t : tid) // it may be another thread's by now
+		EXPECT_EQ(UINT32_MAX, machine_vcpu_of_thread(m, t));
 }
 
 TEST_F(Machine, IpisToOtherHostsAreOneMessageEach)

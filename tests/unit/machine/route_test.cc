@@ -72,6 +72,59 @@ TEST(Route, AgreesWithTheChipsRuleForEveryMessage)
 	}
 }
 
+/* Anything a peer may send: those that match are among the few that are looked at, each once. */
+TEST(Route, TheFewThatAreLookedAtAreAllThatMatch)
+{
+	for (uint32_t per_host : {1u, 3u, 20u}) {
+		machine_desc d = sample_desc(3, per_host);
+		uint32_t n = desc_vcpus(&d),
+			 dests[] = {UINT32_MAX, 0x80000000u, 0xffff0000u, n, 0x01000000u, 0x05000001u};
+		msg_irq irq = {};
+		auto check = [&] {
+			uint32_t v[ROUTE_FEW];
+			unsigned few = route_few(&d, &irq, v);
+			ASSERT_LE(few, ROUTE_FEW + 1);
+			if (few > ROUTE_FEW) // all are
+				return;
+			EXPECT_TRUE(irq.dest_mode == ROUTE_LOGICAL || few <= 1);
+			std::map<uint32_t, int> looked, want;
+			for (unsigned i = 0; i < few; i++)
+				looked[v[i]]++;
+			for (uint32_t i = 0; i < n; i++)
+				if (route_matches(&irq, i, desc_apic_id(&d, i)))
+					want[i] = 1;
+			EXPECT_EQ(want, looked) << (unsigned)irq.dest_mode << " " << irq.dest;
+		};
+		for (irq.dest_mode = 0; irq.dest_mode < 12; irq.dest_mode++) {
+			for (irq.dest = 0; irq.dest < 200; irq.dest++)
+				check();
+			for (uint32_t cluster = 0; cluster < 8; cluster++)
+				for (uint32_t bits = 0; bits < 0x10000; bits += 251)
+					irq.dest = cluster << 16 | bits, check();
+			for (uint32_t dest : dests)
+				irq.dest = dest, check();
+		}
+	}
+}
+
+/* Only what has no address of its own is a matter for all. */
+TEST(Route, AMessageWithOneTargetLooksAtOne)
+{
+	machine_desc d = sample_desc(4, 16);
+	msg_irq irq = {};
+	uint32_t v[ROUTE_FEW];
+	for (unsigned mode : {ROUTE_PHYSICAL, ROUTE_VCPU, ROUTE_PASSED, ROUTE_XAPIC_PASSED}) {
+		irq.dest_mode = (uint8_t)mode;
+		irq.dest = mode == ROUTE_PHYSICAL ? desc_apic_id(&d, 37) : 37;
+		ASSERT_EQ(1u, route_few(&d, &irq, v)) << mode;
+		EXPECT_EQ(37u, v[0]);
+	}
+	for (unsigned mode : {ROUTE_ALL, ROUTE_OTHERS, ROUTE_XAPIC, ROUTE_XAPIC_ONE}) {
+		irq.dest_mode = (uint8_t)mode;
+		EXPECT_EQ(ROUTE_FEW + 1, route_few(&d, &irq, v)) << mode;
+	}
+}
+
 TEST(Route, BroadcastIsOneMessageAHost)
 {
 	machine_desc d = sample_desc(4, 2);

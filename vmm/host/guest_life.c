@@ -88,7 +88,7 @@ static void on_due(void *arg)
 	l->g = g;
 	int r = machine_registers(g->machine, 0, on_look, l);
 
-	if (r) // somebody else looks just now, or it is elsewhere: next time
+	if (r) // it is elsewhere: next time
 		free(l);
 	if (r == -ENOENT)
 		g->life.last.held = true;

@@ -207,6 +207,7 @@ struct looks {
 	struct guest *g;
 	uint64_t call;
 	_Atomic unsigned left;
+	bool failed; // no memory to look at one of them
 	unsigned n;
 	json_t *of[]; // one a vCPU; each is written on that vCPU's thread
 };
@@ -235,6 +236,13 @@ static json_t *registers_json(uint32_t vcpu, host_id host, const struct hv_regis
 	return o;
 }
 
+static void looks_free(struct looks *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		json_decref(l->of[i]);
+	free(l);
+}
+
 static void answer_looks(struct guest *g, void *arg)
 {
 	struct looks *l = arg;
@@ -242,20 +250,22 @@ static void answer_looks(struct guest *g, void *arg)
 
 	for (unsigned i = 0; i < l->n; i++)
 		if (l->of[i])
-			json_array_append_new(list, l->of[i]);
-	serve_return_json(g, l->call, list);
-	free(l);
+			json_array_append(list, l->of[i]);
+	if (l->failed) {
+		serve_return_error(g, l->call, "host %u: no memory to look at all vCPUs", g->self);
+		json_decref(list);
+	} else {
+		serve_return_json(g, l->call, list);
+	}
+	looks_free(l);
 }
 
 static void look_done(struct looks *l)
 {
 	if (atomic_fetch_sub(&l->left, 1) != 1)
 		return;
-	if (guest_post(l->g, answer_looks, l))
-		return;
-	for (unsigned i = 0; i < l->n; i++)
-		json_decref(l->of[i]);
-	free(l);
+	if (!guest_post(l->g, answer_looks, l))
+		looks_free(l);
 }
 
 static void on_registers(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state)
@@ -266,7 +276,7 @@ static void on_registers(void *ctx, uint32_t vcpu, const struct hv_registers *re
 	look_done(l);
 }
 
-/* vcpu: one of them, or -1 for all of this host. A vCPU that is looked at already is left out. */
+/* vcpu: one of them, or -1 for all of this host. All that are here are in the answer. */
 static void serve_registers(struct guest *g, uint64_t call, json_t *args)
 {
 	json_int_t only = json_integer_value(json_object_get(args, "vcpu"));
@@ -284,9 +294,13 @@ static void serve_registers(struct guest *g, uint64_t call, json_t *args)
 	l->call = call;
 	l->n = n;
 	atomic_store(&l->left, n + 1);
-	for (unsigned i = 0; i < n; i++)
-		if ((only >= 0 && only != i) || machine_registers(g->machine, i, on_registers, l))
+	for (unsigned i = 0; i < n; i++) {
+		int r = only >= 0 && only != i ? -ENOENT : machine_registers(g->machine, i, on_registers, l);
+
+		l->failed |= r && r != -ENOENT;
+		if (r)
 			atomic_fetch_sub(&l->left, 1);
+	}
 	look_done(l);
 }
 

@@ -20,6 +20,7 @@ void cpu_init(struct cpu *c, struct machine *m, uint32_t index)
 	c->sipi = c->early_sipi = -1;
 	c->armed = CLOCK_NEVER;
 	c->inta = -1;
+	c->posts_end = &c->posts;
 	c->wait_sipi = index != 0;
 	pthread_mutex_init(&c->lock, NULL);
 	cpu_reset_apic(c);
@@ -453,12 +454,13 @@ int cpu_start(struct cpu *c)
 	pause_thread_begins(c);
 	pthread_mutex_lock(&c->lock);
 	c->started = true;
+	c->gone = false;
 	pthread_mutex_unlock(&c->lock);
 	int r = pthread_create(&c->thread, NULL, cpu_thread, c);
 
 	if (r) {
+		pause_thread_ends(c); // it is gone: whoever posts to it meanwhile serves himself
 		c->started = false;
-		pause_thread_ends(c);
 	}
 	return -r;
 }
@@ -469,5 +471,7 @@ void cpu_join(struct cpu *c)
 		return;
 	hv_vcpu_kick(&c->vcpu);
 	pthread_join(c->thread, NULL);
+	pthread_mutex_lock(&c->lock);
 	c->started = false;
+	pthread_mutex_unlock(&c->lock);
 }

@@ -124,8 +124,9 @@ int machine_reset(struct machine *m, const struct machine_images *images, char *
 void machine_power_button(struct machine *m); // host 0; span thread, does not block
 void machine_nmi(struct machine *m);          // a pulse on LINT1 of every local APIC; span thread, does not block
 /*
- * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment. done runs there: NULL
- * if KVM refused; state is static text. Returns 0, -ENOENT (not here), -EBUSY, -ENOMEM.
+ * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment, after whatever else
+ * was asked of that thread before. done runs there: NULL if KVM refused; state is static text. Returns 0, -ENOENT (not
+ * here), -ENOMEM.
  */
 typedef void (*machine_registers_done)(void *ctx, uint32_t vcpu, const struct hv_registers *regs, const char *state);
 int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done done, void *ctx);

@@ -30,7 +30,16 @@ struct moves;
 #define CPU_INTR_WIRE    1u
 #define CPU_INTR_MESSAGE 2u
 
+struct cpu;
+
 enum cpu_state { CPU_NEW, CPU_WAIT_SIPI, CPU_RUNNING, CPU_HALTED, CPU_ENDED };
+
+/* A function that waits to be run on a vCPU's thread (cpu_post()). Its owner's until then. */
+struct cpu_post {
+	void (*fn)(struct cpu *c, void *arg);
+	void *arg;
+	struct cpu_post *next;
+};
 
 /* One local vCPU. */
 struct cpu {
@@ -44,19 +53,16 @@ struct cpu {
 	pthread_mutex_t lock; // the next nine
 	bool present;         // it is this host's; changes under the placement's lock too
 	struct lapic lapic;
-	_Atomic uint8_t extint;   // CPU_INTR_*: the 8259 may have an interrupt for it
-	unsigned nmi;             // NMIs to inject, at most 2 as on hardware
-	bool init;                // an INIT has to be carried out
-	bool wait_sipi;           // nothing runs until a SIPI comes
-	int sipi;                 // start page, -1: none came
-	int early_sipi;           // start page of a SIPI that came while nothing waited for one, -1: none
-	uint32_t early_placement; // ... its sender's placement
-	struct cpu_post {
-		void (*fn)(struct cpu *c, void *arg);
-		void *arg;
-	} post;              // also under the lock: to be run on its thread (pause.c)
-	_Atomic bool posted; // post is not empty
-	bool gone;           // also under the lock: its thread has ended
+	_Atomic uint8_t extint;              // CPU_INTR_*: the 8259 may have an interrupt for it
+	unsigned nmi;                        // NMIs to inject, at most 2 as on hardware
+	bool init;                           // an INIT has to be carried out
+	bool wait_sipi;                      // nothing runs until a SIPI comes
+	int sipi;                            // start page, -1: none came
+	int early_sipi;                      // start page of a SIPI that came while nothing waited for one, -1: none
+	uint32_t early_placement;            // ... its sender's placement
+	struct cpu_post *posts, **posts_end; // also under the lock: to be run on its thread in this order (pause.c)
+	_Atomic bool posted;                 // there are some
+	bool gone;                           // also under the lock: its thread has ended
 
 	int inta;               // own thread: vector that the 8259 gave, to be injected; -1: none
 	int64_t tsc_adjust;     // own thread: IA32_TSC_ADJUST

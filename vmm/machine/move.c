@@ -29,6 +29,7 @@ struct moves {
 	machine_packed packed;
 	machine_arrived arrived;
 	void *ctx;
+	struct cpu_post post;    // of pack() or unpack()
 	struct move_state state; // the vCPU's thread's while it packs or unpacks
 	char why[HV_WHY_MAX];
 };
@@ -181,11 +182,8 @@ int machine_move_leave(struct machine *m, const struct machine_move *mv, machine
 	s->packed = packed;
 	s->ctx = ctx;
 	atomic_store(&s->phase, LEAVING);
-	r = cpu_post(c, pack, s);
-	if (r) {
-		atomic_store(&s->phase, IDLE);
-		return refuse(why, why_cap, r, "vCPU %u is being looked at", c->index);
-	}
+	s->post = (struct cpu_post){.fn = pack, .arg = s};
+	cpu_post(c, &s->post);
 	return 0;
 }
 
@@ -368,8 +366,8 @@ int machine_move_in(struct machine *m, host_id from, const struct msg *msg, char
 	pthread_rwlock_wrlock(&m->placement_lock);
 	pthread_mutex_lock(&c->lock);
 	put_ours(c, &s->state);
-	c->post = (struct cpu_post){.fn = unpack, .arg = s}; // of a vCPU that is not here nobody wants anything else
-	atomic_store(&c->posted, true);
+	s->post = (struct cpu_post){.fn = unpack, .arg = s};
+	cpu_post_locked(c, &s->post); // with the placement: whoever finds it here finds its state behind this
 	__atomic_store_n(&c->present, true, __ATOMIC_RELAXED);
 	placement_move(m->placement, v->vcpu, from, m->self);
 	pthread_mutex_unlock(&c->lock);

@@ -71,26 +71,42 @@ static bool come_back(struct cpu *c)
 	return back;
 }
 
+/* Lock held. The first one's turn has come. */
+static struct cpu_post *take_post(struct cpu *c)
+{
+	struct cpu_post *p = c->posts;
+
+	if (p)
+		c->posts = p->next;
+	if (!c->posts)
+		c->posts_end = &c->posts;
+	atomic_store(&c->posted, c->posts != NULL);
+	return p;
+}
+
+/* One at a time: what runs may come back here. */
 static void run_posted(struct cpu *c)
 {
-	if (!atomic_load_explicit(&c->posted, memory_order_acquire))
-		return;
-	pthread_mutex_lock(&c->lock);
-	struct cpu_post p = c->post;
+	while (atomic_load_explicit(&c->posted, memory_order_acquire)) {
+		pthread_mutex_lock(&c->lock);
+		struct cpu_post *p = take_post(c);
 
-	c->post = (struct cpu_post){0};
-	atomic_store(&c->posted, false);
-	pthread_mutex_unlock(&c->lock);
-	if (p.fn)
-		p.fn(c, p.arg);
+		pthread_mutex_unlock(&c->lock);
+		if (p)
+			p->fn(c, p->arg);
+	}
 }
 
 void pause_thread_ends(struct cpu *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->gone = true; // cpu_post() runs functions by itself from now on
-	pthread_mutex_unlock(&c->lock);
-	run_posted(c);
+	bool gone;
+
+	do { // cpu_post() runs functions by itself only after those that came before
+		run_posted(c);
+		pthread_mutex_lock(&c->lock);
+		gone = c->gone = !c->posts;
+		pthread_mutex_unlock(&c->lock);
+	} while (!gone);
 	leave(c->m);
 }
 
@@ -119,23 +135,26 @@ bool pause_point(struct cpu *c)
 	return true;
 }
 
-int cpu_post(struct cpu *c, void (*fn)(struct cpu *c, void *arg), void *arg)
+void cpu_post_locked(struct cpu *c, struct cpu_post *post)
+{
+	post->next = NULL;
+	*c->posts_end = post;
+	c->posts_end = &post->next;
+	atomic_store(&c->posted, true);
+}
+
+void cpu_post(struct cpu *c, struct cpu_post *post)
 {
 	pthread_mutex_lock(&c->lock);
-	bool busy = c->post.fn, gone = c->gone || !c->started;
+	bool gone = c->gone || !c->started;
 
-	if (!busy && !gone) {
-		c->post = (struct cpu_post){.fn = fn, .arg = arg};
-		atomic_store(&c->posted, true);
-	}
+	if (!gone)
+		cpu_post_locked(c, post);
 	pthread_mutex_unlock(&c->lock);
-	if (busy)
-		return -EBUSY;
 	if (gone)
-		fn(c, arg);
+		post->fn(c, post->arg);
 	else
 		hv_vcpu_kick(&c->vcpu);
-	return 0;
 }
 
 /* ---- the whole host ---- */

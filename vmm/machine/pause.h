@@ -27,9 +27,12 @@ bool pause_point(struct cpu *c);
 void pause_hold(struct machine *m);
 
 /*
- * fn(c, arg) runs on the vCPU's thread soon, outside of the guest, paused or not; on the caller's if that thread has
- * ended or not begun. Any thread; -EBUSY while another one waits for it.
+ * post->fn(c, post->arg) runs on the vCPU's thread soon, outside of the guest, paused or not, after what was posted to
+ * it before; on the caller's thread, before this returns, if that thread has ended or not begun. post must stay until
+ * fn begins, which may free it or post it again. Any thread.
  */
-int cpu_post(struct cpu *c, void (*fn)(struct cpu *c, void *arg), void *arg);
+void cpu_post(struct cpu *c, struct cpu_post *post);
+/* The same with the vCPU's lock held, for one whose thread runs; the caller kicks the vCPU then. */
+void cpu_post_locked(struct cpu *c, struct cpu_post *post);
 
 #endif

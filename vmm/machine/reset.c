@@ -43,24 +43,29 @@ static void reset_cpu(struct cpu *c, void *arg)
 	sem_post(&all->done);
 }
 
+/* Posted to all before the first is waited for. Whoever looks at registers meanwhile is served in his turn. */
 static int reset_cpus(struct machine *m)
 {
 	struct cpu_reset all = {0};
+	struct cpu_post *posts = calloc(m->cpus_n, sizeof(*posts));
 	unsigned posted = 0;
-	int r = 0;
 
+	if (!posts)
+		return -ENOMEM;
 	sem_init(&all.done, 0, 0);
-	for (uint32_t i = 0; i < m->cpus_n && !r; i++) {
+	for (uint32_t i = 0; i < m->cpus_n; i++) {
 		if (!m->cpus[i].present)
 			continue;
-		r = cpu_post(&m->cpus[i], reset_cpu, &all);
-		posted += !r;
+		posts[i] = (struct cpu_post){.fn = reset_cpu, .arg = &all};
+		cpu_post(&m->cpus[i], &posts[i]);
+		posted++;
 	}
 	for (unsigned i = 0; i < posted; i++)
 		while (sem_wait(&all.done) && errno == EINTR)
 			;
 	sem_destroy(&all.done);
-	return r ? r : atomic_load(&all.result);
+	free(posts);
+	return atomic_load(&all.result);
 }
 
 int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
@@ -155,6 +160,7 @@ void machine_nmi(struct machine *m)
 /* ---- registers ---- */
 
 struct look {
+	struct cpu_post post;
 	machine_registers_done done;
 	void *ctx;
 };
@@ -177,10 +183,7 @@ int machine_registers(struct machine *m, uint32_t vcpu, machine_registers_done d
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct look){.done = done, .ctx = ctx};
-	int r = cpu_post(&m->cpus[vcpu], look_at, l);
-
-	if (r)
-		free(l);
-	return r;
+	*l = (struct look){.post = {.fn = look_at, .arg = l}, .done = done, .ctx = ctx};
+	cpu_post(&m->cpus[vcpu], &l->post);
+	return 0;
 }

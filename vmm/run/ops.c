@@ -79,6 +79,12 @@ int ops_listen(struct ops *v, ops_listener fn, void *ctx)
 	return 0;
 }
 
+void ops_set_broken(struct ops *v, ops_broken fn, void *ctx)
+{
+	v->broken = fn;
+	v->broken_ctx = ctx;
+}
+
 void ops_tell(struct ops *v, const char *event, json_t *data)
 {
 	for (unsigned i = 0; i < v->listeners_n; i++)
@@ -136,6 +142,17 @@ void ops_finish(struct ops *v, const char *error)
 	begin_next(v);
 }
 
+/* The command under way left the machine as nobody asked for, some of its vCPUs or hosts here and some there. */
+static void finish_broken(struct ops *v, const char *what, const char *error)
+{
+	char text[DESC_REPORT_MAX + 64];
+
+	snprintf(text, sizeof(text), "%s: %s", what, error);
+	ops_finish(v, error);
+	if (v->broken)
+		v->broken(v->broken_ctx, text);
+}
+
 static void stopped(struct ops *v, const char *error)
 {
 	if (!error) {
@@ -160,14 +177,16 @@ static void restarted(struct ops *v, const char *error)
 {
 	bool guest = v->queue[0].kind == OPS_OP_GUEST_RESET;
 
-	if (!error) {
-		if (v->again)
-			ops_set(v, OPS_RUNNING, OPS_RESTARTED);
-		ops_tell(v, "RESET",
-			 json_pack("{s:b,s:s}", "guest", (int)guest, "reason",
-				   guest ? "guest-reset" : "host-qmp-system-reset"));
+	if (error) {
+		finish_broken(v, "the guest could not be reset", error);
+		return;
 	}
-	ops_finish(v, error);
+	if (v->again)
+		ops_set(v, OPS_RUNNING, OPS_RESTARTED);
+	ops_tell(
+		v, "RESET",
+		json_pack("{s:b,s:s}", "guest", (int)guest, "reason", guest ? "guest-reset" : "host-qmp-system-reset"));
+	ops_finish(v, NULL);
 }
 
 static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
@@ -181,15 +200,34 @@ static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
 		restarted(v, error);
 }
 
+static void not_reset(struct ops *v, const char *error)
+{
+	if (error)
+		finish_broken(v, "the guest could not be reset", v->cause);
+	else
+		ops_finish(v, v->cause);
+}
+
+/* No host has begun to reset anything: a machine that ran goes on. */
+static void undo_reset(struct ops *v, const char *error)
+{
+	snprintf(v->cause, sizeof(v->cause), "%s", error);
+	v->resetting = false;
+	if (v->again)
+		ops_go(v, not_reset);
+	else
+		ops_finish(v, v->cause);
+}
+
 static void came_home(void *ctx, const struct mover_result *result, const char *error)
 {
 	struct ops *v = ctx;
 
 	(void)result;
 	if (error)
-		ops_finish(v, error);
+		undo_reset(v, error);
 	else
-		ops_ask(v, desc_all_hosts(v->desc), "reset", NULL, OPS_RESET_MS, on_reset, ops_finish);
+		ops_ask(v, desc_all_hosts(v->desc), "reset", NULL, OPS_RESET_MS, on_reset, undo_reset);
 }
 
 /* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */
@@ -197,24 +235,32 @@ static void reset_halted(struct ops *v, const char *error)
 {
 	bool away = v->mover && mover_host(v->mover, 0) != HOST_NONE && mover_host(v->mover, 0) != 0;
 
+	if (error) { // it runs
+		ops_finish(v, error);
+		return;
+	}
 	v->resetting = true;
-	if (error || !away)
-		came_home(v, NULL, error);
+	if (!away)
+		came_home(v, NULL, NULL);
 	else if (mover_move_held(v->mover, 0, 0, came_home, v))
-		ops_finish(v, "vCPU 0 cannot come home");
+		undo_reset(v, "vCPU 0 cannot come home");
 }
 
 /* ---- dump ---- */
 
 static void dump_over(struct ops *v, const char *error)
 {
-	if (v->again && !error) {
+	if (v->again && error) {
+		finish_broken(v, "the guest could not go on after a dump of its memory", error);
+		return;
+	}
+	if (v->again) {
 		ops_set(v, OPS_RUNNING, OPS_UNPAUSED);
 		ops_tell(v, "RESUME", NULL);
-	} else if (!v->again) {
+	} else {
 		ops_set(v, OPS_PAUSED, OPS_USER);
 	}
-	ops_finish(v, error ? error : v->dump_state == OPS_DUMP_FAILED ? v->error : NULL);
+	ops_finish(v, v->dump_state == OPS_DUMP_FAILED ? v->cause : NULL);
 }
 
 static void dumped(struct ops *v, const char *error)
@@ -224,8 +270,8 @@ static void dumped(struct ops *v, const char *error)
 	json_t *data = json_pack("{s:o}", "result", result);
 
 	v->dump_state = error ? OPS_DUMP_FAILED : OPS_DUMP_COMPLETED;
-	if (error && error != v->error)
-		snprintf(v->error, sizeof(v->error), "%s", error);
+	if (error)
+		snprintf(v->cause, sizeof(v->cause), "%s", error);
 	if (error)
 		json_object_set_new(data, "error", json_string(error));
 	ops_tell(v, "DUMP_COMPLETED", data);
@@ -386,155 +432,6 @@ enum ops_dump_state ops_dump_status(const struct ops *v, uint64_t *completed, ui
 	*completed = v->dumped;
 	*total = v->to_dump;
 	return v->dump_state;
-}
-
-/* ---- commands that need no turn ---- */
-
-struct now {
-	struct ops *v;
-	host_set to;
-	const char *verb;
-	json_t *args; // owned
-	call_done answered;
-	const char *event; // to tell when it is done
-	ops_done done;
-	ops_registers_done registers;
-	void *ctx;
-	int vcpu;
-	bool each_vcpu; // every one has to be on a host meanwhile
-	bool holds;
-	struct mover_hold hold;
-};
-
-static void now_free(struct now *w)
-{
-	if (w->holds)
-		mover_release(w->v->mover);
-	json_decref(w->args);
-	free(w);
-}
-
-static void on_now(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct now *w = ctx;
-	const char *error = ops_error(w->v, answers, n);
-
-	if (!error && w->event)
-		ops_tell(w->v, w->event, NULL);
-	if (w->done)
-		w->done(w->ctx, error);
-	now_free(w);
-}
-
-json_t *ops_by_vcpu(const struct ops *ops, const struct call_answer *answers, unsigned n)
-{
-	json_t *all = json_array();
-
-	for (unsigned v = 0; v < desc_vcpus(ops->desc); v++)
-		for (unsigned i = 0; i < n; i++) {
-			const json_t *o;
-			size_t at;
-
-			json_array_foreach(answers[i].json, at, o) if (json_integer_value(json_object_get(o, "vcpu")) ==
-								       v) json_array_append(all, (json_t *)o);
-		}
-	return all;
-}
-
-static void on_looks(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct now *w = ctx;
-	const char *error = ops_error(w->v, answers, n);
-	json_t *all = error ? NULL : ops_by_vcpu(w->v, answers, n);
-
-	if (!error && w->vcpu != OPS_ALL_VCPUS && json_array_size(all) != 1)
-		error = "the vCPU is busy with another request";
-	w->registers(w->ctx, error ? NULL : all, error);
-	json_decref(all);
-	now_free(w);
-}
-
-static int start_now(struct now *w)
-{
-	if (w->v->state == OPS_PRELAUNCH || w->v->state >= OPS_SHUTDOWN)
-		return -ESHUTDOWN;
-	return calls_start(w->v->calls, w->to, w->verb, w->args, OPS_CALL_MS, w->answered, w);
-}
-
-/* The move that was under way is over. */
-static void now_held(void *ctx)
-{
-	struct now *w = ctx;
-
-	w->holds = true;
-	int r = start_now(w);
-	const char *error = r == -ESHUTDOWN ? "the guest is over" : "too much is under way";
-
-	if (!r)
-		return;
-	if (w->registers)
-		w->registers(w->ctx, NULL, error);
-	else if (w->done)
-		w->done(w->ctx, error);
-	now_free(w);
-}
-
-/* what: copied; its arguments are consumed. */
-static int ask_now(struct now what)
-{
-	struct now *w = malloc(sizeof(*w));
-
-	if (!w) {
-		json_decref(what.args);
-		return -ENOMEM;
-	}
-	*w = what;
-	w->hold = (struct mover_hold){.then = now_held, .ctx = w};
-	if (w->each_vcpu && w->v->mover && !mover_hold(w->v->mover, &w->hold))
-		return 0;
-	w->holds = w->each_vcpu && w->v->mover;
-	int r = start_now(w);
-
-	if (r)
-		now_free(w);
-	return r;
-}
-
-int ops_powerdown(struct ops *v, ops_done done, void *ctx)
-{
-	return ask_now((struct now){.v = v,
-				    .to = host_bit(0),
-				    .verb = "powerdown",
-				    .answered = on_now,
-				    .event = "POWERDOWN",
-				    .done = done,
-				    .ctx = ctx});
-}
-
-int ops_nmi(struct ops *v, ops_done done, void *ctx)
-{
-	return ask_now((struct now){.v = v,
-				    .to = desc_all_hosts(v->desc),
-				    .verb = "nmi",
-				    .answered = on_now,
-				    .done = done,
-				    .ctx = ctx,
-				    .each_vcpu = true});
-}
-
-int ops_registers(struct ops *v, int vcpu, ops_registers_done done, void *ctx)
-{
-	if (vcpu < OPS_ALL_VCPUS || vcpu >= (int)desc_vcpus(v->desc))
-		return -EINVAL;
-	return ask_now((struct now){.v = v,
-				    .to = desc_all_hosts(v->desc),
-				    .verb = "registers",
-				    .args = json_pack("{s:i}", "vcpu", vcpu),
-				    .answered = on_looks,
-				    .registers = done,
-				    .ctx = ctx,
-				    .vcpu = vcpu,
-				    .each_vcpu = true});
 }
 
 /* ---- what the run process reports ---- */

@@ -43,6 +43,8 @@ enum ops_reason {
 };
 
 typedef void (*ops_done)(void *ctx, const char *error);
+/* A command got stuck half-way and cannot be undone: the guest has to be ended, with this text as the reason. */
+typedef void (*ops_broken)(void *ctx, const char *text);
 typedef void (*ops_registers_done)(void *ctx, const json_t *vcpus, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
@@ -63,6 +65,8 @@ struct mover;
 void ops_set_mover(struct ops *v, struct mover *m);
 struct mover *ops_mover(const struct ops *v);
 int ops_listen(struct ops *v, ops_listener fn, void *ctx); // -ENOSPC
+/* Called after the done of that command, never from inside a function of this file. Once, before anything starts. */
+void ops_set_broken(struct ops *v, ops_broken fn, void *ctx);
 
 enum ops_state ops_state(const struct ops *v);
 enum ops_reason ops_reason(const struct ops *v);

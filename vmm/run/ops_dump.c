@@ -19,7 +19,6 @@
 #include "vmm/mem/layout.h"
 
 #define PIECE_MS  120000u
-#define LOOKS_MAX 100u
 #define PER_HOST  2u // pieces asked of a host at a time: one is read while the other travels
 #define FETCH_MAX (PER_HOST * HOSTS_MAX)
 
@@ -47,7 +46,6 @@ struct dump {
 	unsigned spans_n;
 	struct fetch fetches[FETCH_MAX];
 	unsigned fetching;
-	unsigned looks; // at the registers
 	bool failed;
 	char error[DESC_REPORT_MAX];
 };
@@ -303,8 +301,6 @@ static void fetch_more(struct dump *d)
 		finish(d);
 }
 
-static void look(struct dump *d);
-
 /* A vCPU that somebody else looks at as well is left out of the answer: then once more. */
 static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 {
@@ -316,10 +312,8 @@ static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 		fail(d, "%s", error);
 	else if (json_array_size(all) == desc_vcpus_present(d->v->desc))
 		open_file(d);
-	else if (d->looks++ < LOOKS_MAX)
-		look(d);
 	else
-		fail(d, "not every vCPU told its registers");
+		fail(d, OPS_LACKS_VCPUS);
 	if (!d->failed && d->file.fd >= 0)
 		write_head(d, all);
 	json_decref(all);

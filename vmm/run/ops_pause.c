@@ -60,18 +60,19 @@ static void on_undone(void *ctx, const struct call_answer *answers, unsigned n)
 
 	(void)answers; // a host that could not stop can't go on either: what failed first is told
 	(void)n;
-	next(v, v->error);
+	next(v, v->cause);
 }
 
 static void undo_failed(struct ops *v, const char *error)
 {
 	(void)error;
-	next(v, v->error);
+	next(v, v->cause);
 }
 
 /* Some hosts did not stop: those that did go on. */
-static void undo(struct ops *v)
+static void undo(struct ops *v, const char *error)
 {
+	snprintf(v->cause, sizeof(v->cause), "%s", error);
 	ops_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), OPS_CALL_MS,
 		on_undone, undo_failed);
 }
@@ -82,8 +83,10 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 {
 	struct ops *v = ctx;
 
-	if (ops_error(v, a, n)) {
-		undo(v);
+	const char *error = ops_error(v, a, n);
+
+	if (error) {
+		undo(v, error);
 		return;
 	}
 	if (sum(a, n, "irqs_out") != sum(a, n, "irqs_in")) {
@@ -111,8 +114,10 @@ static void on_paused(void *ctx, const struct call_answer *a, unsigned n)
 {
 	struct ops *v = ctx;
 
-	if (ops_error(v, a, n))
-		undo(v);
+	const char *error = ops_error(v, a, n);
+
+	if (error)
+		undo(v, error);
 	else
 		freeze(v);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between ops.c, ops_pause.c and ops_dump.c only.
+// Between ops.c, ops_now.c, ops_pause.c and ops_dump.c only.
 #ifndef VMM_RUN_OPS_PRIV_H
 #define VMM_RUN_OPS_PRIV_H
 
@@ -47,6 +47,9 @@ struct ops {
 	bool resetting; // the command under way is a reset, and no vCPU runs any more
 	bool again;     // the command under way stopped a running machine and lets it go on
 	char error[DESC_REPORT_MAX];
+	char cause[DESC_REPORT_MAX]; // of the command under way: what is being undone
+	ops_broken broken;
+	void *broken_ctx;
 
 	ops_then then;       // ops_pause.c
 	uint64_t paused_tsc; // cluster clock where the guest's stands
@@ -68,7 +71,9 @@ void ops_ask(struct ops *v, host_set to, const char *verb, json_t *args, unsigne
 /* "host 1: text" for the first error of answers, or NULL. Good until the next one. */
 const char *ops_error(struct ops *v, const struct call_answer *answers, unsigned n);
 
-/* The answers to "registers" in order of the vCPUs: the hosts answer in theirs, and vCPUs move. New reference. */
+#define OPS_LACKS_VCPUS "the hosts did not tell the registers of every vCPU"
+/* ops_now.c: the answers to "registers" in order of the vCPUs: the hosts answer in theirs, and vCPUs move. New
+ * reference. */
 json_t *ops_by_vcpu(const struct ops *v, const struct call_answer *answers, unsigned n);
 
 /* ops_pause.c: all vCPUs out and the clock held; and the other way. */

@@ -252,6 +252,11 @@ static void on_restarted(void *ctx, const char *error)
 	fail(ctx, RUN_FAILED, text);
 }
 
+static void on_broken(void *ctx, const char *text)
+{
+	fail(ctx, RUN_FAILED, text);
+}
+
 static void on_resets_due(void *arg)
 {
 	tell_resets(arg, false);
@@ -502,6 +507,7 @@ static int open_all(struct run *r)
 	if (!r->ops || !r->mover || !r->tracer)
 		return -ENOMEM;
 	ops_set_mover(r->ops, r->mover);
+	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
 	progress(r, 1, "connecting to the hosts");
 	e = connect_hosts(r);

@@ -355,6 +355,40 @@ TEST_F(Move, ACancelledMoveLeavesItWhereItWas)
 	EXPECT_FALSE(HasFatalFailure());
 }
 
+/* A move takes its turn behind those who look at the vCPU, and whoever asks meanwhile is answered there or here. */
+TEST_F(Move, ReadersOfTheRegistersAndMovesTakeTurns)
+{
+	static std::atomic<unsigned> answers;
+	unsigned asked = 0;
+	answers = 0;
+	auto look = [&](host_id at) {
+		int r = machine_registers(
+			h[at].m, 0, [](void *, uint32_t, const hv_registers *, const char *) { answers++; }, nullptr);
+		asked += r == 0;
+		return r;
+	};
+	run(mv_count, mv_count_end);
+	for (unsigned i = 0; i < 50; i++) {
+		machine_move mv = plan(0, i & 1);
+		for (int k = 0; k < 5; k++)
+			ASSERT_EQ(0, look(mv.from));
+		begin(mv);
+		ASSERT_FALSE(HasFatalFailure()) << i;
+		ASSERT_EQ(0, look(mv.from)); // packed, and still here
+		EXPECT_EQ(-ENOENT, look(mv.to));
+		ASSERT_EQ(0, machine_move_take(h[mv.from].m, bytes, &state));
+		EXPECT_EQ(-ENOENT, look(mv.from));
+		ASSERT_EQ(0, machine_move_in(h[mv.to].m, mv.from, &state, why, sizeof(why))) << why;
+		ASSERT_EQ(0, look(mv.to)); // behind its state
+		ASSERT_TRUE(wait([&] { return h[mv.to].arrived || how; }));
+		ASSERT_EQ(0, how) << end_text;
+		placement++;
+	}
+	for (int i = 0; i < 5000 && answers < asked; i++)
+		usleep(1000);
+	EXPECT_EQ(asked, answers);
+}
+
 TEST_F(Move, APausedVcpuMovesAndStaysPaused)
 {
 	run(mv_count, mv_count_end);

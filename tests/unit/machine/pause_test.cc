@@ -2,11 +2,13 @@
 // Stopping, going on and resetting one host's machine on the real /dev/kvm, with programs of a few instructions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -345,6 +347,102 @@ TEST_F(Pause, ALookRightAfterGoingOnIsNotLost)
 				     this));
 		ASSERT_TRUE(wait([&] { return panics == i; })) << i;
 	}
+}
+
+/* Readers ask all the while; each of their questions is answered, and a reset is one of those that take their turn. */
+TEST_F(Pause, ResetsBesideReadersOfTheRegisters)
+{
+	constexpr unsigned kVcpus = 3, kReaders = 2, kResets = 50;
+	start(kVcpus, pt_count, pt_count_end);
+	if (!m)
+		return;
+	std::atomic<bool> over{false};
+	static std::atomic<unsigned> answers;
+	std::atomic<unsigned> asked{0}, refused{0};
+	std::vector<std::thread> readers;
+	answers = 0;
+	for (unsigned r = 0; r < kReaders; r++)
+		readers.emplace_back([&] {
+			while (!over)
+				for (unsigned i = 0; i < kVcpus; i++) {
+					int e = machine_registers(
+						m, i,
+						[](void *, uint32_t, const hv_registers *regs, const char *) {
+							answers += regs != nullptr;
+						},
+						nullptr);
+					asked += e == 0;
+					refused += e != 0;
+					while (asked > answers + 100) // what is out is bounded by who asks
+						usleep(10);
+				}
+		});
+	for (unsigned i = 0; i < kResets; i++) {
+		EXPECT_TRUE(pause()) << i;
+		machine_clock_freeze(m);
+		EXPECT_EQ(0, reset()) << why;
+		EXPECT_EQ(0, resume());
+	}
+	over = true;
+	for (auto &r : readers)
+		r.join();
+	EXPECT_EQ(0u, refused);
+	for (int i = 0; i < 5000 && answers < asked; i++)
+		usleep(1000);
+	EXPECT_EQ(asked, answers);
+	EXPECT_EQ(0, how);
+	EXPECT_TRUE(counts());
+}
+
+/* A vCPU that stands still or waits for its start answers several at once, and in the order they asked. */
+TEST_F(Pause, QuestionsAreAnsweredInTheirOrder)
+{
+	struct Ask {
+		Pause *t;
+		int number;
+	} ask[64];
+	static std::vector<int> order;
+	start(2, pt_count, pt_count_end);
+	for (unsigned vcpu = 0; vcpu < 2 && m; vcpu++) {
+		order.clear();
+		for (int i = 0; i < 64; i++) {
+			ask[i] = {this, i};
+			ASSERT_EQ(0, machine_registers(
+					     m, vcpu,
+					     [](void *x, uint32_t, const hv_registers *, const char *) {
+						     auto *a = (Ask *)x;
+						     a->t->note([&] { order.push_back(a->number); });
+					     },
+					     &ask[i]));
+		}
+		ASSERT_TRUE(wait([&] { return order.size() == 64; }));
+		EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+	}
+}
+
+/* The threads end with questions in their hands: all are answered, by them or by those who ask later. */
+TEST_F(Pause, NoQuestionIsLostWhenTheMachineStops)
+{
+	start(2, pt_count, pt_count_end);
+	if (!m)
+		return;
+	static std::atomic<unsigned> answers;
+	std::atomic<bool> over{false};
+	unsigned asked = 0;
+	answers = 0;
+	std::thread reader([&] {
+		for (unsigned i = 0; !over || i < 2; i = over ? i + 1 : 0, usleep(20))
+			for (unsigned vcpu = 0; vcpu < 2; vcpu++)
+				asked += !machine_registers(
+					m, vcpu,
+					[](void *, uint32_t, const hv_registers *, const char *) { answers++; },
+					nullptr);
+	});
+	usleep(2000);
+	machine_stop(m);
+	over = true;
+	reader.join();
+	EXPECT_EQ(asked, answers);
 }
 
 TEST_F(Pause, LintNmiAndPanicDevice)

@@ -16,6 +16,7 @@ enum ctl_state {
 	CTL_FAILED,    // this host could not do a step; the text says why
 	CTL_HOST_LOST, // this host lost another one (field host); it has stopped its vCPUs
 	CTL_STOPPED,   // told to quit: its vCPUs are stopped; it leaves when the session closes
+	CTL_BUSY,      // this host runs another guest, and closes the session
 	CTL_STATES
 };
 

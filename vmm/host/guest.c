@@ -230,8 +230,10 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 		bool peer = s.hello.role == SESSION_PEER && g->span && !g->ended && s.hello.epoch == g->epoch &&
 			    s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
 
-		if (!peer)
-			close(s.fd); // another cluster's, or another `pando run` while this guest lives
+		if (s.hello.role == SESSION_CONTROL)
+			newcomers_add(&g->newcomers, &s);
+		else if (!peer)
+			close(s.fd); // another guest's
 		else if (link_add_fd(g->link, s.hello.arg, s.fd) == 0)
 			span_peer_up(g->span, (host_id)s.hello.arg);
 	}
@@ -267,6 +269,7 @@ static int open_loop(struct guest *g, int signal_fd)
 	struct loop_options lo = {.waits = "uring", .spin_us = g->opt->spin_us};
 	int r = loop_create(&g->loop, &lo);
 
+	newcomers_init(&g->newcomers, g->loop, g->epoch, &g->ended);
 	if (!r)
 		r = loop_watch(g->loop, g->listener->event_fd, LOOP_READ, on_sessions, g);
 	if (!r)
@@ -325,6 +328,7 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 		r = send_offer(g);
 	while (r >= 0 && !g->over)
 		r = loop_run(g->loop, UINT64_MAX);
+	newcomers_release(&g->newcomers, l);
 	guest_tear_down(g);
 	bool signalled = g->signalled;
 	free(g);

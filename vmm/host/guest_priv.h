@@ -9,6 +9,7 @@
 #include "vmm/host/guest_work.h"
 #include "vmm/host/job.h"
 #include "vmm/host/life.h"
+#include "vmm/host/newcomers.h"
 #include "vmm/span/span.h"
 
 #define GUEST_CONTROL     HOSTS_MAX   // the control session's peer number on the link
@@ -26,6 +27,7 @@ struct guest_image {
 struct guest {
 	const struct host_options *opt;
 	struct listener *listener;
+	struct newcomers newcomers; // until this guest is over
 	uint32_t epoch;
 	host_id self;
 	struct loop *loop;

@@ -16,6 +16,15 @@ struct handshake {
 	int fd;
 };
 
+/* Lock held. */
+static void signal_ready(struct listener *l)
+{
+	uint64_t one = 1;
+
+	if (write(l->event_fd, &one, sizeof(one)) < 0)
+		log_warn("listener: cannot signal: %s", strerror(errno));
+}
+
 static void finish(struct listener *l, int fd, const struct session_hello *hello, int r)
 {
 	bool served = r == 0 && hello->role == SESSION_CHECK;
@@ -27,9 +36,7 @@ static void finish(struct listener *l, int fd, const struct session_hello *hello
 	pthread_mutex_lock(&l->lock);
 	if (!served && r == 0 && l->ready_n < LISTENER_READY_MAX) {
 		l->ready[l->ready_n++] = (struct listener_session){.fd = fd, .hello = *hello};
-		uint64_t one = 1;
-		if (write(l->event_fd, &one, sizeof(one)) < 0)
-			log_warn("listener: cannot signal: %s", strerror(errno));
+		signal_ready(l);
 	} else if (!served) {
 		if (r == 0)
 			close(fd);
@@ -169,4 +176,18 @@ bool listener_take(struct listener *l, struct listener_session *out)
 	}
 	pthread_mutex_unlock(&l->lock);
 	return some;
+}
+
+void listener_put_back(struct listener *l, const struct listener_session *s)
+{
+	pthread_mutex_lock(&l->lock);
+	bool room = l->ready_n < LISTENER_READY_MAX;
+	if (room) {
+		memmove(l->ready + 1, l->ready, l->ready_n++ * sizeof(l->ready[0]));
+		l->ready[0] = *s;
+		signal_ready(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!room)
+		close(s->fd);
 }

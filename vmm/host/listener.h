@@ -49,5 +49,7 @@ int listener_start(struct listener *l, int fd, const struct session_key *key, vo
 		   void *ctx);
 void listener_stop(struct listener *l);                               // joins its threads, closes what nobody took
 bool listener_take(struct listener *l, struct listener_session *out); // any thread
+/* The next one that listener_take() gives; s->fd is the listener's again (closed if too many wait). Any thread. */
+void listener_put_back(struct listener *l, const struct listener_session *s);
 
 #endif

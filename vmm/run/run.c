@@ -282,7 +282,7 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 						[CTL_CREATED] = WAIT_CREATED,
 						[CTL_RUNNING] = WAIT_RUNNING};
 	unsigned state = m->u.ctl_state.state;
-	char text[DESC_REPORT_MAX + 64];
+	char text[DESC_REPORT_MAX + DESC_ADDRESS_MAX + 64];
 	int n = (int)(m->blob_bytes < DESC_REPORT_MAX ? m->blob_bytes : DESC_REPORT_MAX);
 	const char *said = (const char *)m->blob;
 
@@ -314,6 +314,10 @@ static void on_state(struct run *r, host_id from, const struct msg *m)
 	case CTL_CRASHED:
 		snprintf(text, sizeof(text), "the guest died: %.*s", n, said);
 		fail(r, RUN_CRASHED, text);
+		break;
+	case CTL_BUSY:
+		snprintf(text, sizeof(text), "host %u at %s %.*s", from, r->desc.hosts[from].address, n, said);
+		fail(r, RUN_FAILED, text);
 		break;
 	case CTL_HOST_LOST:
 		if (m->u.ctl_state.host < r->desc.hosts_n)

@@ -114,10 +114,10 @@ test_garbage() {
 		--memory 64M >"$WORK/stranger.log" 2>&1 </dev/null
 	[ $? -eq 1 ] && grep -qi "key" "$WORK/stranger.log"
 	verdict garbage.wrong_key_is_refused $? "expected status 1 and a word about the key"
-	"$PANDO" run --kernel "$MICRO" --append "$QUICK" --hosts "$HOSTS" --key "$WORK/key" --name second \
-		--memory 64M --start-timeout 3 >"$WORK/second.log" 2>&1 </dev/null
-	[ $? -ne 0 ]
-	verdict garbage.second_guest_is_refused $? "two guests on one host"
+	"$PANDO" run --kernel "$MICRO" --append "$QUICK" --hosts "$first" --key "$WORK/key" --name second \
+		--memory 32M --start-timeout 3 >"$WORK/second.log" 2>&1 </dev/null
+	[ $? -eq 1 ] && grep -q "host 0 at $first runs another guest" "$WORK/second.log"
+	verdict garbage.second_guest_is_refused $? "expected status 1 and 'runs another guest'"
 	sleep 1
 	"$PANDO" status garbage >"$WORK/status.log" && kill -0 $RUN_PID
 	verdict garbage.guest_goes_on $? "the guest did not survive strangers"
@@ -158,6 +158,25 @@ refused() {
 	verdict "bad_input.$name" $? "status $rc, expected a refusal with '$pattern'"
 }
 
+# Each begins while the hosts still end the one before it.
+test_one_after_another() {
+	start_hosts 2
+	local i before failed=
+	for ((i = 0; i < 5; i++)); do
+		run_guest "before$i" "$ENDLESS"
+		wait_for 20 is_running "before$i" || { no one_after_another "guest $i did not start"; break; }
+		before=$RUN_PID
+		kill -INT $before
+		run_guest "after$i" "$QUICK"
+		in_time $RUN_PID 30
+		[ $RC -eq 0 ] || failed="$failed $RC ($(tail -n 1 "$WORK/after$i.log"))"
+		in_time $before 10
+	done
+	[ -z "$failed" ]
+	verdict one_after_another.the_next_guest_waits $? "exit statuses:$failed"
+	stop_hosts
+}
+
 test_bad_input() {
 	head -c 100000 /dev/urandom >"$WORK/noise"
 	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
@@ -186,5 +205,6 @@ test_bad_input
 lost_host_test killed KILL
 lost_host_test stopped STOP
 test_garbage
+test_one_after_another
 test_local_leaves_nothing
 exit $bad

@@ -31,7 +31,7 @@ void cpu_reset_apic(struct cpu *c)
 {
 	bool bsp = c->index == 0;
 
-	lapic_reset(&c->lapic, c->apic_id, bsp, !desc_fits_xapic(c->m->desc));
+	lapic_reset(&c->lapic, c->apic_id, bsp, c->m->x2apic);
 	if (bsp)
 		lapic_virtual_wire(&c->lapic);
 	atomic_store_explicit(&c->extint, 0, memory_order_relaxed);

@@ -61,7 +61,7 @@ static void pulse_pit(struct devices *d)
 static void follow_pic(struct devices *d)
 {
 	const struct apic_msg risen = {
-		.delivery = APIC_EXTINT, .level = true, .wide = true, .dest = desc_apic_id(d->m->desc, 0)};
+		.delivery = APIC_EXTINT, .level = true, .wide = true, .dest = d->m->cpus[0].apic_id};
 	bool intr = pic_intr(&d->pic);
 
 	set_line(d, PIN_PIC, intr);

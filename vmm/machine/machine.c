@@ -137,6 +137,7 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 		return -ENOMEM;
 	}
 	m->desc = cfg->desc;
+	m->x2apic = !desc_fits_xapic(cfg->desc);
 	m->self = cfg->self;
 	m->ram = cfg->ram;
 	m->hooks = cfg->hooks;

@@ -89,7 +89,7 @@ void machine_destroy(struct machine *m); // after machine_stop()
 /*
  * The machine is described by next from now on, which must follow the present description (desc_follows()) and is kept
  * by reference: when this returns no thread reads the old one, which stays the caller's. vCPUs on their threads read it
- * under the same lock as the placement. Span thread. 0 or -EINVAL with a sentence.
+ * under the same lock as the placement. Span thread, not during a reset. 0 or -EINVAL with a sentence.
  */
 int machine_set_desc(struct machine *m, const struct machine_desc *next, char *why, size_t why_cap);
 

@@ -105,7 +105,8 @@ struct pause {
 };
 
 struct machine {
-	const struct machine_desc *desc;
+	const struct machine_desc *desc; // vCPU and timer threads read it under placement_lock only
+	bool x2apic;                     // APIC ids, also those to come, do not fit into xAPIC mode: no such mode
 	host_id self;
 	struct ram *ram;
 	struct machine_hooks hooks;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the hosts before the guest starts and will make it slow.
-#include <stdio.h>
-
+#include "net/log.h"
 #include "vmm/call/walks.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/run/run_priv.h"
@@ -13,9 +12,9 @@ void run_warn(struct run *r)
 	if (!walks_warning(r->walks, r->desc.hosts_n, text, sizeof(text), remedy, sizeof(remedy)))
 		return;
 	if (!r->opt->quiet) {
-		fprintf(stderr, "pando: warning: %s\n", text);
+		log_tell("pando: warning: %s", text);
 		if (remedy[0])
-			fprintf(stderr, "pando: warning: there, with no guest running: %s\n", remedy);
+			log_tell("pando: warning: there, with no guest running: %s", remedy);
 	}
 	run_status_warn(&r->status, "page-walks", text, remedy);
 	monitor_warning(r->monitor, "page-walks", text, remedy);

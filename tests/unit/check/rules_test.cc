@@ -87,12 +87,14 @@ const std::vector<Case> cases = {
 	{"nested-paging", CHECK_WARN, "not seen", "", DO(f->nested_paging = CHECK_UNSEEN; f->kvm_module[0] = 0)},
 
 	{"page-walks", CHECK_PASS, "only read them (tried)", "", DO((void)f)},
+	{"page-walks", CHECK_PASS, "kvm_intel.eptad=N", "",
+	 DO(f->self.vendor = CHECK_INTEL; f->self.walks = WALKS_UNKNOWN; f->eptad = 0)},
 	{"page-walks", CHECK_WARN, "kvm_intel.eptad=Y", "modprobe -r kvm_intel; modprobe kvm_intel eptad=0",
 	 DO(f->self.walks = WALKS_WRITE_EPTAD; f->eptad = 1)},
 	{"page-walks", CHECK_WARN, "AMD has no switch", "", DO(amd(f); f->self.walks = WALKS_WRITE)},
 	{"page-walks", CHECK_WARN, "write to them (tried):", "", DO(f->self.walks = WALKS_WRITE)},
 	{"page-walks", CHECK_PASS, "only read", "", DO(amd(f))}, // what was tried counts, not the vendor
-	{"page-walks", CHECK_WARN, "no guest ran", "", DO(f->self.walks = WALKS_UNKNOWN)},
+	{"page-walks", CHECK_WARN, "no guest ran", "", DO(f->self.walks = WALKS_UNKNOWN; f->eptad = CHECK_UNSEEN)},
 	{"page-walks", CHECK_WARN, "/dev/kvm cannot be opened", "", DO(no_kvm(f, -EACCES))},
 
 	{"userfaultfd", CHECK_PASS, "(/dev/userfaultfd)", "", DO((void)f)},

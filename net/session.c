@@ -27,6 +27,9 @@
 #include "net/now.h"
 #include "net/session_rec.h"
 
+#define REACH_TRIES    5u
+#define REACH_AGAIN_US 200000u
+
 static uint64_t now_ms(void)
 {
 	return now_ns() / 1000000u;
@@ -104,6 +107,8 @@ static int shake_as_connector(int fd, const struct session_key *key, const struc
 	r = write_all(fd, own, sizeof(own), deadline);
 	if (!r)
 		r = read_all(fd, other, sizeof(other), deadline);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return -ECONNRESET;
 	if (!r)
 		r = session_hello_parse(SESSION_ACCEPTOR, other, NULL);
 	if (r)
@@ -276,9 +281,10 @@ static int connect_to(const struct addrinfo *a, uint64_t deadline)
 
 static const char *shake_error(int r)
 {
-	return r == -ETIMEDOUT ? "no answer to the handshake in time"
-	       : r == -EACCES  ? "the other side does not have the same cluster key"
-			       : "the other side does not speak Pando's protocol";
+	return r == -ETIMEDOUT    ? "no answer to the handshake in time"
+	       : r == -EACCES     ? "the other side does not have the same cluster key"
+	       : r == -ECONNRESET ? "the other side ended the connection before it said anything"
+				  : "the other side does not speak Pando's protocol";
 }
 
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
@@ -310,5 +316,18 @@ int session_connect(const char *address, const struct session_key *key, const st
 		return r;
 	}
 	tune(fd);
+	return fd;
+}
+
+int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
+		  unsigned timeout_ms, const char **why)
+{
+	int fd = -ECONNRESET;
+
+	for (unsigned i = 0; i < REACH_TRIES && fd == -ECONNRESET; i++) {
+		if (i)
+			usleep(REACH_AGAIN_US);
+		fd = session_connect(address, key, hello, timeout_ms, why);
+	}
 	return fd;
 }

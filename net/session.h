@@ -41,10 +41,17 @@ int session_listen(const char *address, const char **why);
 
 /*
  * Connects within timeout_ms and shakes hands as hello. Returns a descriptor (TCP_NODELAY, close-on-exec),
- * or -ETIMEDOUT, -ECONNREFUSED, -EACCES (the other side does not know the key), -EPROTO; *why says more.
+ * or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection without a word), -EACCES (it does not
+ * know the key), -EPROTO; *why says more.
  */
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
 		    unsigned timeout_ms, const char **why);
+/*
+ * The same, some times more where the other side ends the connection without a word: a host with more callers than it
+ * serves at once ends the oldest handshake, and that may be ours.
+ */
+int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
+		  unsigned timeout_ms, const char **why);
 
 /*
  * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.

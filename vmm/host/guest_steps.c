@@ -106,7 +106,7 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 		const char *reason = "";
 
 		g->dialled[h] =
-			session_connect(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS, &reason);
+			session_reach(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS, &reason);
 		if (g->dialled[h] < 0) {
 			snprintf(why, cap, "host %u cannot connect to host %u at %s: %s", g->self, h,
 				 g->desc.hosts[h].address, reason);

@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/now.h"
+
+#define TELL_NS 1000000000u // strangers are logged so often at most
 
 struct handshake {
 	struct listener *l;
-	int fd;
+	int fd, place;
 };
 
 /* Lock held. */
@@ -25,7 +28,29 @@ static void signal_ready(struct listener *l)
 		log_warn("listener: cannot signal: %s", strerror(errno));
 }
 
-static void finish(struct listener *l, int fd, const struct session_hello *hello, int r)
+/* Lock held. Whoever floods us must not flood the log. */
+static void tell(struct listener *l, bool gave_way, int r)
+{
+	uint64_t now = now_ns();
+	const char *what = gave_way          ? "it made way for a newer one"
+			   : r == -EACCES    ? "it does not know the cluster key"
+			   : r == -ETIMEDOUT ? "it said nothing in time"
+					     : "it does not speak Pando's protocol";
+
+	if (l->told_ns && now - l->told_ns < TELL_NS) {
+		l->untold++;
+		return;
+	}
+	if (l->untold)
+		log_warn("refused a connection: %s; %llu more were refused since the last line", what,
+			 (unsigned long long)l->untold);
+	else
+		log_warn("refused a connection: %s", what);
+	l->told_ns = now;
+	l->untold = 0;
+}
+
+static void finish(struct listener *l, int place, int fd, const struct session_hello *hello, int r)
 {
 	bool served = r == 0 && hello->role == SESSION_CHECK;
 
@@ -34,6 +59,9 @@ static void finish(struct listener *l, int fd, const struct session_hello *hello
 		close(fd);
 	}
 	pthread_mutex_lock(&l->lock);
+	bool gave_way = handshakes_end(&l->handshakes, place);
+	if (r && !l->over)
+		tell(l, gave_way, r);
 	if (!served && r == 0 && l->ready_n < LISTENER_READY_MAX) {
 		l->ready[l->ready_n++] = (struct listener_session){.fd = fd, .hello = *hello};
 		signal_ready(l);
@@ -42,7 +70,6 @@ static void finish(struct listener *l, int fd, const struct session_hello *hello
 			close(fd);
 		l->refused++;
 	}
-	l->handshakes--;
 	pthread_cond_broadcast(&l->idle);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -54,22 +81,18 @@ static void *shake(void *arg)
 
 	free(arg);
 	int r = session_accept(h.fd, &h.l->key, &hello, SESSION_TIMEOUT_MS);
-	if (r)
-		log_warn("refused a connection: %s", r == -EACCES      ? "it does not know the cluster key"
-						     : r == -ETIMEDOUT ? "it said nothing in time"
-								       : "it does not speak Pando's protocol");
-	finish(h.l, h.fd, &hello, r);
+	finish(h.l, h.place, h.fd, &hello, r);
 	return NULL;
 }
 
-static bool admit(struct listener *l)
+/* The place of its handshake, -1: there is none. */
+static int admit(struct listener *l, int fd)
 {
 	pthread_mutex_lock(&l->lock);
-	bool ok = l->handshakes < LISTENER_HANDSHAKES_MAX;
-	l->handshakes += ok;
-	l->refused += !ok;
+	int place = handshakes_begin(&l->handshakes, fd);
+	l->refused += place < 0;
 	pthread_mutex_unlock(&l->lock);
-	return ok;
+	return place;
 }
 
 static void take_connection(void *ctx, int fd)
@@ -80,7 +103,8 @@ static void take_connection(void *ctx, int fd)
 	pthread_t t;
 
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); // its handshake waits in a thread of its own
-	if (!admit(l)) {
+	int place = admit(l, fd);
+	if (place < 0) {
 		close(fd);
 		return;
 	}
@@ -88,11 +112,11 @@ static void take_connection(void *ctx, int fd)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (h)
-		*h = (struct handshake){.l = l, .fd = fd};
+		*h = (struct handshake){.l = l, .fd = fd, .place = place};
 	if (!h || pthread_create(&t, &attr, shake, h)) {
 		free(h);
 		close(fd);
-		finish(l, -1, NULL, -ENOMEM);
+		finish(l, place, -1, NULL, -ENOMEM);
 	}
 	pthread_attr_destroy(&attr);
 }
@@ -128,6 +152,7 @@ int listener_start(struct listener *l, int fd, const struct session_key *key, vo
 	l->answer_ctx = ctx;
 	l->fd = fd;
 	l->key = *key;
+	handshakes_init(&l->handshakes);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->idle, NULL);
 	l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -153,7 +178,9 @@ void listener_stop(struct listener *l)
 	acceptor_stop(&l->acceptor);
 	loop_destroy(l->loop);
 	pthread_mutex_lock(&l->lock);
-	while (l->handshakes)
+	l->over = true;
+	handshakes_cut(&l->handshakes); // nobody waits for the silent ones
+	while (l->handshakes.n)
 		pthread_cond_wait(&l->idle, &l->lock);
 	pthread_mutex_unlock(&l->lock);
 	while (listener_take(l, &s))

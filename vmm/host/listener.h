@@ -2,7 +2,7 @@
 /*
  * Takes connections on a listening socket in a thread of its own, shakes hands with each in another, and hands over
  * those that proved to know the cluster key. A stranger who is silent, slow or talks garbage costs one bounded
- * thread for SESSION_TIMEOUT_MS and holds up nobody.
+ * thread for SESSION_TIMEOUT_MS and holds up nobody, however many there are (handshakes.h).
  */
 #ifndef VMM_HOST_LISTENER_H
 #define VMM_HOST_LISTENER_H
@@ -12,9 +12,9 @@
 
 #include "net/accept.h"
 #include "net/session.h"
+#include "vmm/host/handshakes.h"
 
-#define LISTENER_HANDSHAKES_MAX 32u // at once; more connections are closed at once
-#define LISTENER_READY_MAX      80u // accepted and not yet taken
+#define LISTENER_READY_MAX 80u // accepted and not yet taken
 
 struct listener_session {
 	int fd;
@@ -31,7 +31,9 @@ struct listener {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	unsigned handshakes; // running
+	struct handshakes handshakes; // running
+	bool over;                    // no more is said of strangers
+	uint64_t told_ns, untold;     // when a refusal was last logged; how many since
 	struct listener_session ready[LISTENER_READY_MAX];
 	unsigned ready_n;
 	uint64_t refused; // strangers

@@ -456,7 +456,7 @@ static int connect_hosts(struct run *r)
 	r->desc.hosts_n = o->hosts_n;
 	for (unsigned h = 0; h < o->hosts_n; h++) {
 		const char *why = "";
-		int fd = session_connect(o->addresses[h], &o->key, &hello, RUN_CONNECT_MS, &why);
+		int fd = session_reach(o->addresses[h], &o->key, &hello, RUN_CONNECT_MS, &why);
 
 		if (fd < 0) {
 			log_tell("pando: cannot reach host %u at %s: %s", h, o->addresses[h],

@@ -9,6 +9,7 @@
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <vector>
 
 extern "C" {
 #include "vmm/host/listener.h"
@@ -80,6 +81,38 @@ TEST_F(Listener, HandsOverTheOthers)
 	close(s.fd);
 	close(fd);
 	listener_stop(&l);
+}
+
+// Whoever fills the table with silence keeps out nobody who knows the key.
+TEST_F(Listener, SilentStrangersKeepNobodyOut)
+{
+	std::vector<int> silent;
+	listener_session s;
+	pollfd p = {l.event_fd, POLLIN, 0};
+
+	for (unsigned i = 0; i < 3 * HANDSHAKES_AT_ONCE; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		sockaddr_in a = {};
+		a.sin_family = AF_INET;
+		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		a.sin_port = htons((uint16_t)std::stoi(address.substr(address.find(':') + 1)));
+		ASSERT_EQ(connect(fd, (sockaddr *)&a, sizeof(a)), 0);
+		silent.push_back(fd);
+	}
+	int fd = -1;
+	const char *why = "";
+	session_hello me = {SESSION_CONTROL, 0, 0};
+	for (int i = 0; i < 20 && fd < 0; i++) // those in the queue before it are taken first
+		fd = session_reach(address.c_str(), &key, &me, 2000, &why);
+	ASSERT_GE(fd, 0) << why;
+	ASSERT_EQ(poll(&p, 1, 5000), 1);
+	ASSERT_TRUE(listener_take(&l, &s));
+	close(s.fd);
+	close(fd);
+	listener_stop(&l);
+	EXPECT_GE(l.refused, 2 * HANDSHAKES_AT_ONCE);
+	for (int each : silent)
+		close(each);
 }
 
 TEST_F(Listener, StopsWhileNobodyCalls)

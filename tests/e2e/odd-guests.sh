@@ -150,8 +150,7 @@ press() { # KEYS PATTERN: again and again until that is drawn; what comes before
 	return 1
 }
 memtest() { # HOSTS MIB SECONDS
-	local end
-	options="--dilate 1 --peer-timeout 60000 --start-timeout 300"
+	local end options="--dilate 1 --peer-timeout 60000 --start-timeout 300"
 	start "$1" 2 "$2" memtest.bin "console=ttyS0,115200 nobench nosm"
 	# The last test, bit fade, waits for minutes: it is taken out of the selection.
 	wait_for $((60 * patience)) drawn Memtest86

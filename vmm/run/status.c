@@ -158,7 +158,8 @@ static int take_piece(struct run_status_part *p, const struct msg *m)
 	}
 	if (!p->bytes)
 		return -ENOMEM;
-	memcpy(p->bytes + p->have, m->blob, m->blob_bytes);
+	if (m->blob_bytes) // a host that could not make one sends none, and memcpy() takes no NULL
+		memcpy(p->bytes + p->have, m->blob, m->blob_bytes);
 	p->have += m->blob_bytes;
 	return p->have == p->total;
 }

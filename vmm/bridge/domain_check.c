@@ -4,13 +4,11 @@
 
 #include "vmm/bridge/domain_walk.h"
 
-#define GRANULE (2ull << 20) // hosts give memory in pieces of 2 MiB
-
 static void check_memory(struct walk *w)
 {
 	if (!w->memory_line)
 		walk_error(w->errors, 0, "<memory>", "this element is missing");
-	else if (w->d.memory_bytes < GRANULE || w->d.memory_bytes % GRANULE)
+	else if (w->d.memory_bytes < DESC_GRANULE || w->d.memory_bytes % DESC_GRANULE)
 		walk_error(w->errors, w->memory_line, "<memory>", "%llu bytes: expected a multiple of 2 MiB",
 			   (unsigned long long)w->d.memory_bytes);
 	if (w->current_line && w->current_memory != w->d.memory_bytes)
@@ -63,7 +61,7 @@ static void check_cell_cpus(struct walk *w, const struct cell_draft *c, struct d
 
 static void check_cell_memory(struct walk *w, const struct cell_draft *c, struct domain_cell *out, uint64_t *sum)
 {
-	if (c->memory > INT64_MAX / c->scale || c->memory * c->scale % GRANULE)
+	if (c->memory > INT64_MAX / c->scale || c->memory * c->scale % DESC_GRANULE)
 		walk_error(w->errors, c->line, "<cpu><numa><cell>", "its memory must be a multiple of 2 MiB");
 	else
 		out->memory_bytes = c->memory * c->scale;

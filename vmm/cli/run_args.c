@@ -158,10 +158,10 @@ static int set_size(const struct run_args *a, struct run_options *o)
 {
 	uint64_t memory = a->memory ? a->memory : STANDARD_MEMORY;
 
-	if (memory % PLACE_GRANULE || a->max_memory % PLACE_GRANULE) {
+	if (memory % DESC_GRANULE || a->max_memory % DESC_GRANULE) {
 		fprintf(stderr, "pando: --%s: %llu bytes: expected a multiple of 2 MiB\n",
-			memory % PLACE_GRANULE ? "memory" : "max-memory",
-			(unsigned long long)(memory % PLACE_GRANULE ? memory : a->max_memory));
+			memory % DESC_GRANULE ? "memory" : "max-memory",
+			(unsigned long long)(memory % DESC_GRANULE ? memory : a->max_memory));
 		return -1;
 	}
 	o->wish = a->parts;
@@ -217,7 +217,7 @@ uint32_t run_args_local_vcpus(const struct run_args *a, const struct run_options
 
 uint64_t run_args_local_memory(const struct run_args *a, const struct run_options *o)
 {
-	uint64_t most = (o->wish.memory_bytes / PLACE_GRANULE + a->local - 1) / a->local * PLACE_GRANULE;
+	uint64_t most = (o->wish.memory_bytes / DESC_GRANULE + a->local - 1) / a->local * DESC_GRANULE;
 
 	if (a->local_memory)
 		return a->local_memory;

@@ -14,8 +14,7 @@
  */
 #define WINDOW_ALIGN (2ull << 30)
 #define WINDOW_BYTES (128ull << 20)
-#define HOLE_BYTES   (1ull << 30) // addresses above it are larger than page numbers say (layout.h)
-#define HOLE_END     (4ull << 30)
+#define HOLE_BYTES   (DESC_HOLE_END - DESC_HOLE_BEGIN)
 
 static uint64_t round_up(uint64_t n, uint64_t to)
 {
@@ -48,7 +47,7 @@ static void lay_out_free(struct machine_desc *d, unsigned slots, uint32_t vcpus,
 {
 	uint64_t at = desc_pages_end(d) << PAGE_SHIFT, granules = (bytes + WINDOW_BYTES - 1) / WINDOW_BYTES;
 
-	at = at < HOLE_END - HOLE_BYTES ? HOLE_END : at + HOLE_BYTES;
+	at = at < DESC_HOLE_BEGIN ? DESC_HOLE_END : at + HOLE_BYTES;
 	for (unsigned i = 0; i < slots; i++) {
 		uint64_t size = part(granules, i, slots) * WINDOW_BYTES;
 

@@ -19,8 +19,11 @@
 #define DESC_XAPIC_ID_MAX 254u // eight bits; 255 is everybody
 #define DESC_RESERVE_MIN  256u // pages: one instruction may need several, and pages on their way home need room
 #define DESC_NODES_MAX    HOSTS_MAX
-#define DESC_RANGES_MAX   256u         // ranges of memory: a node may be filled in several steps
-#define DESC_GRANULE      (2ull << 20) // memory comes in multiples of it, and has its home by it
+#define DESC_RANGES_MAX   256u // ranges of memory: a node may be filled in several steps
+/* Guest addresses without memory, for devices. Page numbers do not count them (layout.h). */
+#define DESC_HOLE_BEGIN 0xc0000000ull
+#define DESC_HOLE_END   0x100000000ull
+#define DESC_GRANULE    (2ull << 20) // memory comes in multiples of it, and has its home by it
 
 struct desc_host {
 	char address[DESC_ADDRESS_MAX]; // where its monitor listens for peers

@@ -11,10 +11,10 @@
 
 #define LAYOUT_VGA     0xa0000ull // display memory of a PC, to LAYOUT_VGA_END: no RAM answers, whoever probes finds none
 #define LAYOUT_VGA_END 0xc0000ull
-#define LAYOUT_LOW_END 0xc0000000ull  // RAM below 4 GiB ends here at most
-#define LAYOUT_HIGH    0x100000000ull // RAM goes on here
-#define LAYOUT_IOAPIC  0xfec00000ull  // I/O APIC
-#define LAYOUT_LAPIC   0xfee00000ull  // local APIC: every vCPU reaches its own there, in xAPIC mode
+#define LAYOUT_LOW_END DESC_HOLE_BEGIN // RAM below 4 GiB ends here at most
+#define LAYOUT_HIGH    DESC_HOLE_END   // RAM goes on here
+#define LAYOUT_IOAPIC  0xfec00000ull   // I/O APIC
+#define LAYOUT_LAPIC   0xfee00000ull   // local APIC: every vCPU reaches its own there, in xAPIC mode
 
 // Fixed I/O ports (host 0 answers them, except the PM timer, which every host computes from the cluster clock)
 #define LAYOUT_PORT_PM1_EVT 0x600u // ACPI PM1a event block, 4 bytes

@@ -43,29 +43,29 @@ static int place_vcpus(const struct machine_desc *d, struct plan *p, const struc
 static int place_memory(const struct machine_desc *d, struct plan *p, const struct place_offer *offers, uint64_t bytes,
 			char *why, size_t why_cap)
 {
-	uint64_t offered = 0, left = bytes / PLACE_GRANULE;
+	uint64_t offered = 0, left = bytes / DESC_GRANULE;
 
 	for (unsigned h = 0; h < d->hosts_n; h++)
-		offered += offers[h].memory_bytes / PLACE_GRANULE;
-	if (bytes % PLACE_GRANULE || left < d->hosts_n || left > offered) {
+		offered += offers[h].memory_bytes / DESC_GRANULE;
+	if (bytes % DESC_GRANULE || left < d->hosts_n || left > offered) {
 		snprintf(why, why_cap,
 			 "%llu MiB of memory are asked for (a multiple of 2 MiB, at least 2 MiB a host); the %u "
 			 "hosts offer %llu MiB",
 			 (unsigned long long)(bytes >> 20), d->hosts_n,
-			 (unsigned long long)(offered * PLACE_GRANULE >> 20));
+			 (unsigned long long)(offered * DESC_GRANULE >> 20));
 		return left > offered ? -ENOSPC : -EINVAL;
 	}
 	uint64_t wanted = left;
 	for (unsigned h = 0; h < d->hosts_n; h++) {
-		uint64_t have = offers[h].memory_bytes / PLACE_GRANULE;
+		uint64_t have = offers[h].memory_bytes / DESC_GRANULE;
 		uint64_t share = (uint64_t)((unsigned __int128)wanted * have / offered);
 
-		p->memory[h] = share * PLACE_GRANULE;
+		p->memory[h] = share * DESC_GRANULE;
 		left -= share;
 	}
 	for (unsigned h = 0; left; h = (h + 1) % d->hosts_n) { // what rounding left over
-		if (p->memory[h] + PLACE_GRANULE <= offers[h].memory_bytes) {
-			p->memory[h] += PLACE_GRANULE;
+		if (p->memory[h] + DESC_GRANULE <= offers[h].memory_bytes) {
+			p->memory[h] += DESC_GRANULE;
 			left--;
 		}
 	}

@@ -5,8 +5,6 @@
 
 #include "vmm/conf/machine_desc.h"
 
-#define PLACE_GRANULE (2ull << 20) // memory is given in 2 MiB pieces
-
 struct place_offer {
 	uint32_t vcpus;
 	uint64_t memory_bytes;

@@ -50,7 +50,7 @@ TEST_F(Place, UnevenOffersAreUsedInProportionAndNeverExceeded)
 	for (unsigned h = 0; h < 3; h++) {
 		EXPECT_LE(desc_host_vcpus(d.get(), (host_id)h), offers[h].vcpus);
 		EXPECT_LE((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES), offers[h].memory_bytes);
-		EXPECT_EQ((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES) % PLACE_GRANULE, 0u);
+		EXPECT_EQ((desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES) % DESC_GRANULE, 0u);
 		sum += (desc_host_pages(d.get(), (host_id)h) * PAGE_BYTES);
 	}
 	EXPECT_EQ(sum, 4 * kGiB + 2 * kMiB);

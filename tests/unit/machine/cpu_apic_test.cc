@@ -8,8 +8,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "tests/unit/conf/sample.h"
-#include "tests/unit/machine/program.h"
+#include "tests/unit/machine/one_machine.h"
 
 extern "C" {
 #include "vmm/chip/icr.h"
@@ -84,92 +83,37 @@ at_halt_end:
 
 namespace
 {
-struct CpuApic : testing::Test {
-	machine_desc desc;
-	::ram ram = {};
-	machine *m = nullptr;
-	char why[512] = "";
-	std::mutex lock;
-	std::condition_variable news;
-	std::string end_text;
-	int how = 0;
-	std::vector<std::pair<host_id, msg_irq>> irqs;
-	std::vector<msg_io_req> ios;
+struct CpuApic : OneMachine {
 	std::vector<uint64_t> vectors; // what host 0's 8259 answers, in order; then that there is nothing
 
-	static int io(void *x, host_id, msg_io_req *req)
+	CpuApic()
 	{
-		auto *t = (CpuApic *)x;
-		std::lock_guard<std::mutex> g(t->lock);
-		t->ios.push_back(*req);
+		patience = std::chrono::seconds(20);
+	}
+	int answer(msg_io_req *req) override
+	{
 		if (req->space == MACHINE_SPACE_INTA) {
-			req->value = t->vectors.empty() ? UINT64_MAX : t->vectors.front();
-			if (!t->vectors.empty())
-				t->vectors.erase(t->vectors.begin());
+			req->value = vectors.empty() ? UINT64_MAX : vectors.front();
+			if (!vectors.empty())
+				vectors.erase(vectors.begin());
 		}
-		t->news.notify_all();
 		return 0;
 	}
-
-	void create(unsigned hosts, host_id self)
+	void tune(machine_config *c) override
 	{
-		if (access("/dev/kvm", R_OK | W_OK))
-			GTEST_SKIP() << "SKIP: /dev/kvm cannot be opened";
-		desc = sample_desc(hosts, 1, 4);
-		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
-		machine_config c = {};
-		c.desc = &desc;
-		c.self = self;
-		c.ram = &ram;
-		c.clock.tsc_khz = 2600000;
-		c.clock.dilate = 1;
-		c.hooks.ctx = this;
-		c.hooks.irq = [](void *x, host_id to, const msg_irq *irq) {
-			auto *t = (CpuApic *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->irqs.push_back({to, *irq});
-			t->news.notify_all();
-		};
-		c.hooks.pass_on = c.hooks.irq;
-		c.hooks.io = io;
-		c.hooks.ended = [](void *x, machine_end h, const char *text) {
-			auto *t = (CpuApic *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->how = h;
-			t->end_text = text;
-			t->news.notify_all();
-		};
-		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
+		c->hooks.pass_on = c->hooks.irq;
 	}
 
 	void run(const uint8_t *code, const uint8_t *end)
 	{
-		create(1, 0);
-		if (!m)
-			return;
-		auto k = elf(code, end);
-		ASSERT_EQ(0, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why))) << why;
-		ASSERT_EQ(0, machine_start(m));
+		create(1, 1, 0);
+		start(code, end);
 		ASSERT_TRUE(wait([&] { return how; }));
-	}
-
-	template <typename F> bool wait(F f)
-	{
-		std::unique_lock<std::mutex> g(lock);
-		return news.wait_for(g, std::chrono::seconds(20), f);
 	}
 
 	uint32_t word(unsigned i)
 	{
 		return ((uint32_t *)(ram.base + 0x200000))[i];
-	}
-
-	void TearDown() override
-	{
-		if (m)
-			machine_stop(m);
-		machine_destroy(m);
-		ram_unmap(&ram);
 	}
 
 	uint64_t far(unsigned space, uint64_t addr, bool write = false, uint64_t value = 0, unsigned size = 1)
@@ -218,7 +162,7 @@ TEST_F(CpuApic, ItMovesButNotOntoRam)
 
 TEST_F(CpuApic, AnotherHostTakesTheVectorFromThe8259)
 {
-	create(2, 0);
+	create(2, 1, 0);
 	if (!m)
 		return;
 	auto k = elf(at_halt, at_halt_end);
@@ -248,7 +192,7 @@ TEST_F(CpuApic, AnotherHostTakesTheVectorFromThe8259)
 /* A vCPU of a host without the chip: halted in real mode with interrupts on. */
 TEST_F(CpuApic, AVcpuAsksHost0ForTheVector)
 {
-	create(2, 1);
+	create(2, 1, 1);
 	if (!m)
 		return;
 	const uint8_t code[] = {0xfb, 0xf4, 0xba, 0xf8, 0x03,
@@ -287,7 +231,7 @@ TEST_F(CpuApic, AVcpuAsksHost0ForTheVector)
 /* Lowest priority in the xAPIC's format: no vCPU of this host says that it is meant, so the next host is asked. */
 TEST_F(CpuApic, ALowestPriorityMessageGoesRound)
 {
-	create(3, 1);
+	create(3, 1, 1);
 	if (!m)
 		return;
 	ASSERT_EQ(0, machine_start(m));

@@ -14,8 +14,7 @@
 #include <vector>
 #include <x86intrin.h>
 
-#include "tests/unit/conf/sample.h"
-#include "tests/unit/machine/program.h"
+#include "tests/unit/machine/one_machine.h"
 
 extern "C" {
 #include "vmm/chip/icr.h"
@@ -79,87 +78,18 @@ mt_wait_end:
 
 namespace
 {
-struct Machine : testing::Test {
-	machine_desc desc;
-	::ram ram = {};
-	machine *m = nullptr;
-	char why[512] = "";
-	std::mutex lock;
-	std::condition_variable news;
-	std::string console, end_text;
-	int how = 0, ends = 0;
-	std::vector<std::pair<host_id, msg_irq>> irqs;
-	std::vector<msg_io_req> ios;
+struct Machine : OneMachine {
 	int io_result = 0;
 	const msg_irq irqs_none = {};
 
-	void create(unsigned hosts, uint32_t vcpus, host_id self)
+	int answer(msg_io_req *) override
 	{
-		desc = sample_desc(hosts, vcpus, 4);
-		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
-		machine_config c = {};
-		c.desc = &desc;
-		c.self = self;
-		c.ram = &ram;
-		c.clock.tsc_khz = 2600000;
-		c.clock.dilate = 1;
-		c.hooks.ctx = this;
-		c.hooks.irq = [](void *x, host_id to, const msg_irq *irq) {
-			auto *t = (Machine *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->irqs.push_back({to, *irq});
-			t->news.notify_all();
-		};
-		c.hooks.eoi = [](void *, host_id, uint8_t) {};
-		c.hooks.io = [](void *x, host_id, msg_io_req *req) {
-			auto *t = (Machine *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->ios.push_back(*req);
-			t->news.notify_all();
-			return t->io_result;
-		};
-		c.hooks.console = [](void *x, unsigned, const uint8_t *b, size_t n) {
-			auto *t = (Machine *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->console.append((const char *)b, n);
-			t->news.notify_all();
-		};
-		c.hooks.ended = [](void *x, machine_end h, const char *text) {
-			auto *t = (Machine *)x;
-			std::lock_guard<std::mutex> g(t->lock);
-			t->how = h;
-			t->ends++;
-			t->end_text = text;
-			t->news.notify_all();
-		};
-		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
+		return io_result;
 	}
 
 	void run(const uint8_t *code, const uint8_t *end)
 	{
-		auto k = elf(code, end);
-		ASSERT_EQ(0, machine_load(m, k.data(), k.size(), nullptr, 0, why, sizeof(why))) << why;
-		ASSERT_EQ(0, machine_start(m));
-	}
-
-	template <typename F> bool wait(F f)
-	{
-		std::unique_lock<std::mutex> g(lock);
-		return news.wait_for(g, std::chrono::seconds(4), f);
-	}
-
-	void SetUp() override
-	{
-		if (access("/dev/kvm", R_OK | W_OK))
-			GTEST_SKIP() << "SKIP: /dev/kvm cannot be opened";
-	}
-
-	void TearDown() override
-	{
-		if (m)
-			machine_stop(m);
-		machine_destroy(m);
-		ram_unmap(&ram);
+		start(code, end);
 	}
 
 	std::string stats()

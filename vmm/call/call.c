@@ -118,7 +118,7 @@ static void time_is_up(void *arg)
 	finish(k->calls, k->slot);
 }
 
-int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms, call_done done,
+int calls_start(struct calls *c, host_set to, enum verb verb, const json_t *args, unsigned timeout_ms, call_done done,
 		void *ctx)
 {
 	struct msg m = {.kind = MSG_CTL_CALL, .epoch = c->desc->epoch};
@@ -131,9 +131,9 @@ int calls_start(struct calls *c, host_set to, const char *verb, const json_t *ar
 		slot++;
 	if (slot == CALLS_MAX)
 		return -ENOSPC;
-	if (!to || (to & ~desc_all_hosts(c->desc)) || strlen(verb) >= CALL_VERB_MAX)
+	if (!to || (to & ~desc_all_hosts(c->desc)) || verb >= VERBS)
 		return -EINVAL;
-	uint8_t *blob = call_join(verb, args, &n);
+	uint8_t *blob = call_join(verb_name(verb), args, &n);
 	struct call *k = blob ? calloc(1, sizeof(*k)) : NULL;
 	if (!k) {
 		free(blob);

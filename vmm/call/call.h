@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls from `pando run` to the hosts: a named verb with JSON arguments goes to any set of hosts, and one function gets
- * all their answers. Everything here runs on the thread of the link's loop; nothing blocks.
+ * Calls from `pando run` to the hosts: a verb of verbs.def with JSON arguments goes to any set of hosts, and one
+ * function gets all their answers. Everything here runs on the thread of the link's loop; nothing blocks.
  */
 #ifndef VMM_CALL_CALL_H
 #define VMM_CALL_CALL_H
@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "net/link.h"
+#include "vmm/call/verbs.h"
 #include "vmm/conf/machine_desc.h"
 
 #define CALLS_MAX       64u    // under way at once
@@ -48,10 +49,10 @@ void calls_cancel(struct calls *c, const char *reason);
 
 /*
  * Sends verb with args (borrowed; NULL: {}) to the hosts in to. Returns 0, or -ENOSPC (CALLS_MAX are under way), -E2BIG
- * (the arguments), -EINVAL (no such host, a bad name), -ENOMEM, -ESHUTDOWN (cancelled); then done is not called. A host
+ * (the arguments), -EINVAL (no such host or verb), -ENOMEM, -ESHUTDOWN (cancelled); then done is not called. A host
  * that cannot be reached, is lost or says nothing for timeout_ms answers with an error.
  */
-int calls_start(struct calls *c, host_set to, const char *verb, const json_t *args, unsigned timeout_ms, call_done done,
+int calls_start(struct calls *c, host_set to, enum verb verb, const json_t *args, unsigned timeout_ms, call_done done,
 		void *ctx);
 
 /* The first answer that is an error, or NULL. */

@@ -10,8 +10,12 @@
 #include "net/log.h"
 #include "vmm/host/guest_priv.h"
 
-static const struct serve_verb *const tables[] = {serve_move_verbs, serve_machine_verbs, serve_memory_verbs,
-						  serve_trace_verbs};
+static void (*const serve[VERBS])(struct guest *g, uint64_t call, json_t *args) = {
+#define VERB(NAME, name, ...) serve_##name,
+#define ARG(...)
+#define END
+#include "vmm/call/verbs.def"
+};
 
 static void send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
 {
@@ -74,31 +78,22 @@ void serve_event(struct guest *g, const char *name, json_t *data)
 	json_decref(data);
 }
 
-static const struct serve_verb *find(const char *name)
-{
-	for (unsigned t = 0; t < sizeof(tables) / sizeof(*tables); t++)
-		for (const struct serve_verb *v = tables[t]; v->name; v++)
-			if (strcmp(v->name, name) == 0)
-				return v;
-	return NULL;
-}
-
 void serve_on_call(struct guest *g, const struct msg *m)
 {
 	uint64_t call = m->u.ctl_call.id;
-	char name[CALL_VERB_MAX];
+	char name[CALL_VERB_MAX], why[160];
 	json_t *args;
 
 	if (!call_split(m->blob, m->blob_bytes, name, &args)) {
 		serve_return_error(g, call, "the call is malformed");
 		return;
 	}
-	const struct serve_verb *v = find(name);
-	if (!v)
+	enum verb v = verb_find(name);
+	if (v == VERBS)
 		serve_return_error(g, call, "this host does not know the verb '%s'", name);
-	else if (!json_is_object(args))
-		serve_return_error(g, call, "the arguments of '%s' are no JSON object", name);
+	else if (!verb_args_fit(v, args, why, sizeof(why)))
+		serve_return_error(g, call, "%s", why);
 	else
-		v->run(g, call, args);
+		serve[v](g, call, args);
 	json_decref(args);
 }

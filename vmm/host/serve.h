@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Verbs: what `pando run` can ask of a host while the guest lives (CTL_CALL). Each folder of verbs is a table; a verb's
- * function runs on the span thread, must not block there nor touch guest memory, and answers exactly once, now or
- * later: it keeps the number of the call.
+ * Verbs: what `pando run` can ask of a host while the guest lives (CTL_CALL). vmm/call/verbs.def lists them; the
+ * function of a verb is serve_<name>, in one of the files serve_*.c. It runs on the span thread, must not block there
+ * nor touch guest memory, and answers exactly once, now or later: it keeps the number of the call.
  */
 #ifndef VMM_HOST_SERVE_H
 #define VMM_HOST_SERVE_H
 
 #include "vmm/call/call.h"
+#include "vmm/call/verbs.h"
 
 struct guest;
 
-struct serve_verb {
-	const char *name;
-	/* args: borrowed, always an object. */
-	void (*run)(struct guest *g, uint64_t call, json_t *args);
-};
+/* A verb without a function does not link; a function without a line in the list does not compile. */
+#ifndef __cplusplus
+#pragma GCC diagnostic error "-Wmissing-prototypes"
+#pragma GCC diagnostic error "-Wunused-function"
+#endif
 
-/* The tables end with a NULL name. serve.c lists them. */
-extern const struct serve_verb serve_move_verbs[], serve_machine_verbs[], serve_memory_verbs[], serve_trace_verbs[];
+/* args: borrowed; an object with the arguments that the list has, each of its kind. Their values are not checked. */
+#define VERB(NAME, name, ...) void serve_##name(struct guest *g, uint64_t call, json_t *args);
+#define ARG(...)
+#define END
+#include "vmm/call/verbs.def"
+
+/* A NUMBER of the list. */
+static inline uint64_t serve_u64(const json_t *args, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(args, key));
+}
 
 void serve_on_call(struct guest *g, const struct msg *m); // span thread
 

@@ -11,7 +11,6 @@
 #include "vmm/call/steps.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
-#include "vmm/host/serve_args.h"
 
 /* A call that is answered later. */
 struct later {
@@ -90,7 +89,7 @@ static void on_paused(void *ctx, bool paused)
 	post_answer(l, answer_pause);
 }
 
-static void serve_pause(struct guest *g, uint64_t call, json_t *args)
+void serve_pause(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	struct later *l = has_machine(g, call) ? later_new(g, call) : NULL;
@@ -102,7 +101,7 @@ static void serve_pause(struct guest *g, uint64_t call, json_t *args)
 }
 
 /* irqs: those this host has sent to others, and got. Over all hosts the sums are equal once none is on its way. */
-static void serve_freeze(struct guest *g, uint64_t call, json_t *args)
+void serve_freeze(struct guest *g, uint64_t call, json_t *args)
 {
 	uint64_t out, in;
 
@@ -118,22 +117,18 @@ static void serve_freeze(struct guest *g, uint64_t call, json_t *args)
 	serve_return_json(g, call, o);
 }
 
-static void serve_clock(struct guest *g, uint64_t call, json_t *args)
+void serve_clock(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	if (has_machine(g, call))
 		serve_return_json(g, call, clock_json(machine_clock_now(g->machine)));
 }
 
-static void serve_resume(struct guest *g, uint64_t call, json_t *args)
+void serve_resume(struct guest *g, uint64_t call, json_t *args)
 {
-	uint64_t not_before, held;
-
 	if (!has_machine(g, call))
 		return;
-	if (!serve_arg_u64(g, call, args, "not_before", &not_before) || !serve_arg_u64(g, call, args, "held", &held))
-		return;
-	int r = machine_resume(g->machine, not_before, held);
+	int r = machine_resume(g->machine, serve_u64(args, "not_before"), serve_u64(args, "held"));
 
 	if (r) {
 		serve_return_error(g, call, "host %u cannot go on: %s", g->self,
@@ -169,7 +164,7 @@ static void reset_done(struct guest *g, void *arg, bool cancelled)
 	answer_later(g, l);
 }
 
-static void serve_reset(struct guest *g, uint64_t call, json_t *args)
+void serve_reset(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	struct later *l = has_machine(g, call) ? later_new(g, call) : NULL;
@@ -183,7 +178,7 @@ static void serve_reset(struct guest *g, uint64_t call, json_t *args)
 
 /* ---- pins ---- */
 
-static void serve_powerdown(struct guest *g, uint64_t call, json_t *args)
+void serve_powerdown(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	if (!has_machine(g, call))
@@ -192,7 +187,7 @@ static void serve_powerdown(struct guest *g, uint64_t call, json_t *args)
 	serve_return_json(g, call, json_object());
 }
 
-static void serve_nmi(struct guest *g, uint64_t call, json_t *args)
+void serve_nmi(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	if (!has_machine(g, call))
@@ -277,7 +272,7 @@ static void on_registers(void *ctx, uint32_t vcpu, const struct hv_registers *re
 }
 
 /* vcpu: one of them, or -1 for all of this host. All that are here are in the answer. */
-static void serve_registers(struct guest *g, uint64_t call, json_t *args)
+void serve_registers(struct guest *g, uint64_t call, json_t *args)
 {
 	json_int_t only = json_integer_value(json_object_get(args, "vcpu"));
 	unsigned n = desc_vcpus(&g->desc);
@@ -303,9 +298,3 @@ static void serve_registers(struct guest *g, uint64_t call, json_t *args)
 	}
 	look_done(l);
 }
-
-const struct serve_verb serve_machine_verbs[] = {
-	{"pause", serve_pause},   {"freeze", serve_freeze},       {"clock", serve_clock},
-	{"resume", serve_resume}, {"reset", serve_reset},         {"powerdown", serve_powerdown},
-	{"nmi", serve_nmi},       {"registers", serve_registers}, {0},
-};

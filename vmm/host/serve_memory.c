@@ -12,7 +12,7 @@
 #include "coherence/base/bytes.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/call/piece.h"
-#include "vmm/host/serve_args.h"
+#include "vmm/host/serve.h"
 
 struct piece {
 	struct guest *g;
@@ -69,12 +69,10 @@ static void send_piece(struct guest *g, void *arg, bool cancelled)
 	free(p);
 }
 
-static void serve_memory(struct guest *g, uint64_t call, json_t *args)
+void serve_memory(struct guest *g, uint64_t call, json_t *args)
 {
-	uint64_t first, end;
+	uint64_t first = serve_u64(args, "first"), end = serve_u64(args, "end");
 
-	if (!serve_arg_u64(g, call, args, "first", &first) || !serve_arg_u64(g, call, args, "end", &end))
-		return;
 	if (!g->machine || first >= end || end > g->ram.bytes >> PAGE_SHIFT) {
 		serve_return_error(g, call, "host %u: no guest memory from page %llu to %llu", g->self,
 				   (unsigned long long)first, (unsigned long long)end);
@@ -97,5 +95,3 @@ static void serve_memory(struct guest *g, uint64_t call, json_t *args)
 		free(p);
 	}
 }
-
-const struct serve_verb serve_memory_verbs[] = {{"memory", serve_memory}, {0}};

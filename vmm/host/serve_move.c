@@ -9,7 +9,6 @@
 
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
-#include "vmm/host/serve_args.h"
 #include "vmm/machine/move.h"
 
 /* One move at a time; calls that are answered later. 0: none. */
@@ -32,23 +31,22 @@ struct news {
 
 static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_move *mv)
 {
-	uint64_t vcpu, from, to, placement;
+	uint64_t vcpu = serve_u64(args, "vcpu"), from = serve_u64(args, "from"), to = serve_u64(args, "to");
 
 	if (!g->machine || g->ended) {
 		serve_return_error(g, call, "host %u runs no machine", g->self);
 		return false;
 	}
-	if (!serve_arg_u64(g, call, args, "vcpu", &vcpu) || !serve_arg_u64(g, call, args, "from", &from) ||
-	    !serve_arg_u64(g, call, args, "to", &to) || !serve_arg_u64(g, call, args, "placement", &placement))
-		return false;
 	if (!g->moves)
 		g->moves = calloc(1, sizeof(*g->moves));
 	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || from >= g->desc.hosts_n || to >= g->desc.hosts_n) {
 		serve_return_error(g, call, "there is no such vCPU or host");
 		return false;
 	}
-	*mv = (struct machine_move){
-		.vcpu = (uint32_t)vcpu, .from = (host_id)from, .to = (host_id)to, .placement = (uint32_t)placement};
+	*mv = (struct machine_move){.vcpu = (uint32_t)vcpu,
+				    .from = (host_id)from,
+				    .to = (host_id)to,
+				    .placement = (uint32_t)serve_u64(args, "placement")};
 	return true;
 }
 
@@ -112,7 +110,7 @@ static void arrived(void *ctx, const struct machine_moved *moved, const char *er
 	post_news(ctx, on_arrived, &n);
 }
 
-static void serve_wait(struct guest *g, uint64_t call, json_t *args)
+void serve_move_wait(struct guest *g, uint64_t call, json_t *args)
 {
 	struct machine_move mv;
 
@@ -162,7 +160,7 @@ static void return_traits(struct guest *g, uint64_t call, uint32_t vcpu)
 	free(t);
 }
 
-static void serve_prepare(struct guest *g, uint64_t call, json_t *args)
+void serve_move_prepare(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 	struct machine_move mv;
@@ -184,7 +182,7 @@ static void serve_prepare(struct guest *g, uint64_t call, json_t *args)
 		serve_return_json(g, call, json_object());
 }
 
-static void serve_cancel(struct guest *g, uint64_t call, json_t *args)
+void serve_move_cancel(struct guest *g, uint64_t call, json_t *args)
 {
 	struct machine_move mv;
 
@@ -198,7 +196,7 @@ static void serve_cancel(struct guest *g, uint64_t call, json_t *args)
 		json_pack("{s:b}", "left", g->self == mv.from && machine_host_of(g->machine, mv.vcpu) == mv.to));
 }
 
-static void serve_commit(struct guest *g, uint64_t call, json_t *args)
+void serve_move_commit(struct guest *g, uint64_t call, json_t *args)
 {
 	struct machine_move mv;
 
@@ -242,7 +240,7 @@ static void packed(void *ctx, const struct machine_move *mv, const char *error)
 	post_news(ctx, on_packed, &n);
 }
 
-static void serve_out(struct guest *g, uint64_t call, json_t *args)
+void serve_move_out(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 	struct machine_move mv;
@@ -268,8 +266,3 @@ void guest_moves_free(struct guest *g)
 	free(g->moves);
 	g->moves = NULL;
 }
-
-const struct serve_verb serve_move_verbs[] = {
-	{"move-prepare", serve_prepare}, {"move-out", serve_out},       {"move-wait", serve_wait},
-	{"move-commit", serve_commit},   {"move-cancel", serve_cancel}, {0},
-};

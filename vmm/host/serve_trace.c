@@ -5,7 +5,7 @@
 
 #include "net/now.h"
 #include "vmm/host/guest_priv.h"
-#include "vmm/host/serve_args.h"
+#include "vmm/host/serve.h"
 #include "vmm/trace/record.h"
 
 static bool has_span(struct guest *g, uint64_t call)
@@ -17,7 +17,7 @@ static bool has_span(struct guest *g, uint64_t call)
 }
 
 /* records: how many events the ring holds, 0: the standard. */
-static void trace_start(struct guest *g, uint64_t call, json_t *args)
+void serve_trace_start(struct guest *g, uint64_t call, json_t *args)
 {
 	json_int_t records = json_integer_value(json_object_get(args, "records"));
 
@@ -30,7 +30,7 @@ static void trace_start(struct guest *g, uint64_t call, json_t *args)
 		serve_return_json(g, call, json_object());
 }
 
-static void trace_stop(struct guest *g, uint64_t call, json_t *args)
+void serve_trace_stop(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	if (!has_span(g, call))
@@ -47,27 +47,19 @@ static void trace_stop(struct guest *g, uint64_t call, json_t *args)
 				    "vcpus", (int)desc_host_vcpus(&g->desc, g->self), "first_vcpu", (int)first));
 }
 
-static void trace_read(struct guest *g, uint64_t call, json_t *args)
+void serve_trace_read(struct guest *g, uint64_t call, json_t *args)
 {
-	uint64_t first;
-
-	if (!has_span(g, call) || !serve_arg_u64(g, call, args, "first", &first))
+	if (!has_span(g, call))
 		return;
 	if (g->quitting && !g->over) // the guest is over, but its trace is wanted
 		guest_linger(g);
 	uint8_t *out = malloc(SERVE_BYTES_MAX);
 	if (out)
-		serve_return_bytes(g, call, out,
-				   span_trace_read(g->span, first, SERVE_BYTES_MAX / TRACE_RECORD_BYTES, out) *
-					   TRACE_RECORD_BYTES);
+		serve_return_bytes(
+			g, call, out,
+			span_trace_read(g->span, serve_u64(args, "first"), SERVE_BYTES_MAX / TRACE_RECORD_BYTES, out) *
+				TRACE_RECORD_BYTES);
 	else
 		serve_return_error(g, call, "host %u has no memory", g->self);
 	free(out);
 }
-
-const struct serve_verb serve_trace_verbs[] = {
-	{"trace-start", trace_start},
-	{"trace-stop", trace_stop},
-	{"trace-read", trace_read},
-	{0},
-};

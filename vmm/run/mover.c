@@ -86,7 +86,7 @@ static void note_errno(struct mover *m, int r)
 	note(m, r == -ESHUTDOWN ? "the guest is over" : text);
 }
 
-static int call(struct mover *m, host_set to, const char *verb, bool traits, call_done done)
+static int call(struct mover *m, host_set to, enum verb verb, bool traits, call_done done)
 {
 	const struct wish *w = current(m);
 	json_t *args = json_pack("{s:i,s:i,s:i,s:I,s:b}", "vcpu", (int)w->vcpu, "from", (int)m->from, "to", (int)w->to,
@@ -118,7 +118,7 @@ static void commit(struct mover *m)
 {
 	host_set all = desc_all_hosts(m->desc);
 	const struct wish *w = current(m);
-	int r = call(m, all, "move-commit", false, on_commit);
+	int r = call(m, all, VERB_MOVE_COMMIT, false, on_commit);
 
 	placement_move(&m->placement, w->vcpu, m->from, w->to);
 	if (!r)
@@ -145,7 +145,7 @@ static void on_cancel(void *ctx, const struct call_answer *a, unsigned n)
 
 static void cancel(struct mover *m)
 {
-	int r = call(m, ends(m), "move-cancel", false, on_cancel);
+	int r = call(m, ends(m), VERB_MOVE_CANCEL, false, on_cancel);
 
 	if (!r)
 		return;
@@ -187,7 +187,7 @@ static void on_out(void *ctx, const struct call_answer *a, unsigned n)
 		return;
 	}
 	note(m, bad->error);
-	int r = call(m, ends(m), "move-cancel", false, stop_waiting); // ends the destination's wait too
+	int r = call(m, ends(m), VERB_MOVE_CANCEL, false, stop_waiting); // ends the destination's wait too
 	if (r) {
 		note_errno(m, r);
 		m->out_over = true;
@@ -257,9 +257,9 @@ static void on_prepare(void *ctx, const struct call_answer *a, unsigned n)
 		return;
 	}
 	m->alike[m->from] |= host_bit(to);
-	int r = call(m, host_bit(to), "move-wait", false, on_wait);
+	int r = call(m, host_bit(to), VERB_MOVE_WAIT, false, on_wait);
 	if (!r)
-		r = call(m, host_bit(m->from), "move-out", false, on_out);
+		r = call(m, host_bit(m->from), VERB_MOVE_OUT, false, on_out);
 	else
 		m->wait_over = true;
 	if (!r)
@@ -290,7 +290,7 @@ static int begin(struct mover *m, struct wish wish)
 		loop_call(link_loop(m->calls->link), &m->turn);
 		return 0;
 	}
-	int r = call(m, ends(m), "move-prepare", !(m->alike[m->from] & host_bit(w->to)), on_prepare);
+	int r = call(m, ends(m), VERB_MOVE_PREPARE, !(m->alike[m->from] & host_bit(w->to)), on_prepare);
 
 	m->busy = r == 0;
 	return r;

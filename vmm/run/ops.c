@@ -110,7 +110,7 @@ const char *ops_error(struct ops *v, const struct call_answer *answers, unsigned
 	return v->error;
 }
 
-void ops_ask(struct ops *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
+void ops_ask(struct ops *v, host_set to, enum verb verb, json_t *args, unsigned timeout_ms, call_done done,
 	     ops_then then)
 {
 	int r = v->state >= OPS_SHUTDOWN ? -ESHUTDOWN : calls_start(v->calls, to, verb, args, timeout_ms, done, v);
@@ -118,7 +118,7 @@ void ops_ask(struct ops *v, host_set to, const char *verb, json_t *args, unsigne
 	json_decref(args);
 	if (!r)
 		return;
-	snprintf(v->error, sizeof(v->error), "the hosts cannot be asked to '%s': %s", verb, strerror(-r));
+	snprintf(v->error, sizeof(v->error), "the hosts cannot be asked to '%s': %s", verb_name(verb), strerror(-r));
 	then(v, v->error);
 }
 
@@ -227,7 +227,7 @@ static void came_home(void *ctx, const struct mover_result *result, const char *
 	if (error)
 		undo_reset(v, error);
 	else
-		ops_ask(v, desc_all_hosts(v->desc), "reset", NULL, OPS_RESET_MS, on_reset, undo_reset);
+		ops_ask(v, desc_all_hosts(v->desc), VERB_RESET, NULL, OPS_RESET_MS, on_reset, undo_reset);
 }
 
 /* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */

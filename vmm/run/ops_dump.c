@@ -263,7 +263,7 @@ static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 static void ask(struct dump *d, struct fetch *f)
 {
 	json_t *args = json_pack("{s:I,s:I}", "first", (json_int_t)f->at, "end", (json_int_t)f->end);
-	int r = calls_start(d->v->calls, host_bit(f->host), "memory", args, PIECE_MS, on_piece, f);
+	int r = calls_start(d->v->calls, host_bit(f->host), VERB_MEMORY, args, PIECE_MS, on_piece, f);
 
 	json_decref(args);
 	if (r)
@@ -324,8 +324,8 @@ static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 static void look(struct dump *d)
 {
 	json_t *args = json_pack("{s:i}", "vcpu", OPS_ALL_VCPUS);
-	int r = calls_start(d->v->calls, desc_all_hosts(d->v->desc), "registers", args, OPS_CALL_MS, on_all_registers,
-			    d);
+	int r = calls_start(d->v->calls, desc_all_hosts(d->v->desc), VERB_REGISTERS, args, OPS_CALL_MS,
+			    on_all_registers, d);
 
 	json_decref(args);
 	if (r)

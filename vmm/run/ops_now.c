@@ -8,7 +8,7 @@
 struct now {
 	struct ops *v;
 	host_set to;
-	const char *verb;
+	enum verb verb;
 	json_t *args; // owned
 	call_done answered;
 	const char *event; // to tell when it is done
@@ -119,7 +119,7 @@ int ops_powerdown(struct ops *v, ops_done done, void *ctx)
 {
 	return ask_now((struct now){.v = v,
 				    .to = host_bit(0),
-				    .verb = "powerdown",
+				    .verb = VERB_POWERDOWN,
 				    .answered = on_now,
 				    .event = "POWERDOWN",
 				    .done = done,
@@ -130,7 +130,7 @@ int ops_nmi(struct ops *v, ops_done done, void *ctx)
 {
 	return ask_now((struct now){.v = v,
 				    .to = desc_all_hosts(v->desc),
-				    .verb = "nmi",
+				    .verb = VERB_NMI,
 				    .answered = on_now,
 				    .done = done,
 				    .ctx = ctx,
@@ -143,7 +143,7 @@ int ops_registers(struct ops *v, int vcpu, ops_registers_done done, void *ctx)
 		return -EINVAL;
 	return ask_now((struct now){.v = v,
 				    .to = desc_all_hosts(v->desc),
-				    .verb = "registers",
+				    .verb = VERB_REGISTERS,
 				    .args = json_pack("{s:i}", "vcpu", vcpu),
 				    .answered = on_looks,
 				    .registers = done,

@@ -73,8 +73,8 @@ static void undo_failed(struct ops *v, const char *error)
 static void undo(struct ops *v, const char *error)
 {
 	snprintf(v->cause, sizeof(v->cause), "%s", error);
-	ops_ask(v, desc_all_hosts(v->desc), "resume", json_pack("{s:i,s:i}", "not_before", 0, "held", 0), OPS_CALL_MS,
-		on_undone, undo_failed);
+	ops_ask(v, desc_all_hosts(v->desc), VERB_RESUME, json_pack("{s:i,s:i}", "not_before", 0, "held", 0),
+		OPS_CALL_MS, on_undone, undo_failed);
 }
 
 static void freeze(struct ops *v);
@@ -107,7 +107,7 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 
 static void freeze(struct ops *v)
 {
-	ops_ask(v, desc_all_hosts(v->desc), "freeze", NULL, OPS_CALL_MS, on_frozen, next);
+	ops_ask(v, desc_all_hosts(v->desc), VERB_FREEZE, NULL, OPS_CALL_MS, on_frozen, next);
 }
 
 static void on_paused(void *ctx, const struct call_answer *a, unsigned n)
@@ -126,7 +126,7 @@ void ops_halt(struct ops *v, ops_then then)
 {
 	v->then = then;
 	v->settling = 0;
-	ops_ask(v, desc_all_hosts(v->desc), "pause", NULL, OPS_PAUSE_MS, on_paused, next);
+	ops_ask(v, desc_all_hosts(v->desc), VERB_PAUSE, NULL, OPS_PAUSE_MS, on_paused, next);
 }
 
 static void on_gone(void *ctx, const struct call_answer *a, unsigned n)
@@ -148,7 +148,7 @@ static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 	}
 	uint64_t held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
 
-	ops_ask(v, desc_all_hosts(v->desc), "resume",
+	ops_ask(v, desc_all_hosts(v->desc), VERB_RESUME,
 		json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), OPS_CALL_MS, on_gone,
 		next);
 }
@@ -156,5 +156,5 @@ static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 void ops_go(struct ops *v, ops_then then)
 {
 	v->then = then;
-	ops_ask(v, desc_all_hosts(v->desc), "clock", NULL, OPS_CALL_MS, on_clocks, next);
+	ops_ask(v, desc_all_hosts(v->desc), VERB_CLOCK, NULL, OPS_CALL_MS, on_clocks, next);
 }

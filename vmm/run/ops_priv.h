@@ -66,7 +66,7 @@ void ops_tell(struct ops *v, const char *event, json_t *data); // data is consum
 void ops_set(struct ops *v, enum ops_state s, enum ops_reason r);
 void ops_finish(struct ops *v, const char *error); // of the command under way
 /* Starts a call; if it can't be, then(v, error) runs at once. */
-void ops_ask(struct ops *v, host_set to, const char *verb, json_t *args, unsigned timeout_ms, call_done done,
+void ops_ask(struct ops *v, host_set to, enum verb verb, json_t *args, unsigned timeout_ms, call_done done,
 	     ops_then then);
 /* "host 1: text" for the first error of answers, or NULL. Good until the next one. */
 const char *ops_error(struct ops *v, const struct call_answer *answers, unsigned n);

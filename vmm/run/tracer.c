@@ -109,7 +109,7 @@ int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done
 	int r = begin(t, done, ctx);
 
 	if (!r) {
-		r = calls_start(t->calls, hosts, "trace-start", args, TRACER_CALL_MS, on_started, t);
+		r = calls_start(t->calls, hosts, VERB_TRACE_START, args, TRACER_CALL_MS, on_started, t);
 		t->busy = r == 0;
 		t->started_ns = unix_ns();
 	}
@@ -184,7 +184,7 @@ static void read_next(struct tracer *t)
 		return;
 	}
 	json_t *args = json_pack("{s:I}", "first", (json_int_t)t->front.host[t->host].records);
-	int r = calls_start(t->calls, host_bit((host_id)t->host), "trace-read", args, TRACER_CALL_MS, on_piece, t);
+	int r = calls_start(t->calls, host_bit((host_id)t->host), VERB_TRACE_READ, args, TRACER_CALL_MS, on_piece, t);
 
 	json_decref(args);
 	if (r) {
@@ -263,7 +263,7 @@ int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done 
 	if (path)
 		r = open_file(t, path);
 	if (!r)
-		r = calls_start(t->calls, hosts, "trace-stop", NULL, TRACER_CALL_MS, on_stopped, t);
+		r = calls_start(t->calls, hosts, VERB_TRACE_STOP, NULL, TRACER_CALL_MS, on_stopped, t);
 	if (r)
 		release(t);
 	return r;

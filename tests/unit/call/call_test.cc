@@ -133,7 +133,7 @@ struct Calls : testing::Test {
 TEST_F(Calls, EveryHostIsAskedAndAllAnswersComeTogetherInTheirOrder)
 {
 	json_t *args = json_pack("{s:i}", "n", 5);
-	ASSERT_EQ(calls_start(&calls, 3, "pause", args, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 3, VERB_PAUSE, args, 1000, Done, this), 0);
 	json_decref(args);
 	Turn();
 	ASSERT_EQ(hosts[0].verbs, std::vector<std::string>{"pause{\"n\":5}"});
@@ -152,9 +152,9 @@ TEST_F(Calls, EveryHostIsAskedAndAllAnswersComeTogetherInTheirOrder)
 
 TEST_F(Calls, ErrorsOfHostsAndAnswersThatAreNoJsonAreErrors)
 {
-	ASSERT_EQ(calls_start(&calls, 3, "x", nullptr, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 3, VERB_CLOCK, nullptr, 1000, Done, this), 0);
 	Turn();
-	EXPECT_EQ(hosts[0].verbs[0], "x{}");
+	EXPECT_EQ(hosts[0].verbs[0], "clock{}");
 	Return(0, hosts[0].ids[0], CALL_ERROR, "no such thing");
 	Return(1, hosts[1].ids[0], CALL_JSON, "{nonsense");
 	Turn();
@@ -165,7 +165,7 @@ TEST_F(Calls, ErrorsOfHostsAndAnswersThatAreNoJsonAreErrors)
 
 TEST_F(Calls, AnUnknownFormOfAnswerIsAnError)
 {
-	ASSERT_EQ(calls_start(&calls, 1, "x", nullptr, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 1000, Done, this), 0);
 	Turn();
 	Return(0, hosts[0].ids[0], 77, "?");
 	Turn();
@@ -175,7 +175,7 @@ TEST_F(Calls, AnUnknownFormOfAnswerIsAnError)
 
 TEST_F(Calls, ALostHostAnswersWithAnError)
 {
-	ASSERT_EQ(calls_start(&calls, 3, "x", nullptr, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 3, VERB_CLOCK, nullptr, 1000, Done, this), 0);
 	Turn();
 	Return(0, hosts[0].ids[0], CALL_JSON, "1");
 	link_destroy(hosts[1].link);
@@ -185,7 +185,7 @@ TEST_F(Calls, ALostHostAnswersWithAnError)
 	EXPECT_EQ(done[0][0].form, CALL_JSON);
 	EXPECT_EQ(done[0][1].form, CALL_ERROR);
 	/* The next one fails too, but never from inside calls_start(). */
-	ASSERT_EQ(calls_start(&calls, 2, "x", nullptr, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 2, VERB_CLOCK, nullptr, 1000, Done, this), 0);
 	EXPECT_EQ(done.size(), 1u);
 	Turn();
 	EXPECT_EQ(done.size(), 2u);
@@ -193,7 +193,7 @@ TEST_F(Calls, ALostHostAnswersWithAnError)
 
 TEST_F(Calls, TimeRunsOutAndALateAnswerIsCountedOnly)
 {
-	ASSERT_EQ(calls_start(&calls, 1, "x", nullptr, 0, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 0, Done, this), 0);
 	Turn();
 	ASSERT_EQ(done.size(), 1u);
 	EXPECT_EQ(done[0][0].form, CALL_ERROR);
@@ -205,7 +205,7 @@ TEST_F(Calls, TimeRunsOutAndALateAnswerIsCountedOnly)
 
 TEST_F(Calls, ASecondAnswerOfOneHostIsAStray)
 {
-	ASSERT_EQ(calls_start(&calls, 3, "x", nullptr, 1000, Done, this), 0);
+	ASSERT_EQ(calls_start(&calls, 3, VERB_CLOCK, nullptr, 1000, Done, this), 0);
 	Turn();
 	Return(0, hosts[0].ids[0], CALL_JSON, "1");
 	Return(0, hosts[0].ids[0], CALL_JSON, "2");
@@ -216,17 +216,16 @@ TEST_F(Calls, ASecondAnswerOfOneHostIsAStray)
 
 TEST_F(Calls, WhatCannotBeSentIsRefused)
 {
-	std::string name(CALL_VERB_MAX, 'v');
 	json_t *large = json_pack("{s:o}", "t", json_string(std::string(70000, 'x').c_str()));
 
-	EXPECT_EQ(calls_start(&calls, 1, name.c_str(), nullptr, 10, Done, this), -EINVAL);
-	EXPECT_EQ(calls_start(&calls, 4, "x", nullptr, 10, Done, this), -EINVAL);
-	EXPECT_EQ(calls_start(&calls, 0, "x", nullptr, 10, Done, this), -EINVAL);
-	EXPECT_EQ(calls_start(&calls, 1, "x", large, 10, Done, this), -E2BIG);
+	EXPECT_EQ(calls_start(&calls, 1, VERBS, nullptr, 10, Done, this), -EINVAL);
+	EXPECT_EQ(calls_start(&calls, 4, VERB_CLOCK, nullptr, 10, Done, this), -EINVAL);
+	EXPECT_EQ(calls_start(&calls, 0, VERB_CLOCK, nullptr, 10, Done, this), -EINVAL);
+	EXPECT_EQ(calls_start(&calls, 1, VERB_CLOCK, large, 10, Done, this), -E2BIG);
 	json_decref(large);
 	for (unsigned i = 0; i < CALLS_MAX; i++)
-		ASSERT_EQ(calls_start(&calls, 1, "x", nullptr, 1000, Done, this), 0);
-	EXPECT_EQ(calls_start(&calls, 1, "x", nullptr, 10, Done, this), -ENOSPC);
+		ASSERT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 1000, Done, this), 0);
+	EXPECT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 10, Done, this), -ENOSPC);
 	calls_cancel(&calls, "the guest is over");
 	ASSERT_EQ(done.size(), (size_t)CALLS_MAX);
 	EXPECT_EQ(done[0][0].text, "the guest is over");

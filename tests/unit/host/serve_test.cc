@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever `pando run` sends as a call, a host answers once, and the list of verbs says what it takes.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "vmm/host/guest_priv.h"
+#include "vmm/host/serve.h"
+}
+
+namespace
+{
+
+constexpr uint32_t kEpoch = 9;
+
+// A guest without span and machine, and the run side of its control session.
+struct Serve : testing::Test {
+	struct link *run = nullptr;
+	std::unique_ptr<struct guest> g{new struct guest()};
+	uint64_t last = 0;
+	std::vector<std::string> answers; // "!" before an error's
+
+	static void RunMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		auto *t = static_cast<Serve *>(ctx);
+		if (m->kind != MSG_CTL_RETURN)
+			return;
+		EXPECT_EQ(t->last, m->u.ctl_return.id);
+		t->answers.push_back((m->u.ctl_return.form == CALL_ERROR ? "!" : "") +
+				     std::string((const char *)m->blob, m->blob_bytes));
+	}
+	static void HostMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		serve_on_call(static_cast<struct guest *>(ctx), m);
+	}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = kEpoch;
+		struct link_handler rh = {this, RunMsg, Down}, hh = {g.get(), HostMsg, Down};
+		ASSERT_EQ(0, link_create(&run, &o, &rh));
+		ASSERT_EQ(0, link_create(&g->link, &o, &hh));
+		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
+		g->loop = link_loop(g->link);
+		g->epoch = kEpoch;
+		guest_works_init(&g->works, g.get());
+	}
+	void TearDown() override
+	{
+		guest_works_join(&g->works);
+		guest_moves_free(g.get());
+		link_destroy(run);
+		link_destroy(g->link);
+	}
+	std::string Call(const std::string &blob)
+	{
+		struct msg m = {};
+		m.kind = MSG_CTL_CALL;
+		m.epoch = kEpoch;
+		m.u.ctl_call.id = ++last;
+		m.blob = (const uint8_t *)blob.data();
+		m.blob_bytes = (uint32_t)blob.size();
+		size_t before = answers.size();
+		EXPECT_EQ(0, link_send(run, 0, &m));
+		link_flush(run);
+		while (loop_run(link_loop(g->link), 0) > 0)
+			;
+		while (loop_run(link_loop(run), 0) > 0)
+			;
+		EXPECT_EQ(before + 1, answers.size()) << blob.c_str();
+		return answers.size() > before ? answers.back() : "";
+	}
+	std::string Call(const std::string &name, const std::string &args)
+	{
+		return Call(name + std::string(1, 0) + args);
+	}
+	// The arguments of v as listed, but for the one called key.
+	static std::string Args(enum verb v, const std::string &key, const std::string &value)
+	{
+		std::string out = "{";
+
+		for (const struct verb_arg *a = verb_info(v)->args; a->kind != VERB_ARG_NONE; a++) {
+			if (key == a->key && value.empty())
+				continue;
+			out += out.size() > 1 ? ",\"" : "\"";
+			out += std::string(a->key) + "\":";
+			out += key == a->key                ? value
+			       : a->kind == VERB_ARG_NUMBER ? "0"
+			       : a->kind == VERB_ARG_FLAG   ? "true"
+							    : "\"x\"";
+		}
+		return out + "}";
+	}
+};
+
+TEST_F(Serve, EveryVerbSaysWhichArgumentItMisses)
+{
+	for (unsigned i = 0; i < VERBS; i++) {
+		auto v = (enum verb)i;
+		std::string name = verb_name(v);
+
+		for (const struct verb_arg *a = verb_info(v)->args; a->kind != VERB_ARG_NONE; a++) {
+			std::string of = std::string("!the argument '") + a->key + "' of '" + name + "'";
+
+			EXPECT_EQ(0u, Call(name, Args(v, a->key, "")).find(of + " is missing"));
+			for (const char *value : {"null", "[]", "{}", "1.5"})
+				EXPECT_EQ(0u, Call(name, Args(v, a->key, value)).find(of + " has to be"));
+		}
+		for (const char *args : {"[]", "1", "null", "\"\""})
+			EXPECT_EQ("!the arguments of '" + name + "' are no JSON object", Call(name, args));
+	}
+}
+
+// Numbers that nothing has, before there is a machine.
+TEST_F(Serve, EveryVerbAnswersOnceWhateverItsArgumentsSay)
+{
+	for (unsigned i = 0; i < VERBS; i++) {
+		auto v = (enum verb)i;
+
+		EXPECT_NE("", Call(verb_name(v), Args(v, "", "")));
+		for (const struct verb_arg *a = verb_info(v)->args; a->kind == VERB_ARG_NUMBER; a++)
+			for (const char *n : {"-1", "9223372036854775807", "-9223372036854775808", "4294967296"})
+				EXPECT_EQ('!', Call(verb_name(v), Args(v, a->key, n))[0]) << verb_name(v);
+	}
+}
+
+TEST_F(Serve, WhatIsNoCallIsRefused)
+{
+	EXPECT_EQ("!the call is malformed", Call(""));
+	EXPECT_EQ("!the call is malformed", Call("nmi"));
+	EXPECT_EQ("!the call is malformed", Call("nmi", "{"));
+	EXPECT_EQ("!the call is malformed", Call("", "{}"));
+	EXPECT_EQ("!this host does not know the verb 'nmi2'", Call("nmi2", "{}"));
+}
+
+} // namespace

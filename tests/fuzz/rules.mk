@@ -10,6 +10,7 @@ fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/engine.c coherence/home.c
 fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c
 fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c
 fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c
+fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
 fuzz_srcs_xml := $(wildcard vmm/bridge/*.c) vmm/conf/tuning.c vmm/conf/uuid.c vmm/conf/units.c vmm/conf/input_file.c

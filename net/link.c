@@ -103,6 +103,7 @@ int link_peer_new(struct link *l, unsigned number, int fd, struct link_peer **ou
 		return -ENOMEM;
 	p->link = l;
 	p->number = number;
+	p->h = l->h;
 	p->fd = fd;
 	p->stats = &l->stats[number];
 	memset(p->stats, 0, sizeof(*p->stats));
@@ -169,6 +170,18 @@ void link_remove(struct link *l, unsigned peer)
 		link_reap(l);
 }
 
+int link_set_handler(struct link *l, unsigned peer, const struct link_handler *h)
+{
+	struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;
+
+	if (!h->on_msg || !h->on_down)
+		return -EINVAL;
+	if (!p)
+		return -ENOTCONN;
+	p->h = *h;
+	return 0;
+}
+
 void link_reap(struct link *l)
 {
 	struct link_peer **at = &l->dead;
@@ -208,8 +221,10 @@ static int deliver_downs(struct link *l)
 		if (!p || !p->down_reason)
 			continue;
 		const char *reason = p->down_reason;
+		struct link_handler h = p->h; // p does not outlive its removal
+
 		link_remove(l, i);
-		l->h.on_down(l->h.ctx, i, reason);
+		h.on_down(h.ctx, i, reason);
 		n++;
 	}
 	return n;

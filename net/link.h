@@ -78,6 +78,12 @@ int link_join_loop(struct link *a, unsigned pa, struct link *b, unsigned pb);
 void link_remove(struct link *l, unsigned peer); // no on_down call
 
 /*
+ * What concerns peer is told to h (copied) from now on, until it is removed, and not to the handler of link_create().
+ * Returns 0, -ENOTCONN (there is no such peer), -EINVAL (a function is missing).
+ */
+int link_set_handler(struct link *l, unsigned peer, const struct link_handler *h);
+
+/*
  * Queues a message; its blob is copied or sent before the call returns, so the caller may reuse it.
  * The epoch is the link's. Frames are flushed by link_flush() or the next loop_run(). Returns 0,
  * -ENOTCONN, -EINVAL, -ENOBUFS (LINK_SENDQ_BYTES_MAX). Never calls on_down: loop_run() does.

@@ -229,7 +229,7 @@ static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes, bool
 	if (p->removed || p->down_reason)
 		return 0; // its stream carried what it must not
 	p->stats->msgs_in++;
-	l->h.on_msg(l->h.ctx, p->number, &m);
+	p->h.on_msg(p->h.ctx, p->number, &m);
 	return 1;
 }
 

@@ -39,6 +39,7 @@ struct link_peer {
 	void *tp;                // the transport's part
 	void *over;              // the part of a transport that is built over another one (dpdk)
 	unsigned number;         // slot in link->peers
+	struct link_handler h;   // who hears of it
 	int fd;                  // owned; -1: none (loop)
 	unsigned holds;          // operations in flight plus frames of it being delivered
 	bool removed;            // no callback for it any more

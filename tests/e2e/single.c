@@ -28,10 +28,8 @@ struct run {
 	char text[512];
 };
 
-static void on_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
+static void on_console(const uint8_t *bytes, size_t n)
 {
-	(void)ctx;
-	(void)port;
 	for (size_t at = 0; at < n;) {
 		ssize_t r = write(1, bytes + at, n - at);
 
@@ -41,13 +39,17 @@ static void on_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
 	}
 }
 
-static void on_ended(void *ctx, enum machine_end how, const char *text)
+static void on_event(void *ctx, const struct machine_event *e)
 {
 	struct run *r = ctx;
 
+	if (e->kind == MACHINE_EV_CONSOLE)
+		on_console(e->bytes, e->n);
+	if (e->kind != MACHINE_EV_ENDED)
+		return;
 	pthread_mutex_lock(&r->lock);
-	r->how = how;
-	snprintf(r->text, sizeof(r->text), "%s", text);
+	r->how = e->end;
+	snprintf(r->text, sizeof(r->text), "%s", e->text);
 	pthread_cond_signal(&r->done);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -129,7 +131,8 @@ int main(int argc, char **argv)
 		.desc = &desc,
 		.ram = &ram,
 		.clock = {.tsc_khz = measure_tsc_khz(), .dilate = desc.dilate},
-		.hooks = {.ctx = &run, .console = on_console, .ended = on_ended},
+		.event = on_event,
+		.event_ctx = &run,
 	};
 
 	cfg.clock.tsc_offset = -(int64_t)__rdtsc();

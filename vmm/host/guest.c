@@ -65,7 +65,13 @@ static void on_failed(void *ctx, const char *reason)
 	guest_fail(g, CTL_FAILED, g->self, reason);
 }
 
-static const struct span_handler span_calls = {.host_lost = on_host_lost, .failed = on_failed};
+static void on_connected(void *ctx)
+{
+	guest_check_connected(ctx);
+}
+
+static const struct span_handler span_calls = {
+	.connected = on_connected, .host_lost = on_host_lost, .failed = on_failed};
 
 #define CLOCK_TRIES 32u
 
@@ -193,30 +199,21 @@ static void on_control(struct guest *g, const struct msg *m)
 	}
 }
 
+/* The link's own handler: of the control session. Peers are span's. */
 static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 {
-	struct guest *g = ctx;
-
-	if (peer == GUEST_CONTROL)
-		on_control(g, m);
-	else if (g->span) {
-		span_on_msg(g->span, (host_id)peer, m);
-		if (!g->connected)
-			guest_check_connected(g);
-	}
+	(void)peer;
+	on_control(ctx, m);
 }
 
 static void on_down(void *ctx, unsigned peer, const char *reason)
 {
 	struct guest *g = ctx;
 
-	if (peer == GUEST_CONTROL) {
-		if (!g->quitting && !g->ended)
-			log_warn("the control session is gone (%s): the guest is stopped", reason);
-		g->over = true;
-	} else if (g->span) {
-		span_peer_down(g->span, (host_id)peer, reason);
-	}
+	(void)peer;
+	if (!g->quitting && !g->ended)
+		log_warn("the control session is gone (%s): the guest is stopped", reason);
+	g->over = true;
 }
 
 static void on_sessions(void *ctx, int fd, unsigned events)
@@ -234,10 +231,9 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 			newcomers_add(&g->newcomers, &s);
 		else if (!peer)
 			close(s.fd); // another guest's
-		else if (link_add_fd(g->link, s.hello.arg, s.fd) == 0)
-			span_peer_up(g->span, (host_id)s.hello.arg);
+		else
+			span_add_peer(g->span, (host_id)s.hello.arg, s.fd);
 	}
-	guest_check_connected(g);
 }
 
 static void on_signal(void *ctx, int fd, unsigned events)

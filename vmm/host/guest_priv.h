@@ -41,9 +41,9 @@ struct guest {
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
 	struct job job;
-	struct loop_task job_over, console_said, machine_ended; // other threads call for these
-	unsigned step;                                          // of the running job: enum ctl_step
-	int dialled[HOSTS_MAX];                                 // the connecting job's results: descriptors
+	struct loop_task job_over, console_said, machine_ended, has_news; // other threads call for these
+	unsigned step;                                                    // of the running job: enum ctl_step
+	int dialled[HOSTS_MAX];                                           // the connecting job's results: descriptors
 	bool connecting, connected, running;
 	bool quitting; // told to end: lost peers are no news
 	bool ended;    // the guest is over; the control session has been told
@@ -55,7 +55,7 @@ struct guest {
 	struct life life;           // host 0: guest_life.c
 	bool life_begun;            // the guest was started
 	struct loop_timer life_due; // to look at vCPU 0 again
-	uint32_t panics_told;       // atomic: PVPANIC_* reported since the last reset
+	uint32_t news, news_had;    // atomic, bits by machine_event_kind: to be told; had since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the span thread; innermost lock
 	uint8_t *console;

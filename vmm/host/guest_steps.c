@@ -9,90 +9,57 @@
 
 #include "net/log.h"
 #include "net/now.h"
-#include "vmm/chip/pvpanic.h"
 #include "vmm/call/steps.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
 #define STOP_GRACE_NS 20000000 // for kicked vCPUs to leave the guest before their pages are let go
 
-/* ---- what the machine calls, from vCPU and timer threads ---- */
+/* ---- what the machine tells, on vCPU and timer threads ---- */
 
-static void hook_irq(void *ctx, host_id to, const struct msg_irq *irq)
+static void take_console(struct guest *g, const struct machine_event *e)
 {
-	span_irq(((struct guest *)ctx)->span, to, irq);
-}
-
-static void hook_pass_on(void *ctx, host_id to, const struct msg_irq *irq)
-{
-	span_pass_on(((struct guest *)ctx)->span, to, irq);
-}
-
-static void hook_eoi(void *ctx, host_id to, uint8_t vector)
-{
-	span_eoi(((struct guest *)ctx)->span, to, vector);
-}
-
-static int hook_io(void *ctx, host_id to, struct msg_io_req *req)
-{
-	return span_io(((struct guest *)ctx)->span, to, req);
-}
-
-static bool hook_post(void *ctx, host_id to, const struct msg_io_req *req)
-{
-	return span_post_io(((struct guest *)ctx)->span, to, req);
-}
-
-static void hook_console(void *ctx, unsigned port, const uint8_t *bytes, size_t n)
-{
-	struct guest *g = ctx;
-
-	(void)port; // there is one
 	pthread_mutex_lock(&g->lock);
 	size_t room = GUEST_CONSOLE_MAX - g->console_n;
-	size_t take = n < room ? n : room;
-	memcpy(g->console + g->console_n, bytes, take);
+	size_t take = e->n < room ? e->n : room;
+	memcpy(g->console + g->console_n, e->bytes, take);
 	g->console_n += take;
-	g->console_lost += n - take;
+	g->console_lost += e->n - take;
 	pthread_mutex_unlock(&g->lock);
 	loop_call(g->loop, &g->console_said);
 }
 
-static void hook_ended(void *ctx, enum machine_end how, const char *text)
+static void take_end(struct guest *g, const struct machine_event *e)
 {
-	struct guest *g = ctx;
-
 	pthread_mutex_lock(&g->lock);
 	if (!g->how) {
-		g->how = how;
-		snprintf(g->how_text, sizeof(g->how_text), "%s", text ? text : "");
+		g->how = e->end;
+		snprintf(g->how_text, sizeof(g->how_text), "%s", e->text ? e->text : "");
 	}
 	pthread_mutex_unlock(&g->lock);
 	loop_call(g->loop, &g->machine_ended);
 }
 
-static void tell_panic(struct guest *g, void *arg)
+/* Others of which nothing but the kind is told; once each until the next reset, since a guest can say so a million
+ * times a second. */
+static void take_news(struct guest *g, enum machine_event_kind kind)
 {
-	uint8_t *event = arg;
+	uint32_t bit = 1u << kind;
 
-	serve_event(g, *event == PVPANIC_PANICKED ? "GUEST_PANICKED" : "GUEST_CRASHLOADED", NULL);
-	free(event);
+	if (__atomic_fetch_or(&g->news_had, bit, __ATOMIC_RELAXED) & bit)
+		return;
+	__atomic_fetch_or(&g->news, bit, __ATOMIC_RELAXED);
+	loop_call(g->loop, &g->has_news);
 }
 
-static void hook_panicked(void *ctx, uint8_t event)
+static void on_event(void *ctx, const struct machine_event *e)
 {
-	struct guest *g = ctx;
-	uint8_t *p;
-
-	/* A guest can say so a million times a second. */
-	if (__atomic_fetch_or(&g->panics_told, event, __ATOMIC_RELAXED) & event)
-		return;
-	p = malloc(1);
-	if (!p)
-		return;
-	*p = event;
-	if (!guest_post(ctx, tell_panic, p))
-		free(p);
+	if (e->kind == MACHINE_EV_CONSOLE)
+		take_console(ctx, e);
+	else if (e->kind == MACHINE_EV_ENDED)
+		take_end(ctx, e);
+	else
+		take_news(ctx, e->kind);
 }
 
 /* ---- jobs: they run beside the span thread ---- */
@@ -124,15 +91,9 @@ static int job_create(void *ctx, char *why, unsigned cap)
 		.self = g->self,
 		.ram = &g->ram,
 		.clock = span_clock(g->span),
-		.hooks = {.ctx = g,
-			  .irq = hook_irq,
-			  .pass_on = hook_pass_on,
-			  .eoi = hook_eoi,
-			  .io = hook_io,
-			  .post = hook_post,
-			  .console = hook_console,
-			  .ended = hook_ended,
-			  .panicked = hook_panicked},
+		.peer = span_hooks(g->span),
+		.event = on_event,
+		.event_ctx = g,
 	};
 	uint64_t own_khz;
 
@@ -229,8 +190,7 @@ void guest_go(struct guest *g, unsigned step)
 static void peers_dialled(struct guest *g)
 {
 	for (unsigned h = 0; h < g->self; h++)
-		if (link_add_fd(g->link, h, g->dialled[h]) == 0)
-			span_peer_up(g->span, (host_id)h);
+		span_add_peer(g->span, (host_id)h, g->dialled[h]);
 }
 
 static void job_done(void *arg)
@@ -309,6 +269,18 @@ static void check_end(void *arg)
 	guest_check_end(arg);
 }
 
+static void tell_news(void *arg)
+{
+	static const char *const names[MACHINE_EVENTS] = {
+		[MACHINE_EV_PANICKED] = "GUEST_PANICKED", [MACHINE_EV_CRASH_LOADED] = "GUEST_CRASHLOADED"};
+	struct guest *g = arg;
+	uint32_t news = __atomic_exchange_n(&g->news, 0, __ATOMIC_RELAXED);
+
+	for (unsigned kind = 0; kind < MACHINE_EVENTS; kind++)
+		if (news & 1u << kind && names[kind])
+			serve_event(g, names[kind], NULL);
+}
+
 static void lingered(void *arg)
 {
 	((struct guest *)arg)->over = true;
@@ -325,6 +297,7 @@ void guest_steps_init(struct guest *g)
 	g->job_over = (struct loop_task){.fn = job_done, .arg = g};
 	g->console_said = (struct loop_task){.fn = flush_console, .arg = g};
 	g->machine_ended = (struct loop_task){.fn = check_end, .arg = g};
+	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
 	g->linger = (struct loop_timer){.fn = lingered, .arg = g};
 }
 

@@ -150,7 +150,7 @@ static void do_reset(struct guest *g, void *arg)
 
 	if (machine_reset(g->machine, &images, l->error, sizeof(l->error)) == 0)
 		l->answer = json_object();
-	__atomic_store_n(&g->panics_told, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->news_had, 0, __ATOMIC_RELAXED);
 }
 
 static void reset_done(struct guest *g, void *arg, bool cancelled)

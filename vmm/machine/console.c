@@ -9,8 +9,8 @@ void console_flush(struct devices *d)
 	unsigned n = d->out_n;
 
 	d->out_n = 0;
-	if (n && d->m->hooks.console)
-		d->m->hooks.console(d->m->hooks.ctx, 0, d->out, n);
+	if (n)
+		machine_tell(d->m, &(struct machine_event){.kind = MACHINE_EV_CONSOLE, .bytes = d->out, .n = n});
 }
 
 void console_put(struct devices *d, uint8_t byte)

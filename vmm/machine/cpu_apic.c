@@ -114,10 +114,10 @@ static int inta(struct cpu *c)
 
 	if (m->devices)
 		return devices_acknowledge(m->devices, false);
-	if (!m->hooks.io)
+	if (!m->peer.io)
 		return -1;
 	machine_count(&m->io_forwarded);
-	if (m->hooks.io(m->hooks.ctx, 0, &req))
+	if (m->peer.io(m->peer.ctx, 0, &req))
 		return -ECANCELED;
 	return req.value <= VECTOR_MAX ? (int)req.value : -1;
 }

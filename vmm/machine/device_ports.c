@@ -138,8 +138,10 @@ static int pvpanic_access(void *owner, struct bus_access *a)
 
 	if (!a->write)
 		a->value = pvpanic_read();
-	if (event && d->m->hooks.panicked)
-		d->m->hooks.panicked(d->m->hooks.ctx, event);
+	if (event)
+		machine_tell(d->m,
+			     &(struct machine_event){.kind = event == PVPANIC_PANICKED ? MACHINE_EV_PANICKED
+										       : MACHINE_EV_CRASH_LOADED});
 	return 0;
 }
 

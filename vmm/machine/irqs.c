@@ -8,8 +8,8 @@ static void pass_on(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 	struct msg_irq on = route_pass_on(irq, vcpu);
 
 	machine_count(&m->irqs_passed_on);
-	if (m->hooks.pass_on)
-		m->hooks.pass_on(m->hooks.ctx, placement_host(m->placement, vcpu), &on);
+	if (m->peer.pass_on)
+		m->peer.pass_on(m->peer.ctx, placement_host(m->placement, vcpu), &on);
 }
 
 static bool was_here(const struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
@@ -103,8 +103,8 @@ void irqs_send_remote(struct machine *m, host_set to, const struct msg_irq *irq)
 {
 	for (; to; to &= to - 1) {
 		machine_count(&m->irqs_remote);
-		if (m->hooks.irq)
-			m->hooks.irq(m->hooks.ctx, (host_id)__builtin_ctzll(to), irq);
+		if (m->peer.irq)
+			m->peer.irq(m->peer.ctx, (host_id)__builtin_ctzll(to), irq);
 	}
 }
 
@@ -120,8 +120,8 @@ void irqs_eoi(struct machine *m, uint8_t vector)
 {
 	if (m->devices)
 		devices_eoi(m->devices, vector, false);
-	else if (m->hooks.eoi)
-		m->hooks.eoi(m->hooks.ctx, 0, vector);
+	else if (m->peer.eoi)
+		m->peer.eoi(m->peer.ctx, 0, vector);
 }
 
 /* Placement lock held. A lowest-priority message that no host before this one had a vCPU for. */
@@ -129,8 +129,8 @@ static void one_in(struct machine *m, const struct msg_irq *irq)
 {
 	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, m->desc->hosts_n);
 
-	if (next != HOST_NONE && m->hooks.pass_on)
-		m->hooks.pass_on(m->hooks.ctx, next, irq);
+	if (next != HOST_NONE && m->peer.pass_on)
+		m->peer.pass_on(m->peer.ctx, next, irq);
 }
 
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq)

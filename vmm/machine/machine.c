@@ -140,7 +140,9 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 	m->x2apic = !desc_fits_xapic(cfg->desc);
 	m->self = cfg->self;
 	m->ram = cfg->ram;
-	m->hooks = cfg->hooks;
+	m->peer = cfg->peer;
+	m->event = cfg->event;
+	m->event_ctx = cfg->event_ctx;
 	m->clock = (struct guest_clock){.tsc_khz = cfg->clock.tsc_khz, .dilate = cfg->clock.dilate};
 	atomic_store(&m->tsc_offset, cfg->clock.tsc_offset);
 	m->hv.kvm_fd = m->hv.vm_fd = -1;
@@ -282,22 +284,28 @@ void machine_destroy(struct machine *m)
 	free(m);
 }
 
+void machine_tell(struct machine *m, const struct machine_event *e)
+{
+	if (m->event)
+		m->event(m->event_ctx, e);
+}
+
 void machine_end(struct machine *m, enum machine_end how, const char *text)
 {
+	const struct machine_event e = {.kind = MACHINE_EV_ENDED, .end = how, .text = text};
+
 	if (how == MACHINE_RESET) { // not its end: whoever put it together decides
 		if (atomic_exchange(&m->reset_asked, true))
 			return;
 		pause_hold(m);
-		if (m->hooks.ended)
-			m->hooks.ended(m->hooks.ctx, how, text);
+		machine_tell(m, &e);
 		return;
 	}
 	if (atomic_exchange(&m->ended, true))
 		return;
 	atomic_store(&m->stopping, true);
 	machine_kick_all(m);
-	if (m->hooks.ended)
-		m->hooks.ended(m->hooks.ctx, how, text);
+	machine_tell(m, &e);
 }
 
 /* ---- from other hosts ---- */

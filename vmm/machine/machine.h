@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One host's share of the guest machine: its vCPUs with their local APICs, and on host 0 the devices.
- * It knows that some vCPUs and devices are not here only through struct machine_hooks.
+ * It knows that some vCPUs and devices are not here only through struct machine_peer.
  */
 #ifndef VMM_MACHINE_MACHINE_H
 #define VMM_MACHINE_MACHINE_H
@@ -15,10 +15,10 @@
 enum machine_end { MACHINE_POWEROFF = 1, MACHINE_RESET, MACHINE_CRASH };
 
 /*
- * What the machine asks of its surroundings. Called from vCPU threads and from the machine's timer thread;
- * every function is thread-safe. None but io() blocks.
+ * What the machine asks of the other hosts (span_hooks()). Called from vCPU threads and from the machine's timer
+ * thread; every function is thread-safe. None but io() blocks. NULL: there is no other host.
  */
-struct machine_hooks {
+struct machine_peer {
 	void *ctx;
 	/* Sends an interrupt message to the vCPUs of another host. */
 	void (*irq)(void *ctx, host_id to, const struct msg_irq *irq);
@@ -33,16 +33,29 @@ struct machine_hooks {
 	int (*io)(void *ctx, host_id to, struct msg_io_req *req);
 	/* A write to a device on host to that nobody waits for. false (or NULL): it has to be waited for. */
 	bool (*post)(void *ctx, host_id to, const struct msg_io_req *req);
-	/* Bytes the guest wrote to a serial port (host 0). */
-	void (*console)(void *ctx, unsigned port, const uint8_t *bytes, size_t n);
+};
+
+/* What happens in the machine and is news for whoever put it together. */
+enum machine_event_kind {
+	MACHINE_EV_CONSOLE, // bytes the guest wrote to a serial port
 	/*
-	 * The guest ended. text says why (MACHINE_CRASH: KVM internal error...). MACHINE_RESET (reset ports, INIT to
+	 * The guest ended; text says why (MACHINE_CRASH: KVM internal error...). MACHINE_RESET (reset ports, INIT to
 	 * vCPU 0, a triple fault) is no end yet: this host's vCPUs leave the guest and wait for machine_reset() or
 	 * machine_stop().
 	 */
-	void (*ended)(void *ctx, enum machine_end how, const char *text);
-	/* The guest's kernel says that it has panicked (host 0); PVPANIC_* of vmm/chip/pvpanic.h. It goes on. */
-	void (*panicked)(void *ctx, uint8_t event);
+	MACHINE_EV_ENDED,
+	MACHINE_EV_PANICKED,     // the guest's kernel says that it has panicked. It goes on
+	MACHINE_EV_CRASH_LOADED, // ... and a crash kernel of its own deals with it
+	MACHINE_EVENTS
+};
+
+struct machine_event {
+	enum machine_event_kind kind;
+	unsigned port;        // CONSOLE
+	const uint8_t *bytes; // CONSOLE; borrowed, as the text is
+	size_t n;             // CONSOLE
+	enum machine_end end; // ENDED
+	const char *text;     // ENDED
 };
 
 /* The cluster clock as this host sees it: guest TSC = own TSC + tsc_offset. */
@@ -57,7 +70,10 @@ struct machine_config {
 	host_id self;
 	struct ram *ram; // mapped; not owned
 	struct machine_clock clock;
-	struct machine_hooks hooks;
+	struct machine_peer peer;
+	/* On vCPU threads, the timer thread, and the span thread; maybe with a device's lock held. Must not block. */
+	void (*event)(void *ctx, const struct machine_event *e);
+	void *event_ctx;
 };
 
 /* Boot images of host 0; borrowed during a call. initrd may be NULL. */
@@ -83,7 +99,7 @@ int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, con
 		 char *why, size_t why_cap);
 
 int machine_start(struct machine *m);    // starts the vCPU threads and the timer thread
-void machine_stop(struct machine *m);    // kicks and joins them; a hook's io() must return -ECANCELED by then
+void machine_stop(struct machine *m);    // kicks and joins them; peer.io() must return -ECANCELED by then
 void machine_destroy(struct machine *m); // after machine_stop()
 
 /*

@@ -3,8 +3,8 @@
  * Between the files of vmm/machine only.
  *
  * Lock order: devices.lock, placement_lock, cpu.lock; never two cpu.locks. No lock is held while guest memory
- * is touched or a hook that may wait is called (irq(), eoi(), io()): the span thread takes these
- * locks and must never wait for itself.
+ * is touched or a function of another host that may wait is called (peer.irq(), eoi(), io()): the span thread takes
+ * these locks and must never wait for itself.
  */
 #ifndef VMM_MACHINE_MACHINE_PRIV_H
 #define VMM_MACHINE_MACHINE_PRIV_H
@@ -109,7 +109,9 @@ struct machine {
 	bool x2apic;                     // APIC ids, also those to come, do not fit into xAPIC mode: no such mode
 	host_id self;
 	struct ram *ram;
-	struct machine_hooks hooks;
+	struct machine_peer peer;
+	void (*event)(void *ctx, const struct machine_event *e);
+	void *event_ctx;
 	struct guest_clock clock;
 	_Atomic int64_t tsc_offset;
 	struct hv hv;
@@ -126,7 +128,7 @@ struct machine {
 	unsigned steps_done;
 	bool loaded, running;
 	_Atomic bool stopping;    // vCPU threads leave
-	_Atomic bool ended;       // hooks.ended() was called
+	_Atomic bool ended;       // the event was told
 	_Atomic bool reset_asked; // by the guest; not carried out yet
 	struct pause pause;
 	_Atomic uint64_t frozen; // the guest's clock stands still at this TSC; 0: it runs
@@ -149,6 +151,7 @@ static inline uint64_t machine_now_ns(const struct machine *m)
 
 #define machine_count(counter) __atomic_fetch_add((counter), 1, __ATOMIC_RELAXED)
 
+void machine_tell(struct machine *m, const struct machine_event *e);
 /* The guest is over: tells the owner once and lets this host's vCPUs end. No lock held. */
 void machine_end(struct machine *m, enum machine_end how, const char *text);
 void machine_kick_all(struct machine *m);

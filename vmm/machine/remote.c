@@ -32,12 +32,12 @@ static int far_access(void *owner, struct bus_access *a)
 		.vcpu = a->vcpu,
 	};
 
-	if (!m->hooks.io)
+	if (!m->peer.io)
 		return 0;
-	if (a->write && f->posted && m->hooks.post && m->hooks.post(m->hooks.ctx, 0, &req))
+	if (a->write && f->posted && m->peer.post && m->peer.post(m->peer.ctx, 0, &req))
 		return 0;
 	machine_count(&m->io_forwarded);
-	int r = m->hooks.io(m->hooks.ctx, 0, &req);
+	int r = m->peer.io(m->peer.ctx, 0, &req);
 
 	if (r == 0 && !a->write)
 		a->value = req.value;

@@ -114,11 +114,6 @@ void span_attach(struct span *d, struct machine *m)
 		d->observe.threads = (struct observe_threads){.ctx = m, .vcpu_of = vcpu_of, .waited = waited};
 }
 
-void span_peer_up(struct span *d, host_id h)
-{
-	peers_up(&d->peers, h, now_ns());
-}
-
 static void lose(struct span *d, host_id h, const char *reason)
 {
 	if (!d->peers.v[h].up)
@@ -135,9 +130,36 @@ static void fence(struct span *d, host_id h, const char *reason)
 	lose(d, h, reason);
 }
 
-void span_peer_down(struct span *d, host_id h, const char *reason)
+static void on_down(void *ctx, unsigned peer, const char *reason)
 {
-	lose(d, h, reason);
+	lose(ctx, (host_id)peer, reason);
+}
+
+static void on_msg(void *ctx, unsigned peer, const struct msg *m)
+{
+	span_on_msg(ctx, (host_id)peer, m);
+}
+
+static void check_connected(struct span *d)
+{
+	if (d->connected_told || !span_connected(d))
+		return;
+	d->connected_told = true;
+	d->handler.connected(d->handler.ctx);
+}
+
+int span_add_peer(struct span *d, host_id h, int fd)
+{
+	const struct link_handler mine = {.ctx = d, .on_msg = on_msg, .on_down = on_down};
+	int r = link_add_fd(d->link, h, fd);
+
+	if (!r)
+		r = link_set_handler(d->link, h, &mine);
+	if (r)
+		return r;
+	peers_up(&d->peers, h, now_ns());
+	check_connected(d);
+	return 0;
 }
 
 void span_check_pager(struct span *d)
@@ -217,6 +239,7 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 	case MSG_PONG:
 		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
 		trace_clock_known(d);
+		check_connected(d);
 		break;
 	case MSG_IRQ:
 		d->irqs_in++;
@@ -332,50 +355,10 @@ bool span_put(struct span *d, host_id to, const struct msg *m)
 	return true;
 }
 
-void span_irq(struct span *d, host_id to, const struct msg_irq *irq)
-{
-	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
-
-	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
-	span_put(d, to, &m);
-}
-
-void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq)
-{
-	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
-
-	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
-	link_send(d->link, to, &m);
-	link_flush(d->link);
-}
-
 void span_send_vcpu(struct span *d, host_id to, struct msg *m)
 {
 	m->epoch = d->desc->epoch;
 	trace_vcpu(d, TRACE_VCPU_LEFT, to, m->u.vcpu_state.vcpu);
 	link_send(d->link, to, m);
 	link_flush(d->link);
-}
-
-void span_eoi(struct span *d, host_id to, uint8_t vector)
-{
-	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
-
-	span_put(d, to, &m);
-}
-
-int span_io(struct span *d, host_id to, struct msg_io_req *req)
-{
-	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch};
-
-	req->id = iofwd_begin(&d->iofwd);
-	if (!req->id)
-		return -ECANCELED;
-	m.u.io_req = *req;
-	span_put(d, to, &m); // when closed, the wait is cancelled too
-	uint64_t value = 0;
-	int r = iofwd_wait(&d->iofwd, req->id, &value);
-	if (r == 0 && !req->write)
-		req->value = value;
-	return r;
 }

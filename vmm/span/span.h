@@ -3,8 +3,7 @@
  * The span layer of one host: makes the rest of the monitor believe that all RAM, all devices and all vCPUs
  * are reachable from here. It joins the pager, forwarded I/O and interrupts, liveness and the cluster clock.
  *
- * One thread, the span thread, owns the link and calls everything but span_irq(), span_eoi(), span_io() and
- * span_post_io(), which any thread may call.
+ * One thread, the span thread, owns the link and calls everything here. What other threads need is in span_hooks().
  */
 #ifndef VMM_SPAN_SPAN_H
 #define VMM_SPAN_SPAN_H
@@ -17,6 +16,7 @@ struct span;
 
 struct span_handler {
 	void *ctx;
+	void (*connected)(void *ctx);                                   // span_connected() has become true; once
 	void (*host_lost)(void *ctx, host_id host, const char *reason); // once for each lost host
 	void (*failed)(void *ctx, const char *reason);                  // this host can't go on
 };
@@ -30,9 +30,10 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 void span_destroy(struct span *d);
 
 void span_attach(struct span *d, struct machine *m); // where interrupts and I/O go; NULL detaches
-void span_peer_up(struct span *d, host_id h);        // its session is on the link as peer number h
-void span_peer_down(struct span *d, host_id h, const char *reason);
-void span_on_msg(struct span *d, host_id from, const struct msg *m);
+struct machine_peer span_hooks(struct span *d);      // what the machine asks of other hosts; any thread may call them
+/* A session with host h, which the link owns from now on (also on error): what comes from it comes here. Returns 0, or
+ * what link_add_fd() does. */
+int span_add_peer(struct span *d, host_id h, int fd);
 
 bool span_connected(const struct span *d); // every peer is up and the clock is known
 struct machine_clock span_clock(const struct span *d);
@@ -44,14 +45,8 @@ void span_cancel(struct span *d);
 /* Closes userfaultfd, so that a thread that waits for a page which will never come goes on. vCPUs must be kicked. */
 void span_release_memory(struct span *d);
 
-void span_irq(struct span *d, host_id to, const struct msg_irq *irq);
-/* Span thread, does not wait: an interrupt message for a vCPU that has moved there; and VCPU_STATE itself. */
-void span_pass_on(struct span *d, host_id to, const struct msg_irq *irq);
+/* Span thread, does not wait: the message VCPU_STATE. */
 void span_send_vcpu(struct span *d, host_id to, struct msg *m);
-void span_eoi(struct span *d, host_id to, uint8_t vector);
-int span_io(struct span *d, host_id to, struct msg_io_req *req);
-/* A write that nobody waits for. false: it has to be waited for, with span_io(). */
-bool span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
 
 /* Interrupt messages and posted writes sent to and got from other hosts so far. Span thread. */
 void span_irqs(const struct span *d, uint64_t *out, uint64_t *in);

@@ -21,7 +21,7 @@ struct span {
 	bool trace_wanted; // and it begins when the cluster clock is known
 	bool paging;       // several hosts: the pager is open
 	bool released;     // userfaultfd is closed
-	bool failure_told;
+	bool failure_told, connected_told;
 	struct peers peers;
 	struct iofwd iofwd;
 	struct loop_poller clock; // the deadlines of engine and peers, joined
@@ -38,6 +38,10 @@ void span_check_pager(struct span *d);
 bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
 void span_send_outbox(struct span *d);                          // span thread
 
+/* A write to a device there that nobody waits for. false: it has to be waited for. Any thread. */
+bool span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
+/* A message of a peer. */
+void span_on_msg(struct span *d, host_id from, const struct msg *m);
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
 void post_flush(void *d);
 void post_sent(struct span *d, const struct msg *m);

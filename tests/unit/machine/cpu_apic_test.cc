@@ -101,7 +101,7 @@ struct CpuApic : OneMachine {
 	}
 	void tune(machine_config *c) override
 	{
-		c->hooks.pass_on = c->hooks.irq;
+		c->peer.pass_on = c->peer.irq;
 	}
 
 	void run(const uint8_t *code, const uint8_t *end)

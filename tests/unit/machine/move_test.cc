@@ -98,20 +98,23 @@ struct Move : testing::Test {
 		c.ram = &ram;
 		c.clock.tsc_khz = 2600000;
 		c.clock.dilate = 1;
-		c.hooks.ctx = x;
-		c.hooks.io = io;
-		c.hooks.irq = [](void *y, host_id to, const msg_irq *irq) {
+		c.peer.ctx = x;
+		c.peer.io = io;
+		c.peer.irq = [](void *y, host_id to, const msg_irq *irq) {
 			machine_irq_in(((Host *)y)->t->h[to].m, ((Host *)y)->self, irq);
 		};
-		c.hooks.pass_on = [](void *y, host_id to, const msg_irq *irq) {
+		c.peer.pass_on = [](void *y, host_id to, const msg_irq *irq) {
 			((Host *)y)->passed.push_back({to, *irq});
 		};
-		c.hooks.eoi = [](void *, host_id, uint8_t) {};
-		c.hooks.ended = [](void *y, machine_end e, const char *text) {
+		c.peer.eoi = [](void *, host_id, uint8_t) {};
+		c.event_ctx = x;
+		c.event = [](void *y, const machine_event *e) {
 			auto *t = ((Host *)y)->t;
+			if (e->kind != MACHINE_EV_ENDED)
+				return;
 			std::lock_guard<std::mutex> g(t->lock);
-			t->how = e;
-			t->end_text = text;
+			t->how = e->end;
+			t->end_text = e->text;
 			t->news.notify_all();
 		};
 		ASSERT_EQ(0, machine_create(&x->m, &c, why, sizeof(why))) << why;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A machine of one host of several, whose hooks note what it wants from the others and from its owner.
+// A machine of one host of several, which notes what it wants from the others and from its owner.
 #ifndef TESTS_UNIT_MACHINE_ONE_MACHINE_H
 #define TESTS_UNIT_MACHINE_ONE_MACHINE_H
 
@@ -51,6 +51,19 @@ struct OneMachine : testing::Test {
 		return news.wait_for(g, patience, f);
 	}
 
+	void on_event(const machine_event *e)
+	{
+		note([&] {
+			if (e->kind == MACHINE_EV_CONSOLE)
+				console.append((const char *)e->bytes, e->n);
+			if (e->kind != MACHINE_EV_ENDED)
+				return;
+			how = e->end;
+			ends++;
+			end_text = e->text;
+		});
+	}
+
 	void create(unsigned hosts, uint32_t vcpus, host_id self)
 	{
 		desc = sample_desc(hosts, vcpus, 4);
@@ -61,13 +74,13 @@ struct OneMachine : testing::Test {
 		c.ram = &ram;
 		c.clock.tsc_khz = 2600000;
 		c.clock.dilate = 1;
-		c.hooks.ctx = this;
-		c.hooks.irq = [](void *x, host_id to, const msg_irq *irq) {
+		c.peer.ctx = this;
+		c.peer.irq = [](void *x, host_id to, const msg_irq *irq) {
 			auto *t = (OneMachine *)x;
 			t->note([&] { t->irqs.push_back({to, *irq}); });
 		};
-		c.hooks.eoi = [](void *, host_id, uint8_t) {};
-		c.hooks.io = [](void *x, host_id, msg_io_req *req) {
+		c.peer.eoi = [](void *, host_id, uint8_t) {};
+		c.peer.io = [](void *x, host_id, msg_io_req *req) {
 			auto *t = (OneMachine *)x;
 			int r = 0;
 			t->note([&] {
@@ -76,18 +89,8 @@ struct OneMachine : testing::Test {
 			});
 			return r;
 		};
-		c.hooks.console = [](void *x, unsigned, const uint8_t *b, size_t n) {
-			auto *t = (OneMachine *)x;
-			t->note([&] { t->console.append((const char *)b, n); });
-		};
-		c.hooks.ended = [](void *x, machine_end h, const char *text) {
-			auto *t = (OneMachine *)x;
-			t->note([&] {
-				t->how = h;
-				t->ends++;
-				t->end_text = text;
-			});
-		};
+		c.event_ctx = this;
+		c.event = [](void *x, const machine_event *e) { ((OneMachine *)x)->on_event(e); };
 		tune(&c);
 		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
 	}

@@ -236,6 +236,40 @@ TEST_P(Link, SetUpOnOneThreadRunOnAnotherTakenDownOnTheFirst)
 	EXPECT_EQ(kinds, std::vector<unsigned>{MSG_IRQ});
 }
 
+TEST_P(Link, APeerMayHaveAHandlerOfItsOwn)
+{
+	struct Own {
+		unsigned msgs = 0, downs = 0;
+	} own;
+	link_handler h = {};
+
+	h.ctx = &own;
+	EXPECT_EQ(-EINVAL, link_set_handler(l, 3, &h));
+	h.on_msg = [](void *ctx, unsigned peer, const msg *) { ((Own *)ctx)->msgs += peer; };
+	h.on_down = [](void *ctx, unsigned peer, const char *) { ((Own *)ctx)->downs += peer; };
+	EXPECT_EQ(-ENOTCONN, link_set_handler(l, 4, &h));
+	EXPECT_EQ(-ENOTCONN, link_set_handler(l, LINK_PEERS_MAX, &h));
+	ASSERT_EQ(0, link_set_handler(l, 3, &h));
+	put(frame(MSG_IRQ));
+	run(1000);
+	EXPECT_EQ(3u, own.msgs);
+	close(raw);
+	raw = -1;
+	run(1000);
+	EXPECT_EQ(3u, own.downs);
+	EXPECT_TRUE(kinds.empty());
+	EXPECT_TRUE(downs.empty());
+
+	int fd[2]; // the next one with this number is the link's own again
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
+	ASSERT_EQ(0, link_add_fd(l, 3, fd[0]));
+	raw = fd[1];
+	put(frame(MSG_IRQ));
+	run(1000);
+	EXPECT_EQ(1u, kinds.size());
+	EXPECT_EQ(3u, own.msgs);
+}
+
 INSTANTIATE_TEST_SUITE_P(Transports, Link, testing::Values("uring", "uring-plain"),
 			 [](auto &i) { return std::string(i.param) == "uring" ? "uring" : "uring_plain"; });
 

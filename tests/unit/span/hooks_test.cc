@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two spans find each other over a session; what a machine asks of the other host goes that way.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+#include <sys/socket.h>
+
+#include "tests/unit/conf/sample.h"
+
+extern "C" {
+#include "net/now.h"
+#include "vmm/mem/ram.h"
+#include "vmm/span/span_priv.h"
+}
+
+namespace
+{
+
+struct Side {
+	struct link *link = nullptr;
+	struct span *span = nullptr;
+	::ram ram = {};
+	unsigned connected = 0, lost = 0, strays = 0;
+	std::string why;
+};
+
+struct Hooks : testing::Test {
+	machine_desc desc = sample_desc(2, 1, 4);
+	Side side[2];
+
+	void open(host_id self)
+	{
+		Side *s = &side[self];
+		link_options o = {};
+		link_handler own = {s, [](void *x, unsigned, const msg *) { ((Side *)x)->strays++; },
+				    [](void *x, unsigned, const char *) { ((Side *)x)->strays++; }};
+		span_handler h = {};
+		char text[256] = "";
+
+		o.transport = "uring";
+		o.epoch = desc.epoch;
+		ASSERT_EQ(0, link_create(&s->link, &o, &own));
+		ASSERT_EQ(0, ram_map(&s->ram, desc_memory_bytes(&desc)));
+		h.ctx = s;
+		h.connected = [](void *x) { ((Side *)x)->connected++; };
+		h.host_lost = [](void *x, host_id host, const char *reason) {
+			((Side *)x)->lost += 1 + host;
+			((Side *)x)->why = reason;
+		};
+		h.failed = [](void *x, const char *reason) { ((Side *)x)->why = reason; };
+		ASSERT_EQ(0, span_create(&s->span, &desc, self, &s->ram, s->link, 2600000, &h, text, sizeof(text)))
+			<< text;
+	}
+	void SetUp() override
+	{
+		int fd[2];
+
+		open(0);
+		open(1);
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
+		ASSERT_EQ(0, span_add_peer(side[0].span, 1, fd[0]));
+		ASSERT_EQ(0, span_add_peer(side[1].span, 0, fd[1]));
+	}
+	void TearDown() override
+	{
+		for (Side &s : side) {
+			if (s.span)
+				span_destroy(s.span);
+			if (s.link)
+				link_destroy(s.link);
+			ram_unmap(&s.ram);
+		}
+	}
+	void turn()
+	{
+		for (Side &s : side)
+			loop_run(link_loop(s.link), now_ns() + 1000000);
+	}
+	template <typename F> bool until(F f)
+	{
+		for (unsigned i = 0; i < 20000 && !f(); i++)
+			turn();
+		return f();
+	}
+};
+
+TEST_F(Hooks, SpansConnectAndSayItOnce)
+{
+	EXPECT_TRUE(until([&] { return side[0].connected && side[1].connected; }));
+	for (unsigned i = 0; i < 100; i++) // more messages of the same kind
+		turn();
+	EXPECT_EQ(1u, side[0].connected);
+	EXPECT_EQ(1u, side[1].connected);
+	EXPECT_EQ(0u, side[0].strays + side[1].strays) << "a peer is the span's alone";
+}
+
+TEST_F(Hooks, AnAccessIsAnsweredAndCancelled)
+{
+	machine_peer peer = span_hooks(side[1].span);
+	msg_io_req req = {};
+
+	req.space = MACHINE_SPACE_PORT, req.addr = 0x70, req.size = 1, req.vcpu = 1;
+	auto io = std::async(std::launch::async, [&] { return peer.io(peer.ctx, 0, &req); });
+	ASSERT_TRUE(until([&] { return io.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }));
+	EXPECT_EQ(0, io.get()); // there is no machine that would say anything
+	span_cancel(side[1].span);
+	EXPECT_EQ(-ECANCELED, peer.io(peer.ctx, 0, &req));
+}
+
+TEST_F(Hooks, InterruptsGoAndAreCounted)
+{
+	machine_peer peer = span_hooks(side[1].span);
+	msg_irq irq = {};
+	uint64_t out, in;
+
+	peer.irq(peer.ctx, 0, &irq);
+	peer.pass_on(peer.ctx, 0, &irq);
+	peer.eoi(peer.ctx, 0, 3);
+	ASSERT_TRUE(until([&] {
+		span_irqs(side[0].span, &out, &in);
+		return in == 2;
+	}));
+	span_irqs(side[1].span, &out, &in);
+	EXPECT_EQ(2u, out);
+}
+
+TEST_F(Hooks, ASessionThatEndsIsALostHost)
+{
+	link_remove(side[1].link, 0);
+	ASSERT_TRUE(until([&] { return side[0].lost; }));
+	EXPECT_EQ(2u, side[0].lost); // host 1, once
+	EXPECT_EQ(0u, side[0].strays);
+}
+
+} // namespace

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the machine asks of other hosts (struct machine_peer): its threads come in here, the span thread sends.
+#include <errno.h>
+
+#include "vmm/span/span_priv.h"
+
+static void send_irq(void *ctx, host_id to, const struct msg_irq *irq)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	span_put(d, to, &m);
+}
+
+/* On the span thread, which must not wait for room in the outbox. */
+static void pass_on(void *ctx, host_id to, const struct msg_irq *irq)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_IRQ, .epoch = d->desc->epoch, .u.irq = *irq};
+
+	__atomic_fetch_add(&d->irqs_out, 1, __ATOMIC_RELAXED);
+	link_send(d->link, to, &m);
+	link_flush(d->link);
+}
+
+static void send_eoi(void *ctx, host_id to, uint8_t vector)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
+
+	span_put(d, to, &m);
+}
+
+static int forward_io(void *ctx, host_id to, struct msg_io_req *req)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch};
+	uint64_t value = 0;
+
+	req->id = iofwd_begin(&d->iofwd);
+	if (!req->id)
+		return -ECANCELED;
+	m.u.io_req = *req;
+	span_put(d, to, &m); // when closed, the wait is cancelled too
+	int r = iofwd_wait(&d->iofwd, req->id, &value);
+
+	if (r == 0 && !req->write)
+		req->value = value;
+	return r;
+}
+
+static bool post_io(void *ctx, host_id to, const struct msg_io_req *req)
+{
+	return span_post_io(ctx, to, req);
+}
+
+struct machine_peer span_hooks(struct span *d)
+{
+	return (struct machine_peer){
+		.ctx = d, .irq = send_irq, .pass_on = pass_on, .eoi = send_eoi, .io = forward_io, .post = post_io};
+}

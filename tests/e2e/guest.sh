@@ -9,8 +9,8 @@ O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
 [ $# -gt 0 ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 all 500 2" "2 6.1 topology,litmus 400 2 - 6.1" \
-	"2 6.12 topology 300 2" "3 6.1 topology 300 2" "4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" \
-	"2 6.1 topology 300 2 dpdk:af_packet" "2 6.1 topology 300 2 dpdk:af_xdp"
+	"3 6.1 topology 300 2" "4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" \
+	"2 6.1 topology 300 2 dpdk:af_packet" "2 6.12 topology 300 2 dpdk:af_xdp"
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 . tests/support/suite.sh
 

@@ -16,7 +16,7 @@
 #define RSDP_BYTES   36u
 #define FADT_BYTES   276u
 #define FACS_BYTES   64u
-#define TABLES_MAX   4u // that the XSDT lists: FADT, MADT, SRAT, SLIT
+#define TABLES_MAX   5u // that the XSDT lists: FADT, MADT, SRAT, SLIT, MCFG
 
 #define IOAPIC_ID 0u
 #define PIT_GSI   2u
@@ -25,7 +25,8 @@ struct build {
 	struct aml out;
 	uint64_t gpa; // of the first byte
 	const struct machine_desc *d;
-	size_t table; // where the current table starts
+	const struct pci_windows *pci; // or NULL
+	size_t table;                  // where the current table starts
 };
 
 static void w(struct build *b, uint64_t v, unsigned n)
@@ -101,7 +102,7 @@ static uint64_t write_facs(struct build *b)
 static uint64_t write_dsdt(struct build *b)
 {
 	begin_table(b, "DSDT", 2);
-	dsdt_write(&b->out, b->d);
+	dsdt_write(&b->out, b->d, b->pci);
 	return end_table(b);
 }
 
@@ -308,6 +309,19 @@ static uint64_t write_slit(struct build *b)
 	return end_table(b);
 }
 
+/* One range of buses, those that exist: the rest would be probed. */
+static uint64_t write_mcfg(struct build *b)
+{
+	begin_table(b, "MCFG", 1);
+	zeroes(b, 8);
+	w(b, PCI_ECAM, 8);
+	w(b, 0, 2); // segment
+	w(b, 0, 1); // first and last bus
+	w(b, b->pci->buses - 1u, 1);
+	zeroes(b, 4);
+	return end_table(b);
+}
+
 static uint64_t write_xsdt(struct build *b, const uint64_t *tables, unsigned n)
 {
 	begin_table(b, "XSDT", 1);
@@ -330,10 +344,12 @@ static void put_rsdp(uint8_t *p, uint64_t xsdt)
 	p[32] = checksum(p, RSDP_BYTES);
 }
 
-int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa, struct acpi_tables *out)
+int acpi_build(const struct machine_desc *d, const struct pci_windows *pci, uint8_t *buf, size_t cap, uint64_t gpa,
+	       struct acpi_tables *out)
 {
-	struct build b = {.gpa = gpa, .d = d};
+	struct build b = {.gpa = gpa, .d = d, .pci = pci};
 	uint64_t tables[TABLES_MAX];
+	unsigned n = 0;
 
 	if (gpa % 64 || gpa + cap > UINT32_MAX)
 		return -EINVAL;
@@ -343,11 +359,13 @@ int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t 
 	uint64_t facs = write_facs(&b);
 	uint64_t dsdt = write_dsdt(&b);
 
-	tables[0] = write_fadt(&b, facs, dsdt);
-	tables[1] = write_madt(&b);
-	tables[2] = write_srat(&b);
-	tables[3] = write_slit(&b);
-	uint64_t xsdt = write_xsdt(&b, tables, TABLES_MAX);
+	tables[n++] = write_fadt(&b, facs, dsdt);
+	tables[n++] = write_madt(&b);
+	tables[n++] = write_srat(&b);
+	tables[n++] = write_slit(&b);
+	if (pci)
+		tables[n++] = write_mcfg(&b);
+	uint64_t xsdt = write_xsdt(&b, tables, n);
 
 	if (aml_failed(&b.out))
 		return -ENOSPC;

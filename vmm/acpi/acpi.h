@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The firmware tables of the guest: RSDP, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT (ACPI 6.4).
- * Pure.
+ * The firmware tables of the guest: RSDP, XSDT, FADT, FACS, DSDT, MADT, SRAT, SLIT (ACPI 6.4), and
+ * MCFG (PCI Firmware 3.3) where there is PCI. Pure.
  */
 #ifndef VMM_ACPI_ACPI_H
 #define VMM_ACPI_ACPI_H
 
 #include "vmm/mem/layout.h"
+#include "vmm/pci/windows.h"
 
 /*
  * Where they go: the BIOS area, which the e820 map must call reserved. An operating system looks
@@ -22,8 +23,9 @@ struct acpi_tables {
 
 /*
  * Builds all tables for a checked description into buf[cap], which will be guest memory at gpa
- * (64-byte aligned, below 4 GiB). Returns 0, -EINVAL (gpa), or -ENOSPC.
+ * (64-byte aligned, below 4 GiB). pci: where PCI is; NULL: there is none. Returns 0, -EINVAL (gpa), or -ENOSPC.
  */
-int acpi_build(const struct machine_desc *d, uint8_t *buf, size_t cap, uint64_t gpa, struct acpi_tables *out);
+int acpi_build(const struct machine_desc *d, const struct pci_windows *pci, uint8_t *buf, size_t cap, uint64_t gpa,
+	       struct acpi_tables *out);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/acpi/aml.h"
+#include "vmm/acpi/aml_priv.h"
 
 #include <string.h>
 
@@ -13,10 +13,10 @@
 #define OP_WORD       0x0bu
 #define OP_DWORD      0x0cu
 #define OP_STRING     0x0du
+#define OP_QWORD      0x0eu
 #define OP_SCOPE      0x10u
 #define OP_BUFFER     0x11u
 #define OP_PACKAGE    0x12u
-#define OP_EXT        0x5bu
 #define OP_EXT_DEVICE 0x82u
 
 #define LENGTH_BYTES     4u // always the long form, so that no package has to be moved when it ends
@@ -50,16 +50,16 @@ void aml_byte(struct aml *a, uint8_t v)
 	aml_bytes(a, &v, 1);
 }
 
-static void write_le(struct aml *a, uint32_t v, unsigned n)
+void aml_le(struct aml *a, uint64_t v, unsigned n)
 {
-	uint8_t b[4];
+	uint8_t b[8];
 
 	put_le(b, v, n);
 	aml_bytes(a, b, n);
 }
 
 /* A name: one segment of 1 to 4 characters, padded with '_'; a leading '\\' is the root. */
-static void name_string(struct aml *a, const char *name)
+void aml_ref(struct aml *a, const char *name)
 {
 	char seg[4] = {'_', '_', '_', '_'};
 
@@ -74,19 +74,22 @@ static void name_string(struct aml *a, const char *name)
 	aml_bytes(a, seg, sizeof(seg));
 }
 
-void aml_integer(struct aml *a, uint32_t v)
+void aml_integer(struct aml *a, uint64_t v)
 {
 	if (v <= 1) {
 		aml_byte(a, v ? OP_ONE : OP_ZERO);
 	} else if (v <= 0xff) {
 		aml_byte(a, OP_BYTE);
-		write_le(a, v, 1);
+		aml_le(a, v, 1);
 	} else if (v <= 0xffff) {
 		aml_byte(a, OP_WORD);
-		write_le(a, v, 2);
-	} else {
+		aml_le(a, v, 2);
+	} else if (v <= UINT32_MAX) {
 		aml_byte(a, OP_DWORD);
-		write_le(a, v, 4);
+		aml_le(a, v, 4);
+	} else {
+		aml_byte(a, OP_QWORD);
+		aml_le(a, v, 8);
 	}
 }
 
@@ -108,16 +111,16 @@ void aml_eisa_id(struct aml *a, const char *id)
 	for (unsigned i = 3; i < 7; i++)
 		v = v << 4 | (unsigned)(id[i] <= '9' ? id[i] - '0' : id[i] - 'A' + 10);
 	aml_byte(a, OP_DWORD);
-	write_le(a, __builtin_bswap32(v), 4);
+	aml_le(a, __builtin_bswap32(v), 4);
 }
 
 void aml_name(struct aml *a, const char *name)
 {
 	aml_byte(a, OP_NAME);
-	name_string(a, name);
+	aml_ref(a, name);
 }
 
-static void begin(struct aml *a)
+void aml_begin(struct aml *a)
 {
 	static const uint8_t room[LENGTH_BYTES];
 
@@ -143,22 +146,22 @@ void aml_end(struct aml *a)
 void aml_begin_scope(struct aml *a, const char *name)
 {
 	aml_byte(a, OP_SCOPE);
-	begin(a);
-	name_string(a, name);
+	aml_begin(a);
+	aml_ref(a, name);
 }
 
 void aml_begin_device(struct aml *a, const char *name)
 {
-	aml_byte(a, OP_EXT);
+	aml_byte(a, AML_EXT);
 	aml_byte(a, OP_EXT_DEVICE);
-	begin(a);
-	name_string(a, name);
+	aml_begin(a);
+	aml_ref(a, name);
 }
 
 void aml_begin_package(struct aml *a, uint8_t elements)
 {
 	aml_byte(a, OP_PACKAGE);
-	begin(a);
+	aml_begin(a);
 	aml_byte(a, elements);
 }
 
@@ -168,7 +171,7 @@ void aml_begin_resources(struct aml *a)
 	static const uint8_t room[RES_LENGTH_BYTES] = {OP_WORD};
 
 	aml_byte(a, OP_BUFFER);
-	begin(a);
+	aml_begin(a);
 	aml_bytes(a, room, sizeof(room));
 }
 
@@ -188,8 +191,8 @@ void aml_io(struct aml *a, uint16_t port, uint8_t ports)
 {
 	aml_byte(a, 0x47); // I/O port descriptor
 	aml_byte(a, 1);    // decodes 16 bits
-	write_le(a, port, 2);
-	write_le(a, port, 2);
+	aml_le(a, port, 2);
+	aml_le(a, port, 2);
 	aml_byte(a, 1);
 	aml_byte(a, ports);
 }
@@ -197,14 +200,46 @@ void aml_io(struct aml *a, uint16_t port, uint8_t ports)
 void aml_irq(struct aml *a, unsigned irq)
 {
 	aml_byte(a, 0x22); // IRQ descriptor without flags
-	write_le(a, 1u << irq, 2);
+	aml_le(a, 1u << irq, 2);
 }
 
 void aml_memory(struct aml *a, uint32_t address, uint32_t bytes)
 {
 	aml_byte(a, 0x86); // 32-bit fixed memory range
-	write_le(a, 9, 2);
+	aml_le(a, 9, 2);
 	aml_byte(a, 1); // writable
-	write_le(a, address, 4);
-	write_le(a, bytes, 4);
+	aml_le(a, address, 4);
+	aml_le(a, bytes, 4);
+}
+
+#define PRODUCER_FIXED 0x0cu // general flags: handed down, both ends fixed, decoded positively
+#define TYPE_MEMORY    0u
+#define TYPE_BUS       2u
+
+void aml_bus_numbers(struct aml *a, uint16_t first, uint16_t last)
+{
+	aml_byte(a, 0x88); // word address space
+	aml_le(a, 13, 2);
+	aml_byte(a, TYPE_BUS);
+	aml_byte(a, PRODUCER_FIXED);
+	aml_byte(a, 0);
+	aml_le(a, 0, 2); // granularity
+	aml_le(a, first, 2);
+	aml_le(a, last, 2);
+	aml_le(a, 0, 2); // translation
+	aml_le(a, last - first + 1u, 2);
+}
+
+void aml_memory_window(struct aml *a, uint64_t address, uint64_t bytes)
+{
+	aml_byte(a, 0x8a); // quad word address space
+	aml_le(a, 43, 2);
+	aml_byte(a, TYPE_MEMORY);
+	aml_byte(a, PRODUCER_FIXED);
+	aml_byte(a, 1); // read-write, not cacheable
+	aml_le(a, 0, 8);
+	aml_le(a, address, 8);
+	aml_le(a, address + (bytes - 1), 8);
+	aml_le(a, 0, 8);
+	aml_le(a, bytes, 8);
 }

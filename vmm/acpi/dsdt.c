@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "vmm/acpi/acpi.h"
+#include "vmm/acpi/dsdt_pci.h"
 
 #define SLP_TYP_S5 5u // what the PM1a control register takes for power off
 
@@ -71,7 +72,7 @@ static void write_pvpanic(struct aml *a)
 }
 
 /* What nobody may claim: the fixed hardware and the interrupt controllers. */
-static void write_system(struct aml *a)
+static void write_system(struct aml *a, const struct pci_windows *pci)
 {
 	begin_pnp(a, "SYSR", "PNP0C02");
 	aml_io(a, 0x20, 2);
@@ -83,6 +84,8 @@ static void write_system(struct aml *a)
 	aml_io(a, LAYOUT_PORT_RESET, 1);
 	aml_memory(a, LAYOUT_IOAPIC, 0x1000);
 	aml_memory(a, LAYOUT_LAPIC, 0x1000);
+	if (pci)
+		dsdt_pci_write_ecam(a, pci);
 	end_pnp(a);
 }
 
@@ -102,16 +105,18 @@ static void write_processor(struct aml *a, const struct machine_desc *d, uint32_
 	aml_end(a);
 }
 
-void dsdt_write(struct aml *a, const struct machine_desc *d)
+void dsdt_write(struct aml *a, const struct machine_desc *d, const struct pci_windows *pci)
 {
 	write_s5(a);
 	aml_begin_scope(a, "\\_SB");
-	write_system(a);
+	write_system(a, pci);
 	write_com1(a);
 	write_rtc(a);
 	write_pvpanic(a);
 	for (uint32_t v = 0; v < desc_vcpus(d); v++)
 		if (desc_vcpu_present(d, v))
 			write_processor(a, d, v);
+	if (pci)
+		dsdt_pci_write(a, pci);
 	aml_end(a);
 }

@@ -4,8 +4,9 @@
 #define VMM_ACPI_DSDT_H
 
 #include "vmm/acpi/aml.h"
-#include "vmm/conf/machine_desc.h"
+#include "vmm/pci/windows.h"
 
-void dsdt_write(struct aml *a, const struct machine_desc *d);
+/* pci: where PCI is; NULL: there is none. */
+void dsdt_write(struct aml *a, const struct machine_desc *d, const struct pci_windows *pci);
 
 #endif

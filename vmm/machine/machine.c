@@ -168,7 +168,7 @@ static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap
 	struct acpi_tables t;
 	const size_t room = BOOT_ROM - ACPI_GPA;
 	uint8_t *buf = calloc(1, room), *to;
-	int r = buf ? acpi_build(m->desc, buf, room, ACPI_GPA, &t) : -ENOMEM;
+	int r = buf ? acpi_build(m->desc, NULL, buf, room, ACPI_GPA, &t) : -ENOMEM;
 
 	if (r) {
 		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));

@@ -4,9 +4,8 @@
 #include "coherence/base/bytes.h"
 #include "coherence/base/check.h"
 
-#define BAR_WIDE     0x4u // type: 64 bits
-#define BAR_PREFETCH 0x8u
-#define BAR_FLAGS    0xfu
+#define BAR_WIDE  0x4u // type: 64 bits; never prefetchable, since reading registers has effects
+#define BAR_FLAGS 0xfu
 
 #define HEADER_BYTES 0x40u
 
@@ -57,7 +56,7 @@ void pci_config_add_bar(struct pci_config *c, unsigned n, uint64_t bytes, bool w
 	c->bar[n].bytes = bytes;
 	c->bar[n].wide = wide;
 	put_le(c->writable + PCI_REG_BAR0 + (size_t)4 * n, ~(bytes - 1), width);
-	put_le(bar_register(c, n), wide ? BAR_WIDE | BAR_PREFETCH : 0, width);
+	put_le(bar_register(c, n), wide ? BAR_WIDE : 0, width);
 	set_bar_address(c, n, address);
 }
 

@@ -70,7 +70,7 @@ void pci_config_init(struct pci_config *c, const struct pci_id *id, uint64_t win
 
 /*
  * Gives it BAR number n (and n + 1 if wide), of so many bytes, at address, which is a multiple of them; 0: left to the
- * guest. Memory, prefetchable if wide. Before the guest runs; wrong arguments are our own and end the program.
+ * guest. Memory. Before the guest runs; wrong arguments are our own and end the program.
  */
 void pci_config_add_bar(struct pci_config *c, unsigned n, uint64_t bytes, bool wide, uint64_t address);
 

@@ -15,22 +15,45 @@ TEST(Acpi, AllTablesAreThereAndSumToZero)
 	}
 }
 
+/* Without PCI the tables are what they were; with it there is one more, and the others stay but for what names PCI. */
+TEST(Acpi, McfgNamesTheBusesThatExist)
+{
+	for (unsigned hosts : {1u, 2u, 64u}) {
+		machine_desc d = sample_desc(hosts);
+		pci_windows w = sample_windows(d);
+		Tables without(d), with(d, &w);
+		Bytes m = with.by_name["MCFG"];
+		ASSERT_EQ(60u, m.size());
+		EXPECT_EQ(PCI_ECAM, get_le(&m[44], 8));
+		EXPECT_EQ(0u, get_le(&m[52], 2)); // segment
+		EXPECT_EQ(0, m[54]);
+		EXPECT_EQ(hosts - 1, m[55]);
+		for (const char *same : {"APIC", "SRAT", "SLIT"})
+			EXPECT_EQ(without.by_name[same], with.by_name[same]) << same;
+		EXPECT_LT(without.by_name["DSDT"].size(), with.by_name["DSDT"].size());
+	}
+}
+
 TEST(Acpi, LargestMachineFitsAndLessRoomIsAnError)
 {
 	machine_desc d = sample_desc(64, 16, 2048);
 	Tables t(d);
 	Bytes small(t.where.bytes, 0xee);
 	acpi_tables w;
-	EXPECT_EQ(0, acpi_build(&d, small.data(), small.size(), ACPI_GPA, &w));
+	EXPECT_EQ(0, acpi_build(&d, nullptr, small.data(), small.size(), ACPI_GPA, &w));
 	for (size_t cap = 0; cap < t.where.bytes; cap += 37) {
 		Bytes b(cap + 16, 0xee);
-		ASSERT_EQ(-ENOSPC, acpi_build(&d, b.data(), cap, ACPI_GPA, &w));
+		ASSERT_EQ(-ENOSPC, acpi_build(&d, nullptr, b.data(), cap, ACPI_GPA, &w));
 		for (size_t i = cap; i < b.size(); i++)
 			ASSERT_EQ(0xee, b[i]);
 	}
-	EXPECT_EQ(-EINVAL, acpi_build(&d, small.data(), small.size(), ACPI_GPA + 16, &w));
-	EXPECT_EQ(-EINVAL, acpi_build(&d, small.data(), small.size(), 1ull << 32, &w));
+	EXPECT_EQ(-EINVAL, acpi_build(&d, nullptr, small.data(), small.size(), ACPI_GPA + 16, &w));
+	EXPECT_EQ(-EINVAL, acpi_build(&d, nullptr, small.data(), small.size(), 1ull << 32, &w));
 	RecordProperty("bytes", (int)t.where.bytes);
+	pci_windows pci = sample_windows(d);
+	EXPECT_EQ(-ENOSPC, acpi_build(&d, &pci, small.data(), small.size(), ACPI_GPA, &w));
+	Tables with(d, &pci);
+	printf("largest machine with PCI: %zu of %u bytes\n", with.where.bytes, ACPI_BYTES_MAX);
 	printf("largest machine: %zu of %u bytes\n", t.where.bytes, ACPI_BYTES_MAX);
 }
 

@@ -22,13 +22,15 @@ static Bytes written(const std::function<void(aml *)> &f)
 
 TEST(Aml, Integers)
 {
-	const std::vector<std::pair<uint32_t, Bytes>> cases = {
+	const std::vector<std::pair<uint64_t, Bytes>> cases = {
 		{0, {0}},
 		{1, {1}},
 		{2, {0x0a, 2}},
 		{255, {0x0a, 255}},
 		{256, {0x0b, 0, 1}},
 		{65536, {0x0c, 0, 0, 1, 0}},
+		{UINT32_MAX, {0x0c, 255, 255, 255, 255}},
+		{1ull << 32, {0x0e, 0, 0, 0, 0, 1, 0, 0, 0}},
 	};
 	for (auto &c : cases)
 		EXPECT_EQ(c.second, written([&](aml *a) { aml_integer(a, c.first); })) << c.first;

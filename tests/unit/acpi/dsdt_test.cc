@@ -1,58 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our tables through the reference compiler: every one is disassembled, and the DSDT compiled
 // again.
-#include "tests/unit/acpi/tables.h"
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
-namespace fs = std::filesystem;
-
-class Iasl : public ::testing::Test
-{
-      protected:
-	fs::path dir;
-	void SetUp() override
-	{
-		if (system("iasl -v >/dev/null 2>&1") != 0) {
-			printf("SKIP Iasl: iasl is not installed (package acpica-tools)\n");
-			GTEST_SKIP() << "iasl is not installed (package acpica-tools)";
-		}
-		char name[] = "/tmp/pando-acpi-XXXXXX";
-		ASSERT_NE(nullptr, mkdtemp(name));
-		dir = name;
-	}
-	void TearDown() override
-	{
-		if (!dir.empty())
-			fs::remove_all(dir);
-	}
-	std::string read(const fs::path &p)
-	{
-		std::ifstream in(p);
-		std::stringstream s;
-		s << in.rdbuf();
-		return s.str();
-	}
-	/* Runs iasl; returns what it said, and fails the test unless it ended well. */
-	std::string iasl(const std::string &args)
-	{
-		std::string cmd = "cd " + dir.string() + " && iasl " + args + " >out.txt 2>&1";
-		int r = system(cmd.c_str());
-		std::string said = read(dir / "out.txt");
-		EXPECT_EQ(0, r) << args << "\n" << said;
-		return said;
-	}
-	void write(const Tables &t)
-	{
-		for (auto &n : t.by_name) {
-			std::ofstream out(dir / (n.first + ".dat"), std::ios::binary);
-			out.write((const char *)n.second.data(), (std::streamsize)n.second.size());
-		}
-	}
-};
+#include "tests/unit/acpi/iasl.h"
 
 TEST_F(Iasl, EveryTableDisassemblesWithoutComplaint)
 {

@@ -17,15 +17,23 @@ extern "C" {
 
 using Bytes = std::vector<uint8_t>;
 
+static inline pci_windows sample_windows(const machine_desc &d)
+{
+	pci_windows w = {};
+	char why[256] = "";
+	EXPECT_EQ(0, pci_windows_lay_out(&d, 40, &w, why, sizeof(why))) << why;
+	return w;
+}
+
 /* The tables of a description, found as an operating system finds them. */
 struct Tables {
 	Bytes mem;
 	acpi_tables where;
 	std::map<std::string, Bytes> by_name;
 
-	explicit Tables(const machine_desc &d) : mem(ACPI_BYTES_MAX)
+	explicit Tables(const machine_desc &d, const pci_windows *pci = nullptr) : mem(ACPI_BYTES_MAX)
 	{
-		int r = acpi_build(&d, mem.data(), mem.size(), ACPI_GPA, &where);
+		int r = acpi_build(&d, pci, mem.data(), mem.size(), ACPI_GPA, &where);
 		EXPECT_EQ(0, r);
 		if (r == 0)
 			collect();

@@ -183,12 +183,14 @@ bool ring_arm(struct ring *r, const struct guest_mem *mem)
 
 void ring_fields(struct fields *f, struct ring *r)
 {
-	uint8_t indirect = r->at.indirect, event_idx = r->at.event_idx, broken = (uint8_t)r->broken;
-
-	if (f->to && r->taken) {
+	if (!f->to) {
+		memset(r, 0, sizeof(*r));
+	} else if (r->taken) {
 		f->bad = true;
 		return;
 	}
+	uint8_t indirect = r->at.indirect, event_idx = r->at.event_idx, broken = (uint8_t)r->broken;
+
 	FIELD(f, r->at.size);
 	FIELD(f, indirect);
 	FIELD(f, event_idx);

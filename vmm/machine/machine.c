@@ -89,8 +89,17 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 	return r;
 }
 
+static void undo_devices(struct machine *m)
+{
+	devices_destroy(m);
+	bus_close(&m->ports);
+	bus_close(&m->mmio);
+}
+
 static int do_devices(struct machine *m, char *why, size_t cap)
 {
+	bus_init(&m->ports);
+	bus_init(&m->mmio);
 	machine_name_absent(m);
 	int r = m->self == 0 ? devices_create(m) : remote_add_devices(m);
 
@@ -99,7 +108,7 @@ static int do_devices(struct machine *m, char *why, size_t cap)
 	if (!r)
 		r = reset_add_ports(m);
 	if (r) {
-		devices_destroy(m);
+		undo_devices(m);
 		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));
 	}
 	return r;
@@ -114,7 +123,7 @@ static const struct step {
 	{"kvm", do_kvm, undo_kvm},
 	{"memory slots", do_ram, NULL},
 	{"vCPUs", do_cpus, undo_cpus},
-	{"devices", do_devices, devices_destroy},
+	{"devices", do_devices, undo_devices},
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 

@@ -2,11 +2,14 @@
 // What the machine has counted, put into the numbers of status.def; and whose thread is whose.
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/machine/machine_priv.h"
 
+#define STATUS_BUS_NAMES 64u // of ranges that are told apart
+
 _Static_assert(HV_EXIT_KINDS <= STATUS_LIST_MAX, "the kinds of exits do not fit into a status_list");
-_Static_assert(BUS_RANGES_MAX + 2 <= STATUS_LIST_MAX, "the ranges of a bus do not fit into a status_list");
+_Static_assert(STATUS_BUS_NAMES + 3 <= STATUS_LIST_MAX, "the names of a bus do not fit into a status_list");
 _Static_assert(ABSENT_KNOWN_MAX + ABSENT_OTHER_MAX + 1 <= STATUS_LIST_MAX, "what is absent does not fit into one");
 
 const char *cpu_state_name(const struct cpu *c)
@@ -50,10 +53,21 @@ static void fill_vcpu(struct cpu *c, struct status_vcpu *to)
 		status_list_add(&to->exits, hv_exit_names[i], STATUS_LOAD(c->vcpu.exits[i]));
 }
 
+/* Names may repeat. */
+static void fill_range(void *ctx, const char *name, uint64_t first, uint64_t accesses)
+{
+	struct status_list *to = ctx;
+	bool known = to->n < STATUS_BUS_NAMES;
+
+	(void)first;
+	for (unsigned i = 0; i < to->n && !known; i++)
+		known = strcmp(to->e[i].name, name) == 0;
+	status_list_add(to, known ? name : "others", accesses);
+}
+
 static void fill_bus(struct bus *b, struct status_list *to)
 {
-	for (unsigned i = 0; i < b->n; i++)
-		status_list_add(to, b->range[i].name, STATUS_LOAD(b->range[i].accesses)); // names may repeat
+	bus_each(b, fill_range, to);
 	status_list_add(to, "unclaimed", STATUS_LOAD(b->unclaimed));
 	status_list_add(to, "last_unclaimed", STATUS_LOAD(b->last_unclaimed));
 }

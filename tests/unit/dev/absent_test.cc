@@ -26,10 +26,12 @@ struct Absent : testing::Test {
 	}
 	Absent()
 	{
+		bus_init(b);
 		bus_name_absent(b, absent_pc_ports, absent_pc_ports_n, 8, on_absent, this);
 	}
 	~Absent()
 	{
+		bus_close(b);
 		delete b;
 	}
 	uint64_t access(uint64_t addr, unsigned size, bool write = false)

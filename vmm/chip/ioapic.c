@@ -156,3 +156,22 @@ void ioapic_eoi(struct ioapic *io, uint8_t vector, struct ioapic_fx *fx)
 		serve_level(io, pin, fx);
 	}
 }
+
+void ioapic_fields(struct fields *f, struct ioapic *io)
+{
+	FIELD(f, io->select);
+	FIELD(f, io->id);
+	FIELD(f, io->lines);
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		FIELD(f, io->redir[i]);
+	FIELD(f, io->dropped);
+}
+
+bool ioapic_valid(const struct ioapic *io)
+{
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		if (io->redir[i] & ~(REDIR_WRITABLE | REDIR_REMOTE_IRR) ||
+		    (io->redir[i] & (REDIR_LEVEL | REDIR_REMOTE_IRR)) == REDIR_REMOTE_IRR)
+			return false;
+	return io->id < 16 && !(io->lines >> IOAPIC_PINS);
+}

@@ -8,6 +8,7 @@
 #ifndef VMM_CHIP_IOAPIC_H
 #define VMM_CHIP_IOAPIC_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
 
@@ -41,5 +42,10 @@ void ioapic_set_line(struct ioapic *io, unsigned pin, bool asserted, struct ioap
 /* A local APIC ended a level-triggered vector: pins whose line is still asserted send again. fx is
  * overwritten. */
 void ioapic_eoi(struct ioapic *io, uint8_t vector, struct ioapic_fx *fx);
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: ioapic_valid() tells whether the
+ * chip can be in that state. */
+void ioapic_fields(struct fields *f, struct ioapic *io);
+bool ioapic_valid(const struct ioapic *io);
 
 #endif

@@ -269,3 +269,40 @@ void pic_write(struct pic *p, uint16_t port, uint8_t value)
 		h->mask = value;
 	follow_slave(p);
 }
+
+void pic_fields(struct fields *f, struct pic *p)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct pic_half *h = &p->half[i];
+
+		FIELD(f, h->lines);
+		FIELD(f, h->irr);
+		FIELD(f, h->isr);
+		FIELD(f, h->mask);
+		FIELD(f, h->elcr);
+		FIELD(f, h->vector);
+		FIELD(f, h->lowest);
+		fields_bytes(f, h->icw, sizeof(h->icw));
+		FIELD(f, h->icw_next);
+		FIELD(f, h->needs_icw4);
+		FIELD(f, h->single);
+		FIELD(f, h->auto_eoi);
+		FIELD(f, h->auto_rotates);
+		FIELD(f, h->special_mask);
+		FIELD(f, h->special_nested);
+		FIELD(f, h->reads_isr);
+		FIELD(f, h->polled);
+	}
+}
+
+bool pic_valid(const struct pic *p)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct pic_half *h = &p->half[i];
+
+		if (h->lowest > 7 || h->vector & ~ICW2_VECTOR ||
+		    (h->icw_next != ICW_NONE && (h->icw_next < 1 || h->icw_next > 3)))
+			return false;
+	}
+	return true;
+}

@@ -10,6 +10,7 @@
 #ifndef VMM_CHIP_PIC_H
 #define VMM_CHIP_PIC_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 
 #define PIC_LINES 16u
@@ -42,5 +43,10 @@ void pic_set_line(struct pic *p, unsigned line, bool high);
 bool pic_intr(const struct pic *p);
 /* The two INTA cycles: returns the vector. Without a request it is that of line 7: spurious. */
 uint8_t pic_acknowledge(struct pic *p);
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: pic_valid() tells whether the
+ * chip can be in that state. */
+void pic_fields(struct fields *f, struct pic *pic);
+bool pic_valid(const struct pic *pic);
 
 #endif

@@ -281,3 +281,41 @@ bool pit_take_irq(struct pit *p, uint64_t now)
 	p->irq_seen_ns = now;
 	return rose;
 }
+
+void pit_fields(struct fields *f, struct pit *p)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct pit_channel *c = &p->ch[i];
+
+		FIELD(f, c->mode);
+		FIELD(f, c->access);
+		FIELD(f, c->bcd);
+		FIELD(f, c->gate);
+		FIELD(f, c->loaded);
+		FIELD(f, c->running);
+		FIELD(f, c->write_high);
+		FIELD(f, c->read_high);
+		FIELD(f, c->write_low);
+		FIELD(f, c->count_latched);
+		FIELD(f, c->status_latched);
+		FIELD(f, c->latched_count);
+		FIELD(f, c->latched_status);
+		FIELD(f, c->reload);
+		FIELD(f, c->start_ns);
+		FIELD(f, c->paused);
+	}
+	FIELD(f, p->port61);
+	FIELD(f, p->irq_seen_ns);
+}
+
+bool pit_valid(const struct pit *p)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		const struct pit_channel *c = &p->ch[i];
+
+		if (c->mode > 5 || c->access < ACCESS_LOW || c->access > ACCESS_BOTH || c->reload < 1 ||
+		    c->reload > 0x10000)
+			return false;
+	}
+	return !(p->port61 & ~PORT61_WRITABLE);
+}

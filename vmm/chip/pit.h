@@ -8,6 +8,7 @@
 #ifndef VMM_CHIP_PIT_H
 #define VMM_CHIP_PIT_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 
 #define PIT_HZ         1193182ull
@@ -50,5 +51,10 @@ uint64_t pit_deadline(const struct pit *p);
  * pin 2 up and down.
  */
 bool pit_take_irq(struct pit *p, uint64_t now_ns);
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: pit_valid() tells whether the
+ * chip can be in that state. */
+void pit_fields(struct fields *f, struct pit *pit);
+bool pit_valid(const struct pit *pit);
 
 #endif

@@ -111,3 +111,18 @@ void pm_press_power(struct pm *p)
 {
 	p->sts |= PM_STS_PWRBTN;
 }
+
+void pm_fields(struct fields *f, struct pm *p)
+{
+	FIELD(f, p->sts);
+	FIELD(f, p->en);
+	FIELD(f, p->cnt);
+	FIELD(f, p->reset_reg);
+	FIELD(f, p->seen_ns);
+}
+
+bool pm_valid(const struct pm *p)
+{
+	return !(p->sts & ~STS_WRITABLE) && !(p->en & ~EN_WRITABLE) && (p->cnt & CNT_SCI_EN) &&
+	       !(p->cnt & ~(CNT_WRITABLE | CNT_SCI_EN)) && !(p->reset_reg & ~RESET_WRITABLE);
+}

@@ -7,6 +7,7 @@
 #ifndef VMM_CHIP_PM_H
 #define VMM_CHIP_PM_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 
 #define PM_BYTES      12u     // ports: +0 PM1_STS, +2 PM1_EN, +4 PM1_CNT, +8 PM_TMR
@@ -40,5 +41,10 @@ void pm_press_power(struct pm *p); // the power button: raises the SCI if the gu
 
 bool pm_sci(struct pm *p, uint64_t now_ns); // level of IRQ 9
 uint64_t pm_deadline(const struct pm *p);   // when pm_sci() must be asked again, or CHIP_NEVER
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: pm_valid() tells whether the
+ * chip can be in that state. */
+void pm_fields(struct fields *f, struct pm *pm);
+bool pm_valid(const struct pm *pm);
 
 #endif

@@ -31,6 +31,7 @@ enum { SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKD
 #define ALARM_ANY       0xc0u   // alarm bytes from here on match everything
 #define ALARM_STEPS_MAX 300u
 #define PM_BIT          0x80u
+#define OFFSET_S_MAX    (1ll << 40) // no date that can be set is as far from 1970
 
 struct civil {
 	unsigned year, month, day, hour, minute, second, weekday; // weekday 1 = Sunday
@@ -329,4 +330,19 @@ void rtc_write(struct rtc *r, uint16_t port, uint8_t value, uint64_t now)
 		return;
 	}
 	r->ram[r->index] = value;
+}
+
+void rtc_fields(struct fields *f, struct rtc *r)
+{
+	FIELD(f, r->index);
+	fields_bytes(f, r->ram, sizeof(r->ram));
+	FIELD(f, r->flags);
+	FIELD(f, r->offset_s);
+	FIELD(f, r->seen_ns);
+}
+
+bool rtc_valid(const struct rtc *r)
+{
+	return r->index < sizeof(r->ram) && !(r->flags & ~(C_ANY | C_IRQ)) && r->offset_s > -OFFSET_S_MAX &&
+	       r->offset_s < OFFSET_S_MAX;
 }

@@ -8,6 +8,7 @@
 #ifndef VMM_CHIP_RTC_H
 #define VMM_CHIP_RTC_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 
 #define RTC_CENTURY 0x32u
@@ -30,5 +31,10 @@ void rtc_write(struct rtc *r, uint16_t port, uint8_t value, uint64_t now_ns);
 bool rtc_line(struct rtc *r, uint64_t now_ns);
 /* When rtc_line() must be asked again, or CHIP_NEVER. */
 uint64_t rtc_deadline(const struct rtc *r);
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: rtc_valid() tells whether the
+ * chip can be in that state. */
+void rtc_fields(struct fields *f, struct rtc *rtc);
+bool rtc_valid(const struct rtc *rtc);
 
 #endif

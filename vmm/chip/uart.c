@@ -21,6 +21,7 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
 #define FCR_ENABLE   0x01u
 #define FCR_CLEAR_RX 0x02u
+#define FCR_KEPT     0xc1u
 
 #define LCR_DLAB 0x80u
 
@@ -230,7 +231,7 @@ static void write_fcr(struct uart *u, uint8_t value)
 
 	if (changes || ((value & FCR_ENABLE) && (value & FCR_CLEAR_RX)))
 		clear_rx(u);
-	u->fcr = value & FCR_ENABLE ? value & (FCR_ENABLE | 0xc0) : 0;
+	u->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
 }
 
 /* In loopback the modem inputs follow the outputs: DTR, RTS, OUT1, OUT2 -> DSR, CTS, RI, DCD. */
@@ -278,4 +279,30 @@ int uart_write(struct uart *u, unsigned reg, uint8_t value, uint64_t now)
 	default: // LSR and MSR are read-only
 		return -1;
 	}
+}
+
+void uart_fields(struct fields *f, struct uart *u)
+{
+	FIELD(f, u->ier);
+	FIELD(f, u->fcr);
+	FIELD(f, u->lcr);
+	FIELD(f, u->mcr);
+	FIELD(f, u->scr);
+	FIELD(f, u->msr);
+	FIELD(f, u->dll);
+	FIELD(f, u->dlm);
+	FIELD(f, u->lsr_errors);
+	FIELD(f, u->thre_pending);
+	fields_bytes(f, u->rx, sizeof(u->rx));
+	FIELD(f, u->rx_head);
+	FIELD(f, u->rx_n);
+	FIELD(f, u->rx_timeout_ns);
+	FIELD(f, u->rx_timed_out);
+	FIELD(f, u->overruns);
+}
+
+bool uart_valid(const struct uart *u)
+{
+	return u->rx_head < UART_FIFO && u->rx_n <= UART_FIFO && !(u->ier & ~IER_WRITABLE) &&
+	       !(u->mcr & ~MCR_WRITABLE) && !(u->fcr & ~FCR_KEPT) && (u->fcr & FCR_ENABLE || !u->fcr);
 }

@@ -7,6 +7,7 @@
 #ifndef VMM_CHIP_UART_H
 #define VMM_CHIP_UART_H
 
+#include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 
 #define UART_FIFO 16u
@@ -35,5 +36,10 @@ void uart_receive(struct uart *u, uint8_t byte, uint64_t now_ns);
 
 bool uart_line(struct uart *u, uint64_t now_ns); // level of its IRQ
 uint64_t uart_deadline(const struct uart *u);    // when uart_line() must be asked again, or CHIP_NEVER
+
+/* All of it, written or read (coherence/base/fields.h). What was read may be anything: uart_valid() tells whether the
+ * chip can be in that state. */
+void uart_fields(struct fields *f, struct uart *uart);
+bool uart_valid(const struct uart *uart);
 
 #endif

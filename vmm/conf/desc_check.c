@@ -110,6 +110,44 @@ static int check_vcpus(const struct machine_desc *d, char *why, size_t cap)
 	return 0;
 }
 
+static int check_device(const struct machine_desc *d, unsigned i, char *why, size_t cap)
+{
+	const struct desc_device *dev = &d->devices[i];
+
+	if (!is_clean(dev->kind, sizeof(dev->kind)))
+		return refuse(why, cap, "device %u: its kind is too long or not plain text", i);
+	enum device_kind_id kind = device_kind_find(dev->kind);
+
+	if (kind == DEVICE_KINDS)
+		return refuse(why, cap, "device %u: there is no device of kind '%s'", i, dev->kind);
+	if (device_kind_where[kind] == DEVICE_EVERYWHERE)
+		return refuse(why, cap, "device %u: each host has a '%s' of its own", i, dev->kind);
+	if (desc_device(d, kind) != dev)
+		return refuse(why, cap, "device %u: there is a '%s' already, and can be one", i, dev->kind);
+	if (i && dev->id <= d->devices[i - 1].id)
+		return refuse(why, cap, "device %u: its id %u does not follow that of the one before", i, dev->id);
+	if (dev->host >= d->hosts_n)
+		return refuse(why, cap, "device %u: it is on host %u, there are %u", i, dev->host, d->hosts_n);
+	return 0;
+}
+
+static int check_devices(const struct machine_desc *d, char *why, size_t cap)
+{
+	if (d->devices_n > DESC_DEVICES_MAX)
+		return refuse(why, cap, "%u devices, at most %u are possible", d->devices_n, DESC_DEVICES_MAX);
+	for (unsigned i = 0; i < d->devices_n; i++) {
+		int r = check_device(d, i, why, cap);
+
+		if (r)
+			return r;
+	}
+	for (unsigned kind = 0; kind < DEVICE_KINDS; kind++)
+		if (device_kind_where[kind] == DEVICE_NEEDED && !desc_device(d, (enum device_kind_id)kind))
+			return refuse(why, cap, "there is no device of kind '%s', which each machine needs",
+				      device_kind_names[kind]);
+	return 0;
+}
+
 static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 {
 	page_idx at = 0;
@@ -170,6 +208,9 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 		if (next->vcpus[v].apic_id != now->vcpus[v].apic_id)
 			return refuse(why, cap, "vCPU %u has APIC id %u and had %u", v, next->vcpus[v].apic_id,
 				      now->vcpus[v].apic_id);
+	if (next->devices_n != now->devices_n ||
+	    memcmp(next->devices, now->devices, sizeof(now->devices[0]) * now->devices_n))
+		return refuse(why, cap, "the description has other devices, or has them elsewhere");
 	if (!keeps_memory(now, next))
 		return refuse(why, cap, "memory that was there is missing or stands elsewhere");
 	return 0;
@@ -178,7 +219,7 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 static int check_parts(const struct machine_desc *d, char *why, size_t cap)
 {
 	int (*const checks[])(const struct machine_desc *, char *, size_t) = {check_nodes, check_vcpus, check_ranges,
-									      check_hosts};
+									      check_devices, check_hosts};
 
 	if (d->hosts_n < 1 || d->hosts_n > HOSTS_MAX)
 		return refuse(why, cap, "%u hosts, 1 to %u are possible", d->hosts_n, HOSTS_MAX);

@@ -59,6 +59,12 @@ static const struct member vcpu_members[] = {
 	MEMBER(desc_vcpu, host, U32),
 };
 
+static const struct member device_members[] = {
+	MEMBER(desc_device, id, U32),
+	MEMBER(desc_device, kind, TEXT),
+	MEMBER(desc_device, host, U32),
+};
+
 /* The lists of a description: how many there are, and where they lie. */
 #define LIST(key_, n, list, table, max_)                                                                          \
 	{                                                                                                         \
@@ -78,6 +84,7 @@ static const struct list {
 	LIST("nodes", nodes_n, nodes, node_members, DESC_NODES_MAX),
 	LIST("memory", ranges_n, ranges, range_members, DESC_RANGES_MAX),
 	LIST("vcpus", vcpus_n, vcpus, vcpu_members, VCPUS_MAX),
+	LIST("devices", devices_n, devices, device_members, DESC_DEVICES_MAX),
 };
 
 static json_t *write_member(const struct member *m, const void *base)

@@ -73,6 +73,18 @@ static void number_vcpus(struct machine_desc *d)
 								    .host = n < d->hosts_n ? n : HOST_NONE};
 }
 
+static void place_devices(struct machine_desc *d)
+{
+	for (unsigned kind = 0; kind < DEVICE_KINDS; kind++) {
+		struct desc_device *dev = &d->devices[d->devices_n];
+
+		if (device_kind_where[kind] != DEVICE_NEEDED)
+			continue;
+		dev->id = d->devices_n++;
+		snprintf(dev->kind, sizeof(dev->kind), "%s", device_kind_names[kind]);
+	}
+}
+
 static int check_room(const struct machine_desc *d, unsigned slots, uint64_t vcpus, uint64_t more_vcpus,
 		      uint64_t more_bytes, char *why, size_t cap)
 {
@@ -118,13 +130,15 @@ int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *
 	if (r)
 		return r;
 	d->version = 0;
-	d->ranges_n = d->vcpus_n = 0;
+	d->ranges_n = d->vcpus_n = d->devices_n = 0;
 	memset(d->nodes, 0, sizeof(d->nodes));
 	memset(d->ranges, 0, sizeof(d->ranges));
 	memset(d->vcpus, 0, sizeof(d->vcpus));
+	memset(d->devices, 0, sizeof(d->devices));
 	lay_out_present(d, vcpus, memory);
 	if (slots)
 		lay_out_free(d, slots, (uint32_t)more, more_bytes);
 	number_vcpus(d);
+	place_devices(d);
 	return 0;
 }

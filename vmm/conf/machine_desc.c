@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/conf/machine_desc.h"
 
+#include <string.h>
+
 #include "coherence/base/check.h"
 
 uint64_t desc_memory_bytes(const struct machine_desc *d)
@@ -130,4 +132,19 @@ host_id desc_home_of_page(const struct machine_desc *d, page_idx page)
 		if (page - d->ranges[i].first < d->ranges[i].pages)
 			return (host_id)d->ranges[i].home;
 	return HOST_NONE;
+}
+
+const struct desc_device *desc_device(const struct machine_desc *d, enum device_kind_id kind)
+{
+	for (unsigned i = 0; i < d->devices_n; i++)
+		if (strcmp(d->devices[i].kind, device_kind_names[kind]) == 0)
+			return &d->devices[i];
+	return NULL;
+}
+
+host_id desc_device_host(const struct machine_desc *d, enum device_kind_id kind)
+{
+	const struct desc_device *dev = desc_device(d, kind);
+
+	return dev ? (host_id)dev->host : HOST_NONE;
 }

@@ -10,7 +10,7 @@
 #ifndef VMM_CONF_MACHINE_DESC_H
 #define VMM_CONF_MACHINE_DESC_H
 
-#include "coherence/base/types.h"
+#include "vmm/conf/devices.h"
 
 #define DESC_CMDLINE_MAX  2048u
 #define DESC_ADDRESS_MAX  128u
@@ -19,6 +19,8 @@
 #define DESC_XAPIC_ID_MAX 254u // eight bits; 255 is everybody
 #define DESC_RESERVE_MIN  256u // pages: one instruction may need several, and pages on their way home need room
 #define DESC_NODES_MAX    HOSTS_MAX
+#define DESC_KIND_MAX     16u // of a device, with its end
+#define DESC_DEVICES_MAX  256u
 #define DESC_RANGES_MAX   256u // ranges of memory: a node may be filled in several steps
 /* Guest addresses without memory, for devices. Page numbers do not count them (layout.h). */
 #define DESC_HOLE_BEGIN 0xc0000000ull
@@ -49,16 +51,24 @@ struct desc_vcpu {
 	uint32_t host; // where it starts; HOST_NONE: it is not there yet
 };
 
+/* A device and the host that has it. In ascending order of ids, which are never used again. */
+struct desc_device {
+	uint32_t id;
+	char kind[DESC_KIND_MAX]; // devices.def
+	uint32_t host;
+};
+
 struct machine_desc {
 	char name[DESC_NAME_MAX];
 	uint32_t version; // counts what was added or taken away since the start
 	unsigned hosts_n;
 	struct desc_host hosts[HOSTS_MAX];
 	uint32_t apic_bits; // of the number of a vCPU in its node
-	unsigned nodes_n, ranges_n, vcpus_n;
+	unsigned nodes_n, ranges_n, vcpus_n, devices_n;
 	struct desc_node nodes[DESC_NODES_MAX];
 	struct desc_range ranges[DESC_RANGES_MAX];
 	struct desc_vcpu vcpus[VCPUS_MAX];
+	struct desc_device devices[DESC_DEVICES_MAX];
 	char cmdline[DESC_CMDLINE_MAX];
 	uint32_t epoch;
 	uint32_t dilate;          // guest time runs at 1/dilate of real time (1: real time)
@@ -80,7 +90,8 @@ struct desc_room {
 /*
  * Lays the machine out over its first hosts_n hosts: host h starts with vcpus[h] vCPUs and memory[h] bytes, which make
  * node h; nodes for hosts that may come follow, and share what room there is. Without room the addresses are those of
- * one run of memory from 0 up. Sets version, nodes, ranges, vcpus and apic_bits. Returns 0, or -EINVAL with a sentence
+ * one run of memory from 0 up. The devices that each machine has are on host 0. Sets version, nodes, ranges, vcpus,
+ * devices and apic_bits. Returns 0, or -EINVAL with a sentence
  * that names what was asked and what is possible; desc_check() does the rest. Pure.
  */
 int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *memory, const struct desc_room *room,
@@ -105,6 +116,9 @@ host_id desc_home_of_page(const struct machine_desc *d, page_idx page); // HOST_
 uint32_t desc_apic_id(const struct machine_desc *d, uint32_t vcpu);
 /* All APIC ids have room in the xAPIC's eight bits, of which 255 is none. */
 bool desc_fits_xapic(const struct machine_desc *d);
+/* The device of that kind (the first, should there be several); NULL: there is none. */
+const struct desc_device *desc_device(const struct machine_desc *d, enum device_kind_id kind);
+host_id desc_device_host(const struct machine_desc *d, enum device_kind_id kind); // HOST_NONE: there is none
 /* false for an id that no vCPU has, now or ever. */
 bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu);
 

@@ -62,6 +62,8 @@ TEST(DescCheck, ANextVersionRenumbersNothing)
 		{"memory that was there", [](D &x) { x.ranges_n = 1; }},
 		{"memory that was there", [](D &x) { x.ranges[1].pages -= 512; }},
 		{"memory that was there", [](D &x) { x.ranges[1].node = 2; }},
+		{"other devices", [](D &x) { x.devices[0].host = 1; }},
+		{"other devices", [](D &x) { x.devices_n--; }},
 	};
 	for (auto &b : bad) {
 		good(d);
@@ -134,6 +136,15 @@ TEST(DescCheck, EveryRefusalNamesItsReason)
 		{"enough for 2", [](D &d) { d.nodes[1].vcpus_max = 3; }},
 		{"APIC ids", [](D &d) { d.apic_bits = 15; }},
 		{"APIC ids", [](D &d) { d.apic_bits = UINT32_MAX; }},
+		{"on host 2", [](D &d) { d.devices[1].host = 2; }},
+		{"on host 255", [](D &d) { d.devices[1].host = HOST_NONE; }},
+		{"no device of kind 'com9'", [](D &d) { strcpy(d.devices[1].kind, "com9"); }},
+		{"kind is too long", [](D &d) { memset(d.devices[1].kind, 'x', sizeof(d.devices[1].kind)); }},
+		{"'pm-timer' of its own", [](D &d) { strcpy(d.devices[1].kind, "pm-timer"); }},
+		{"'ioapic' already", [](D &d) { strcpy(d.devices[1].kind, "ioapic"); }},
+		{"id 0 does not follow", [](D &d) { d.devices[1].id = 0; }},
+		{"kind 'pvpanic', which each machine needs", [](D &d) { d.devices_n--; }},
+		{"devices, at most", [](D &d) { d.devices_n = DESC_DEVICES_MAX + 1; }},
 	};
 	for (auto &b : bad) {
 		char why[DESC_REPORT_MAX] = "";

@@ -113,6 +113,9 @@ TEST(DescJson, HostileTextIsRefusedWithAReason)
 		with(good, "\"vcpus\":[", "\"vcpus\":7,\"x\":["),
 		with(good, "\"vcpus\":[", "\"cpus\":["),
 		with(good, "\"memory\":[", "\"memory\":[[],"),
+		with(good, "\"kind\":\"com1\"", "\"kind\":\"com1-and-some-more\""),
+		with(good, "\"kind\":\"com1\"", "\"kind\":\"pic\""),
+		with(good, "\"devices\":[", "\"no_devices\":["),
 		with(good, "\"apic_bits\":1", "\"apic_bits\":0"),
 	};
 	for (auto &t : bad) {

@@ -19,6 +19,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,8 +98,9 @@ static int write_all(int fd, const uint8_t *buf, size_t n, uint64_t deadline)
 
 /* ---- the two sides ---- */
 
+/* *version: of the other side, once it has said so. */
 static int shake_as_connector(int fd, const struct session_key *key, const struct session_hello *hello,
-			      uint64_t deadline)
+			      uint64_t deadline, unsigned *version)
 {
 	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 	int r;
@@ -109,10 +111,12 @@ static int shake_as_connector(int fd, const struct session_key *key, const struc
 		r = read_all(fd, other, sizeof(other), deadline);
 	if (r == -ECONNRESET || r == -EPIPE)
 		return -ECONNRESET;
-	if (!r)
+	if (!r) {
+		*version = session_hello_version(other);
 		r = session_hello_parse(SESSION_ACCEPTOR, other, NULL);
+	}
 	if (r)
-		return r == -ETIMEDOUT ? r : -EPROTO;
+		return r == -ETIMEDOUT || r == -EPROTONOSUPPORT ? r : -EPROTO;
 	session_proof_make(SESSION_CONNECTOR, key, own, other, proof);
 	r = write_all(fd, proof, sizeof(proof), deadline);
 	if (!r)
@@ -131,14 +135,15 @@ static int shake_as_acceptor(int fd, const struct session_key *key, struct sessi
 
 	if (!r)
 		r = session_hello_parse(SESSION_CONNECTOR, other, &peer);
-	if (!r) {
+	if (!r || r == -EPROTONOSUPPORT) { // also another version is told which one this is
 		session_hello_make(SESSION_ACCEPTOR, &none, own);
-		r = write_all(fd, own, sizeof(own), deadline);
+		int sent = write_all(fd, own, sizeof(own), deadline);
+		r = r ? r : sent;
 	}
 	if (!r)
 		r = read_all(fd, proof, sizeof(proof), deadline);
 	if (r)
-		return r == -ETIMEDOUT ? r : -EPROTO;
+		return r == -ETIMEDOUT || r == -EPROTONOSUPPORT ? r : -EPROTO;
 	/* The connector proves itself first: a stranger gets nothing computed with the key. */
 	r = session_proof_check(SESSION_CONNECTOR, key, other, own, proof);
 	if (r)
@@ -279,8 +284,15 @@ static int connect_to(const struct addrinfo *a, uint64_t deadline)
 	return -e;
 }
 
-static const char *shake_error(int r)
+static const char *shake_error(int r, unsigned version)
 {
+	static _Thread_local char text[96]; // the caller's until its next handshake
+
+	if (r == -EPROTONOSUPPORT) {
+		snprintf(text, sizeof(text), "the other side speaks version %u of Pando's protocol, this one %u",
+			 version, SESSION_VERSION);
+		return text;
+	}
 	return r == -ETIMEDOUT    ? "no answer to the handshake in time"
 	       : r == -EACCES     ? "the other side does not have the same cluster key"
 	       : r == -ECONNRESET ? "the other side ended the connection before it said anything"
@@ -292,6 +304,7 @@ int session_connect(const char *address, const struct session_key *key, const st
 {
 	uint64_t deadline = now_ms() + timeout_ms;
 	struct addrinfo *all;
+	unsigned version = 0;
 	int r, fd = resolve(address, 0, &all, why);
 
 	if (fd)
@@ -309,10 +322,10 @@ int session_connect(const char *address, const struct session_key *key, const st
 		*why = strerrordesc_np(-fd);
 		return fd;
 	}
-	r = shake_as_connector(fd, key, hello, deadline);
+	r = shake_as_connector(fd, key, hello, deadline, &version);
 	if (r) {
 		close(fd);
-		*why = shake_error(r);
+		*why = shake_error(r, version);
 		return r;
 	}
 	tune(fd);

@@ -42,7 +42,8 @@ int session_listen(const char *address, const char **why);
 /*
  * Connects within timeout_ms and shakes hands as hello. Returns a descriptor (TCP_NODELAY, close-on-exec),
  * or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection without a word), -EACCES (it does not
- * know the key), -EPROTO; *why says more.
+ * know the key), -EPROTONOSUPPORT (it speaks another version of the protocol), -EPROTO; *why says more, until this
+ * thread's next call.
  */
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
 		    unsigned timeout_ms, const char **why);
@@ -55,7 +56,8 @@ int session_reach(const char *address, const struct session_key *key, const stru
 
 /*
  * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.
- * Returns 0 (fd stays open), -EACCES, -EPROTO, -ETIMEDOUT (fd is closed).
+ * Returns 0 (fd stays open), -EACCES, -EPROTO, -EPROTONOSUPPORT (it has been told our version), -ETIMEDOUT (fd is
+ * closed).
  */
 int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms);
 

@@ -30,12 +30,19 @@ static bool role_ok(enum session_side side, uint8_t role)
 					: role == SESSION_PEER || role == SESSION_CONTROL || role == SESSION_CHECK;
 }
 
+unsigned session_hello_version(const uint8_t rec[SESSION_HELLO_BYTES])
+{
+	return (unsigned)get_le(rec + 6, 2);
+}
+
 int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h)
 {
 	static const uint8_t zeroes[12];
 
-	if (memcmp(rec, magic, sizeof(magic)) || get_le(rec + 6, 2) != SESSION_VERSION)
+	if (memcmp(rec, magic, sizeof(magic)))
 		return -EPROTO;
+	if (session_hello_version(rec) != SESSION_VERSION)
+		return -EPROTONOSUPPORT;
 	if (rec[8] != side || !role_ok(side, rec[9]))
 		return -EPROTO;
 	if (memcmp(rec + 10, zeroes, 2) || memcmp(rec + 20, zeroes, 12))

@@ -22,8 +22,12 @@ enum session_side { SESSION_CONNECTOR = 1, SESSION_ACCEPTOR = 2 };
 /* Fills out with a fresh nonce. sodium_init() must have been called. */
 void session_hello_make(enum session_side side, const struct session_hello *h, uint8_t out[SESSION_HELLO_BYTES]);
 
-/* Checks a HELLO that must come from side. Returns 0 (*h is set; may be NULL), or -EPROTO. */
+/*
+ * Checks a HELLO that must come from side. Returns 0 (*h is set; may be NULL), -EPROTONOSUPPORT (of another version:
+ * nothing more of it is looked at), or -EPROTO.
+ */
 int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h);
+unsigned session_hello_version(const uint8_t rec[SESSION_HELLO_BYTES]);
 
 /* The proof that side knows key, over both HELLOs. */
 void session_proof_make(enum session_side side, const struct session_key *key,

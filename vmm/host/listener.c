@@ -32,10 +32,11 @@ static void signal_ready(struct listener *l)
 static void tell(struct listener *l, bool gave_way, int r)
 {
 	uint64_t now = now_ns();
-	const char *what = gave_way          ? "it made way for a newer one"
-			   : r == -EACCES    ? "it does not know the cluster key"
-			   : r == -ETIMEDOUT ? "it said nothing in time"
-					     : "it does not speak Pando's protocol";
+	const char *what = gave_way                ? "it made way for a newer one"
+			   : r == -EACCES          ? "it does not know the cluster key"
+			   : r == -ETIMEDOUT       ? "it said nothing in time"
+			   : r == -EPROTONOSUPPORT ? "it speaks another version of Pando's protocol"
+						   : "it does not speak Pando's protocol";
 
 	if (l->told_ns && now - l->told_ns < TELL_NS) {
 		l->untold++;

@@ -195,6 +195,41 @@ TEST_F(Session, GarbageIsRefusedAtOnce)
 	}
 }
 
+// Either side may be the newer one; who called can say which versions they are.
+TEST_F(Session, AnotherVersionOfTheProtocolIsNamed)
+{
+	session_hello me = {SESSION_CONTROL, 0, 1}, none = {};
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	std::thread newer([&] {
+		int fd = accept(lfd, nullptr, nullptr);
+		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES];
+		session_hello_make(SESSION_ACCEPTOR, &none, out);
+		out[6] = 77;
+		EXPECT_EQ(recv(fd, in, sizeof(in), MSG_WAITALL), (ssize_t)sizeof(in));
+		EXPECT_EQ(send(fd, out, sizeof(out), MSG_NOSIGNAL), (ssize_t)sizeof(out));
+		close(fd);
+	});
+	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EPROTONOSUPPORT);
+	std::string own = std::to_string(SESSION_VERSION);
+	EXPECT_EQ("the other side speaks version 77 of Pando's protocol, this one " + own, why);
+	newer.join();
+
+	Accepted a;
+	uint8_t rec[SESSION_HELLO_BYTES], theirs[SESSION_HELLO_BYTES];
+	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	rec[6] = 76;
+	accept_one(a, key);
+	int fd = dial();
+	EXPECT_EQ(send(fd, rec, sizeof(rec), MSG_NOSIGNAL), (ssize_t)sizeof(rec));
+	EXPECT_EQ(recv(fd, theirs, sizeof(theirs), MSG_WAITALL), (ssize_t)sizeof(theirs)) << "it is not told";
+	EXPECT_EQ(SESSION_VERSION, session_hello_version(theirs));
+	a.wait();
+	EXPECT_EQ(a.r, -EPROTONOSUPPORT);
+	EXPECT_TRUE(closed_by_peer(fd));
+	close(fd);
+}
+
 TEST_F(Session, SilenceEndsWithTheTimeout)
 {
 	Accepted a;

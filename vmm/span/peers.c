@@ -3,17 +3,13 @@
 
 #include <string.h>
 
-#define PINGS_PER_TIMEOUT 5u
-
-void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz,
-		uint64_t now)
+void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz)
 {
 	memset(p, 0, sizeof(*p));
 	p->hosts = d->hosts_n;
 	p->self = self;
 	p->timeout_ns = (uint64_t)d->peer_timeout_ms * 1000000u;
 	p->tsc_khz = tsc_khz;
-	p->last_tick_ns = now;
 	/* Host 0 counts from its start; the skew makes other hosts' counters differ where one counter is shared. */
 	p->tsc_base = self == 0 ? -(int64_t)own_tsc : (int64_t)self * d->tsc_skew;
 	for (unsigned h = 0; h < HOSTS_MAX; h++)
@@ -23,13 +19,12 @@ void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uin
 void peers_up(struct peers *p, host_id h, uint64_t now)
 {
 	p->v[h].up = true;
-	p->v[h].heard_ns = now;
-	p->v[h].next_ping_ns = now;
+	alive_begin(&p->v[h].alive, p->timeout_ns, now);
 }
 
 void peers_heard(struct peers *p, host_id h, uint64_t now)
 {
-	p->v[h].heard_ns = now;
+	alive_heard(&p->v[h].alive, now);
 }
 
 uint64_t peers_clock(const struct peers *p, uint64_t own_tsc)
@@ -54,7 +49,7 @@ static uint64_t ping_gap(const struct peers *p, host_id h)
 {
 	if (h == 0 && p->v[0].pongs < PEERS_CLOCK_SAMPLES)
 		return PEERS_CLOCK_GAP_NS;
-	return p->timeout_ns / PINGS_PER_TIMEOUT;
+	return p->timeout_ns / ALIVE_PINGS;
 }
 
 void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_t own_tsc, uint64_t now)
@@ -73,36 +68,27 @@ void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_
 	v->tsc_khz = m->tsc_khz;
 	if (clock_est_add(&v->clock, &s))
 		v->pongs++;
-	v->next_ping_ns = now + ping_gap(p, h);
-}
-
-/*
- * When this host itself stood still (stopped, starved), silence says nothing about the others: they get a fresh
- * period. They in turn will have noticed us.
- */
-static void forgive_own_pause(struct peers *p, uint64_t now)
-{
-	if (now - p->last_tick_ns > p->timeout_ns / 2)
-		for (unsigned h = 0; h < p->hosts; h++)
-			p->v[h].heard_ns = now;
-	p->last_tick_ns = now;
+	v->alive.next_ping_ns = now + ping_gap(p, h);
 }
 
 void peers_tick(struct peers *p, uint64_t now, host_set *ping, host_set *lost)
 {
 	*ping = *lost = 0;
-	forgive_own_pause(p, now);
 	for (unsigned h = 0; h < p->hosts; h++) {
 		struct peer *v = &p->v[h];
 
 		if (!v->up)
 			continue;
-		if (now - v->heard_ns > p->timeout_ns) {
+		switch (alive_look(&v->alive, now)) {
+		case ALIVE_SILENT:
 			*lost |= host_bit((host_id)h);
-		} else if (now >= v->next_ping_ns) {
+			break;
+		case ALIVE_PING:
 			*ping |= host_bit((host_id)h);
 			v->ping_out = true;
-			v->next_ping_ns = now + p->timeout_ns / PINGS_PER_TIMEOUT;
+			break;
+		case ALIVE_NOTHING:
+			break;
 		}
 	}
 }
@@ -112,8 +98,8 @@ uint64_t peers_deadline(const struct peers *p)
 	uint64_t at = UINT64_MAX;
 
 	for (unsigned h = 0; h < p->hosts; h++)
-		if (p->v[h].up && p->v[h].next_ping_ns < at)
-			at = p->v[h].next_ping_ns;
+		if (p->v[h].up && alive_deadline(&p->v[h].alive) < at)
+			at = alive_deadline(&p->v[h].alive);
 	return at;
 }
 

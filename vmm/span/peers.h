@@ -8,6 +8,7 @@
 #ifndef VMM_SPAN_PEERS_H
 #define VMM_SPAN_PEERS_H
 
+#include "net/alive.h"
 #include "net/clock_est.h"
 #include "net/msg.h"
 #include "vmm/conf/machine_desc.h"
@@ -17,9 +18,8 @@
 
 struct peer {
 	bool up;
-	bool ping_out;     // a PING without answer
-	uint64_t heard_ns; // last message of any kind
-	uint64_t next_ping_ns;
+	bool ping_out; // a PING without answer
+	struct alive alive;
 	unsigned pongs;
 	struct clock_est clock; // of that host against us
 	uint64_t tsc_khz;
@@ -32,11 +32,9 @@ struct peers {
 	uint64_t timeout_ns;
 	int64_t tsc_base; // added to the own TSC to give what others see as our clock
 	uint64_t tsc_khz;
-	uint64_t last_tick_ns;
 };
 
-void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz,
-		uint64_t now);
+void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz);
 void peers_up(struct peers *p, host_id h, uint64_t now);
 void peers_heard(struct peers *p, host_id h, uint64_t now);
 /* The clock other hosts are shown: own TSC plus the base. */

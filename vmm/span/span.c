@@ -48,7 +48,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	outbox_init(&d->outbox);
 	d->outbox_full = (struct loop_task){.fn = send_outbox, .arg = d};
 	iofwd_init(&d->iofwd);
-	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz, now_ns());
+	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz);
 	observe_init(&d->observe, self, desc->hosts_n, desc_pages_end(desc), tsc_khz);
 	if (desc->hosts_n > 1) {
 		span_trace_start(d, 0); // without memory for it there is none

@@ -17,7 +17,7 @@ class Peers : public ::testing::Test
 	{
 		desc.hosts_n = 3;
 		desc.peer_timeout_ms = 1000;
-		peers_init(&p, &desc, self, own_tsc, 2000000, 0);
+		peers_init(&p, &desc, self, own_tsc, 2000000);
 	}
 	void Tick(uint64_t now)
 	{

@@ -264,6 +264,20 @@ int session_listen(const char *address, const char **why)
 	return fd;
 }
 
+bool session_acknowledged(int fd, unsigned within_ms)
+{
+	struct tcp_info i = {0};
+	socklen_t len = sizeof(i);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len) < 0)
+		return false;
+	if (i.tcpi_state == TCP_ESTABLISHED && i.tcpi_last_ack_recv <= within_ms)
+		return true;
+	/* A process that reads nothing has closed its window: what is in flight is acknowledged, the rest waits, and
+	 * what is sent now and then to ask for the window has its answer, or the first of them is on its way. */
+	return i.tcpi_state == TCP_ESTABLISHED && i.tcpi_unacked == 0 && i.tcpi_probes <= 1;
+}
+
 static int connect_to(const struct addrinfo *a, uint64_t deadline)
 {
 	int e = 0, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);

@@ -61,6 +61,12 @@ int session_reach(const char *address, const struct session_key *key, const stru
  */
 int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms);
 
+/*
+ * Whether the kernel at the other end of a TCP connection has acknowledged something of ours within so many ms, or has
+ * nothing to acknowledge: its machine is there, whatever its process does. false also where nobody can say (no TCP).
+ */
+bool session_acknowledged(int fd, unsigned within_ms);
+
 /* Reads a key file: 64 hex digits or 32 raw bytes, mode 0600 or stricter. Returns 0 or a negative errno. */
 int session_key_read(const char *path, struct session_key *out, const char **why);
 int session_key_write_new(const char *path); // creates it with fresh randomness, 0600; -EEXIST

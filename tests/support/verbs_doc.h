@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "vmm/call/events.h"
 #include "vmm/call/verbs.h"
 
 static inline void verbs_doc(FILE *out)
@@ -21,6 +22,12 @@ static inline void verbs_doc(FILE *out)
 			fprintf(out, "\n| argument | kind | meaning |\n|---|---|---|\n");
 		for (const struct verb_arg *a = i->args; a->kind != VERB_ARG_NONE; a++)
 			fprintf(out, "| `%s` | %s | %s |\n", a->key, kinds[a->kind], a->text);
+	}
+	fprintf(out, "\n## What hosts tell by themselves\n\n| event | when | its data |\n|---|---|---|\n");
+	for (unsigned e = 0; e < HOST_EVENTS; e++) {
+		const struct host_event_info *i = host_event_info((enum host_event)e);
+
+		fprintf(out, "| `%s` | %s | %s |\n", i->name, i->when, i->data);
 	}
 }
 

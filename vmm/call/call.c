@@ -69,7 +69,9 @@ void calls_init(struct calls *c, struct link *link, const struct machine_desc *d
 static void answer_error(struct call *k, host_id h, const char *text)
 {
 	k->missing &= ~host_bit(h);
-	k->answers[h] = (struct call_answer){.host = h, .form = CALL_ERROR, .error = text};
+	k->answers[h].host = h;
+	k->answers[h].form = CALL_ERROR;
+	k->answers[h].error = text;
 }
 
 /* The slot is free before the owner hears of it, so that it may start the next call. */
@@ -114,6 +116,8 @@ static void time_is_up(void *arg)
 {
 	struct call *k = arg;
 
+	for (host_set left = k->missing; left; left &= left - 1)
+		k->answers[__builtin_ctzll(left)].late = true;
 	fail_missing(k, "the host did not answer in time");
 	finish(k->calls, k->slot);
 }

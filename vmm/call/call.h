@@ -27,6 +27,7 @@ struct call_answer {
 	const uint8_t *bytes; // CALL_BYTES
 	size_t bytes_n;
 	const char *error; // CALL_ERROR: a sentence; also for a lost host and when time has run out
+	bool late;         // ... that was it: its time ran out
 };
 
 /* Called once a call, never from inside calls_start(); answers come in the order of the hosts' numbers. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # docs/VERBS.md: written by hand down to the marker line, generated from verbs.def below it. A unit test compares.
-$(O)/tests/gen_verbs_doc: $(O)/obj/tests/support/gen_verbs_doc.o $(O)/obj/vmm/call/verbs.o
+$(O)/tests/gen_verbs_doc: $(O)/obj/tests/support/gen_verbs_doc.o $(O)/obj/vmm/call/verbs.o $(O)/obj/vmm/call/events.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 

@@ -11,160 +11,104 @@
 #include <unistd.h>
 
 #include "net/log.h"
-#include "vmm/call/steps.h"
+#include "vmm/call/boot_image.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
-#include "vmm/span/now.h"
-#include "vmm/machine/move.h"
 
-void guest_report(struct guest *g, unsigned state, unsigned host, const char *fmt, ...)
+/* ---- phases ---- */
+
+static void enter(struct guest *g, enum guest_phase next)
 {
-	struct msg m = {.kind = MSG_CTL_STATE, .epoch = g->epoch};
+	enum guest_phase was = g->phase;
+
+	log_debug("the guest is %s", guest_phase_name(next));
+	g->phase = next;
+	if (guest_phase_ended(next))
+		newcomers_wait(&g->newcomers);
+	if (next == GUEST_HALTED)
+		guest_linger(g);
+	if (next >= GUEST_HALTED && was < GUEST_HALTED)
+		guest_halt(g);
+}
+
+enum guest_turn guest_happens(struct guest *g, enum guest_event e, char *why, size_t cap)
+{
+	enum guest_phase next;
+	enum guest_turn t = guest_phase_turn(g->phase, e, &next, why, cap);
+
+	if (t == GUEST_MOVES)
+		enter(g, next);
+	else if (t == GUEST_REFUSES)
+		log_debug("refused: %s", why);
+	return t;
+}
+
+void guest_tell(struct guest *g, enum host_event e, const char *fmt, ...)
+{
 	char text[DESC_REPORT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	m.u.ctl_state.state = (uint8_t)state;
-	m.u.ctl_state.host = host;
-	m.blob = (const uint8_t *)text;
-	m.blob_bytes = (uint32_t)strlen(text);
-	link_send(g->link, GUEST_CONTROL, &m);
-	link_flush(g->link);
+	serve_event(g, e, json_pack("{s:s}", "text", text));
 }
 
-/* The guest can't go on: say so once, stop the vCPUs, and wait for the control session to close us. */
-void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why)
+void guest_fail(struct guest *g, const char *why)
 {
-	if (g->ended)
+	char refused[DESC_REPORT_MAX];
+
+	if (guest_happens(g, GUEST_EV_FAILED, refused, sizeof(refused)) != GUEST_MOVES)
 		return;
-	g->ended = true;
-	guest_linger(g);
 	log_error("%s", why);
-	guest_report(g, state, host, "%s", why);
-	guest_stop(g);
+	guest_tell(g, HOST_EV_FAILED, "%s", why);
+	guest_step_give_up(g);
 }
 
-static void on_host_lost(void *ctx, host_id host, const char *reason)
+static void hang_up(void *arg)
 {
-	struct guest *g = ctx;
 	char why[DESC_REPORT_MAX];
 
-	if (g->quitting)
-		return;
-	snprintf(why, sizeof(why), "lost host %u (%s): %s; the guest is stopped", host, g->desc.hosts[host].address,
-		 reason);
-	guest_fail(g, CTL_HOST_LOST, host, why);
+	guest_happens(arg, GUEST_EV_HUNG_UP, why, sizeof(why));
 }
 
-static void on_failed(void *ctx, const char *reason)
+void guest_linger(struct guest *g)
 {
-	struct guest *g = ctx;
-
-	guest_fail(g, CTL_FAILED, g->self, reason);
+	g->linger.fn = hang_up; // it may be armed
+	g->linger.arg = g;
+	loop_timer_in(g->loop, &g->linger, GUEST_LINGER_NS);
 }
 
-static void on_connected(void *ctx)
-{
-	guest_check_connected(ctx);
-}
-
-static const struct span_handler span_calls = {
-	.connected = on_connected, .host_lost = on_host_lost, .failed = on_failed};
-
-#define CLOCK_TRIES 32u
-
-/* The TSC and the time of the same moment: of several tries the one that took least, since a busy host interrupts some.
- */
-static uint64_t tsc_and_ns(uint64_t *ns)
-{
-	uint64_t best = UINT64_MAX, tsc = 0;
-
-	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
-		uint64_t before = now_ns(), t = now_tsc(), took = now_ns() - before;
-
-		if (took < best) {
-			best = took;
-			tsc = t;
-			*ns = before + took / 2;
-		}
-	}
-	return tsc;
-}
-
-static uint64_t tsc_khz_of_host(void)
-{
-	uint64_t n0, n1, t0 = tsc_and_ns(&n0);
-
-	while (now_ns() - n0 < 20000000u)
-		;
-	uint64_t t1 = tsc_and_ns(&n1);
-
-	return (t1 - t0) * 1000000u / (n1 - n0);
-}
-
-static int set_up(struct guest *g, const struct msg *m, char *why, unsigned cap)
-{
-	struct span_handler handler = span_calls;
-	int r = desc_from_json((const char *)m->blob, m->blob_bytes, &g->desc, why, cap);
-
-	handler.ctx = g;
-	if (r)
-		return r;
-	if (m->u.ctl_setup.self >= g->desc.hosts_n || g->desc.epoch != g->epoch) {
-		snprintf(why, cap, "the set-up names host %u of %u, epoch %u (expected %u)", m->u.ctl_setup.self,
-			 g->desc.hosts_n, g->desc.epoch, g->epoch);
-		return -EINVAL;
-	}
-	g->self = (host_id)m->u.ctl_setup.self;
-	uint32_t vcpus = desc_host_vcpus(&g->desc, g->self);
-	uint64_t memory = desc_host_pages(&g->desc, g->self) << PAGE_SHIFT;
-	if (vcpus > g->opt->vcpus || memory > g->opt->memory_bytes) {
-		snprintf(why, cap, "host %u offers %u vCPUs and %llu MiB, but %u and %llu MiB are asked", g->self,
-			 g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20), vcpus,
-			 (unsigned long long)(memory >> 20));
-		return -ENOSPC;
-	}
-	r = ram_map_with_room(&g->ram, desc_memory_bytes(&g->desc), desc_room_bytes(&g->desc));
-	if (r) {
-		snprintf(why, cap, "cannot map %llu MiB of guest RAM: %s",
-			 (unsigned long long)(desc_memory_bytes(&g->desc) >> 20), strerror(-r));
-		return r;
-	}
-	g->ram_mapped = true;
-	return span_create(&g->span, &g->desc, g->self, &g->ram, g->link, tsc_khz_of_host(), &handler, why, cap);
-}
+/* ---- the control session ---- */
 
 static void on_setup(struct guest *g, const struct msg *m)
 {
-	char why[DESC_REPORT_MAX] = "";
-
-	if (g->span) {
-		guest_fail(g, CTL_FAILED, g->self, "a second set-up arrived");
-		return;
-	}
-	if (set_up(g, m, why, sizeof(why)))
-		guest_fail(g, CTL_FAILED, g->self, why);
-	else
-		guest_report(g, CTL_READY, g->self, "ready");
+	g->setup = m;
+	guest_step_ask(g, &guest_set_up, 0);
+	g->setup = NULL;
 }
 
 static void on_image(struct guest *g, const struct msg *m)
 {
 	const struct msg_ctl_image *piece = &m->u.ctl_image;
 	struct guest_image *img = &g->images[piece->which & 1];
+	char why[DESC_REPORT_MAX];
+	enum guest_turn t = guest_happens(g, GUEST_EV_IMAGE, why, sizeof(why));
 
+	if (t == GUEST_REFUSES)
+		guest_fail(g, why);
+	if (t == GUEST_REFUSES || g->phase != GUEST_SET_UP) // what was on its way when the guest ended
+		return;
 	if (piece->which > 1 || piece->total > CTL_IMAGE_MAX || piece->offset != img->have ||
 	    (img->bytes && img->total != piece->total) || m->blob_bytes > piece->total - piece->offset) {
-		guest_fail(g, CTL_FAILED, g->self, "a boot image arrived in disorder");
+		guest_fail(g, "a boot image arrived in disorder");
 		return;
 	}
 	if (!img->bytes) {
 		img->bytes = malloc(piece->total ? piece->total : 1);
 		img->total = piece->total;
 		if (!img->bytes) {
-			guest_fail(g, CTL_FAILED, g->self, "no memory for a boot image");
+			guest_fail(g, "no memory for a boot image");
 			return;
 		}
 	}
@@ -172,17 +116,21 @@ static void on_image(struct guest *g, const struct msg *m)
 	img->have += m->blob_bytes;
 }
 
-static void on_control(struct guest *g, const struct msg *m)
+/* The link's own handler: of the control session. Peers are span's. */
+static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 {
+	struct guest *g = ctx;
+
+	(void)peer;
+	guest_control_heard(g);
 	switch (m->kind) {
+	case MSG_PONG: // it is there: that was all
+		break;
 	case MSG_CTL_SETUP:
 		on_setup(g, m);
 		break;
 	case MSG_CTL_IMAGE:
 		on_image(g, m);
-		break;
-	case MSG_CTL_GO:
-		guest_go(g, m->u.ctl_go.step);
 		break;
 	case MSG_CTL_CONSOLE:
 		if (g->machine && g->self == 0)
@@ -199,21 +147,14 @@ static void on_control(struct guest *g, const struct msg *m)
 	}
 }
 
-/* The link's own handler: of the control session. Peers are span's. */
-static void on_msg(void *ctx, unsigned peer, const struct msg *m)
-{
-	(void)peer;
-	on_control(ctx, m);
-}
-
 static void on_down(void *ctx, unsigned peer, const char *reason)
 {
 	struct guest *g = ctx;
 
 	(void)peer;
-	if (!g->quitting && !g->ended)
+	if (!guest_ended(g))
 		log_warn("the control session is gone (%s): the guest is stopped", reason);
-	g->over = true;
+	hang_up(g);
 }
 
 static void on_sessions(void *ctx, int fd, unsigned events)
@@ -224,8 +165,8 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 	(void)fd;
 	(void)events;
 	while (listener_take(g->listener, &s)) {
-		bool peer = s.hello.role == SESSION_PEER && g->span && !g->ended && s.hello.epoch == g->epoch &&
-			    s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
+		bool peer = s.hello.role == SESSION_PEER && g->phase >= GUEST_SET_UP && !guest_ended(g) &&
+			    s.hello.epoch == g->epoch && s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
 
 		if (s.hello.role == SESSION_CONTROL)
 			newcomers_add(&g->newcomers, &s);
@@ -236,18 +177,25 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 	}
 }
 
+static unsigned signal_of(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == sizeof(info) ? info.ssi_signo : 0;
+}
+
 static void on_signal(void *ctx, int fd, unsigned events)
 {
 	struct guest *g = ctx;
-	struct signalfd_siginfo info;
+	char why[DESC_REPORT_MAX];
+	unsigned number = signal_of(fd);
 
 	(void)events;
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
+	if (!number)
 		return;
-	g->signalled = true;
-	if (!g->ended)
-		guest_report(g, CTL_FAILED, g->self, "host %u was told to end by signal %u", g->self, info.ssi_signo);
-	g->over = true;
+	if (!guest_ended(g))
+		guest_tell(g, HOST_EV_FAILED, "host %u was told to end by signal %u", g->self, number);
+	guest_happens(g, GUEST_EV_SIGNAL, why, sizeof(why));
 }
 
 static int send_offer(struct guest *g)
@@ -260,16 +208,16 @@ static int send_offer(struct guest *g)
 	return link_send(g->link, GUEST_CONTROL, &m);
 }
 
-static int open_loop(struct guest *g, int signal_fd)
+static int open_loop(struct guest *g)
 {
 	struct loop_options lo = {.waits = "uring", .spin_us = g->opt->spin_us};
 	int r = loop_create(&g->loop, &lo);
 
-	newcomers_init(&g->newcomers, g->loop, g->epoch, &g->ended);
+	newcomers_init(&g->newcomers, g->loop, g->epoch);
 	if (!r)
 		r = loop_watch(g->loop, g->listener->event_fd, LOOP_READ, on_sessions, g);
 	if (!r)
-		r = loop_watch(g->loop, signal_fd, LOOP_READ, on_signal, g);
+		r = loop_watch(g->loop, g->signal_fd, LOOP_READ, on_signal, g);
 	return r;
 }
 
@@ -278,10 +226,26 @@ static int open_link(struct guest *g)
 	struct link_options lo = {
 		.transport = g->opt->dpdk ? "dpdk" : "uring", .epoch = g->epoch, .dpdk = g->opt->dpdk, .loop = g->loop};
 	struct link_handler h = {.ctx = g, .on_msg = on_msg, .on_down = on_down};
-	int r = link_create(&g->link, &lo, &h);
 
-	if (r)
-		log_error("cannot make the link: %s", strerror(-r));
+	return link_create(&g->link, &lo, &h);
+}
+
+int guest_open_session(struct guest *g, char *why, unsigned cap)
+{
+	int r = open_loop(g);
+
+	if (!r)
+		r = open_link(g);
+	if (!r)
+		r = link_add_fd(g->link, GUEST_CONTROL, g->control_fd);
+	else
+		close(g->control_fd);
+	if (!r)
+		r = send_offer(g);
+	if (!r)
+		guest_control_watch(g);
+	else
+		snprintf(why, cap, "cannot make the link: %s", strerror(-r));
 	return r;
 }
 
@@ -301,6 +265,7 @@ static void go_first(void)
 int guest_run(const struct host_options *opt, struct listener *l, int signal_fd, const struct listener_session *control)
 {
 	struct guest *g = calloc(1, sizeof(*g));
+	char why[DESC_REPORT_MAX];
 
 	if (!g) {
 		close(control->fd);
@@ -310,23 +275,20 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 		go_first();
 	g->opt = opt;
 	g->listener = l;
+	g->signal_fd = signal_fd;
+	g->control_fd = control->fd;
 	g->epoch = control->hello.epoch;
 	guest_works_init(&g->works, g);
-	guest_steps_init(g);
-	int r = open_loop(g, signal_fd);
-	if (!r)
-		r = open_link(g);
-	if (!r)
-		r = link_add_fd(g->link, GUEST_CONTROL, control->fd);
-	else
-		close(control->fd);
-	if (!r)
-		r = send_offer(g);
-	while (r >= 0 && !g->over)
+	guest_news_init(g);
+	int r = guest_step_begin(g, &guest_session, why, sizeof(why));
+	if (r)
+		log_error("%s", why);
+	g->step = NULL;
+	while (r >= 0 && g->phase < GUEST_OVER)
 		r = loop_run(g->loop, UINT64_MAX);
-	newcomers_release(&g->newcomers, l);
-	guest_tear_down(g);
-	bool signalled = g->signalled;
+	hang_up(g);
+	guest_undo_steps(g);
+	bool ends = g->phase == GUEST_OVER_FOR_GOOD;
 	free(g);
-	return r < 0 ? r : !signalled;
+	return r < 0 ? r : !ends;
 }

@@ -43,9 +43,9 @@ static void judge(struct guest *g, void *arg)
 {
 	struct look *l = arg;
 
-	switch (g->machine && !g->ended ? life_take(&g->life, &l->sample) : LIFE_NOTHING) {
+	switch (g->machine && !guest_ended(g) ? life_take(&g->life, &l->sample) : LIFE_NOTHING) {
 	case LIFE_SILENT:
-		serve_event(g, "GUEST_SILENT", place(g));
+		serve_event(g, HOST_EV_GUEST_SILENT, place(g));
 		break;
 	case LIFE_AGAIN:
 		log_info("the guest, silent before, shows a sign of life");
@@ -78,7 +78,7 @@ static void on_due(void *arg)
 {
 	struct guest *g = arg;
 
-	if (g->life.alive || g->ended || !g->machine)
+	if (g->life.alive || guest_ended(g) || !g->machine)
 		return;
 	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
 	struct look *l = calloc(1, sizeof(*l));

@@ -5,7 +5,10 @@
 
 #include <jansson.h>
 
+#include "net/alive.h"
+#include "vmm/call/events.h"
 #include "vmm/host/guest.h"
+#include "vmm/host/guest_phase.h"
 #include "vmm/host/guest_work.h"
 #include "vmm/host/job.h"
 #include "vmm/host/life.h"
@@ -16,6 +19,7 @@
 #define GUEST_LINGER_NS   3000000000u // after the guest's end, for the control session to close
 #define GUEST_CONNECT_MS  5000u
 #define GUEST_CONSOLE_MAX (1u << 20) // console bytes not yet sent: beyond it the oldest are lost, counted
+#define GUEST_STEPS_MAX   8u
 
 struct guest_moves; // serve_move.c
 
@@ -24,9 +28,24 @@ struct guest_image {
 	uint64_t have, total;
 };
 
+/*
+ * One step of a guest's life on this host. Its functions run on the span thread, but for the job; any may be NULL. A
+ * failure leaves a sentence in why.
+ */
+struct guest_step {
+	const char *name;
+	enum guest_event asked; // what it answers; from which phase to which is guest_phase.c's
+	int (*begin)(struct guest *g, char *why, unsigned cap);
+	int (*job)(void *guest, char *why, unsigned cap); // on a thread of its own: it may block
+	void (*take)(struct guest *g);                    // what the job has made
+	bool (*whole)(const struct guest *g);             // is there all that the step is for? Asked at what comes
+	void (*undo)(struct guest *g); // when all is taken down, the last step first; also of one that got nowhere
+};
+
 struct guest {
 	const struct host_options *opt;
 	struct listener *listener;
+	int signal_fd;
 	struct newcomers newcomers; // until this guest is over
 	uint32_t epoch;
 	host_id self;
@@ -34,23 +53,28 @@ struct guest {
 	struct link *link;
 	struct machine_desc desc;
 	struct ram ram;
-	bool ram_mapped;
 	struct span *span;
 	struct machine *machine;   // span thread; set when its creation is finished
 	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
-	struct job job;
 	struct loop_task job_over, console_said, machine_ended, has_news; // other threads call for these
-	unsigned step;                                                    // of the running job: enum ctl_step
-	int dialled[HOSTS_MAX];                                           // the connecting job's results: descriptors
-	bool connecting, connected, running;
-	bool quitting; // told to end: lost peers are no news
-	bool ended;    // the guest is over; the control session has been told
-	bool stopped;  // vCPUs are stopped
-	bool over;     // leave the loop
-	bool signalled;
+
+	enum guest_phase phase;
+	const struct guest_step *begun[GUEST_STEPS_MAX]; // in order, to be undone
+	unsigned begun_n;
+	const struct guest_step *step; // under way; NULL: none
+	uint64_t step_call;            // the call that it answers, 0: none
+	struct job job;                // its job
+	const struct msg *setup;       // while it begins: the message
+	int dialled[HOSTS_MAX];        // by the connecting job: descriptors, -1: taken
+
+	int control_fd; // the link's; to ask the kernel about
+	struct alive control;
+	struct loop_timer control_due;
+	bool control_silent;      // and that was said
 	struct loop_timer linger; // until the control session must have closed
+
 	struct guest_works works;
 	struct life life;           // host 0: guest_life.c
 	bool life_begun;            // the guest was started
@@ -65,18 +89,38 @@ struct guest {
 	char how_text[DESC_REPORT_MAX];
 };
 
-void guest_report(struct guest *g, unsigned state, unsigned host, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-void guest_fail(struct guest *g, unsigned state, unsigned host, const char *why);
+/* guest.c, span thread */
 
-/* guest_steps.c */
-void guest_go(struct guest *g, unsigned step); // CTL_GO arrived
-void guest_steps_init(struct guest *g);
-void guest_linger(struct guest *g); // it is over: the control session has GUEST_LINGER_NS to close
-void guest_check_connected(struct guest *g);
-void guest_check_end(struct guest *g); // reports it if the guest powered off, reset itself or died
-void guest_stop(struct guest *g);      // stops the vCPUs and waits for them
-void guest_tear_down(struct guest *g);
+/*
+ * The one door for what changes the guest's phase. Whoever enters a phase from GUEST_HALTED on has nothing of the guest
+ * running any more when this returns. GUEST_REFUSES: why has a sentence.
+ */
+enum guest_turn guest_happens(struct guest *g, enum guest_event e, char *why, size_t cap);
+/* The guest can't go on here: what runs of it is stopped, then `pando run` is told, once. */
+void guest_fail(struct guest *g, const char *why);
+void guest_tell(struct guest *g, enum host_event e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void guest_linger(struct guest *g); // from now on the control session has GUEST_LINGER_NS to close
+int guest_open_session(struct guest *g, char *why, unsigned cap);
+
+/* guest_steps.c, span thread */
+extern const struct guest_step guest_session, guest_set_up; // the first, which nobody asks for; and CTL_SETUP's
+/* Asked for by call (0: by a message of its own): refused, or it is answered when done. */
+void guest_step_ask(struct guest *g, const struct guest_step *s, uint64_t call);
+int guest_step_begin(struct guest *g, const struct guest_step *s, char *why, unsigned cap);
+void guest_step_look(struct guest *g);    // something came that the step under way may wait for
+void guest_step_give_up(struct guest *g); // it will not be done: its call is answered so
+void guest_halt(struct guest *g);         // stops the vCPUs and all work for the guest, and waits for them
+void guest_undo_steps(struct guest *g);
+
+/* guest_news.c */
+void guest_news_init(struct guest *g);
+void guest_news_from_machine(void *ctx, const struct machine_event *e); // any thread
+void guest_news_flush(struct guest *g);                                 // span thread: console bytes leave
+void guest_news_end(struct guest *g); // span thread: tells it if the guest powered off, wants a reset or died
+
+/* guest_control.c, span thread: is `pando run` there? */
+void guest_control_watch(struct guest *g); // it has said something, or the time after which silence counts is known
+void guest_control_heard(struct guest *g);
 
 /* serve_status.c, span thread: answers question id, soon or at once; gives its text to `pando run` in pieces. */
 void guest_send_status(struct guest *g, uint64_t id);
@@ -87,5 +131,10 @@ void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a 
 json_t *guest_life_json(const struct guest *g);           // for the status; NULL: nothing to say
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
+
+static inline bool guest_ended(const struct guest *g)
+{
+	return guest_phase_ended(g->phase);
+}
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of a guest's life on one host: connect the peers, create the machine, run it, stop it, take it down.
+// The steps of a guest's life on one host, each with how it is undone: at the end the list is gone through backwards.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,61 +8,142 @@
 #include <unistd.h>
 
 #include "net/log.h"
-#include "net/now.h"
-#include "vmm/call/steps.h"
+#include "vmm/call/boot_image.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
+#include "vmm/span/now.h"
 
-#define STOP_GRACE_NS 20000000 // for kicked vCPUs to leave the guest before their pages are let go
+/* ---- session: with `pando run` ---- */
 
-/* ---- what the machine tells, on vCPU and timer threads ---- */
-
-static void take_console(struct guest *g, const struct machine_event *e)
+static void close_session(struct guest *g)
 {
-	pthread_mutex_lock(&g->lock);
-	size_t room = GUEST_CONSOLE_MAX - g->console_n;
-	size_t take = e->n < room ? e->n : room;
-	memcpy(g->console + g->console_n, e->bytes, take);
-	g->console_n += take;
-	g->console_lost += e->n - take;
-	pthread_mutex_unlock(&g->lock);
-	loop_call(g->loop, &g->console_said);
+	if (g->link)
+		link_destroy(g->link);
+	newcomers_release(&g->newcomers, g->listener);
+	loop_destroy(g->loop);
 }
 
-static void take_end(struct guest *g, const struct machine_event *e)
+/* ---- set-up: memory and the span layer ---- */
+
+#define CLOCK_TRIES 32u
+
+/* The TSC and the time of the same moment: of several tries the one that took least, since a busy host interrupts some.
+ */
+static uint64_t tsc_and_ns(uint64_t *ns)
 {
-	pthread_mutex_lock(&g->lock);
-	if (!g->how) {
-		g->how = e->end;
-		snprintf(g->how_text, sizeof(g->how_text), "%s", e->text ? e->text : "");
+	uint64_t best = UINT64_MAX, tsc = 0;
+
+	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
+		uint64_t before = now_ns(), t = now_tsc(), took = now_ns() - before;
+
+		if (took < best) {
+			best = took;
+			tsc = t;
+			*ns = before + took / 2;
+		}
 	}
-	pthread_mutex_unlock(&g->lock);
-	loop_call(g->loop, &g->machine_ended);
+	return tsc;
 }
 
-/* Others of which nothing but the kind is told; once each until the next reset, since a guest can say so a million
- * times a second. */
-static void take_news(struct guest *g, enum machine_event_kind kind)
+static uint64_t tsc_khz_of_host(void)
 {
-	uint32_t bit = 1u << kind;
+	uint64_t n0, n1, t0 = tsc_and_ns(&n0);
 
-	if (__atomic_fetch_or(&g->news_had, bit, __ATOMIC_RELAXED) & bit)
+	while (now_ns() - n0 < 20000000u)
+		;
+	uint64_t t1 = tsc_and_ns(&n1);
+
+	return (t1 - t0) * 1000000u / (n1 - n0);
+}
+
+static void on_connected(void *ctx)
+{
+	guest_step_look(ctx);
+}
+
+/* Its vCPUs stop before anybody hears of it: a host that others think lost, or that thinks so of them, has no effect
+ * any more. What becomes of the guest is for `pando run` to say. */
+static void on_host_lost(void *ctx, host_id host, const char *reason)
+{
+	struct guest *g = ctx;
+	char why[DESC_REPORT_MAX];
+
+	if (guest_happens(g, GUEST_EV_LOST, why, sizeof(why)) != GUEST_MOVES)
 		return;
-	__atomic_fetch_or(&g->news, bit, __ATOMIC_RELAXED);
-	loop_call(g->loop, &g->has_news);
+	log_error("lost host %u (%s): %s; the guest is stopped", host, g->desc.hosts[host].address, reason);
+	serve_event(g, HOST_EV_HOST_LOST, json_pack("{s:i,s:s}", "host", (int)host, "reason", reason));
+	guest_step_give_up(g);
 }
 
-static void on_event(void *ctx, const struct machine_event *e)
+static void on_failed(void *ctx, const char *reason)
 {
-	if (e->kind == MACHINE_EV_CONSOLE)
-		take_console(ctx, e);
-	else if (e->kind == MACHINE_EV_ENDED)
-		take_end(ctx, e);
-	else
-		take_news(ctx, e->kind);
+	guest_fail(ctx, reason);
 }
 
-/* ---- jobs: they run beside the span thread ---- */
+static int take_desc(struct guest *g, const struct msg *m, char *why, unsigned cap)
+{
+	int r = desc_from_json((const char *)m->blob, m->blob_bytes, &g->desc, why, cap);
+
+	if (r)
+		return r;
+	if (m->u.ctl_setup.self >= g->desc.hosts_n || g->desc.epoch != g->epoch) {
+		snprintf(why, cap, "the set-up names host %u of %u, epoch %u (expected %u)", m->u.ctl_setup.self,
+			 g->desc.hosts_n, g->desc.epoch, g->epoch);
+		return -EINVAL;
+	}
+	g->self = (host_id)m->u.ctl_setup.self;
+	uint32_t vcpus = desc_host_vcpus(&g->desc, g->self);
+	uint64_t memory = desc_host_pages(&g->desc, g->self) << PAGE_SHIFT;
+
+	if (vcpus <= g->opt->vcpus && memory <= g->opt->memory_bytes)
+		return 0;
+	snprintf(why, cap, "host %u offers %u vCPUs and %llu MiB, but %u and %llu MiB are asked", g->self,
+		 g->opt->vcpus, (unsigned long long)(g->opt->memory_bytes >> 20), vcpus,
+		 (unsigned long long)(memory >> 20));
+	return -ENOSPC;
+}
+
+static int begin_set_up(struct guest *g, char *why, unsigned cap)
+{
+	struct span_handler handler = {
+		.ctx = g, .connected = on_connected, .host_lost = on_host_lost, .failed = on_failed};
+	int r = take_desc(g, g->setup, why, cap);
+
+	if (r)
+		return r;
+	guest_control_watch(g);
+	r = ram_map_with_room(&g->ram, desc_memory_bytes(&g->desc), desc_room_bytes(&g->desc));
+	if (r) {
+		g->ram = (struct ram){0};
+		snprintf(why, cap, "cannot map %llu MiB of guest RAM: %s",
+			 (unsigned long long)(desc_memory_bytes(&g->desc) >> 20), strerror(-r));
+		return r;
+	}
+	return span_create(&g->span, &g->desc, g->self, &g->ram, g->link, tsc_khz_of_host(), &handler, why, cap);
+}
+
+static void undo_set_up(struct guest *g)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		free(g->images[i].bytes);
+		g->images[i] = (struct guest_image){0};
+	}
+	if (g->span)
+		span_destroy(g->span);
+	if (g->ram.base)
+		ram_unmap(&g->ram);
+}
+
+/* ---- connect: sessions with all other hosts ---- */
+
+static int begin_connect(struct guest *g, char *why, unsigned cap)
+{
+	(void)why;
+	(void)cap;
+	for (unsigned h = 0; h < HOSTS_MAX; h++)
+		g->dialled[h] = -1;
+	return 0;
+}
 
 static int job_connect(void *ctx, char *why, unsigned cap)
 {
@@ -83,6 +164,37 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 	return 0;
 }
 
+static void take_dialled(struct guest *g)
+{
+	for (unsigned h = 0; h < g->self; h++) {
+		span_add_peer(g->span, (host_id)h, g->dialled[h]);
+		g->dialled[h] = -1;
+	}
+}
+
+static bool is_connected(const struct guest *g)
+{
+	return span_connected(g->span);
+}
+
+static void undo_connect(struct guest *g)
+{
+	for (unsigned h = 0; h < g->self; h++)
+		if (g->dialled[h] >= 0)
+			close(g->dialled[h]);
+}
+
+/* ---- create: vCPUs and devices ---- */
+
+static int begin_create(struct guest *g, char *why, unsigned cap)
+{
+	g->console = malloc(GUEST_CONSOLE_MAX);
+	if (g->console)
+		return 0;
+	snprintf(why, cap, "no memory for the console");
+	return -ENOMEM;
+}
+
 static int job_create(void *ctx, char *why, unsigned cap)
 {
 	struct guest *g = ctx;
@@ -92,7 +204,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 		.ram = &g->ram,
 		.clock = span_clock(g->span),
 		.peer = span_hooks(g->span),
-		.event = on_event,
+		.event = guest_news_from_machine,
 		.event_ctx = g,
 	};
 	uint64_t own_khz;
@@ -106,6 +218,27 @@ static int job_create(void *ctx, char *why, unsigned cap)
 	}
 	return machine_create(&g->made, &cfg, why, cap);
 }
+
+static void take_machine(struct guest *g)
+{
+	g->machine = g->made;
+	span_attach(g->span, g->machine);
+}
+
+static void undo_create(struct guest *g)
+{
+	if (g->console) {
+		guest_news_flush(g);
+		link_flush(g->link);
+	}
+	g->machine = NULL;
+	if (g->made)
+		machine_destroy(g->made);
+	guest_moves_free(g);
+	free(g->console);
+}
+
+/* ---- run ---- */
 
 static int job_run(void *ctx, char *why, unsigned cap)
 {
@@ -127,236 +260,60 @@ static int job_run(void *ctx, char *why, unsigned cap)
 	return r;
 }
 
-static void free_images(struct guest *g)
+static void take_life(struct guest *g)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		free(g->images[i].bytes);
-		g->images[i] = (struct guest_image){0};
-	}
+	guest_life_begin(g, false); // the images stay here for a reset
 }
 
-/* ---- steps, on the span thread ---- */
+/* ---- the list ---- */
 
-static void job_is_over(void *ctx)
+const struct guest_step guest_session = {
+	.name = "session", .asked = GUEST_EVENTS, .begin = guest_open_session, .undo = close_session};
+const struct guest_step guest_set_up = {
+	.name = "set-up", .asked = GUEST_EV_SET_UP, .begin = begin_set_up, .undo = undo_set_up};
+static const struct guest_step connect_step = {.name = "connect",
+					       .asked = GUEST_EV_CONNECT,
+					       .begin = begin_connect,
+					       .job = job_connect,
+					       .take = take_dialled,
+					       .whole = is_connected,
+					       .undo = undo_connect};
+static const struct guest_step create_step = {.name = "create",
+					      .asked = GUEST_EV_CREATE,
+					      .begin = begin_create,
+					      .job = job_create,
+					      .take = take_machine,
+					      .undo = undo_create};
+static const struct guest_step run_step = {.name = "run",
+					   .asked = GUEST_EV_RUN,
+					   .job = job_run,
+					   .take = take_life}; // halted long before it could be undone
+
+void serve_connect(struct guest *g, uint64_t call, json_t *args)
 {
-	struct guest *g = ctx;
-
-	loop_call(g->loop, &g->job_over);
+	(void)args;
+	guest_step_ask(g, &connect_step, call);
 }
 
-static void start_job(struct guest *g, int (*fn)(void *, char *, unsigned))
+void serve_create(struct guest *g, uint64_t call, json_t *args)
 {
-	int r = job_start(&g->job, fn, g, job_is_over, g);
-
-	if (r)
-		guest_fail(g, CTL_FAILED, g->self, "cannot start a step: another one is running");
+	(void)args;
+	guest_step_ask(g, &create_step, call);
 }
 
-void guest_go(struct guest *g, unsigned step)
+void serve_run(struct guest *g, uint64_t call, json_t *args)
 {
-	if (step == CTL_STEP_QUIT) { // peers are not let go before all have stopped
-		g->quitting = g->ended = true;
-		guest_linger(g);
-		guest_stop(g);
-		guest_report(g, CTL_STOPPED, g->self, "stopped");
-		return;
-	}
-	if (g->ended)
-		return;
-	bool in_order = (step == CTL_STEP_CONNECT && g->span && !g->connecting) ||
-			(step == CTL_STEP_CREATE && g->connected && !g->made) ||
-			(step == CTL_STEP_RUN && g->machine && !g->running);
-	if (!in_order) {
-		guest_fail(g, CTL_FAILED, g->self, "a step was asked for out of order");
-		return;
-	}
-	g->step = step;
-	if (step == CTL_STEP_CONNECT) {
-		g->connecting = true;
-		start_job(g, job_connect);
-	} else if (step == CTL_STEP_CREATE) {
-		pthread_mutex_init(&g->lock, NULL);
-		g->console = malloc(GUEST_CONSOLE_MAX);
-		if (g->console)
-			start_job(g, job_create);
-		else
-			guest_fail(g, CTL_FAILED, g->self, "no memory");
-	} else {
-		g->running = true;
-		start_job(g, job_run);
-	}
+	(void)args;
+	guest_step_ask(g, &run_step, call);
 }
 
-static void peers_dialled(struct guest *g)
+void serve_quit(struct guest *g, uint64_t call, json_t *args)
 {
-	for (unsigned h = 0; h < g->self; h++)
-		span_add_peer(g->span, (host_id)h, g->dialled[h]);
-}
+	char why[DESC_REPORT_MAX];
 
-static void job_done(void *arg)
-{
-	struct guest *g = arg;
-
-	if (!job_finished(&g->job))
-		return; // its end was waited for
-	if (g->job.result < 0) {
-		guest_fail(g, CTL_FAILED, g->self, g->job.why);
-		return;
-	}
-	if (g->step == CTL_STEP_CONNECT) {
-		peers_dialled(g);
-		guest_check_connected(g);
-	} else if (g->step == CTL_STEP_CREATE) {
-		g->machine = g->made;
-		span_attach(g->span, g->machine);
-		guest_report(g, CTL_CREATED, g->self, "machine created");
-	} else {
-		guest_life_begin(g, false);
-		guest_report(g, CTL_RUNNING, g->self, "running"); // the images stay here for a reset
-	}
-}
-
-void guest_check_connected(struct guest *g)
-{
-	if (!g->connecting || g->connected || g->job.running || g->ended || !span_connected(g->span))
-		return;
-	g->connected = true;
-	guest_report(g, CTL_CONNECTED, g->self, "connected to %u other hosts", g->desc.hosts_n - 1);
-}
-
-static void flush_console(void *arg)
-{
-	struct guest *g = arg;
-	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = g->epoch};
-
-	pthread_mutex_lock(&g->lock);
-	for (size_t at = 0; at < g->console_n; at += m.blob_bytes) {
-		size_t left = g->console_n - at;
-
-		m.blob = g->console + at;
-		m.blob_bytes = (uint32_t)(left < 65536 ? left : 65536);
-		if (link_send(g->link, GUEST_CONTROL, &m))
-			break;
-	}
-	g->console_n = 0;
-	pthread_mutex_unlock(&g->lock);
-}
-
-void guest_check_end(struct guest *g)
-{
-	static const unsigned states[] = {
-		[MACHINE_POWEROFF] = CTL_POWEROFF, [MACHINE_RESET] = CTL_RESET, [MACHINE_CRASH] = CTL_CRASHED};
-
-	pthread_mutex_lock(&g->lock);
-	enum machine_end how = g->how;
-	if (how == MACHINE_RESET)
-		g->how = 0; // its vCPUs wait: `pando run` resets the machine on all hosts, or ends it
-	pthread_mutex_unlock(&g->lock);
-	if (!how || g->ended)
-		return;
-	if (how == MACHINE_RESET) {
-		guest_report(g, CTL_RESET, g->self, "%s", g->how_text);
-		return;
-	}
-	g->ended = true;
-	/* The other hosts' vCPUs may still need pages from here: no lingering yet, they are served until told to quit.
-	 */
-	guest_report(g, states[how], g->self, "%s", g->how_text);
-}
-
-static void check_end(void *arg)
-{
-	guest_check_end(arg);
-}
-
-static void tell_news(void *arg)
-{
-	static const char *const names[MACHINE_EVENTS] = {
-		[MACHINE_EV_PANICKED] = "GUEST_PANICKED", [MACHINE_EV_CRASH_LOADED] = "GUEST_CRASHLOADED"};
-	struct guest *g = arg;
-	uint32_t news = __atomic_exchange_n(&g->news, 0, __ATOMIC_RELAXED);
-
-	for (unsigned kind = 0; kind < MACHINE_EVENTS; kind++)
-		if (news & 1u << kind && names[kind])
-			serve_event(g, names[kind], NULL);
-}
-
-static void lingered(void *arg)
-{
-	((struct guest *)arg)->over = true;
-}
-
-void guest_linger(struct guest *g)
-{
-	loop_timer_in(g->loop, &g->linger, GUEST_LINGER_NS);
-}
-
-/* What a vCPU said before its machine ended has left before that is told: the two are called for in this order. */
-void guest_steps_init(struct guest *g)
-{
-	g->job_over = (struct loop_task){.fn = job_done, .arg = g};
-	g->console_said = (struct loop_task){.fn = flush_console, .arg = g};
-	g->machine_ended = (struct loop_task){.fn = check_end, .arg = g};
-	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
-	g->linger = (struct loop_timer){.fn = lingered, .arg = g};
-}
-
-static int job_stop(void *ctx, char *why, unsigned cap)
-{
-	(void)why;
-	(void)cap;
-	machine_stop(((struct guest *)ctx)->made);
-	return 0;
-}
-
-/*
- * A vCPU may be waiting for a page that will never come. So: first every vCPU is told to leave (its signal is pending,
- * it runs no guest instruction any more), then userfaultfd is closed, which lets the waiting threads go.
- */
-void guest_stop(struct guest *g)
-{
-	struct timespec grace = {.tv_nsec = STOP_GRACE_NS};
-	struct job stop = {0};
-
-	if (g->stopped || !g->span)
-		return;
-	g->stopped = true;
-	guest_works_cancel(&g->works);
-	span_cancel(g->span);
-	if (g->job.running && g->step != CTL_STEP_CONNECT)
-		span_release_memory(g->span); // a loading job must not wait for pages either
-	if (g->job.running) {
-		pthread_join(g->job.thread, NULL);
-		g->job.running = false;
-	}
-	if (g->made && job_start(&stop, job_stop, g, NULL, NULL) == 0) {
-		nanosleep(&grace, NULL);
-		span_release_memory(g->span);
-		pthread_join(stop.thread, NULL);
-	} else
-		span_release_memory(g->span);
-	guest_works_join(&g->works);
-	span_attach(g->span, NULL);
-}
-
-void guest_tear_down(struct guest *g)
-{
-	guest_stop(g);
-	guest_works_join(&g->works);
-	if (g->console) {
-		flush_console(g);
-		link_flush(g->link);
-	}
-	if (g->made)
-		machine_destroy(g->made);
-	if (g->span)
-		span_destroy(g->span);
-	if (g->ram_mapped)
-		ram_unmap(&g->ram);
-	free_images(g);
-	guest_moves_free(g);
-	free(g->console);
-	if (g->link)
-		link_destroy(g->link);
-	loop_destroy(g->loop);
+	(void)args;
+	guest_happens(g, GUEST_EV_QUIT, why, sizeof(why));
+	guest_step_give_up(g);
+	guest_linger(g);
+	serve_return_json(g, call, json_object());
 }

@@ -17,15 +17,16 @@
 struct newcomers {
 	struct loop *loop;
 	uint32_t epoch;
-	const bool *ending; // the guest is at its end, however long it takes
+	bool ending; // the guest is at its end, however long it takes
 	struct listener_session held[NEWCOMERS_MAX];
 	uint64_t until[NEWCOMERS_MAX];
 	unsigned n;
 	struct loop_timer due;
 };
 
-/* All on the loop's thread. epoch: the guest's; ending: see above; read whenever somebody's time is up. */
-void newcomers_init(struct newcomers *n, struct loop *loop, uint32_t epoch, const bool *ending);
+/* All on the loop's thread. epoch: the guest's. */
+void newcomers_init(struct newcomers *n, struct loop *loop, uint32_t epoch);
+void newcomers_wait(struct newcomers *n); // the guest is at its end: nobody is told that there is one any more
 void newcomers_add(struct newcomers *n, const struct listener_session *s); // a SESSION_CONTROL, owned from now on
 /* The guest is over: those who still wait are the next to be taken from the listener, in their order. */
 void newcomers_release(struct newcomers *n, struct listener *l);

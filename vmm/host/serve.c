@@ -63,16 +63,16 @@ void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...)
 	send_return(g, call, CALL_ERROR, text, strlen(text));
 }
 
-void serve_event(struct guest *g, const char *name, json_t *data)
+void serve_event(struct guest *g, enum host_event e, json_t *data)
 {
 	struct msg m = {.kind = MSG_CTL_EVENT, .epoch = g->epoch};
 	size_t n = 0;
-	uint8_t *blob = call_join(name, data, &n);
+	uint8_t *blob = call_join(host_event_name(e), data, &n);
 
 	m.blob = blob;
 	m.blob_bytes = (uint32_t)n;
 	if (!blob || link_send(g->link, GUEST_CONTROL, &m))
-		log_warn("the event %s cannot be sent", name);
+		log_warn("the event %s cannot be sent", host_event_name(e));
 	link_flush(g->link);
 	free(blob);
 	json_decref(data);

@@ -8,6 +8,7 @@
 #define VMM_HOST_SERVE_H
 
 #include "vmm/call/call.h"
+#include "vmm/call/events.h"
 #include "vmm/call/verbs.h"
 
 struct guest;
@@ -37,7 +38,7 @@ void serve_return_json(struct guest *g, uint64_t call, json_t *json);
 void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most SERVE_BYTES_MAX
 void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */
-void serve_event(struct guest *g, const char *name, json_t *data);
+void serve_event(struct guest *g, enum host_event e, json_t *data);
 
 #define SERVE_BYTES_MAX (262144u)
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/call/steps.h"
+#include "vmm/call/boot_image.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
@@ -54,7 +54,7 @@ static void post_answer(struct later *l, void (*answer)(struct guest *g, void *a
 
 static bool has_machine(struct guest *g, uint64_t call)
 {
-	if (g->machine && !g->ended)
+	if (g->machine && !guest_ended(g))
 		return true;
 	serve_return_error(g, call, "host %u runs no machine", g->self);
 	return false;
@@ -74,7 +74,7 @@ static void answer_pause(struct guest *g, void *arg)
 
 	if (l->answer)
 		span_trace_paused(g->span, true);
-	guest_check_end(g);
+	guest_news_end(g);
 	answer_later(g, l);
 }
 

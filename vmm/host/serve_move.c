@@ -33,7 +33,7 @@ static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_mov
 {
 	uint64_t vcpu = serve_u64(args, "vcpu"), from = serve_u64(args, "from"), to = serve_u64(args, "to");
 
-	if (!g->machine || g->ended) {
+	if (!g->machine || guest_ended(g)) {
 		serve_return_error(g, call, "host %u runs no machine", g->self);
 		return false;
 	}
@@ -223,7 +223,7 @@ static void on_packed(struct guest *g, void *arg)
 	} else if (v->give_up) {
 		machine_move_cancel(g->machine, &n->moved.move);
 		serve_return_error(g, call, "the move was given up");
-	} else if (g->ended || machine_move_take(g->machine, v->state, &m)) {
+	} else if (guest_ended(g) || machine_move_take(g->machine, v->state, &m)) {
 		serve_return_error(g, call, "the guest is being stopped");
 	} else {
 		span_send_vcpu(g->span, n->moved.move.to, &m);

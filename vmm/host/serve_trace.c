@@ -51,7 +51,7 @@ void serve_trace_read(struct guest *g, uint64_t call, json_t *args)
 {
 	if (!has_span(g, call))
 		return;
-	if (g->quitting && !g->over) // the guest is over, but its trace is wanted
+	if (g->phase == GUEST_HALTED) // the guest is over, but its trace is wanted
 		guest_linger(g);
 	uint8_t *out = malloc(SERVE_BYTES_MAX);
 	if (out)

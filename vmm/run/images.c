@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/call/steps.h"
+#include "vmm/call/boot_image.h"
 
 static const char *const names[IMAGES] = {[CTL_KERNEL] = "kernel", [CTL_INITRD] = "initrd"};
 

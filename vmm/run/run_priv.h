@@ -3,59 +3,79 @@
 #ifndef VMM_RUN_RUN_PRIV_H
 #define VMM_RUN_RUN_PRIV_H
 
+#include "net/alive.h"
 #include "vmm/call/call.h"
+#include "vmm/call/events.h"
+#include "vmm/run/dial.h"
 #include "vmm/run/images.h"
 #include "vmm/run/mover.h"
 #include "vmm/run/place.h"
 #include "vmm/run/reset_notes.h"
 #include "vmm/run/run.h"
 #include "vmm/run/run_console.h"
+#include "vmm/run/run_phase.h"
 #include "vmm/run/status.h"
 #include "vmm/run/ops.h"
-
-enum phase {
-	WAIT_OFFERS, // then SETUP and images go out
-	WAIT_READY,
-	WAIT_IMAGES, // hosts are ready: until the images have left
-	WAIT_CONNECTED,
-	WAIT_CREATED,
-	WAIT_RUNNING,
-	RUNNING,
-	STOPPING,
-	DONE
-};
 
 struct run {
 	const struct run_options *opt;
 	struct machine_desc desc;
 	struct loop *loop;
 	struct link *link;
-	enum phase phase;
-	host_set up, reached; // sessions alive; hosts that reached the phase's state
+	struct dials *dials; // hosts are being called
+	enum run_phase phase;
+	host_set up;               // sessions alive
+	host_set offered, reached; // hosts that made their offer; that did what the phase waits for
+	struct run_asked {         // by phase: who hears of its verb's answers
+		struct run *r;
+		enum run_phase phase;
+	} asked[RUN_PHASES];
 	struct place_offer offers[HOSTS_MAX];
 	uint8_t walks[HOSTS_MAX]; // as offered: enum walks, or any number
 	struct images images;
 	struct loop_timer deadline; // of the phase
 	struct loop_poller pump;    // boot images, as the link takes them
+	struct alive alive[HOSTS_MAX];
+	struct loop_timer alive_due; // while the guest runs: to look whether a host has fallen silent
 	int exit_status;
 	struct calls calls;
 	struct ops *ops;
 	struct mover *mover;
 	struct tracer *tracer;
-	bool trace_asked, trace_saving; // the trace of the end: it was begun; it is under way
 	struct run_status status;
 	struct run_metrics metrics;
 	struct monitor *monitor;
-	bool quit;           // told to end by the operator: no failure
-	uint64_t running_ns; // when the vCPUs started
+	bool quit;                       // told to end by the operator: no failure
+	uint64_t started_ns, running_ns; // the hosts were told to start; all vCPUs were
 	struct run_console console;
 	struct reset_notes resets;
 	struct loop_timer resets_due; // those held back are to be told
 	int signal_fd;
 };
 
+/* bring_up.c: the phases. */
+void run_bring_up(struct run *r);                  // enters the first one
+void run_happens(struct run *r, enum run_event e); // the one door for what changes the phase
+void run_reach(struct run *r, host_id h);          // h has done what the phase waits for
+void run_end(struct run *r, int status);           // enum run_exit; nothing once it is ending
+void run_fail(struct run *r, int status, const char *text);
+void run_tell_resets(struct run *r, bool over);
+
+/* run.c: what was asked for and is not there is a failure, however well the guest ended. */
+void run_lose_file(struct run *r, const char *what, const char *path, const char *error);
+
 /* The guest is ended on every host, as its operator wishes: the exit status is that of a power-off. */
 void run_quit(struct run *r);
+
+/*
+ * lost.c: a host is gone. by: the host that says so, HOST_NONE: this process has found it out. The one place that says
+ * what becomes of the guest; nothing once it is ending, since hosts leave then.
+ */
+void run_host_lost(struct run *r, host_id host, host_id by, const char *reason);
+void run_host_gone(struct run *r, host_id host, const char *reason); // its session has ended, at any time
+/* Whether hosts say something from time to time, looked at from now on until the guest ends. */
+void run_alive_begin(struct run *r);
+void run_alive_heard(struct run *r, host_id host, const struct msg *m);
 
 /*
  * The hosts have made their offers: what is foreseen to make this guest slow is said on the terminal (not when quiet),
@@ -63,7 +83,7 @@ void run_quit(struct run *r);
  */
 void run_warn(struct run *r);
 
-/* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says who is told. */
+/* An event of a host (CTL_EVENT) has come; data is borrowed. run_events.c says what becomes of it. */
 void run_on_event(struct run *r, host_id from, const char *name, const json_t *data);
 
 #endif

@@ -10,7 +10,8 @@
 extern "C" {
 #include "net/msg.h"
 #include "net/now.h"
-#include "vmm/call/steps.h"
+#include "vmm/call/call.h"
+#include "vmm/call/events.h"
 #include "vmm/host/newcomers.h"
 }
 
@@ -21,7 +22,6 @@ struct Newcomers : testing::Test {
 	struct loop *loop = nullptr;
 	newcomers n = {};
 	listener l = {};
-	bool ending = false;
 	int far[LISTENER_READY_MAX + 1]; // the callers' ends
 	unsigned calls = 0;
 
@@ -30,7 +30,7 @@ struct Newcomers : testing::Test {
 		loop_options o = {};
 		o.waits = "poll";
 		ASSERT_EQ(0, loop_create(&loop, &o));
-		newcomers_init(&n, loop, 99, &ending);
+		newcomers_init(&n, loop, 99);
 		pthread_mutex_init(&l.lock, nullptr);
 		l.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	}
@@ -69,11 +69,15 @@ struct Newcomers : testing::Test {
 		struct msg m;
 		if (got <= 0)
 			return got ? "" : "closed";
-		if (msg_decode(b, (size_t)got, &m) || m.kind != MSG_CTL_STATE || m.u.ctl_state.state != CTL_BUSY ||
-		    m.epoch != 100 + i)
+		char name[CALL_VERB_MAX];
+		json_t *data = nullptr;
+		if (msg_decode(b, (size_t)got, &m) || m.kind != MSG_CTL_EVENT || m.epoch != 100 + i ||
+		    !call_split(m.blob, m.blob_bytes, name, &data))
 			return "something else";
-		return recv(far[i], b, sizeof(b), MSG_DONTWAIT) == 0 ? std::string((const char *)m.blob, m.blob_bytes)
-								     : "and the session stays open";
+		const char *text = json_string_value(json_object_get(data, "text"));
+		std::string said = host_event_find(name) == HOST_EV_BUSY && text ? text : "something else";
+		json_decref(data);
+		return recv(far[i], b, sizeof(b), MSG_DONTWAIT) == 0 ? said : "and the session stays open";
 	}
 	void until(uint64_t at)
 	{
@@ -104,7 +108,7 @@ TEST_F(Newcomers, WhoComesAtTheEndOfAGuestIsNext)
 	listener_session s, later = caller();
 	call();
 	call();
-	ending = true;
+	newcomers_wait(&n);
 	until(now_ns() + NEWCOMERS_WAIT_NS * 3 / 2); // it takes its time
 	EXPECT_EQ("", heard(1));
 	listener_put_back(&l, &later);

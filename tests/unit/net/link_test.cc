@@ -92,7 +92,7 @@ Bytes frame(unsigned kind, const Bytes &blob = {})
 
 TEST_P(Link, FramesSplitAnywhereAreAssembled)
 {
-	Bytes two = frame(MSG_CTL_STATE, Bytes(50, 1)), second = frame(MSG_IRQ);
+	Bytes two = frame(MSG_CTL_EVENT, Bytes(50, 1)), second = frame(MSG_IRQ);
 
 	two.insert(two.end(), second.begin(), second.end());
 	for (size_t cut = 1; cut < two.size(); cut++) {
@@ -100,7 +100,7 @@ TEST_P(Link, FramesSplitAnywhereAreAssembled)
 		run(20);
 		put(Bytes(two.begin() + (long)cut, two.end()));
 		run(1000);
-		ASSERT_EQ(kinds, (std::vector<unsigned>{MSG_CTL_STATE, MSG_IRQ})) << cut;
+		ASSERT_EQ(kinds, (std::vector<unsigned>{MSG_CTL_EVENT, MSG_IRQ})) << cut;
 		ASSERT_EQ(sum, 50u);
 		kinds.clear();
 		sum = 0;
@@ -214,8 +214,8 @@ TEST_P(Link, ArgumentsAreChecked)
 
 TEST_P(Link, SentFramesAreTheGoldenOnes)
 {
-	Bytes want = frame(MSG_CTL_STATE, Bytes(3, 9)), got(want.size());
-	struct msg m = filled(MSG_CTL_STATE, 3);
+	Bytes want = frame(MSG_CTL_EVENT, Bytes(3, 9)), got(want.size());
+	struct msg m = filled(MSG_CTL_EVENT, 3);
 	Bytes blob(3, 9);
 
 	m.blob = blob.data();

@@ -208,8 +208,8 @@ TEST(Msg, PagesTravelExactlyWithTheDataFlag)
 
 TEST(Msg, EncodeRefusesWhatCannotBeSent)
 {
-	struct msg m = filled(MSG_CTL_STATE);
-	uint8_t blob[8], buf[MSG_HEADER_BYTES + 5];
+	struct msg m = filled(MSG_CTL_EVENT);
+	uint8_t blob[8], buf[MSG_HEADER_BYTES + 8];
 
 	EXPECT_EQ(msg_encode(&m, buf, sizeof(buf)), (int)sizeof(buf));
 	EXPECT_EQ(msg_encode(&m, buf, sizeof(buf) - 1), -ENOSPC);
@@ -220,7 +220,7 @@ TEST(Msg, EncodeRefusesWhatCannotBeSent)
 	m.blob = NULL;
 	m.blob_bytes = 1;
 	EXPECT_EQ(msg_encode(&m, buf, sizeof(buf)), -EINVAL);
-	m = filled(MSG_CTL_STATE);
+	m = filled(MSG_CTL_EVENT);
 	for (int kind : {0, 4, 63, 255}) {
 		m.kind = (uint8_t)kind;
 		EXPECT_EQ(msg_encode(&m, buf, sizeof(buf)), -EINVAL) << kind;

@@ -10,7 +10,7 @@
 #include <string>
 
 extern "C" {
-#include "vmm/call/steps.h"
+#include "vmm/call/boot_image.h"
 #include "vmm/run/images.h"
 }
 

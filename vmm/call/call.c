@@ -2,6 +2,7 @@
 #include "vmm/call/call.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ struct call {
 	struct calls *calls;
 	unsigned slot;
 	uint64_t id;
+	char late[64]; // what is said of a host that does not answer in time
 	struct loop_timer deadline;
 	host_set asked, missing;
 	call_done done;
@@ -115,10 +117,11 @@ void calls_cancel(struct calls *c, const char *reason)
 static void time_is_up(void *arg)
 {
 	struct call *k = arg;
+	host_set late = k->missing;
 
-	for (host_set left = k->missing; left; left &= left - 1)
-		k->answers[__builtin_ctzll(left)].late = true;
-	fail_missing(k, "the host did not answer in time");
+	fail_missing(k, k->late);
+	for (; late; late &= late - 1)
+		k->answers[__builtin_ctzll(late)].late = true;
 	finish(k->calls, k->slot);
 }
 
@@ -146,6 +149,7 @@ int calls_start(struct calls *c, host_set to, enum verb verb, const json_t *args
 	k->id = m.u.ctl_call.id = ++c->last_id;
 	k->calls = c;
 	k->slot = slot;
+	snprintf(k->late, sizeof(k->late), "no answer to '%s' within %g s", verb_name(verb), timeout_ms / 1000.0);
 	k->deadline = (struct loop_timer){.fn = time_is_up, .arg = k};
 	k->asked = k->missing = to;
 	k->done = done;

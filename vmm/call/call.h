@@ -12,7 +12,7 @@
 #include "vmm/call/verbs.h"
 #include "vmm/conf/machine_desc.h"
 
-#define CALLS_MAX       64u    // under way at once
+#define CALLS_MAX       256u   // under way at once
 #define CALL_VERB_MAX   32u    // bytes of a verb's or an event's name, with its end
 #define CALL_ARGS_MAX   65000u // bytes of the arguments as text
 #define CALL_JSON_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
@@ -27,7 +27,7 @@ struct call_answer {
 	const uint8_t *bytes; // CALL_BYTES
 	size_t bytes_n;
 	const char *error; // CALL_ERROR: a sentence; also for a lost host and when time has run out
-	bool late;         // ... that was it: its time ran out
+	bool late;         // ... the latter
 };
 
 /* Called once a call, never from inside calls_start(); answers come in the order of the hosts' numbers. */

@@ -6,192 +6,171 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/log.h"
 #include "vmm/machine/placement.h"
-
-struct wish {
-	uint32_t vcpu;
-	host_id to;
-	mover_done done;
-	void *ctx;
-};
+#include "vmm/run/ops_priv.h"
 
 struct mover {
-	struct calls *calls;
+	struct ops *ops;
 	const struct machine_desc *desc;
 	struct placement placement;
-	host_set alike[HOSTS_MAX];          // by source: destinations whose processors were compared
-	struct wish queue[MOVER_QUEUE_MAX]; // those that wait
-	unsigned head, tail;
-	struct wish now; // under way, if busy
-	bool busy;
-	struct loop_task turn; // one that leaves it where it is is over, but not from inside the function that asked
-	struct wish first;     // a holder's, if has_first
-	bool has_first;
-	unsigned held;                          // by how many
-	struct mover_hold *holds, **holds_tail; // granted when the move under way is over
-	host_id from;
-	bool out_over, wait_over, left; // left: the source has let go of it
-	struct mover_result result;
-	char error[DESC_REPORT_MAX]; // empty: none
+	host_set alike[HOSTS_MAX]; // by source: destinations whose processors were compared
 };
 
-static struct wish *current(struct mover *m)
+/* One on its way, or waiting for its turn. */
+struct move {
+	struct op op; // the first member
+	struct mover *m;
+	uint32_t vcpu;
+	host_id from, to;
+	mover_done done;
+	void *ctx;
+	bool out_over, wait_over, left; // left: the source has let go of it
+	struct mover_result result;
+};
+
+static void over(struct op *op, const char *error)
 {
-	return &m->now;
+	struct move *w = (struct move *)op;
+
+	w->done(w->ctx, error ? NULL : &w->result, error);
+	free(w);
 }
 
-static void start_next(struct mover *m);
-
-/* Holds come before the next move, even one that the owner of this one asks for now. */
-static void grant_holds(struct mover *m)
+static void note(struct move *w, const struct call_answer *bad)
 {
-	struct mover_hold *h = m->holds, *next;
+	char text[DESC_REPORT_MAX];
 
-	m->holds = NULL;
-	m->holds_tail = &m->holds;
-	for (struct mover_hold *i = h; i; i = i->next)
-		m->held++;
-	for (; h; h = next) {
-		next = h->next; // then may use it again
-		h->then(h->ctx);
-	}
+	if (bad->late)
+		ops_answer_text(&w->op, w->m->desc, bad, text);
+	op_say(&w->op, "%s", bad->late ? text : bad->error);
 }
 
-static void finish(struct mover *m)
+static void note_errno(struct move *w, int r)
 {
-	struct wish w = m->now;
-	struct mover_result result = m->result;
-	char error[DESC_REPORT_MAX];
-
-	memcpy(error, m->error, sizeof(error));
-	m->busy = false;
-	m->held++; // the next one begins when all have heard of this one
-	grant_holds(m);
-	w.done(w.ctx, error[0] ? NULL : &result, error[0] ? error : NULL);
-	mover_release(m);
+	if (r == -ESHUTDOWN)
+		op_say(&w->op, "the guest is over");
+	else if (r == -ETIME)
+		op_say(&w->op, "%s: its time is over", w->op.name);
+	else
+		op_say(&w->op, "the hosts cannot be asked: %s", strerror(-r));
 }
 
-static void note(struct mover *m, const char *error)
+static int call(struct move *w, host_set to, enum verb verb, call_done done)
 {
-	if (!m->error[0]) // the first one is the cause
-		snprintf(m->error, sizeof(m->error), "%s", error);
-}
+	struct mover *m = w->m;
+	unsigned ms = op_left_ms(&w->op, verb_info(verb)->ms);
+	json_t *args = json_pack("{s:i,s:i,s:i,s:I}", "vcpu", (int)w->vcpu, "from", (int)w->from, "to", (int)w->to,
+				 "placement", (json_int_t)(m->placement.version + 1));
 
-static void note_errno(struct mover *m, int r)
-{
-	char text[80];
-
-	snprintf(text, sizeof(text), "the hosts cannot be asked: %s", strerror(-r));
-	note(m, r == -ESHUTDOWN ? "the guest is over" : text);
-}
-
-static int call(struct mover *m, host_set to, enum verb verb, bool traits, call_done done)
-{
-	const struct wish *w = current(m);
-	json_t *args = json_pack("{s:i,s:i,s:i,s:I,s:b}", "vcpu", (int)w->vcpu, "from", (int)m->from, "to", (int)w->to,
-				 "placement", (json_int_t)(m->placement.version + 1), "traits", (int)traits);
-	int r = args ? calls_start(m->calls, to, verb, args, MOVER_STEP_MS, done, m) : -ENOMEM;
+	if (verb == VERB_MOVE_PREPARE)
+		json_object_set_new(args, "traits", json_boolean(!(m->alike[w->from] & host_bit(w->to))));
+	int r = !args ? -ENOMEM : !ms ? -ETIME : calls_start(m->ops->calls, to, verb, args, ms, done, w);
 
 	json_decref(args);
 	return r;
 }
 
-static host_set ends(struct mover *m)
+static host_set ends(const struct move *w)
 {
-	return host_bit(m->from) | host_bit(current(m)->to);
+	return host_bit(w->from) | host_bit(w->to);
 }
 
 /* ---- the last step: all hosts know ---- */
 
 static void on_commit(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
+	struct move *w = ctx;
 	const struct call_answer *bad = call_first_error(a, n);
 
 	if (bad)
-		note(m, bad->error);
-	finish(m);
+		note(w, bad);
+	op_end(&w->op);
 }
 
-static void commit(struct mover *m)
+static void commit(struct move *w)
 {
-	host_set all = desc_all_hosts(m->desc);
-	const struct wish *w = current(m);
-	int r = call(m, all, VERB_MOVE_COMMIT, false, on_commit);
+	struct mover *m = w->m;
 
-	placement_move(&m->placement, w->vcpu, m->from, w->to);
+	op_more_time(&w->op, OPS_UNDO_MS); // it has left: whatever its time, all have to know
+	int r = call(w, desc_all_hosts(m->desc), VERB_MOVE_COMMIT, on_commit);
+
+	placement_move(&m->placement, w->vcpu, w->from, w->to);
 	if (!r)
 		return;
-	note_errno(m, r);
-	finish(m);
+	note_errno(w, r);
+	op_end(&w->op);
 }
 
 /* ---- it did not work ---- */
 
+static void take_left(struct move *w, const struct call_answer *a, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (a[i].host == w->from && a[i].form == CALL_JSON)
+			w->left = json_is_true(json_object_get(a[i].json, "left"));
+}
+
 /* Did the source send it before it heard of this? Then it is the destination's, whatever the matter was. */
 static void on_cancel(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
+	struct move *w = ctx;
 
-	for (unsigned i = 0; i < n; i++)
-		if (a[i].host == m->from && a[i].form == CALL_JSON)
-			m->left = json_is_true(json_object_get(a[i].json, "left"));
-	if (m->left)
-		commit(m);
+	take_left(w, a, n);
+	if (w->left)
+		commit(w);
 	else
-		finish(m);
+		op_end(&w->op);
 }
 
-static void cancel(struct mover *m)
+static void cancel(struct move *w)
 {
-	int r = call(m, ends(m), VERB_MOVE_CANCEL, false, on_cancel);
+	op_more_time(&w->op, OPS_UNDO_MS);
+	int r = call(w, ends(w), VERB_MOVE_CANCEL, on_cancel);
 
 	if (!r)
 		return;
-	note_errno(m, r);
-	finish(m);
+	note_errno(w, r);
+	op_end(&w->op);
 }
 
 /* ---- out and wait ---- */
 
-static void both_over(struct mover *m)
+static void both_over(struct move *w)
 {
-	if (!m->out_over || !m->wait_over)
+	if (!w->out_over || !w->wait_over)
 		return;
-	if (m->left)
-		commit(m);
+	if (w->left)
+		commit(w);
 	else
-		finish(m);
+		op_end(&w->op);
 }
 
 static void stop_waiting(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
+	struct move *w = ctx;
 
-	for (unsigned i = 0; i < n; i++)
-		if (a[i].host == m->from && a[i].form == CALL_JSON)
-			m->left = json_is_true(json_object_get(a[i].json, "left"));
-	m->out_over = true;
-	both_over(m);
+	take_left(w, a, n);
+	w->out_over = true;
+	both_over(w);
 }
 
 static void on_out(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
+	struct move *w = ctx;
 	const struct call_answer *bad = call_first_error(a, n);
 
 	if (!bad) {
-		m->out_over = m->left = true;
-		both_over(m);
+		w->out_over = w->left = true;
+		both_over(w);
 		return;
 	}
-	note(m, bad->error);
-	int r = call(m, ends(m), VERB_MOVE_CANCEL, false, stop_waiting); // ends the destination's wait too
+	note(w, bad);
+	op_more_time(&w->op, OPS_UNDO_MS);
+	int r = call(w, ends(w), VERB_MOVE_CANCEL, stop_waiting); // ends the destination's wait too
 	if (r) {
-		note_errno(m, r);
-		m->out_over = true;
-		both_over(m);
+		note_errno(w, r);
+		w->out_over = true;
+		both_over(w);
 	}
 }
 
@@ -205,27 +184,27 @@ static uint64_t ticks_ns(const json_t *o, const char *from, const char *to)
 	return b <= a || !khz ? 0 : (uint64_t)((unsigned __int128)(b - a) * 1000000 / khz);
 }
 
-static void take_times(struct mover *m, const json_t *o)
+static void take_times(struct move *w, const json_t *o)
 {
-	m->result.ran = json_is_true(json_object_get(o, "ran"));
-	m->result.pause_ns = ticks_ns(o, "left", "entered");
-	m->result.pack_ns = ticks_ns(o, "left", "packed");
-	m->result.wire_ns = ticks_ns(o, "packed", "received");
-	m->result.unpack_ns = ticks_ns(o, "received", "entered");
-	m->result.bytes = (uint32_t)json_integer_value(json_object_get(o, "bytes"));
+	w->result.ran = json_is_true(json_object_get(o, "ran"));
+	w->result.pause_ns = ticks_ns(o, "left", "entered");
+	w->result.pack_ns = ticks_ns(o, "left", "packed");
+	w->result.wire_ns = ticks_ns(o, "packed", "received");
+	w->result.unpack_ns = ticks_ns(o, "received", "entered");
+	w->result.bytes = (uint32_t)json_integer_value(json_object_get(o, "bytes"));
 }
 
 static void on_wait(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
+	struct move *w = ctx;
 	const struct call_answer *bad = call_first_error(a, n);
 
 	if (bad)
-		note(m, bad->error);
+		note(w, bad);
 	else
-		take_times(m, a[0].json);
-	m->wait_over = true;
-	both_over(m);
+		take_times(w, a[0].json);
+	w->wait_over = true;
+	both_over(w);
 }
 
 /* ---- prepare ---- */
@@ -238,150 +217,104 @@ static const json_t *answer_of(const struct call_answer *a, unsigned n, host_id 
 	return NULL;
 }
 
+static void go(struct move *w)
+{
+	int r = call(w, host_bit(w->to), VERB_MOVE_WAIT, on_wait);
+
+	if (r) {
+		note_errno(w, r);
+		cancel(w);
+		return;
+	}
+	r = call(w, host_bit(w->from), VERB_MOVE_OUT, on_out);
+	if (!r)
+		return;
+	note_errno(w, r); // the wait is ended by the cancellation
+	on_out(w, &(struct call_answer){.form = CALL_ERROR, .error = w->op.error}, 1);
+}
+
 static void on_prepare(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct mover *m = ctx;
-	host_id to = current(m)->to;
+	struct move *w = ctx;
+	struct mover *m = w->m;
 	const struct call_answer *bad = call_first_error(a, n);
 	char why[DESC_REPORT_MAX] = "";
 
-	if (!bad && !(m->alike[m->from] & host_bit(to)))
-		mover_compare(answer_of(a, n, m->from), answer_of(a, n, to), why, sizeof(why));
+	if (bad)
+		note(w, bad);
+	else if (!(m->alike[w->from] & host_bit(w->to)))
+		mover_compare(answer_of(a, n, w->from), answer_of(a, n, w->to), why, sizeof(why));
+	if (why[0])
+		op_say(&w->op, "a vCPU of host %u cannot go on on host %u: %.400s", w->from, w->to, why);
 	if (bad || why[0]) {
-		if (why[0])
-			snprintf(m->error, sizeof(m->error), "a vCPU of host %u cannot go on on host %u: %.400s",
-				 m->from, to, why);
-		else
-			note(m, bad->error);
-		cancel(m);
+		cancel(w);
 		return;
 	}
-	m->alike[m->from] |= host_bit(to);
-	int r = call(m, host_bit(to), VERB_MOVE_WAIT, false, on_wait);
-	if (!r)
-		r = call(m, host_bit(m->from), VERB_MOVE_OUT, false, on_out);
-	else
-		m->wait_over = true;
-	if (!r)
-		return;
-	note_errno(m, r);
-	if (m->wait_over)
-		cancel(m);
-	else // the wait is ended by the cancellation
-		on_out(m, &(struct call_answer){.form = CALL_ERROR, .error = m->error}, 1);
+	m->alike[w->from] |= host_bit(w->to);
+	go(w);
 }
 
-static void on_turn(void *arg)
+static void begin(struct op *op)
 {
-	finish(arg);
+	struct move *w = (struct move *)op;
+
+	w->from = placement_host(&w->m->placement, w->vcpu);
+	w->result = (struct mover_result){.vcpu = w->vcpu, .from = w->from, .to = w->to};
+	int r = w->from == w->to ? 0 : call(w, ends(w), VERB_MOVE_PREPARE, on_prepare);
+
+	if (r)
+		note_errno(w, r);
+	if (r || w->from == w->to)
+		op_end(op);
 }
 
-static int begin(struct mover *m, struct wish wish)
+static struct move *move_new(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx)
 {
-	const struct wish *w = current(m);
+	struct move *w = calloc(1, sizeof(*w));
 
-	m->now = wish;
-	m->busy = true;
-	m->error[0] = 0;
-	m->from = placement_host(&m->placement, w->vcpu);
-	m->out_over = m->wait_over = m->left = false;
-	m->result = (struct mover_result){.vcpu = w->vcpu, .from = m->from, .to = w->to};
-	if (m->from == w->to) {
-		loop_call(link_loop(m->calls->link), &m->turn);
-		return 0;
-	}
-	int r = call(m, ends(m), VERB_MOVE_PREPARE, !(m->alike[m->from] & host_bit(w->to)), on_prepare);
+	if (!w)
+		return NULL;
+	w->op = (struct op){.cls = OP_MOVE, .ms = MOVER_MS, .begin = begin, .over = over};
+	snprintf(w->op.name, sizeof(w->op.name), "move of vCPU %u", vcpu);
+	w->m = m;
+	w->vcpu = vcpu;
+	w->to = to;
+	w->done = done;
+	w->ctx = ctx;
+	return w;
+}
 
-	m->busy = r == 0;
+static int add(struct mover *m, struct op *parent, uint32_t vcpu, host_id to, mover_done done, void *ctx)
+{
+	if (placement_host(&m->placement, vcpu) == HOST_NONE || to >= m->desc->hosts_n)
+		return -EINVAL;
+	struct move *w = move_new(m, vcpu, to, done, ctx);
+	int r = !w ? -ENOMEM : parent ? op_add_inside(parent, &w->op) : ops_add(m->ops, &w->op);
+
+	if (r)
+		free(w);
 	return r;
-}
-
-static void start_next(struct mover *m)
-{
-	struct wish w;
-
-	if (m->busy)
-		return;
-	if (m->has_first && m->held == 1) {
-		w = m->first;
-		m->has_first = false;
-	} else if (!m->held && m->head != m->tail) {
-		w = m->queue[m->head++ % MOVER_QUEUE_MAX];
-	} else {
-		return;
-	}
-	int r = begin(m, w);
-
-	if (!r)
-		return;
-	note_errno(m, r);
-	finish(m);
-}
-
-static int check(const struct mover *m, uint32_t vcpu, host_id to)
-{
-	return placement_host(&m->placement, vcpu) == HOST_NONE || to >= m->desc->hosts_n ? -EINVAL : 0;
 }
 
 int mover_move(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx)
 {
-	struct wish w = {.vcpu = vcpu, .to = to, .done = done, .ctx = ctx};
-	int r = check(m, vcpu, to);
-
-	if (r)
-		return r;
-	if (!m->busy && !m->held && m->head == m->tail)
-		return begin(m, w);
-	if (m->tail - m->head + m->busy >= MOVER_QUEUE_MAX)
-		return -ENOSPC;
-	m->queue[m->tail++ % MOVER_QUEUE_MAX] = w;
-	return 0;
+	return add(m, NULL, vcpu, to, done, ctx);
 }
 
-int mover_move_held(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx)
+int mover_move_inside(struct mover *m, struct op *parent, uint32_t vcpu, host_id to, mover_done done, void *ctx)
 {
-	struct wish w = {.vcpu = vcpu, .to = to, .done = done, .ctx = ctx};
-	int r = check(m, vcpu, to);
-
-	if (r)
-		return r;
-	if (!m->busy && m->held == 1)
-		return begin(m, w);
-	if (m->has_first)
-		return -EBUSY;
-	m->first = w;
-	m->has_first = true;
-	return 0;
+	return add(m, parent, vcpu, to, done, ctx);
 }
 
-bool mover_hold(struct mover *m, struct mover_hold *h)
-{
-	h->next = NULL;
-	if (m->busy) {
-		*m->holds_tail = h;
-		m->holds_tail = &h->next;
-		return false;
-	}
-	m->held++;
-	return true;
-}
-
-void mover_release(struct mover *m)
-{
-	m->held--;
-	start_next(m);
-}
-
-struct mover *mover_create(struct calls *calls, const struct machine_desc *desc)
+struct mover *mover_create(struct ops *ops)
 {
 	struct mover *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
-	m->calls = calls;
-	m->desc = desc;
-	m->holds_tail = &m->holds;
-	m->turn = (struct loop_task){.fn = on_turn, .arg = m};
+	m->ops = ops;
+	m->desc = ops->desc;
+	ops->mover = m;
 	return m;
 }
 
@@ -392,11 +325,6 @@ void mover_started(struct mover *m)
 
 void mover_destroy(struct mover *m)
 {
-	while (m && m->busy) { // the calls are over: only a turn can be what it waits for
-		loop_uncall(link_loop(m->calls->link), &m->turn);
-		note(m, "the guest is over");
-		finish(m);
-	}
 	free(m);
 }
 

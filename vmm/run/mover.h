@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Moving vCPUs between hosts, and which host each of them is on: the side of `pando run`. One move at a time; more wait
- * their turn. Whoever needs every vCPU to be on a host (a stop, a reset, a dump, an NMI) holds the moves: the one under
- * way ends first, the next ones begin when the hold is over. Runs on the run process' one thread; nothing blocks.
+ * Moving vCPUs between hosts, and which host each of them is on: the side of `pando run`. A move is an operation of the
+ * queue (op.h): one at a time, and none while somebody needs every vCPU to be on a host (a stop, a reset, a dump, an
+ * NMI). Runs on the run process' one thread; nothing blocks.
  *
  * Steps of a move: prepare (both ends; what their processors have in common is compared once for each pair of hosts),
  * out (the source packs and sends) and wait (the destination answers when the vCPU runs), commit (every host). Until
@@ -14,8 +14,7 @@
 
 #include "vmm/call/call.h"
 
-#define MOVER_QUEUE_MAX 64u
-#define MOVER_STEP_MS   60000u // one answer; a vCPU may have to wait for its page first
+#define MOVER_MS 120000u // all of it; a vCPU may have to wait for its page first
 
 /* Times in nanoseconds of the cluster clock. */
 struct mover_result {
@@ -31,28 +30,17 @@ struct mover_result {
 typedef void (*mover_done)(void *ctx, const struct mover_result *result, const char *error);
 
 struct mover;
+struct op;
+struct ops;
 
-struct mover *mover_create(struct calls *calls, const struct machine_desc *desc); // NULL: no memory
-void mover_started(struct mover *m);                                              // the guest is placed and runs
-void mover_destroy(struct mover *m);                                              // after calls_cancel()
+struct mover *mover_create(struct ops *ops); // NULL: no memory. ops_mover(ops) is this one from now on
+void mover_started(struct mover *m);         // the guest is placed and runs
+void mover_destroy(struct mover *m);         // after ops_destroy()
 
-/* done is never called from inside. 0, -EINVAL (no such vCPU or host), -ENOSPC, or calls_start()'s. */
+/* done is never called from inside. 0, -EINVAL (no such vCPU or host), or as ops_stop(). */
 int mover_move(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
-
-/* The caller's; stays where it is until then has been called. */
-struct mover_hold {
-	void (*then)(void *ctx);
-	void *ctx;
-	struct mover_hold *next;
-};
-
-/* No move begins until mover_release(). True: none is under way. False: one is; then is called when it is over, never
- * from inside. */
-bool mover_hold(struct mover *m, struct mover_hold *h);
-void mover_release(struct mover *m);
-/* A move by one who holds them all: before the waiting ones, and while nobody else holds them. One at a time: -EBUSY.
- */
-int mover_move_held(struct mover *m, uint32_t vcpu, host_id to, mover_done done, void *ctx);
+/* A move that is a step of parent, which is under way and because of which no other vCPU moves. */
+int mover_move_inside(struct mover *m, struct op *parent, uint32_t vcpu, host_id to, mover_done done, void *ctx);
 
 host_id mover_host(const struct mover *m, uint32_t vcpu);
 /* [{"vcpu":0,"host":1,"home":0},...]: where each is and where it started. New reference. */

@@ -2,17 +2,17 @@
 /*
  * What can be done to the whole running machine, over all its hosts: stop, go on, reset, power button, NMI, registers,
  * memory dump. This is the side of `pando run`; each step is a call to the hosts (vmm/host/serve_machine.c has their
- * side). Everything runs on the run process' one thread and nothing blocks: a function starts the work, its done is
- * called later (never from inside the function), with NULL or with a sentence that says what failed.
+ * side). Everything runs on the run process' one thread and nothing blocks: a function puts an operation into the
+ * queue, its done is called later (never from inside the function), with NULL or with a sentence that says what failed.
  *
- * stop, cont, reset and dump are carried out one after the other, in the order asked; the others at once. A vCPU that
- * is on its way to another host arrives first, and none leaves meanwhile (but for the power button, which asks no vCPU
- * anything).
+ * op.h says what waits for what. Each operation has a time of its own, from its turn on: then it ends with an error
+ * that names it and the host that it waited for, and the next one has its turn.
  */
 #ifndef VMM_RUN_OPS_H
 #define VMM_RUN_OPS_H
 
 #include "vmm/call/call.h"
+#include "vmm/run/op.h"
 
 /* In the words of QMP's RunState. */
 enum ops_state {
@@ -45,14 +45,14 @@ enum ops_reason {
 typedef void (*ops_done)(void *ctx, const char *error);
 /* A command got stuck half-way and cannot be undone: the guest has to be ended, with this text as the reason. */
 typedef void (*ops_broken)(void *ctx, const char *text);
-typedef void (*ops_registers_done)(void *ctx, const json_t *vcpus, const char *error);
+/* answers: an array (borrowed), or NULL and then error is a sentence. */
+typedef void (*ops_answers)(void *ctx, const json_t *answers, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
  * GUEST_CRASHLOADED, DUMP_COMPLETED, X_PANDO_GUEST_SILENT. A command's event comes before its done.
  */
 typedef void (*ops_listener)(void *ctx, const char *event, const json_t *data);
 
-#define OPS_QUEUE_MAX     16u // commands that wait for their turn
 #define OPS_LISTENERS_MAX 4u
 
 struct ops;
@@ -60,10 +60,8 @@ struct ops;
 /* calls and desc must outlive it. NULL: no memory. */
 struct ops *ops_create(struct calls *calls, const struct machine_desc *desc);
 void ops_destroy(struct ops *v); // after calls_cancel(): every done has been called by then
-/* Who moves vCPUs; may be NULL. Not owned. */
 struct mover;
-void ops_set_mover(struct ops *v, struct mover *m);
-struct mover *ops_mover(const struct ops *v);
+struct mover *ops_mover(const struct ops *v);              // who moves vCPUs (mover.h); NULL: nobody yet
 int ops_listen(struct ops *v, ops_listener fn, void *ctx); // -ENOSPC
 /* Called after the done of that command, never from inside a function of this file. Once, before anything starts. */
 void ops_set_broken(struct ops *v, ops_broken fn, void *ctx);
@@ -83,12 +81,18 @@ int ops_reset(struct ops *v, ops_done done, void *ctx);
 int ops_powerdown(struct ops *v, ops_done done, void *ctx);
 int ops_nmi(struct ops *v, ops_done done, void *ctx); // a pulse on LINT1 of every local APIC
 
+/*
+ * A verb that is an operation by itself: all hosts are asked, and done gets their answers, in order: what each said,
+ * which has to be an object, with "host" and "address" before it. args is consumed; NULL: none.
+ */
+int ops_ask_all(struct ops *v, enum verb verb, json_t *args, enum op_class cls, ops_answers done, void *ctx);
+
 #define OPS_ALL_VCPUS (-1)
 /*
  * vcpu: an index, or OPS_ALL_VCPUS. done gets an array, in order of the vCPUs: {"vcpu", "host", "state", "rip", ...},
  * every register an integer (64 bits as a signed number), segments {"selector","base","limit","flags"}.
  */
-int ops_registers(struct ops *v, int vcpu, ops_registers_done done, void *ctx);
+int ops_registers(struct ops *v, int vcpu, ops_answers done, void *ctx);
 
 /* An ELF core of guest memory in a local file, which appears under its name only when it is whole. */
 struct ops_dump {

@@ -4,7 +4,6 @@
  * pieces, a few at a time. Pages of zeroes become holes. The file has its name only when it is whole.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,12 @@
 #include "vmm/run/ops_priv.h"
 #include "vmm/mem/layout.h"
 
-#define PIECE_MS  120000u
-#define PER_HOST  2u // pieces asked of a host at a time: one is read while the other travels
-#define FETCH_MAX (PER_HOST * HOSTS_MAX)
+#define DUMP_MS      180000u
+#define DUMP_SLOWEST (4ull << 20) // bytes of guest memory a second: a dump that takes longer is given up
+#define PER_HOST     2u           // pieces asked of a host at a time: one is read while the other travels
+#define FETCH_MAX    (PER_HOST * HOSTS_MAX)
+
+_Static_assert(FETCH_MAX <= CALLS_MAX / 2, "a dump leaves calls for others");
 
 /* What is left of the pages that one host is home of. */
 struct span {
@@ -36,8 +38,8 @@ struct fetch {
 };
 
 struct dump {
-	struct ops *v;
-	ops_then then;
+	struct ops_op o;
+	struct ops_dump what;
 	char *path;
 	struct output_file file; // fd -1: not opened yet
 	struct elfcore_run runs[ELFCORE_RUNS_MAX];
@@ -46,42 +48,45 @@ struct dump {
 	unsigned spans_n;
 	struct fetch fetches[FETCH_MAX];
 	unsigned fetching;
-	bool failed;
-	char error[DESC_REPORT_MAX];
+	bool told; // DUMP_COMPLETED
 };
 
-__attribute__((format(printf, 2, 3))) static void fail(struct dump *d, const char *fmt, ...)
-{
-	va_list ap;
+#define fail(d, ...) op_say(&(d)->o.op, __VA_ARGS__) // the first reason counts
 
-	if (d->failed)
-		return; // the first reason counts
-	va_start(ap, fmt);
-	vsnprintf(d->error, sizeof(d->error), fmt, ap);
-	va_end(ap);
-	d->failed = true;
+static bool failed(const struct dump *d)
+{
+	return d->o.op.error[0];
 }
 
-static void finish(struct dump *d)
+static void tell_completed(struct dump *d)
 {
-	struct ops *v = d->v;
-	ops_then then = d->then;
-	const char *error = NULL;
+	struct ops *v = d->o.v;
+	const char *error = failed(d) ? d->o.op.error : NULL;
+	json_t *result = json_pack("{s:I,s:I,s:s}", "total", (json_int_t)v->to_dump, "completed", (json_int_t)v->dumped,
+				   "status", error ? "failed" : "completed");
+	json_t *data = json_pack("{s:o}", "result", result);
 
-	int r = d->failed ? 0 : output_file_commit(&d->file, NULL);
+	v->dump_state = error ? OPS_DUMP_FAILED : OPS_DUMP_COMPLETED;
+	d->told = true;
+	if (error)
+		json_object_set_new(data, "error", json_string(error));
+	ops_tell(v, "DUMP_COMPLETED", data);
+}
 
-	if (d->failed)
+/* The file is whole, or there is none. */
+static void close_file(struct dump *d)
+{
+	if (failed(d)) {
 		output_file_drop(&d->file);
-	if (r)
-		fail(d, "cannot write '%s': %s", d->path, strerror(-r));
-	if (d->failed) {
-		snprintf(v->error, sizeof(v->error), "%s", d->error);
-		error = v->error;
+	} else {
+		int r = output_file_commit(&d->file, NULL);
+
+		if (r)
+			fail(d, "cannot write '%s': %s", d->path, strerror(-r));
 	}
-	v->dump = NULL;
-	free(d->path);
-	free(d);
-	then(v, error);
+	d->file.fd = -1;
+	tell_completed(d);
+	ops_step_over(&d->o, failed(d) ? d->o.op.error : NULL);
 }
 
 /* ---- what is to be dumped ---- */
@@ -110,7 +115,7 @@ static void add_run(struct dump *d, uint64_t gpa, uint64_t bytes)
 static void plan(struct dump *d, const struct ops_dump *what)
 {
 	struct layout_range r[LAYOUT_RANGES_MAX];
-	unsigned n = layout_ranges(d->v->desc, r);
+	unsigned n = layout_ranges(d->o.v->desc, r);
 	uint64_t mask = ~(uint64_t)(PAGE_BYTES - 1), begin = 0, end = UINT64_MAX;
 
 	if (what->ranged) {
@@ -130,7 +135,7 @@ static void plan(struct dump *d, const struct ops_dump *what)
 		add_run(d, from, to - from);
 		d->spans[d->spans_n++] =
 			(struct span){.next = first, .end = first + ((to - from) >> PAGE_SHIFT), .host = r[i].home};
-		d->v->to_dump += to - from;
+		d->o.v->to_dump += to - from;
 	}
 }
 
@@ -150,7 +155,7 @@ static void write_at(struct dump *d, const void *bytes, size_t n, uint64_t at)
 {
 	const uint8_t *p = bytes;
 
-	while (n && !d->failed) {
+	while (n && !failed(d)) {
 		ssize_t w = pwrite(d->file.fd, p, n, (off_t)at);
 
 		if (w < 0 && errno == EINTR)
@@ -244,6 +249,7 @@ static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 {
 	struct fetch *f = ctx;
 	struct dump *d = f->d;
+	char text[DESC_REPORT_MAX];
 	unsigned covered = 0;
 
 	(void)n; // one host was asked
@@ -251,22 +257,28 @@ static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 	f->waits = false;
 	if (a->form == CALL_BYTES)
 		covered = place(d, f, a->bytes, a->bytes_n);
-	if (a->form == CALL_ERROR)
-		fail(d, "host %u: %s", a->host, a->error);
-	else if (!covered)
+	if (a->form == CALL_ERROR) {
+		ops_answer_text(&d->o.op, d->o.v->desc, a, text);
+		fail(d, "%s", text);
+	} else if (!covered) {
 		fail(d, "host %u sent a piece of memory that makes no sense", a->host);
+	}
 	f->at += covered;
-	d->v->dumped += (uint64_t)covered << PAGE_SHIFT;
+	d->o.v->dumped += (uint64_t)covered << PAGE_SHIFT;
 	fetch_more(d);
 }
 
 static void ask(struct dump *d, struct fetch *f)
 {
+	unsigned ms = op_left_ms(&d->o.op, verb_info(VERB_MEMORY)->ms);
 	json_t *args = json_pack("{s:I,s:I}", "first", (json_int_t)f->at, "end", (json_int_t)f->end);
-	int r = calls_start(d->v->calls, host_bit(f->host), VERB_MEMORY, args, PIECE_MS, on_piece, f);
+	int r = !ms ? -ETIME : calls_start(d->o.v->calls, host_bit(f->host), VERB_MEMORY, args, ms, on_piece, f);
 
 	json_decref(args);
-	if (r)
+	if (r == -ETIME)
+		fail(d, "dump: its time is over, and host %u at %s has memory left", f->host,
+		     d->o.v->desc->hosts[f->host].address);
+	else if (r)
 		fail(d, "host %u cannot be asked for its memory: %s", f->host, strerror(-r));
 	f->waits = r == 0;
 	d->fetching += r == 0;
@@ -291,71 +303,122 @@ static bool refill(struct dump *d, struct fetch *f)
 /* Every fetch that waits for no answer asks for its next piece. The end of the dump when none has anything to ask. */
 static void fetch_more(struct dump *d)
 {
-	for (unsigned i = 0; i < PER_HOST * d->v->desc->hosts_n && !d->failed; i++) {
+	for (unsigned i = 0; i < PER_HOST * d->o.v->desc->hosts_n && !failed(d); i++) {
 		struct fetch *f = &d->fetches[i];
 
 		if (!f->waits && (f->at < f->end || refill(d, f)))
 			ask(d, f);
 	}
 	if (!d->fetching)
-		finish(d);
+		close_file(d);
 }
 
-/* A vCPU that somebody else looks at as well is left out of the answer: then once more. */
+/* ---- the operation ---- */
+
 static void on_all_registers(void *ctx, const struct call_answer *a, unsigned n)
 {
 	struct dump *d = ctx;
-	const char *error = ops_error(d->v, a, n);
-	json_t *all = error ? NULL : ops_by_vcpu(d->v, a, n);
+	const char *error = ops_error(&d->o, a, n);
+	json_t *all = error ? NULL : ops_by_vcpu(d->o.v, a, n);
 
 	if (error)
 		fail(d, "%s", error);
-	else if (json_array_size(all) == desc_vcpus_present(d->v->desc))
+	else if (json_array_size(all) == desc_vcpus_present(d->o.v->desc))
 		open_file(d);
 	else
 		fail(d, OPS_LACKS_VCPUS);
-	if (!d->failed && d->file.fd >= 0)
+	if (!failed(d) && d->file.fd >= 0)
 		write_head(d, all);
 	json_decref(all);
-	if (d->failed || d->file.fd >= 0)
-		fetch_more(d);
+	fetch_more(d);
 }
 
-static void look(struct dump *d)
+static void dump_memory(struct ops_op *o)
 {
-	json_t *args = json_pack("{s:i}", "vcpu", OPS_ALL_VCPUS);
-	int r = calls_start(d->v->calls, desc_all_hosts(d->v->desc), VERB_REGISTERS, args, OPS_CALL_MS,
-			    on_all_registers, d);
+	struct dump *d = (struct dump *)o;
+	struct ops *v = o->v;
 
-	json_decref(args);
-	if (r)
-		fail(d, "the hosts cannot be asked for registers: %s", strerror(-r));
-}
-
-void ops_dump_begin(struct ops *v, const struct ops_op *op, ops_then then)
-{
-	struct dump *d = calloc(1, sizeof(*d));
-
+	if (o->ran)
+		ops_tell(v, "STOP", NULL);
+	ops_set(v, OPS_SAVING, OPS_DUMP);
 	v->dumped = v->to_dump = 0;
 	v->dump_state = OPS_DUMP_ACTIVE;
-	if (d)
-		d->path = strdup(op->path);
-	if (!d || !d->path) {
-		free(d);
-		then(v, "no memory for the dump");
+	plan(d, &d->what);
+	op_more_time(&o->op, DUMP_MS + v->to_dump / DUMP_SLOWEST * 1000);
+	if (d->spans_n) {
+		ops_ask_everyone(o, VERB_REGISTERS, json_pack("{s:i}", "vcpu", OPS_ALL_VCPUS), on_all_registers);
 		return;
 	}
-	d->v = v;
-	d->then = then;
+	fail(d, "there is no guest memory in the range to be dumped");
+	close_file(d);
+}
+
+static void finish(struct ops_op *o, const char *error)
+{
+	struct dump *d = (struct dump *)o;
+	struct ops *v = o->v;
+
+	if (!d->told) // its vCPUs did not stop, or the guest is over
+		tell_completed(d);
+	(void)error;
+	if (v->state != OPS_SAVING)
+		return;
+	if (!o->ran)
+		ops_set(v, OPS_PAUSED, OPS_USER);
+	if (!o->ran || o->halted)
+		return;
+	ops_set(v, OPS_RUNNING, OPS_UNPAUSED);
+	ops_tell(v, "RESUME", NULL);
+}
+
+static void drop(struct ops_op *o)
+{
+	struct dump *d = (struct dump *)o;
+
+	if (d->file.fd >= 0)
+		output_file_drop(&d->file);
+	free(d->path);
+}
+
+static const struct ops_step steps[] = {
+	{ops_halt, ops_unhalt}, {dump_memory, NULL}, {ops_go_again, ops_no_way_back}, {0}};
+static const struct ops_kind kind = {.name = "dump",
+				     .cls = OP_EXCLUSIVE,
+				     .ms = DUMP_MS,
+				     .steps = steps,
+				     .finish = finish,
+				     .drop = drop,
+				     .stuck = "the guest could not go on after a dump of its memory"};
+
+int ops_dump(struct ops *v, const struct ops_dump *what, ops_done done, void *ctx)
+{
+	if (!what->path || !*what->path || (what->ranged && !what->length))
+		return -EINVAL;
+	struct dump *d = (struct dump *)ops_op_new(v, &kind, sizeof(*d), done, ctx);
+
+	if (!d)
+		return -ENOMEM;
+	d->what = *what;
+	d->path = strdup(what->path);
 	d->file.fd = -1;
 	for (unsigned i = 0; i < PER_HOST * v->desc->hosts_n; i++)
 		d->fetches[i] = (struct fetch){.d = d, .host = (host_id)(i / PER_HOST)};
-	v->dump = d;
-	plan(d, &op->dump);
-	if (d->spans_n)
-		look(d);
+	int r = d->path ? 0 : -ENOMEM;
+
+	if (r)
+		free(d);
 	else
-		fail(d, "there is no guest memory in the range to be dumped");
-	if (d->failed)
-		finish(d);
+		r = ops_op_add(&d->o);
+	if (!r && v->dump_state != OPS_DUMP_ACTIVE) {
+		v->dump_state = OPS_DUMP_ACTIVE;
+		v->dumped = v->to_dump = 0;
+	}
+	return r;
+}
+
+enum ops_dump_state ops_dump_status(const struct ops *v, uint64_t *completed, uint64_t *total)
+{
+	*completed = v->dumped;
+	*total = v->to_dump;
+	return v->dump_state;
 }

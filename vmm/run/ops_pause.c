@@ -10,8 +10,6 @@
  * clock and lets its vCPUs go on, not before its own clock has come to T. So the first thing a vCPU can read is where
  * time stood.
  */
-#include <stdio.h>
-
 #include "net/log.h"
 #include "vmm/run/ops_priv.h"
 
@@ -46,52 +44,23 @@ static bool all_adjustable(const struct call_answer *a, unsigned n)
 	return true;
 }
 
-static void next(struct ops *v, const char *error)
-{
-	ops_then then = v->then;
+/* ---- stop ---- */
 
-	v->then = NULL;
-	then(v, error);
-}
-
-static void on_undone(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct ops *v = ctx;
-
-	(void)answers; // a host that could not stop can't go on either: what failed first is told
-	(void)n;
-	next(v, v->cause);
-}
-
-static void undo_failed(struct ops *v, const char *error)
-{
-	(void)error;
-	next(v, v->cause);
-}
-
-/* Some hosts did not stop: those that did go on. */
-static void undo(struct ops *v, const char *error)
-{
-	snprintf(v->cause, sizeof(v->cause), "%s", error);
-	ops_ask(v, desc_all_hosts(v->desc), VERB_RESUME, json_pack("{s:i,s:i}", "not_before", 0, "held", 0),
-		OPS_CALL_MS, on_undone, undo_failed);
-}
-
-static void freeze(struct ops *v);
+static void freeze(struct ops_op *o);
 
 static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct ops *v = ctx;
-
-	const char *error = ops_error(v, a, n);
+	struct ops_op *o = ctx;
+	struct ops *v = o->v;
+	const char *error = ops_error(o, a, n);
 
 	if (error) {
-		undo(v, error);
+		ops_step_over(o, error);
 		return;
 	}
 	if (sum(a, n, "irqs_out") != sum(a, n, "irqs_in")) {
-		if (v->settling++ < SETTLE_LOOKS) {
-			freeze(v);
+		if (o->settling++ < SETTLE_LOOKS) {
+			freeze(o);
 			return;
 		}
 		log_warn("interrupts sent between the hosts have not all arrived");
@@ -102,59 +71,89 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 		log_warn("a host's KVM cannot move the guest's clock: it does not stand still while the guest is "
 			 "stopped");
 	v->warned |= !v->adjustable;
-	next(v, NULL);
+	o->halted = true;
+	ops_step_over(o, NULL);
 }
 
-static void freeze(struct ops *v)
+static void freeze(struct ops_op *o)
 {
-	ops_ask(v, desc_all_hosts(v->desc), VERB_FREEZE, NULL, OPS_CALL_MS, on_frozen, next);
+	ops_ask_everyone(o, VERB_FREEZE, NULL, on_frozen);
 }
 
 static void on_paused(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct ops *v = ctx;
-
-	const char *error = ops_error(v, a, n);
+	struct ops_op *o = ctx;
+	const char *error = ops_error(o, a, n);
 
 	if (error)
-		undo(v, error);
+		ops_step_over(o, error);
 	else
-		freeze(v);
+		freeze(o);
 }
 
-void ops_halt(struct ops *v, ops_then then)
+void ops_halt(struct ops_op *o)
 {
-	v->then = then;
-	v->settling = 0;
-	ops_ask(v, desc_all_hosts(v->desc), VERB_PAUSE, NULL, OPS_PAUSE_MS, on_paused, next);
+	if (o->ran)
+		ops_ask_everyone(o, VERB_PAUSE, NULL, on_paused);
+	else
+		ops_step_over(o, NULL);
 }
+
+/* ---- go on ---- */
 
 static void on_gone(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct ops *v = ctx;
+	struct ops_op *o = ctx;
+	const char *error = ops_error(o, a, n);
 
-	next(v, ops_error(v, a, n));
+	if (!error)
+		o->halted = false;
+	ops_step_over(o, error);
 }
 
 static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct ops *v = ctx;
-	const char *error = ops_error(v, a, n);
+	struct ops_op *o = ctx;
+	struct ops *v = o->v;
+	const char *error = ops_error(o, a, n);
 	uint64_t now = latest(a, n);
 
 	if (error) {
-		next(v, error);
+		ops_step_over(o, error);
 		return;
 	}
 	uint64_t held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
 
-	ops_ask(v, desc_all_hosts(v->desc), VERB_RESUME,
-		json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), OPS_CALL_MS, on_gone,
-		next);
+	ops_ask_everyone(o, VERB_RESUME,
+			 json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), on_gone);
 }
 
-void ops_go(struct ops *v, ops_then then)
+void ops_go(struct ops_op *o)
 {
-	v->then = then;
-	ops_ask(v, desc_all_hosts(v->desc), VERB_CLOCK, NULL, OPS_CALL_MS, on_clocks, next);
+	ops_ask_everyone(o, VERB_CLOCK, NULL, on_clocks);
+}
+
+void ops_go_again(struct ops_op *o)
+{
+	if (o->ran)
+		ops_go(o);
+	else
+		ops_step_over(o, NULL);
+}
+
+/* A host that could not stop can't go on either: what failed first is told. */
+static void on_let_go(void *ctx, const struct call_answer *a, unsigned n)
+{
+	(void)a;
+	(void)n;
+	ops_step_over(ctx, NULL);
+}
+
+/* Some hosts did not stop: those that did go on. */
+void ops_unhalt(struct ops_op *o)
+{
+	if (o->halted || !o->ran)
+		ops_go_again(o);
+	else
+		ops_ask_everyone(o, VERB_RESUME, json_pack("{s:i,s:i}", "not_before", 0, "held", 0), on_let_go);
 }

@@ -159,11 +159,10 @@ static int open_all(struct run *r)
 	}
 	calls_init(&r->calls, r->link, &r->desc);
 	r->ops = ops_create(&r->calls, &r->desc);
-	r->mover = mover_create(&r->calls, &r->desc);
-	r->tracer = tracer_create(&r->calls, &r->desc);
-	if (!r->ops || !r->mover || !r->tracer)
+	r->mover = r->ops ? mover_create(r->ops) : NULL;
+	r->tracer = r->ops ? tracer_create(r->ops) : NULL;
+	if (!r->mover || !r->tracer)
 		return -ENOMEM;
-	ops_set_mover(r->ops, r->mover);
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
 	return 0;

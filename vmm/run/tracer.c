@@ -8,27 +8,34 @@
 #include <time.h>
 
 #include "vmm/conf/output_file.h"
+#include "vmm/run/ops_priv.h"
 #include "vmm/trace/file.h"
 #include "vmm/trace/ring.h"
 
-#define TRACER_CALL_MS 10000u
+#define TRACER_MS      60000u
+#define TRACER_SLOWEST (4u << 20) // bytes a second: fetching what takes longer is given up
 
 _Static_assert(TRACER_RECORDS_MIN == TRACE_RING_MIN && TRACER_RECORDS_MAX == TRACE_RING_MAX, "as a ring takes them");
 
 struct tracer {
-	struct calls *calls;
-	const struct machine_desc *desc;
-	bool busy;
+	struct ops *ops;
+	uint64_t started_ns; // Unix time
+};
+
+/* A command. */
+struct tracing {
+	struct op op; // the first member
+	struct tracer *t;
+	host_set hosts;
 	tracer_done done;
 	void *ctx;
-	uint64_t started_ns; // Unix time
+	uint64_t ring; // of a start: records
 	/* of a save */
 	struct trace front;
 	uint64_t expected[HOSTS_MAX];
 	unsigned host; // whose records come now
 	struct output_file out;
 	FILE *file; // of out; NULL: none is written
-	char error[512];
 };
 
 static uint64_t unix_ns(void)
@@ -39,31 +46,15 @@ static uint64_t unix_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-struct tracer *tracer_create(struct calls *calls, const struct machine_desc *desc)
+struct tracer *tracer_create(struct ops *ops)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
 
 	if (t) {
-		t->calls = calls;
-		t->desc = desc;
+		t->ops = ops;
 		t->started_ns = unix_ns();
 	}
 	return t;
-}
-
-/* Ends a command: what was written and has no name yet goes away. */
-static void release(struct tracer *t)
-{
-	if (t->file)
-		output_file_drop(&t->out);
-	t->file = NULL;
-	t->busy = false;
-}
-
-static void finish(struct tracer *t, const char *error)
-{
-	release(t);
-	t->done(t->ctx, error);
 }
 
 void tracer_destroy(struct tracer *t)
@@ -71,126 +62,171 @@ void tracer_destroy(struct tracer *t)
 	free(t);
 }
 
+/* What was written and has no name yet goes away. */
+static void over(struct op *op, const char *error)
+{
+	struct tracing *w = (struct tracing *)op;
+
+	if (w->file)
+		output_file_drop(&w->out);
+	w->done(w->ctx, error);
+	free(w);
+}
+
 /* The first error among the answers ends the command. */
-static bool failed(struct tracer *t, const struct call_answer *answers, unsigned n)
+static bool failed(struct tracing *w, const struct call_answer *answers, unsigned n)
 {
 	const struct call_answer *bad = call_first_error(answers, n);
+	char text[DESC_REPORT_MAX];
 
 	if (!bad)
 		return false;
-	snprintf(t->error, sizeof(t->error), "host %u: %s", bad->host, bad->error);
-	finish(t, t->error);
+	ops_answer_text(&w->op, w->t->ops->desc, bad, text);
+	op_say(&w->op, "%s", text);
+	op_end(&w->op);
 	return true;
 }
 
-static int begin(struct tracer *t, tracer_done done, void *ctx)
+static void ask(struct tracing *w, host_set hosts, enum verb verb, json_t *args, call_done done)
 {
-	if (t->busy)
-		return -EBUSY;
-	t->busy = true;
-	t->done = done;
-	t->ctx = ctx;
-	return 0;
+	unsigned ms = op_left_ms(&w->op, verb_info(verb)->ms);
+	int r = !ms ? -ETIME : calls_start(w->t->ops->calls, hosts, verb, args, ms, done, w);
+
+	json_decref(args);
+	if (!r)
+		return;
+	if (r == -ETIME)
+		op_say(&w->op, "%s: its time was over before hosts could be asked to '%s'", w->op.name,
+		       verb_name(verb));
+	else
+		op_say(&w->op, "the hosts cannot be asked to '%s': %s", verb_name(verb), strerror(-r));
+	op_end(&w->op);
 }
+
+static struct tracing *tracing_new(struct tracer *t, const char *name, host_set hosts, tracer_done done, void *ctx)
+{
+	struct tracing *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->op = (struct op){.cls = OP_TRACE, .ms = TRACER_MS, .over = over};
+	snprintf(w->op.name, sizeof(w->op.name), "%s", name);
+	w->t = t;
+	w->hosts = hosts;
+	w->done = done;
+	w->ctx = ctx;
+	return w;
+}
+
+static int add(struct tracing *w, void (*begin)(struct op *op))
+{
+	w->op.begin = begin;
+	int r = op_add(&w->t->ops->queue, &w->op);
+
+	if (r && w->file)
+		output_file_drop(&w->out);
+	if (r)
+		free(w);
+	return r;
+}
+
+/* ---- starting ---- */
 
 static void on_started(void *ctx, const struct call_answer *answers, unsigned n)
 {
-	struct tracer *t = ctx;
+	struct tracing *w = ctx;
 
-	if (!failed(t, answers, n))
-		finish(t, NULL);
+	if (!failed(w, answers, n))
+		op_end(&w->op);
+}
+
+static void start(struct op *op)
+{
+	struct tracing *w = (struct tracing *)op;
+
+	w->t->started_ns = unix_ns();
+	ask(w, w->hosts, VERB_TRACE_START, json_pack("{s:I}", "records", (json_int_t)w->ring), on_started);
 }
 
 int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done done, void *ctx)
 {
 	if (records && (records < TRACER_RECORDS_MIN || records > TRACER_RECORDS_MAX))
 		return -ERANGE;
-	json_t *args = json_pack("{s:I}", "records", (json_int_t)records);
-	int r = begin(t, done, ctx);
+	struct tracing *w = tracing_new(t, "trace start", hosts, done, ctx);
 
-	if (!r) {
-		r = calls_start(t->calls, hosts, VERB_TRACE_START, args, TRACER_CALL_MS, on_started, t);
-		t->busy = r == 0;
-		t->started_ns = unix_ns();
-	}
-	json_decref(args);
-	return r;
+	if (!w)
+		return -ENOMEM;
+	w->ring = records;
+	return add(w, start);
 }
 
 /* ---- saving ---- */
 
-static void fail_file(struct tracer *t, int error)
+static void fail_file(struct tracing *w, int error)
 {
-	snprintf(t->error, sizeof(t->error), "cannot write the trace file '%.200s': %s", t->out.path, strerror(error));
-	finish(t, t->error);
+	op_say(&w->op, "cannot write the trace file '%.200s': %s", w->out.path, strerror(error));
+	op_end(&w->op);
 }
 
-static void read_next(struct tracer *t);
+static void read_next(struct tracing *w);
 
-static void close_file(struct tracer *t)
+static void close_file(struct tracing *w)
 {
-	uint8_t *front = malloc(trace_front_bytes(t->front.hosts));
-	size_t n = trace_front_bytes(t->front.hosts);
+	uint8_t *front = malloc(trace_front_bytes(w->front.hosts));
+	size_t n = trace_front_bytes(w->front.hosts);
 
 	if (front)
-		trace_put_front(&t->front, front);
+		trace_put_front(&w->front, front);
 	bool ok =
-		front && fseek(t->file, 0, SEEK_SET) == 0 && fwrite(front, 1, n, t->file) == n && fflush(t->file) == 0;
+		front && fseek(w->file, 0, SEEK_SET) == 0 && fwrite(front, 1, n, w->file) == n && fflush(w->file) == 0;
 
 	free(front);
 	if (!ok) {
-		fail_file(t, errno);
+		fail_file(w, errno);
 		return;
 	}
 	char path[256];
-	snprintf(path, sizeof(path), "%.200s", t->out.path);
-	t->file = NULL;
-	int r = output_file_commit(&t->out, NULL);
+	snprintf(path, sizeof(path), "%.200s", w->out.path);
+	w->file = NULL;
+	int r = output_file_commit(&w->out, NULL);
 	if (r)
-		snprintf(t->error, sizeof(t->error), "cannot write the trace file '%s': %s", path, strerror(-r));
-	finish(t, r ? t->error : NULL);
+		op_say(&w->op, "cannot write the trace file '%s': %s", path, strerror(-r));
+	op_end(&w->op);
 }
 
 static void on_piece(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct tracer *t = ctx;
-	struct trace_host *h = &t->front.host[t->host];
-	size_t left = (size_t)(t->expected[t->host] - h->records) * TRACE_RECORD_BYTES;
+	struct tracing *w = ctx;
+	struct trace_host *h = &w->front.host[w->host];
+	size_t left = (size_t)(w->expected[w->host] - h->records) * TRACE_RECORD_BYTES;
 
-	if (failed(t, a, n))
+	if (failed(w, a, n))
 		return;
 	if (n != 1 || a->form != CALL_BYTES || a->bytes_n % TRACE_RECORD_BYTES || a->bytes_n > left) {
-		snprintf(t->error, sizeof(t->error), "host %u answered with something that is no piece of a trace",
-			 t->host);
-		finish(t, t->error);
+		op_say(&w->op, "host %u answered with something that is no piece of a trace", w->host);
+		op_end(&w->op);
 		return;
 	}
 	if (a->bytes_n == 0)
-		t->expected[t->host] = h->records; // it has no more
-	if (fwrite(a->bytes, 1, a->bytes_n, t->file) != a->bytes_n) {
-		fail_file(t, errno);
+		w->expected[w->host] = h->records; // it has no more
+	if (fwrite(a->bytes, 1, a->bytes_n, w->file) != a->bytes_n) {
+		fail_file(w, errno);
 		return;
 	}
 	h->records += a->bytes_n / TRACE_RECORD_BYTES;
-	read_next(t);
+	read_next(w);
 }
 
-static void read_next(struct tracer *t)
+static void read_next(struct tracing *w)
 {
-	while (t->host < t->front.hosts && t->front.host[t->host].records == t->expected[t->host])
-		t->host++;
-	if (t->host == t->front.hosts) {
-		close_file(t);
+	while (w->host < w->front.hosts && w->front.host[w->host].records == w->expected[w->host])
+		w->host++;
+	if (w->host == w->front.hosts) {
+		close_file(w);
 		return;
 	}
-	json_t *args = json_pack("{s:I}", "first", (json_int_t)t->front.host[t->host].records);
-	int r = calls_start(t->calls, host_bit((host_id)t->host), VERB_TRACE_READ, args, TRACER_CALL_MS, on_piece, t);
-
-	json_decref(args);
-	if (r) {
-		snprintf(t->error, sizeof(t->error), "cannot ask host %u: %s", t->host, strerror(-r));
-		finish(t, t->error);
-	}
+	ask(w, host_bit((host_id)w->host), VERB_TRACE_READ,
+	    json_pack("{s:I}", "first", (json_int_t)w->front.host[w->host].records), on_piece);
 }
 
 static uint64_t number(const json_t *o, const char *key, uint64_t max)
@@ -202,69 +238,72 @@ static uint64_t number(const json_t *o, const char *key, uint64_t max)
 
 static void on_stopped(void *ctx, const struct call_answer *a, unsigned n)
 {
-	struct tracer *t = ctx;
+	struct tracing *w = ctx;
+	uint64_t records = 0;
 
-	if (failed(t, a, n))
+	if (failed(w, a, n))
 		return;
-	if (!t->file) {
-		finish(t, NULL);
+	if (!w->file) {
+		op_end(&w->op);
 		return;
 	}
-	t->front.end_ns = unix_ns();
+	w->front.end_ns = unix_ns();
 	for (unsigned i = 0; i < n; i++) {
-		struct trace_host *h = &t->front.host[a[i].host];
+		struct trace_host *h = &w->front.host[a[i].host];
 
 		h->lost = number(a[i].json, "lost", INT64_MAX);
 		h->bound = number(a[i].json, "bound", INT64_MAX);
 		h->vcpus = (uint32_t)number(a[i].json, "vcpus", VCPUS_MAX);
 		h->first_vcpu = (uint32_t)number(a[i].json, "first_vcpu", VCPUS_MAX);
-		t->expected[a[i].host] = number(a[i].json, "records", TRACE_RING_MAX);
-		t->front.tsc_khz = number(a[i].json, "tsc_khz", TRACE_KHZ_MAX);
+		w->expected[a[i].host] = number(a[i].json, "records", TRACE_RING_MAX);
+		w->front.tsc_khz = number(a[i].json, "tsc_khz", TRACE_KHZ_MAX);
+		records += w->expected[a[i].host];
 	}
-	if (fseek(t->file, (long)trace_front_bytes(t->front.hosts), SEEK_SET)) {
-		fail_file(t, errno);
+	op_more_time(&w->op, TRACER_MS + records * TRACE_RECORD_BYTES / TRACER_SLOWEST * 1000);
+	if (fseek(w->file, (long)trace_front_bytes(w->front.hosts), SEEK_SET)) {
+		fail_file(w, errno);
 		return;
 	}
-	read_next(t);
+	read_next(w);
 }
 
-static void set_front(struct tracer *t)
+static void set_front(struct tracing *w)
 {
-	memset(&t->front, 0, sizeof(t->front));
-	memset(t->expected, 0, sizeof(t->expected));
-	t->host = 0;
-	t->front.hosts = t->desc->hosts_n;
-	t->front.tsc_khz = 1;
-	t->front.begin_ns = t->started_ns;
-	snprintf(t->front.name, sizeof(t->front.name), "%s", t->desc->name);
-	for (unsigned h = 0; h < t->desc->hosts_n; h++)
-		snprintf(t->front.host[h].address, TRACE_ADDRESS_MAX, "%s", t->desc->hosts[h].address);
+	w->front.hosts = w->t->ops->desc->hosts_n;
+	w->front.tsc_khz = 1;
+	w->front.begin_ns = w->t->started_ns;
+	snprintf(w->front.name, sizeof(w->front.name), "%s", w->t->ops->desc->name);
+	for (unsigned h = 0; h < w->t->ops->desc->hosts_n; h++)
+		snprintf(w->front.host[h].address, TRACE_ADDRESS_MAX, "%s", w->t->ops->desc->hosts[h].address);
 }
 
-static int open_file(struct tracer *t, const char *path)
+static int open_file(struct tracing *w, const char *path)
 {
-	int r = output_file_open(&t->out, path, 0666);
+	int r = output_file_open(&w->out, path, 0666);
 
 	if (r)
 		return r;
-	t->file = output_file_stream(&t->out);
-	if (!t->file)
-		output_file_drop(&t->out);
-	return t->file ? 0 : -ENOMEM;
+	w->file = output_file_stream(&w->out);
+	if (!w->file)
+		output_file_drop(&w->out);
+	return w->file ? 0 : -ENOMEM;
+}
+
+static void save(struct op *op)
+{
+	struct tracing *w = (struct tracing *)op;
+
+	set_front(w);
+	ask(w, w->hosts, VERB_TRACE_STOP, NULL, on_stopped);
 }
 
 int tracer_save(struct tracer *t, host_set hosts, const char *path, tracer_done done, void *ctx)
 {
-	int r = begin(t, done, ctx);
+	struct tracing *w = tracing_new(t, "trace stop", hosts, done, ctx);
+	int r = !w ? -ENOMEM : path ? open_file(w, path) : 0;
 
-	if (r)
-		return r;
-	set_front(t);
-	if (path)
-		r = open_file(t, path);
 	if (!r)
-		r = calls_start(t->calls, hosts, VERB_TRACE_STOP, NULL, TRACER_CALL_MS, on_stopped, t);
-	if (r)
-		release(t);
+		return add(w, save);
+	free(w);
 	return r;
 }

@@ -16,12 +16,15 @@ struct tracer;
 /* error: NULL or a sentence. */
 typedef void (*tracer_done)(void *ctx, const char *error);
 
-struct tracer *tracer_create(struct calls *calls, const struct machine_desc *desc); // NULL: no memory
-void tracer_destroy(struct tracer *t);                                              // after calls_cancel()
+struct ops;
+
+struct tracer *tracer_create(struct ops *ops); // NULL: no memory
+void tracer_destroy(struct tracer *t);         // after ops_destroy()
 
 /*
- * Every host in hosts begins anew. records: of each host's ring, 0: the standard; the oldest are lost beyond it.
- * Returns 0 or a negative errno: then done is not called. -EBUSY: another command is under way; -ERANGE: records.
+ * One after the other, in the queue of operations, also before the guest runs and after its end. Every host in hosts
+ * begins anew. records: of each host's ring, 0: the standard; the oldest are lost beyond it. Returns 0 or a negative
+ * errno: then done is not called. -ERANGE: records.
  */
 int tracer_start(struct tracer *t, host_set hosts, uint64_t records, tracer_done done, void *ctx);
 /* The hosts stop recording; then path appears, whole. NULL: no file is wanted. */

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
+#include "tests/unit/run/fake_clock.h"
 
 extern "C" {
 #include "coherence/base/bytes.h"
 #include "net/now.h"
 #include "vmm/call/piece.h"
+#include "vmm/run/mover.h"
 #include "vmm/run/ops.h"
 }
 
@@ -180,6 +182,7 @@ struct Verbs : testing::Test {
 		link_destroy(run);
 		for (auto &h : hosts)
 			link_destroy(h.link);
+		fake_clock_back();
 	}
 	void turns(unsigned n = 40)
 	{
@@ -205,6 +208,45 @@ struct Verbs : testing::Test {
 		return call([&] { return ops_cont(v, Done, this); });
 	}
 	using Said = std::vector<std::string>;
+};
+
+/* With moves of vCPUs: one thing at a time. */
+struct VerbsAndMoves : Verbs {
+	mover *m = nullptr;
+	std::vector<std::string> moved;
+
+	static void Moved(void *ctx, const mover_result *r, const char *error)
+	{
+		auto *t = static_cast<VerbsAndMoves *>(ctx);
+		EXPECT_FALSE(t->inside);
+		t->moved.push_back(error ? error : std::to_string(r->vcpu) + ">" + std::to_string(r->to));
+		t->all.push_back("moved");
+	}
+	void SetUp() override
+	{
+		Verbs::SetUp();
+		m = mover_create(v);
+		mover_started(m);
+		ops_started(v);
+	}
+	void TearDown() override
+	{
+		Verbs::TearDown();
+		mover_destroy(m);
+	}
+	int move(uint32_t vcpu, host_id to)
+	{
+		return call([&] { return mover_move(m, vcpu, to, Moved, this); });
+	}
+	void unmute(HostEnd &h)
+	{
+		h.mute.clear();
+		answer(h, h.kept, CALL_JSON, "{}");
+	}
+	size_t at(const std::string &what)
+	{
+		return (size_t)(std::find(all.begin(), all.end(), what) - all.begin());
+	}
 };
 } // namespace
 

@@ -15,6 +15,7 @@
 extern "C" {
 #include "net/now.h"
 #include "vmm/run/mover.h"
+#include "vmm/run/ops.h"
 }
 
 namespace
@@ -38,6 +39,7 @@ struct Mover : testing::Test {
 	struct link *run = nullptr;
 	machine_desc desc;
 	struct calls calls = {};
+	struct ops *v = nullptr;
 	mover *m = nullptr;
 	HostEnd hosts[HOSTS];
 	std::vector<std::string> asked;          // "verb@host"
@@ -100,14 +102,17 @@ struct Mover : testing::Test {
 			ASSERT_EQ(0, link_join_loop(run, i, hosts[i].link, 64));
 		}
 		calls_init(&calls, run, &desc);
-		m = mover_create(&calls, &desc);
+		v = ops_create(&calls, &desc);
+		m = mover_create(v);
 		mover_started(m);
+		ops_started(v);
 		says["move-prepare"] = kTraits;
 		says["move-wait"] = kMoved;
 	}
 	void TearDown() override
 	{
 		calls_cancel(&calls, "end");
+		ops_destroy(v);
 		mover_destroy(m);
 		link_destroy(run);
 		for (auto &h : hosts)
@@ -189,7 +194,7 @@ TEST_F(Mover, NobodyIsAskedForWhatDoesNotExist)
 	EXPECT_EQ(-EINVAL, mover_move(m, 3, 0, on_done, this));
 	EXPECT_EQ(-EINVAL, mover_move(m, 0, 3, on_done, this));
 	says["move-prepare"] = "-";
-	for (unsigned i = 0; i < MOVER_QUEUE_MAX; i++)
+	for (unsigned i = 0; i < OP_ROOM; i++)
 		ASSERT_EQ(0, mover_move(m, 0, 1, on_done, this));
 	EXPECT_EQ(-ENOSPC, mover_move(m, 0, 1, on_done, this));
 	EXPECT_TRUE(done.empty());

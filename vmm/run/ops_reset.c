@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reset: all vCPUs stop, vCPU 0 comes home, each host resets its part, and all go on.
+#include <stdlib.h>
+
+#include "vmm/run/ops_priv.h"
+
+/* From here on a guest that resets itself means another reset than this one. */
+static void no_longer_due(struct ops_op *o)
+{
+	o->v->resets_due -= o->due;
+	o->due = false;
+}
+
+static void came_home(void *ctx, const struct mover_result *result, const char *error)
+{
+	(void)result;
+	ops_step_over(ctx, error);
+}
+
+/* Host 0 has the kernel, and sets vCPU 0 before it: should that have moved away, it comes home first. */
+static void bring_home(struct ops_op *o)
+{
+	struct mover *m = o->v->mover;
+	host_id at = m ? mover_host(m, 0) : HOST_NONE;
+
+	no_longer_due(o);
+	if (at == HOST_NONE || at == 0)
+		ops_step_over(o, NULL);
+	else if (mover_move_inside(m, &o->op, 0, 0, came_home, o))
+		ops_step_over(o, "vCPU 0 cannot come home");
+}
+
+static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct ops_op *o = ctx;
+
+	ops_step_over(o, ops_error(o, answers, n));
+}
+
+static void reset_hosts(struct ops_op *o)
+{
+	ops_ask_everyone(o, VERB_RESET, NULL, on_reset);
+}
+
+static void restarted(struct ops_op *o, const char *error)
+{
+	if (error)
+		return;
+	if (o->ran)
+		ops_set(o->v, OPS_RUNNING, OPS_RESTARTED);
+	ops_tell(o->v, "RESET",
+		 json_pack("{s:b,s:s}", "guest", (int)o->guest, "reason",
+			   o->guest ? "guest-reset" : "host-qmp-system-reset"));
+}
+
+/* Until the first host has begun to reset, the machine can go on as it was. */
+static const struct ops_step steps[] = {{ops_halt, ops_unhalt},
+					{bring_home, NULL},
+					{reset_hosts, ops_no_way_back},
+					{ops_go_again, ops_no_way_back},
+					{0}};
+static const struct ops_kind kind = {.name = "reset",
+				     .cls = OP_EXCLUSIVE,
+				     .ms = 300000,
+				     .steps = steps,
+				     .finish = restarted,
+				     .drop = no_longer_due,
+				     .stuck = "the guest could not be reset"};
+
+static struct ops_op *reset_new(struct ops *v, bool guest, ops_done done, void *ctx)
+{
+	struct ops_op *o = ops_op_new(v, &kind, sizeof(*o), done, ctx);
+
+	if (o) {
+		o->guest = guest;
+		o->due = true;
+		v->resets_due++;
+	}
+	return o;
+}
+
+int ops_reset(struct ops *v, ops_done done, void *ctx)
+{
+	return ops_op_add(reset_new(v, false, done, ctx));
+}
+
+/*
+ * vCPUs of several hosts may reset the machine at the same time, and each host tells: before its vCPUs have left the
+ * guest. So one reset answers all that came before the machine stood still. The first host to run may tell while the
+ * last one starts: then it waits for the start.
+ */
+bool ops_guest_reset(struct ops *v, ops_done done, void *ctx)
+{
+	if (v->resets_due)
+		return false;
+	struct ops_op *o = reset_new(v, true, done, ctx);
+	int r = !o ? -1 : v->state == OPS_PRELAUNCH ? op_add(&v->queue, &o->op) : ops_add(v, &o->op);
+
+	if (r && o) {
+		no_longer_due(o);
+		free(o);
+	}
+	if (r && done)
+		done(ctx, v->state >= OPS_SHUTDOWN ? "the guest is over" : "too many commands wait");
+	return true;
+}

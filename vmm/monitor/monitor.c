@@ -124,6 +124,22 @@ void monitor_refuse(struct qmp_call *call, int error)
 	}
 }
 
+static void on_answers(void *ctx, const json_t *answers, const char *error)
+{
+	if (error)
+		qmp_error(ctx, "%s", error);
+	else
+		qmp_return(ctx, json_incref((json_t *)answers));
+}
+
+void monitor_ask_hosts(struct monitor *m, struct qmp_call *call, enum verb verb, json_t *args, enum op_class cls)
+{
+	int e = ops_ask_all(m->r->ops, verb, args, cls, on_answers, call);
+
+	if (e)
+		monitor_refuse(call, e);
+}
+
 struct question {
 	struct monitor *m;
 	struct qmp_call *call;

@@ -30,6 +30,12 @@ extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monit
 void monitor_with_status(struct monitor *m, struct qmp_call *call,
 			 void (*fn)(struct monitor *m, struct qmp_call *call, const json_t *document));
 
+/*
+ * A command that is a verb: all hosts are asked, and their answers are the reply as they are, each with "host" and
+ * "address" (ops_ask_all()). args is consumed; NULL: none.
+ */
+void monitor_ask_hosts(struct monitor *m, struct qmp_call *call, enum verb verb, json_t *args, enum op_class cls);
+
 /* Adds state, reason and their numbers in libvirt to the status document. */
 void monitor_add_state(const struct monitor *m, json_t *document);
 

@@ -341,9 +341,17 @@ static void query_placement(void *ctx, struct qmp_call *call, const json_t *args
 	monitor_with_status(ctx, call, placement);
 }
 
+/* What else the hosts have to do. */
+static void query_host_load(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	(void)args;
+	monitor_ask_hosts(ctx, call, VERB_HOST_LOAD, NULL, OP_FREE);
+}
+
 const struct qmp_command monitor_pando[] = {
 	{"x-pando-query-status", query_status},
 	{"x-pando-query-hosts", query_hosts},
+	{"x-pando-query-host-load", query_host_load},
 	{"x-pando-query-warnings", query_warnings},
 	{"x-pando-query-coherence", query_coherence},
 	{"x-pando-query-hot-pages", query_hot_pages},

@@ -37,7 +37,7 @@ COMMANDS = [
     ("qmp_capabilities", {}), ("nosuch", {}), ("stop", {"x": 1}),
 ]
 OURS = [
-    ("x-pando-query-status", {}), ("x-pando-query-domain-xml", {}), ("x-pando-query-hosts", {}), ("x-pando-query-warnings", {}), ("x-pando-query-coherence", {}),
+    ("x-pando-query-status", {}), ("x-pando-query-domain-xml", {}), ("x-pando-query-hosts", {}), ("x-pando-query-warnings", {}), ("x-pando-query-host-load", {}), ("x-pando-query-coherence", {}),
     ("x-pando-query-hot-pages", {"count": 5}), ("x-pando-query-hot-pages", {"count": 0}),
     ("x-pando-query-vcpu-placement", {}),
 ]

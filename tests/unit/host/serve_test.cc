@@ -5,6 +5,9 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 #include <vector>
 
 extern "C" {
@@ -134,6 +137,35 @@ TEST_F(Serve, EveryVerbAnswersOnceWhateverItsArgumentsSay)
 			for (const char *n : {"-1", "9223372036854775807", "-9223372036854775808", "4294967296"})
 				EXPECT_EQ('!', Call(verb_name(v), Args(v, a->key, n))[0]) << verb_name(v);
 	}
+}
+
+// What is in the same machine's memory a moment later is not the same, but not another world either.
+TEST_F(Serve, TheLoadOfTheHostItself)
+{
+	std::string text = Call("host-load", "{}");
+	json_t *o = json_loads(text.c_str(), 0, nullptr);
+	struct sysinfo i;
+	struct utsname u;
+
+	ASSERT_TRUE(o) << text;
+	ASSERT_EQ(0, sysinfo(&i));
+	ASSERT_EQ(0, uname(&u));
+	auto number = [&](const char *key) {
+		EXPECT_TRUE(json_is_integer(json_object_get(o, key))) << key;
+		return (uint64_t)json_integer_value(json_object_get(o, key));
+	};
+	EXPECT_STREQ(u.release, json_string_value(json_object_get(o, "kernel")));
+	EXPECT_EQ((uint64_t)sysconf(_SC_NPROCESSORS_ONLN), number("cpus"));
+	EXPECT_EQ((uint64_t)i.totalram * i.mem_unit, number("memory-bytes"));
+	EXPECT_GT(number("available-bytes"), 0u);
+	EXPECT_LT(number("available-bytes"), number("memory-bytes"));
+	EXPECT_LE(number("swap-used-bytes"), (uint64_t)i.totalswap * i.mem_unit);
+	EXPECT_LE(number("uptime-seconds"), (uint64_t)i.uptime);
+	for (const char *key : {"load-1", "load-5", "load-15"})
+		EXPECT_TRUE(json_is_real(json_object_get(o, key))) << key;
+	json_decref(o);
+	guest_works_cancel(&g->works);
+	EXPECT_EQ('!', Call("host-load", "{}")[0]);
 }
 
 TEST_F(Serve, WhatIsNoCallIsRefused)

@@ -126,4 +126,15 @@ TEST_F(Live, AWarningIsAnEventAndIsToldWhenAsked)
 	}
 }
 
+TEST_F(Live, AVerbOfAllHostsThatCannotBeAskedSaysWhy)
+{
+	const std::string ask = "{\"execute\":\"x-pando-query-host-load\"}";
+
+	Say("{\"execute\":\"qmp_capabilities\"}");
+	EXPECT_NE(Say(ask).find("the guest does not run"), std::string::npos);
+	ops_started(r->ops);
+	std::string got = Say(ask); // there is no connection to any host
+	EXPECT_NE(got.find("host 0: the host cannot be reached"), std::string::npos) << got;
+}
+
 } // namespace

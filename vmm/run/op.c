@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "net/log.h"
 #include "net/now.h"
 
 #define BIT(cls) (1u << (cls))
@@ -62,6 +63,7 @@ static void begin(struct op *op)
 		ms = op_left_ms(op->parent, ms < UINT32_MAX ? (unsigned)ms : UINT32_MAX);
 	op->under_way = true;
 	op_more_time(op, ms);
+	log_debug("operation %s: begins", op->name);
 	op->begin(op);
 }
 
@@ -141,6 +143,7 @@ void op_end(struct op *op)
 	*at = op->next;
 	q->n[op->cls]--;
 	loop_timer_stop(&op->turn_due);
+	log_debug("operation %s: over%s%s", op->name, op->error[0] ? ": " : "", op->error);
 	if (q->first)
 		loop_call(q->loop, &q->turn);
 	op->over(op, op->error[0] ? op->error : NULL);

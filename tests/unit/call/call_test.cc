@@ -20,6 +20,7 @@ struct Answer {
 	unsigned host;
 	int form;
 	std::string text;
+	bool late;
 };
 
 // The run side over a loop link, and hosts that only record what reaches them.
@@ -77,7 +78,7 @@ struct Calls : testing::Test {
 			} else {
 				text = a[i].error;
 			}
-			all.push_back({a[i].host, a[i].form, text});
+			all.push_back({a[i].host, a[i].form, text, a[i].late});
 		}
 		static_cast<Calls *>(ctx)->done.push_back(all);
 	}
@@ -197,6 +198,8 @@ TEST_F(Calls, TimeRunsOutAndALateAnswerIsCountedOnly)
 	Turn();
 	ASSERT_EQ(done.size(), 1u);
 	EXPECT_EQ(done[0][0].form, CALL_ERROR);
+	EXPECT_EQ(done[0][0].text, "no answer to 'clock' within 0 s");
+	EXPECT_TRUE(done[0][0].late);
 	Return(0, hosts[0].ids[0], CALL_JSON, "1");
 	Turn();
 	EXPECT_EQ(done.size(), 1u);

@@ -37,10 +37,15 @@ struct pci_presence {
 };
 bool pci_present(const struct pci_presence *p, struct pci_address a);
 
-/* size is 1, 2 or 4, offset + size does not cross a register. */
+/*
+ * What a function does. Configuration: size is 1, 2 or 4, offset + size does not cross a register. BARs (NULL: it has
+ * none): offset + size, 1 to 8, does not cross the end of the BAR.
+ */
 struct pci_slot_ops {
 	uint32_t (*read)(void *owner, unsigned offset, unsigned size);
 	void (*write)(void *owner, unsigned offset, unsigned size, uint32_t value);
+	uint64_t (*bar_read)(void *owner, unsigned bar, uint64_t offset, unsigned size);
+	void (*bar_write)(void *owner, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
 };
 
 struct pci_slot {

@@ -36,7 +36,7 @@ static void probe_write(void *owner, unsigned offset, unsigned size, uint32_t va
 	((Probe *)owner)->writes.push_back({offset, size, value});
 }
 
-static const pci_slot_ops probe_ops = {probe_read, probe_write};
+static const pci_slot_ops probe_ops = {probe_read, probe_write, nullptr, nullptr};
 
 struct Bridge : ::testing::Test {
 	pci_bus b = {};

@@ -54,13 +54,15 @@ int boot_clear(const struct ram *ram, uint64_t gpa, uint64_t n)
 	return at ? 0 : -EINVAL;
 }
 
-unsigned boot_memory_map(uint64_t ram_bytes, uint64_t low_end, struct boot_range out[BOOT_RANGES_MAX])
+unsigned boot_memory_map(const struct boot_images *in, uint64_t ram_bytes, uint64_t low_end,
+			 struct boot_range out[BOOT_RANGES_MAX])
 {
 	const struct boot_range all[] = {
 		{0, BOOT_EBDA, BOOT_RAM},
 		{BOOT_EBDA, 0xa0000, BOOT_NOT_RAM},
 		{ACPI_GPA, ACPI_GPA + ACPI_BYTES_MAX, BOOT_NOT_RAM}, // to BOOT_HIGH: BOOT_ROM is in it
 		{BOOT_HIGH, low_end, BOOT_RAM},
+		{in->ecam, in->ecam + in->ecam_bytes, BOOT_NOT_RAM},
 		{LAYOUT_IOAPIC, LAYOUT_IOAPIC + 0x1000, BOOT_NOT_RAM},
 		{LAYOUT_LAPIC, LAYOUT_LAPIC + 0x1000, BOOT_NOT_RAM},
 		{LAYOUT_HIGH, LAYOUT_HIGH + (ram_bytes - low_end), BOOT_RAM},
@@ -73,10 +75,10 @@ unsigned boot_memory_map(uint64_t ram_bytes, uint64_t low_end, struct boot_range
 	return n;
 }
 
-static void fill_e820(uint8_t *params, uint64_t ram_bytes, uint64_t low_end)
+static void fill_e820(const struct boot_images *in, uint8_t *params, uint64_t ram_bytes, uint64_t low_end)
 {
 	struct boot_range map[BOOT_RANGES_MAX];
-	unsigned n = boot_memory_map(ram_bytes, low_end, map);
+	unsigned n = boot_memory_map(in, ram_bytes, low_end, map);
 
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *e = params + PARAMS_E820 + 20 * i;
@@ -172,7 +174,7 @@ static int plan(const struct ram *ram, const struct boot_images *in, uint64_t lo
 		return r;
 	p->params[HDR_LOADER] = LOADER_UNKNOWN;
 	put_le(p->params + PARAMS_RSDP, in->rsdp, 8);
-	fill_e820(p->params, ram->bytes, low_end);
+	fill_e820(in, p->params, ram->bytes, low_end);
 	return 0;
 }
 

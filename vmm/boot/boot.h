@@ -32,7 +32,8 @@ struct boot_images {
 	const uint8_t *kernel, *initrd; // initrd may be NULL
 	size_t kernel_bytes, initrd_bytes;
 	const char *cmdline;
-	uint64_t rsdp; // address of the ACPI tables' root, 0: none
+	uint64_t rsdp;             // address of the ACPI tables' root, 0: none
+	uint64_t ecam, ecam_bytes; // PCI's configuration spaces, between low memory and the I/O APIC; 0: none
 };
 
 /*

@@ -57,10 +57,11 @@ struct boot_range {
 };
 #define BOOT_RAM        1u
 #define BOOT_NOT_RAM    2u
-#define BOOT_RANGES_MAX 8u
+#define BOOT_RANGES_MAX 9u
 
-/* The memory map of a machine of so much RAM, ascending. Returns how many ranges. */
-unsigned boot_memory_map(uint64_t ram_bytes, uint64_t low_end, struct boot_range out[BOOT_RANGES_MAX]);
+/* The memory map of a machine of so much RAM, ascending. in: where PCI is. Returns how many ranges. */
+unsigned boot_memory_map(const struct boot_images *in, uint64_t ram_bytes, uint64_t low_end,
+			 struct boot_range out[BOOT_RANGES_MAX]);
 
 /*
  * Each checks an image and plans it for low memory [BOOT_HIGH, low_end). Returns 0, or -EINVAL or -ENOSPC with a

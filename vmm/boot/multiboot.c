@@ -187,10 +187,10 @@ int multiboot_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot
 	return r;
 }
 
-static unsigned fill_map(uint8_t *at, uint64_t ram_bytes, uint64_t low_end)
+static unsigned fill_map(const struct boot_images *in, uint8_t *at, uint64_t ram_bytes, uint64_t low_end)
 {
 	struct boot_range map[BOOT_RANGES_MAX];
-	unsigned n = boot_memory_map(ram_bytes, low_end, map);
+	unsigned n = boot_memory_map(in, ram_bytes, low_end, map);
 
 	for (unsigned i = 0; i < n; i++, at += MMAP_ENTRY) {
 		put_le(at, MMAP_ENTRY - 4, 4); // the size does not count itself
@@ -212,7 +212,7 @@ int multiboot_write(const struct ram *ram, const struct boot_images *in, const s
 	put_le(b + INFO_MEM_LOWER, BOOT_EBDA >> 10, 4);
 	put_le(b + INFO_MEM_UPPER, (low_end - BOOT_HIGH) >> 10, 4);
 	put_le(b + INFO_CMDLINE, BOOT_MB_CMDLINE, 4);
-	put_le(b + INFO_MMAP_BYTES, fill_map(b + AT_MMAP, ram->bytes, low_end), 4);
+	put_le(b + INFO_MMAP_BYTES, fill_map(in, b + AT_MMAP, ram->bytes, low_end), 4);
 	put_le(b + INFO_MMAP, BOOT_MB_INFO + AT_MMAP, 4);
 	put_le(b + INFO_LOADER, BOOT_MB_INFO + AT_LOADER, 4);
 	memcpy(b + AT_LOADER, loader, sizeof(loader));

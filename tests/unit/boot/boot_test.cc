@@ -86,6 +86,25 @@ TEST_F(Boot, E820NamesEveryByteOnce)
 	EXPECT_EQ(LAYOUT_HIGH + (1ull << 30), end);
 }
 
+/* Linux believes in ECAM only where the memory map says that it is reserved. */
+TEST_F(Boot, E820HasEcamWhereThereIsPci)
+{
+	for (uint64_t bytes : {0ull, 2ull << 20}) {
+		ecam_bytes = bytes;
+		ASSERT_EQ(0, load(bzimage())) << why;
+		unsigned n = (unsigned)get(BOOT_PARAMS + 0x1e8, 1), found = 0;
+		for (unsigned i = 0; i < n; i++) {
+			uint64_t at = BOOT_PARAMS + 0x2d0 + 20 * i;
+			if (get(at, 8) == PCI_ECAM) {
+				found++;
+				EXPECT_EQ(bytes, get(at + 8, 8));
+				EXPECT_EQ(2u, get(at + 16, 4));
+			}
+		}
+		EXPECT_EQ(bytes ? 1u : 0u, found);
+	}
+}
+
 TEST_F(Boot, TablesMapFourGiB)
 {
 	ASSERT_EQ(0, load(bzimage()));

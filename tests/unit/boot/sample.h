@@ -28,6 +28,7 @@ struct Boot : testing::Test {
 	char why[256] = "";
 	Bytes initrd;
 	std::string cmdline = "console=ttyS0";
+	uint64_t ecam_bytes = 0; // at PCI_ECAM
 
 	void mib(uint64_t n)
 	{
@@ -51,6 +52,8 @@ struct Boot : testing::Test {
 		in.initrd_bytes = initrd.size();
 		in.cmdline = cmdline.c_str();
 		in.rsdp = ACPI_GPA;
+		in.ecam = PCI_ECAM;
+		in.ecam_bytes = ecam_bytes;
 		return boot_load(&ram, &in, &e, why, sizeof(why));
 	}
 	uint64_t get(uint64_t gpa, unsigned n)

@@ -92,6 +92,7 @@ stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
 stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
 stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
 stage_silent() { run silent 180 bash tests/e2e/silent.sh "$O"; }
+stage_console() { run console 300 bash tests/e2e/console.sh "$O"; }
 stage_odd_guests() { run odd-guests 1500 bash tests/e2e/odd-guests.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 # The first time the emulator is built as well.
@@ -162,7 +163,7 @@ side_by_side() { # "NAME... | NAME..."
 # and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit conform soak dpdk
 	"model tsan report domain | sim rel fuzz asan"
-	dsm micro trace drive move failures check_host metrics top qmp silent
+	dsm micro trace drive move failures console check_host metrics top qmp silent
 	guest intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do

@@ -54,10 +54,12 @@ stop_hosts() {
 # A guest that never ends by itself (ENDLESS) or ends at once (QUICK).
 ENDLESS="test=storm ops=4000000000"
 QUICK="test=smp"
+# What this script starts in the background ignores SIGINT, unless it is told not to.
+INTERRUPTED=(env --default-signal=INT)
 run_guest() { # LABEL APPEND [option...]: RUN_PID
 	local label=$1 append=$2
 	shift 2
-	"$PANDO" run --kernel "$MICRO" --append "$append" --hosts "$HOSTS" --key "$WORK/key" --cpus 2 \
+	"${INTERRUPTED[@]}" "$PANDO" run --kernel "$MICRO" --append "$append" --hosts "$HOSTS" --key "$WORK/key" --cpus 2 \
 		--memory 64M --peer-timeout 1500 --name "$label" "$@" >"$WORK/$label.log" 2>&1 </dev/null &
 	RUN_PID=$!
 	pids+=($!)
@@ -131,7 +133,7 @@ test_garbage() {
 }
 
 test_local_leaves_nothing() {
-	"$PANDO" run --local 2 --kernel "$MICRO" --append "$ENDLESS" --memory 64M --name local \
+	"${INTERRUPTED[@]}" "$PANDO" run --local 2 --kernel "$MICRO" --append "$ENDLESS" --memory 64M --name local \
 		>"$WORK/local.log" 2>&1 </dev/null &
 	RUN_PID=$!
 	pids+=($!)

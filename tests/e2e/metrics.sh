@@ -110,7 +110,7 @@ else
 fi
 
 # ---- the end ----
-kill -INT $run_pid
+kill -TERM $run_pid
 wait $run_pid 2>/dev/null
 [ ! -e "$WORK/pando.prom" ]
 verdict textfile_goes_with_the_guest $? "it is still there"

@@ -12,7 +12,7 @@ suite=report
 . tests/support/suite.sh
 
 cleanup() {
-	[ -n "$RUN_PID" ] && kill -INT "$RUN_PID" 2>/dev/null && wait "$RUN_PID" 2>/dev/null
+	[ -n "$RUN_PID" ] && kill -TERM "$RUN_PID" 2>/dev/null && wait "$RUN_PID" 2>/dev/null
 	rm -rf "$WORK"
 }
 trap cleanup EXIT

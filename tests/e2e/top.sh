@@ -15,7 +15,7 @@ suite=top
 term() { tmux -S "$WORK/tmux" -f /dev/null "$@"; }
 cleanup() {
 	term kill-server 2>/dev/null
-	[ -n "$RUN_PID" ] && kill -INT "$RUN_PID" 2>/dev/null && wait "$RUN_PID" 2>/dev/null
+	[ -n "$RUN_PID" ] && kill -TERM "$RUN_PID" 2>/dev/null && wait "$RUN_PID" 2>/dev/null
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
@@ -27,7 +27,7 @@ start_guest() {
 	wait_for 20 grep -q 'PASS smp' "$WORK/run.log"
 }
 stop_guest() {
-	kill -INT "$RUN_PID" && wait "$RUN_PID" 2>/dev/null
+	kill -TERM "$RUN_PID" && wait "$RUN_PID" 2>/dev/null
 	RUN_PID=
 }
 

@@ -193,6 +193,11 @@ static void take_byte(struct uart *u, uint8_t byte, uint64_t now)
 	restart_timeout(u, now);
 }
 
+bool uart_in_loop(const struct uart *u)
+{
+	return u->mcr & MCR_LOOP;
+}
+
 unsigned uart_room(const struct uart *u)
 {
 	unsigned cap = has_fifo(u) ? UART_FIFO : 1;

@@ -12,6 +12,7 @@
 
 #define UART_FIFO 16u
 #define UART_REGS 8u
+#define UART_FCR  2u // register: FIFO control, when written
 
 struct uart {
 	uint8_t ier, fcr, lcr, mcr, scr, msr, dll, dlm;
@@ -32,6 +33,7 @@ uint8_t uart_read(struct uart *u, unsigned reg, uint64_t now_ns);
 int uart_write(struct uart *u, unsigned reg, uint8_t value, uint64_t now_ns);
 
 unsigned uart_room(const struct uart *u); // bytes that uart_receive() takes without an overrun (0 in loopback)
+bool uart_in_loop(const struct uart *u);  // its receiver hears its own transmitter
 void uart_receive(struct uart *u, uint8_t byte, uint64_t now_ns);
 
 bool uart_line(struct uart *u, uint64_t now_ns); // level of its IRQ

@@ -2,6 +2,7 @@
 #include "vmm/cli/cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static void raise_descriptors(void)
 int cli_main(int argc, char **argv)
 {
 	raise_descriptors();
+	signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of who writes it, not the end of everything
 	if (argc < 2)
 		return usage(stderr);
 	if (strcmp(argv[1], "--version") == 0) {

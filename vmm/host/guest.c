@@ -133,8 +133,7 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 		on_image(g, m);
 		break;
 	case MSG_CTL_CONSOLE:
-		if (g->machine && g->self == 0)
-			machine_console_in(g->machine, m->u.ctl_console.port, m->blob, m->blob_bytes);
+		guest_news_typed(g, m);
 		break;
 	case MSG_CTL_STATUS_REQ:
 		guest_send_status(g, m->u.ctl_status_req.id);

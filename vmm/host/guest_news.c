@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/log.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
@@ -16,6 +17,14 @@ static void take_console(struct guest *g, const struct machine_event *e)
 	g->console_lost += e->n - take;
 	pthread_mutex_unlock(&g->lock);
 	loop_call(g->loop, &g->console_said);
+}
+
+static void take_room(struct guest *g, const struct machine_event *e)
+{
+	pthread_mutex_lock(&g->lock);
+	g->console_room = e->total;
+	pthread_mutex_unlock(&g->lock);
+	loop_call(g->loop, &g->console_has_room);
 }
 
 static void take_end(struct guest *g, const struct machine_event *e)
@@ -45,6 +54,8 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e)
 {
 	if (e->kind == MACHINE_EV_CONSOLE)
 		take_console(ctx, e);
+	else if (e->kind == MACHINE_EV_CONSOLE_ROOM)
+		take_room(ctx, e);
 	else if (e->kind == MACHINE_EV_ENDED)
 		take_end(ctx, e);
 	else
@@ -73,6 +84,28 @@ void guest_news_flush(struct guest *g)
 static void flush_console(void *arg)
 {
 	guest_news_flush(arg);
+}
+
+static void tell_room(void *arg)
+{
+	struct guest *g = arg;
+	struct msg m = {.kind = MSG_CTL_CREDIT, .epoch = g->epoch};
+
+	pthread_mutex_lock(&g->lock);
+	m.u.ctl_credit.total = g->console_room;
+	pthread_mutex_unlock(&g->lock);
+	link_send(g->link, GUEST_CONTROL, &m);
+}
+
+void guest_news_typed(struct guest *g, const struct msg *m)
+{
+	size_t took = g->machine ? machine_console_in(g->machine, m->u.ctl_console.port, m->blob, m->blob_bytes) : 0;
+
+	if (took == m->blob_bytes || g->typed_too_much)
+		return;
+	g->typed_too_much = true;
+	log_warn("console: %zu bytes were typed beyond what there is room for: such bytes are lost",
+		 m->blob_bytes - took);
 }
 
 /* Other hosts' vCPUs may still need pages from here: they are served until `pando run` says 'quit'. */
@@ -117,6 +150,7 @@ void guest_news_init(struct guest *g)
 {
 	pthread_mutex_init(&g->lock, NULL);
 	g->console_said = (struct loop_task){.fn = flush_console, .arg = g};
+	g->console_has_room = (struct loop_task){.fn = tell_room, .arg = g};
 	g->machine_ended = (struct loop_task){.fn = tell_end, .arg = g};
 	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
 }

@@ -58,7 +58,8 @@ struct guest {
 	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
-	struct loop_task job_over, console_said, machine_ended, has_news; // other threads call for these
+	struct loop_task job_over, console_said, console_has_room, machine_ended,
+		has_news; // other threads call for these
 
 	enum guest_phase phase;
 	const struct guest_step *begun[GUEST_STEPS_MAX]; // in order, to be undone
@@ -79,12 +80,14 @@ struct guest {
 	struct life life;           // host 0: guest_life.c
 	bool life_begun;            // the guest was started
 	struct loop_timer life_due; // to look at vCPU 0 again
+	bool typed_too_much;        // more came than was allowed, and that has been said
 	uint32_t news, news_had;    // atomic, bits by machine_event_kind: to be told; had since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the span thread; innermost lock
 	uint8_t *console;
 	size_t console_n;
 	uint64_t console_lost;
+	uint64_t console_room; // how much may be typed by now, all in all
 	enum machine_end how;
 	char how_text[DESC_REPORT_MAX];
 };
@@ -115,6 +118,7 @@ void guest_undo_steps(struct guest *g);
 /* guest_news.c */
 void guest_news_init(struct guest *g);
 void guest_news_from_machine(void *ctx, const struct machine_event *e); // any thread
+void guest_news_typed(struct guest *g, const struct msg *m);            // span thread: CTL_CONSOLE came
 void guest_news_flush(struct guest *g);                                 // span thread: console bytes leave
 void guest_news_end(struct guest *g); // span thread: tells it if the guest powered off, wants a reset or died
 

@@ -5,27 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/signals.h"
 #include "vmm/check/ask.h"
 #include "vmm/host/guest.h"
 #include "vmm/host/listener.h"
-
-static int signal_descriptor(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	signal(SIGPIPE, SIG_IGN);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
-		return -EINVAL;
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
-}
 
 /* Waits for a control session. Returns 1 with it, 0 on a signal, or a negative errno. */
 static int wait_for_control(struct listener *l, int signal_fd, struct listener_session *out)
@@ -52,9 +38,12 @@ static void answer(void *ctx, int fd)
 
 int host_serve(const struct host_options *opt)
 {
+	static const int signals[] = {SIGINT, SIGTERM};
 	struct listener l;
 	struct listener_session control;
-	int signal_fd = signal_descriptor();
+
+	signal(SIGPIPE, SIG_IGN);
+	int signal_fd = signals_open(signals, sizeof(signals) / sizeof(*signals));
 	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key, answer, (void *)opt);
 
 	if (r) {

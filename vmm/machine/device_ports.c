@@ -72,8 +72,11 @@ static uint8_t uart_rd(struct devices *d, uint16_t port, uint64_t now)
 
 static void uart_wr(struct devices *d, uint16_t port, uint8_t value, uint64_t now)
 {
+	const struct uart was = d->uart;
 	int byte = uart_write(&d->uart, port - LAYOUT_PORT_COM1, value, now);
 
+	if (port - LAYOUT_PORT_COM1 == UART_FCR)
+		console_back(d, &was);
 	if (byte >= 0)
 		console_put(d, (uint8_t)byte);
 	console_feed(d, now);

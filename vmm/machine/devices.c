@@ -190,6 +190,9 @@ int devices_start(struct machine *m)
 	if (!d)
 		return 0;
 	d->stop = false;
+	pthread_mutex_lock(&d->lock);
+	console_feed(d, machine_now_ns(m)); // from now on somebody may type
+	pthread_mutex_unlock(&d->lock);
 	int r = pthread_create(&d->thread, NULL, timer_thread, d);
 
 	d->started = r == 0;
@@ -248,11 +251,13 @@ void devices_reset(struct machine *m)
 		return;
 	pthread_mutex_lock(&d->lock);
 	console_flush(d);
+	const struct uart was = d->uart;
 	reset_chips(d);
+	console_back(d, &was); // and what was typed ahead stays
 	d->lines = 0;
 	d->intr = false;
-	d->in_n = 0;
 	d->remote_n = 0;
+	console_feed(d, machine_now_ns(m));
 	devices_settle(d, machine_now_ns(m));
 	pthread_mutex_unlock(&d->lock);
 }

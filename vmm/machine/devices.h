@@ -11,10 +11,11 @@
 #include "vmm/chip/uart.h"
 #include "vmm/machine/machine_priv.h"
 
-#define CONSOLE_OUT_MAX 1024u       // bytes gathered before they go out
-#define CONSOLE_IN_MAX  4096u       // typed ahead; more is dropped and counted
-#define CONSOLE_WAIT_NS 15000000ull // a prompt without a newline is shown after this (real time)
-#define REMOTE_MAX      128u        // interrupt messages for other hosts not handed over yet
+#define CONSOLE_OUT_MAX 1024u                        // bytes gathered before they go out
+#define CONSOLE_IN_MAX  4096u                        // typed ahead: who types is told how much room there is, and waits
+#define CONSOLE_IN_RING (CONSOLE_IN_MAX + UART_FIFO) // what the UART had may come back
+#define CONSOLE_WAIT_NS 15000000ull                  // a prompt without a newline is shown after this (real time)
+#define REMOTE_MAX      128u                         // interrupt messages for other hosts not handed over yet
 
 #define IRQ_UART 4u
 #define IRQ_RTC  8u
@@ -46,9 +47,11 @@ struct devices {
 	unsigned out_n;
 	uint64_t out_since; // CLOCK_MONOTONIC of the first byte in out
 	uint64_t out_total;
-	uint8_t in[CONSOLE_IN_MAX];
+	uint8_t in[CONSOLE_IN_RING];
 	unsigned in_head, in_n;
-	uint64_t in_dropped;
+	uint64_t in_taken;   // by the UART, all in all
+	uint64_t in_told;    // how much may have been typed, as who types was last told
+	uint64_t in_dropped; // of one who did not keep to that
 	/*
 	 * Sending may wait for the span thread, so it is never done under the lock, nor on the span
 	 * thread: that one leaves it to the timer thread.
@@ -71,7 +74,12 @@ int devices_add_ports(struct devices *d);
 /* console.c; lock held. */
 void console_put(struct devices *d, uint8_t byte);
 void console_flush(struct devices *d);
-void console_feed(struct devices *d,
-		  uint64_t now_ns); // typed bytes into the UART while it has room
+/*
+ * A guest that empties its FIFO, as drivers do that open the port, has not read what was in there: it comes again, as
+ * if it had been on the wire still. was: the UART before.
+ */
+void console_back(struct devices *d, const struct uart *was);
+/* Typed bytes into the UART while it has room; who types is told of the room that this makes. */
+void console_feed(struct devices *d, uint64_t now_ns);
 
 #endif

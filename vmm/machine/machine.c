@@ -347,8 +347,7 @@ void machine_io_in(struct machine *m, struct msg_io_req *req)
 		req->value = a.value;
 }
 
-void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n)
+size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n)
 {
-	if (m->devices && port == 0)
-		devices_console_in(m->devices, bytes, n);
+	return m->devices && port == 0 ? devices_console_in(m->devices, bytes, n) : 0;
 }

@@ -37,7 +37,8 @@ struct machine_peer {
 
 /* What happens in the machine and is news for whoever put it together. */
 enum machine_event_kind {
-	MACHINE_EV_CONSOLE, // bytes the guest wrote to a serial port
+	MACHINE_EV_CONSOLE,      // bytes the guest wrote to a serial port
+	MACHINE_EV_CONSOLE_ROOM, // machine_console_in() has room for more
 	/*
 	 * The guest ended; text says why (MACHINE_CRASH: KVM internal error...). MACHINE_RESET (reset ports, INIT to
 	 * vCPU 0, a triple fault) is no end yet: this host's vCPUs leave the guest and wait for machine_reset() or
@@ -54,6 +55,7 @@ struct machine_event {
 	unsigned port;        // CONSOLE
 	const uint8_t *bytes; // CONSOLE; borrowed, as the text is
 	size_t n;             // CONSOLE
+	uint64_t total;       // CONSOLE_ROOM: so many bytes may be typed for port by now, all in all
 	enum machine_end end; // ENDED
 	const char *text;     // ENDED
 };
@@ -113,7 +115,8 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
 void machine_eoi_in(struct machine *m, uint8_t vector);
 void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->value for a read
-void machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
+/* What is typed. Returns how many bytes found room: all, for who keeps to MACHINE_EV_CONSOLE_ROOM. */
+size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
 
 /*
  * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes

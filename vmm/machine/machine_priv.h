@@ -215,7 +215,7 @@ void devices_stop(struct machine *m);
 /* INTA: the 8259's vector, -1 if it does not ask for an interrupt (any more). */
 int devices_acknowledge(struct devices *d, bool on_span_thread);
 void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread);
-void devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
+size_t devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
 uint64_t devices_console_bytes(struct devices *d);
 /* Their lock from outside; d may be NULL. */
 void devices_lock(struct devices *d);

@@ -349,6 +349,6 @@ void run_fail(struct run *r, int status, const char *text)
 {
 	if (r->phase >= PHASE_QUIT)
 		return;
-	log_tell("pando: %s", text);
+	run_console_tell(&r->console, "pando: %s", text);
 	run_end(r, status);
 }

@@ -15,6 +15,13 @@
 
 #define PIECE_MAX 65536u // of one write
 
+/* A line for the terminal that has its place in the output. */
+struct note {
+	struct note *next;
+	uint64_t after; // bytes
+	char line[];
+};
+
 struct console_out {
 	int fd;
 	pthread_t thread;
@@ -23,12 +30,14 @@ struct console_out {
 	pthread_cond_t gone;  // for the end: bytes went out, or the writer has ended
 	uint8_t *ring;        // CONSOLE_OUT_BYTES
 	size_t at, n;         // queued
+	uint64_t put;         // queued until now, all in all
 	uint64_t written, lost;
-	bool losing;    // what was put last did not find room
-	bool ending;    // no more comes
-	bool ended;     // the writer has
-	bool abandoned; // nobody waits for the writer: it frees all this
-	int error;      // what a write said; from then on everything is lost
+	struct note *notes, **notes_end; // in the order of their places
+	bool losing;                     // what was put last did not find room
+	bool ending;                     // no more comes
+	bool ended;                      // the writer has
+	bool abandoned;                  // nobody waits for the writer: it frees all this
+	int error;                       // what a write said; from then on everything is lost
 };
 
 static void release(struct console_out *o)
@@ -79,6 +88,22 @@ static void write_first(struct console_out *o)
 	o->written += (uint64_t)w;
 }
 
+/* With the lock, which is let go of meanwhile: those whose place has come, or all. */
+static void tell_notes(struct console_out *o, bool all)
+{
+	struct note *n;
+
+	while ((n = o->notes) && (all || o->put - o->n >= n->after)) {
+		o->notes = n->next;
+		if (!o->notes)
+			o->notes_end = &o->notes;
+		pthread_mutex_unlock(&o->lock);
+		log_tell("%s", n->line);
+		free(n);
+		pthread_mutex_lock(&o->lock);
+	}
+}
+
 /* By the writer: where standard error is the pipe that was not read, it is read again by now. */
 static void say_lost(struct console_out *o, uint64_t *said)
 {
@@ -112,6 +137,7 @@ static void *writer(void *arg)
 		if (!o->n && !told_error)
 			say_lost(o, &said);
 		told_error |= o->error != 0;
+		tell_notes(o, false);
 		pthread_cond_broadcast(&o->gone);
 	}
 	o->ended = true;
@@ -148,6 +174,7 @@ struct console_out *console_out_open(int fd)
 	pthread_cond_init(&o->news, NULL);
 	pthread_cond_init(&o->gone, &attr);
 	pthread_condattr_destroy(&attr);
+	o->notes_end = &o->notes;
 	o->fd = fd;
 	o->ring = malloc(CONSOLE_OUT_BYTES);
 	if (!o->ring || start(o)) {
@@ -172,13 +199,34 @@ void console_out_put(struct console_out *o, const uint8_t *bytes, size_t n)
 		o->n += piece;
 		done += piece;
 	}
+	o->put += take;
 	if (take)
 		pthread_cond_signal(&o->news);
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* With the lock. Whether the writer ended; false: nothing has gone out for too long. */
-static bool wait_for_end(struct console_out *o)
+void console_out_tell(struct console_out *o, const char *line)
+{
+	struct note *n = malloc(sizeof(*n) + strlen(line) + 1);
+
+	pthread_mutex_lock(&o->lock);
+	bool now = !n || (!o->n && !o->notes);
+	if (!now) {
+		strcpy(n->line, line);
+		n->next = NULL;
+		n->after = o->put;
+		*o->notes_end = n;
+		o->notes_end = &n->next;
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (!now)
+		return;
+	log_tell("%s", line);
+	free(n);
+}
+
+/* With the lock. Until the writer has ended, or nothing has gone out for too long. */
+static void wait_for_end(struct console_out *o)
 {
 	while (!o->ended) {
 		uint64_t before = o->written;
@@ -195,9 +243,8 @@ static bool wait_for_end(struct console_out *o)
 		while (!o->ended && o->written == before && !r)
 			r = pthread_cond_timedwait(&o->gone, &o->lock, &until);
 		if (!o->ended && o->written == before && r)
-			return false;
+			return;
 	}
-	return true;
 }
 
 bool console_out_close(struct console_out *o, uint64_t *lost)
@@ -206,7 +253,9 @@ bool console_out_close(struct console_out *o, uint64_t *lost)
 	o->ending = true;
 	o->losing = false;
 	pthread_cond_signal(&o->news);
-	bool ended = wait_for_end(o);
+	wait_for_end(o);
+	tell_notes(o, true); // what they had to wait for does not come any more
+	bool ended = o->ended;
 	uint64_t left = o->n;
 	pthread_t thread = o->thread;
 

@@ -23,6 +23,12 @@ struct console_out *console_out_open(int fd);
 void console_out_put(struct console_out *o, const uint8_t *bytes, size_t n);
 
 /*
+ * log_tell() of line (copied) once what has been put until now has gone out or is lost: at once, if that is so. Never
+ * waits for it.
+ */
+void console_out_tell(struct console_out *o, const char *line);
+
+/*
  * Waits for what is queued as long as some of it goes out every CONSOLE_OUT_END_MS; *lost: bytes that never went out,
  * now or before; the log has said so. Returns false when it gave up: then the writer is left alone in its write, and fd
  * must stay open for as long as the process lives.

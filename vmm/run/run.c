@@ -12,6 +12,7 @@
 #include "net/link.h"
 #include "net/log.h"
 #include "net/now.h"
+#include "net/signals.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/run/run_priv.h"
 #include "vmm/run/tracer.h"
@@ -75,6 +76,11 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 		if (r->opt->console)
 			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
 		break;
+	case MSG_CTL_CREDIT:
+		if (peer != 0 || m->u.ctl_credit.port != 0 || !run_console_grant(&r->console, m->u.ctl_credit.total))
+			log_warn("host %u allows a number of typed bytes that makes no sense: %llu on port %u", peer,
+				 (unsigned long long)m->u.ctl_credit.total, m->u.ctl_credit.port);
+		break;
 	case MSG_CTL_STATUS:
 		run_status_on_status(&r->status, (host_id)peer, m);
 		break;
@@ -102,7 +108,9 @@ static void on_signal(void *ctx, int fd, unsigned events)
 	(void)events;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (r->phase < PHASE_QUIT)
+	if (info.ssi_signo == SIGCONT)
+		run_console_continued(&r->console);
+	else if (r->phase < PHASE_QUIT)
 		run_fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
 	else
 		run_happens(r, RUN_EV_HURRY); // asked twice: no more patience
@@ -143,18 +151,14 @@ static int open_link(struct run *r)
 
 static int open_all(struct run *r)
 {
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCONT};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	int e = open_link(r);
+	r->signal_fd = signals_open(signals, sizeof(signals) / sizeof(*signals));
+	int e = r->signal_fd < 0 ? r->signal_fd : open_link(r);
 	if (e) {
-		log_tell("pando: cannot make the link: %s", strerror(-e));
+		log_tell("pando: cannot make the %s: %s", r->signal_fd < 0 ? "descriptor of signals" : "link",
+			 strerror(-e));
 		return e;
 	}
 	calls_init(&r->calls, r->link, &r->desc);
@@ -166,6 +170,18 @@ static int open_all(struct run *r)
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
 	return 0;
+}
+
+/* The end of the guest is no success where its output did not get to where it was wanted. */
+static void close_console(struct run *r)
+{
+	uint64_t lost = run_console_close(&r->console);
+
+	if (!lost)
+		return;
+	log_tell("pando: %llu bytes of the guest's console were not written", (unsigned long long)lost);
+	if (r->exit_status == RUN_POWEROFF)
+		r->exit_status = RUN_FAILED;
 }
 
 static void write_status(struct run *r)
@@ -218,7 +234,7 @@ int run_guest(const struct run_options *opt)
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;
-	run_console_close(&r->console);
+	close_console(r);
 	run_metrics_stop(&r->metrics);
 	run_status_stop(&r->status);
 	if (r->link)

@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/log.h"
+
+#define TERMINAL_LOOK_NS     500000000u // not every shell sends SIGCONT to what it brings to the foreground
+#define RUN_CONSOLE_LINE_MAX 4096u
 
 int console_parse(const char *text, struct console_options *out)
 {
@@ -63,7 +67,7 @@ int run_console_open(struct run_console *c, const struct console_options *o, cha
 {
 	int e = 0;
 
-	*c = (struct run_console){.kind = o->kind, .fd = -1, .keys_fd = -1};
+	*c = (struct run_console){.kind = o->kind, .fd = -1, .keys_fd = -1, .terminal.fd = -1};
 	if (o->kind == CONSOLE_PTY) {
 		e = open_pty(c);
 		snprintf(why, why_cap, "no pseudo-terminal for the console: %s", strerror(-e));
@@ -76,38 +80,109 @@ int run_console_open(struct run_console *c, const struct console_options *o, cha
 	return e ? e : open_out(c, why, why_cap);
 }
 
+static void stop_watching(struct run_console *c)
+{
+	if (c->watched)
+		loop_unwatch(c->loop, c->keys_fd);
+	c->watched = false;
+}
+
 static void stop_keys(struct run_console *c)
 {
-	if (c->keys_fd >= 0)
-		loop_unwatch(c->loop, c->keys_fd);
+	stop_watching(c);
+	loop_timer_stop(&c->look);
 	c->keys_fd = -1;
+}
+
+static void on_readable(void *ctx, int fd, unsigned events);
+
+/* Keys are read while there is somebody to take them, and they are for us. */
+static void watch_keys(struct run_console *c)
+{
+	if (c->keys_fd < 0 || c->watched || c->waiting || !credit_left(&c->credit))
+		return;
+	int r = loop_watch(c->loop, c->keys_fd, LOOP_READ, on_readable, c);
+
+	if (r)
+		log_warn("console: what is typed cannot be read: %s", strerror(-r));
+	c->watched = r == 0;
+}
+
+/* Reading a terminal from the background would stop this process, or fail. */
+static void follow_terminal(struct run_console *c)
+{
+	bool waited = c->waiting;
+
+	c->waiting = !terminal_is_ours(&c->terminal);
+	if (c->waiting) {
+		stop_watching(c);
+		loop_timer_in(c->loop, &c->look, TERMINAL_LOOK_NS);
+		if (!waited)
+			log_tell("\rpando: in the background: the terminal is left alone, and nothing is typed to the "
+				 "guest");
+		return;
+	}
+	terminal_raw(&c->terminal);
+	watch_keys(c);
+}
+
+static void on_look(void *arg)
+{
+	follow_terminal(arg);
+}
+
+void run_console_continued(struct run_console *c)
+{
+	if (c->keys_fd >= 0 && c->terminal.fd >= 0)
+		follow_terminal(c);
 }
 
 static void on_readable(void *ctx, int fd, unsigned events)
 {
 	struct run_console *c = ctx;
 	uint8_t bytes[256];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	uint64_t room = credit_left(&c->credit);
 
 	(void)events;
-	if (n > 0)
+	if (!terminal_is_ours(&c->terminal)) {
+		follow_terminal(c);
+		return;
+	}
+	ssize_t n = read(fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+
+	if (n > 0) {
+		credit_use(&c->credit, (uint64_t)n);
 		c->keys(c->ctx, bytes, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		if (!credit_left(&c->credit))
+			stop_watching(c);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		stop_keys(c);
+	}
+}
+
+bool run_console_grant(struct run_console *c, uint64_t total)
+{
+	if (!credit_grant(&c->credit, total))
+		return false;
+	if (c->loop)
+		watch_keys(c);
+	return true;
 }
 
 void run_console_start(struct run_console *c, struct loop *loop,
 		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx)
 {
-	int from = c->kind == CONSOLE_STDIO ? STDIN_FILENO : c->kind == CONSOLE_PTY ? c->fd : -1;
-
 	c->loop = loop;
 	c->keys = keys;
 	c->ctx = ctx;
+	c->look = (struct loop_timer){.fn = on_look, .arg = c};
+	c->keys_fd = c->kind == CONSOLE_STDIO ? STDIN_FILENO : c->kind == CONSOLE_PTY ? c->fd : -1;
 	if (c->kind == CONSOLE_STDIO)
-		terminal_raw(&c->terminal);
-	if (from >= 0 && loop_watch(loop, from, LOOP_READ, on_readable, c) == 0)
-		c->keys_fd = from;
+		terminal_take(&c->terminal, STDIN_FILENO);
+	if (c->terminal.fd >= 0)
+		follow_terminal(c);
+	else
+		watch_keys(c);
 }
 
 /* A pseudo-terminal: it does not block. */
@@ -137,9 +212,23 @@ void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n)
 		write_fd(c, bytes, n);
 }
 
-void run_console_close(struct run_console *c)
+void run_console_tell(struct run_console *c, const char *fmt, ...)
 {
-	uint64_t lost;
+	char line[RUN_CONSOLE_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (c->out)
+		console_out_tell(c->out, line);
+	else
+		log_tell("%s", line);
+}
+
+uint64_t run_console_close(struct run_console *c)
+{
+	uint64_t lost = 0;
 	bool writes = c->out && !console_out_close(c->out, &lost); // it is stuck, and needs the descriptor
 
 	c->out = NULL;
@@ -148,4 +237,5 @@ void run_console_close(struct run_console *c)
 	if (c->fd >= 0 && !writes)
 		close(c->fd);
 	c->fd = -1;
+	return lost;
 }

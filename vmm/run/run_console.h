@@ -7,6 +7,7 @@
 #define VMM_RUN_RUN_CONSOLE_H
 
 #include "net/loop.h"
+#include "vmm/call/credit.h"
 #include "vmm/run/console_out.h"
 #include "vmm/run/terminal.h"
 
@@ -25,7 +26,11 @@ struct run_console {
 	uint64_t lost;           // bytes that a pseudo-terminal did not take
 	struct console_out *out; // of standard output or a file: whoever takes it may take his time
 	struct loop *loop;
-	int keys_fd; // watched; -1: none
+	int keys_fd;            // where keys come from; -1: from nowhere (any more)
+	bool watched;           // keys_fd is: not while the guest has no room, or the terminal is not ours
+	bool waiting;           // for the terminal to be ours
+	struct credit credit;   // how much the guest takes
+	struct loop_timer look; // whether it is ours again
 	struct terminal terminal;
 	void (*keys)(void *ctx, const uint8_t *bytes, size_t n); // typed
 	void *ctx;
@@ -39,9 +44,21 @@ int run_console_open(struct run_console *c, const struct console_options *o, cha
 /* From now on what is typed goes to keys(). */
 void run_console_start(struct run_console *c, struct loop *loop,
 		       void (*keys)(void *ctx, const uint8_t *bytes, size_t n), void *ctx);
+/*
+ * The guest takes total bytes, all in all; before the first time none. What is typed beyond that is not read. False: no
+ * number that makes sense (credit_grant()).
+ */
+bool run_console_grant(struct run_console *c, uint64_t total);
+/* This process was stopped and goes on (SIGCONT): others had the terminal meanwhile. */
+void run_console_continued(struct run_console *c);
 /* Never waits. What cannot be taken now is queued, and what finds no room is lost, counted and said. */
 void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n);
-/* What is queued goes out first, if somebody takes it. */
-void run_console_close(struct run_console *c);
+/* log_tell(), but not before what the guest has said until now has gone out. */
+void run_console_tell(struct run_console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * What is queued goes out first, if somebody takes it. Returns how many bytes of output were lost on their way to
+ * standard output or the file; the log has said why.
+ */
+uint64_t run_console_close(struct run_console *c);
 
 #endif

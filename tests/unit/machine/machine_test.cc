@@ -237,15 +237,60 @@ TEST_F(Machine, ServesOtherHosts)
 TEST_F(Machine, TypedBytesReachTheUart)
 {
 	create(2, 1, 0);
+	EXPECT_EQ(0u, machine_console_in(m, 0, (const uint8_t *)"x", 1)); // nobody has been told of room
+	run(mt_halt, mt_halt_end);
 	std::string text(10000, 'k'); // more than is kept
-	machine_console_in(m, 0, (const uint8_t *)text.data(), text.size());
-	machine_console_in(m, 7, (const uint8_t *)"x", 1); // no such port
+	EXPECT_EQ(4096u, machine_console_in(m, 0, (const uint8_t *)text.data(), text.size()));
+	EXPECT_EQ(0u, machine_console_in(m, 7, (const uint8_t *)"x", 1)); // no such port
 	int n = 0;
 	while (io(0, 0x3fd, false) & 1) {
 		EXPECT_EQ((uint64_t)'k', io(0, 0x3f8, false));
 		n++;
 	}
 	EXPECT_EQ(4096, n);
+}
+
+// The fault: who types was not told of the room, and what came too fast was lost.
+TEST_F(Machine, WhoTypesIsToldHowMuchRoomThereIs)
+{
+	create(2, 1, 0);
+	run(mt_halt, mt_halt_end);
+	ASSERT_TRUE(wait([&] { return console_room == 4096; }));
+	std::string text;
+	for (unsigned i = 0; i < 20000; i++)
+		text += (char)('a' + i % 23);
+	std::string got;
+	size_t sent = 0;
+	while (got.size() < text.size()) {
+		size_t n = std::min<size_t>(console_room, text.size()) - sent;
+		EXPECT_EQ(n, machine_console_in(m, 0, (const uint8_t *)text.data() + sent, n));
+		sent += n;
+		ASSERT_TRUE(io(0, 0x3fd, false) & 1) << got.size(); // or nobody would go on
+		got += (char)io(0, 0x3f8, false);
+	}
+	EXPECT_EQ(text, got);
+	EXPECT_LE(console_room - sent, 4096u);
+}
+
+// The fault: what was in the FIFO when a driver opened the port was lost.
+TEST_F(Machine, WhatAGuestEmptiesUnreadComesAgain)
+{
+	create(2, 1, 0);
+	run(mt_halt, mt_halt_end);
+	EXPECT_EQ(10u, machine_console_in(m, 0, (const uint8_t *)"0123456789", 10));
+	std::string got;
+	io(0, 0x3fa, true, 0x01); // FIFOs on
+	for (int i = 0; i < 5; i++)
+		got += (char)io(0, 0x3f8, false);
+	io(0, 0x3fa, true, 0x03); // and emptied
+	while (io(0, 0x3fd, false) & 1)
+		got += (char)io(0, 0x3f8, false);
+	EXPECT_EQ("0123456789", got);
+	io(0, 0x3fc, true, 0x10); // in loopback it hears itself, and that is not typed
+	io(0, 0x3f8, true, 'L');
+	io(0, 0x3fa, true, 0x03);
+	io(0, 0x3fc, true, 0);
+	EXPECT_EQ(0u, io(0, 0x3fd, false) & 1);
 }
 
 TEST_F(Machine, DeviceInterruptForAnotherHostIsSentByATimerThread)

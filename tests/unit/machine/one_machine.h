@@ -25,6 +25,7 @@ struct OneMachine : testing::Test {
 	std::condition_variable news;
 	std::string console, end_text;
 	int how = 0, ends = 0;
+	uint64_t console_room = 0;
 	std::vector<std::pair<host_id, msg_irq>> irqs;
 	std::vector<msg_io_req> ios;
 	std::chrono::seconds patience{4};
@@ -56,6 +57,8 @@ struct OneMachine : testing::Test {
 		note([&] {
 			if (e->kind == MACHINE_EV_CONSOLE)
 				console.append((const char *)e->bytes, e->n);
+			if (e->kind == MACHINE_EV_CONSOLE_ROOM)
+				console_room = e->total;
 			if (e->kind != MACHINE_EV_ENDED)
 				return;
 			how = e->end;

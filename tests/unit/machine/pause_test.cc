@@ -255,6 +255,22 @@ TEST_F(Pause, AHaltedVcpuStaysHaltedAndStopsAndEnds)
 	}
 }
 
+TEST_F(Pause, WhatIsTypedAheadOutlivesAReset)
+{
+	start(1, pt_count, pt_count_end);
+	if (!m)
+		return;
+	EXPECT_EQ(3u, machine_console_in(m, 0, (const uint8_t *)"abc", 3)); // one is in the UART
+	ASSERT_TRUE(pause());
+	ASSERT_EQ(0, reset()) << why;
+	for (char typed : {'a', 'b', 'c'}) {
+		msg_io_req r = {};
+		r.addr = 0x3f8, r.size = 1;
+		machine_io_in(m, &r);
+		EXPECT_EQ((uint64_t)typed, r.value);
+	}
+}
+
 TEST_F(Pause, AGuestThatResetsItselfBeginsAnewWithItsMemory)
 {
 	start(2, pt_reset, pt_reset_end);

@@ -153,3 +153,54 @@ TEST_F(ConsoleOut, ANonBlockingFileIsWaitedFor)
 	reader.join();
 	EXPECT_EQ(got, all);
 }
+
+// The fault: "powered off" stood before what the guest had said last.
+TEST_F(ConsoleOut, ALineHasItsPlaceInTheOutput)
+{
+	struct console_out *o = console_out_open(fd[1]);
+	std::string all(300000, 'a'), got; // more than the pipe takes
+
+	ASSERT_NE(o, nullptr);
+	testing::internal::CaptureStderr();
+	Put(o, all);
+	console_out_tell(o, "pando: over");
+	usleep(20000); // the writer stands in its write
+	fflush(stderr);
+	std::thread reader([&] { got = ReadAll(); });
+	uint64_t lost;
+	EXPECT_TRUE(console_out_close(o, &lost));
+	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando: over\n");
+	close(fd[1]);
+	fd[1] = -1;
+	reader.join();
+	EXPECT_EQ(got, all);
+}
+
+TEST_F(ConsoleOut, ALineIsToldAtOnceWhereNothingWaits)
+{
+	struct console_out *o = console_out_open(fd[1]);
+	uint64_t lost;
+
+	ASSERT_NE(o, nullptr);
+	testing::internal::CaptureStderr();
+	console_out_tell(o, "pando: first");
+	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando: first\n");
+	EXPECT_TRUE(console_out_close(o, &lost));
+}
+
+TEST_F(ConsoleOut, ALineIsNotLostWithTheOutput)
+{
+	struct console_out *o = console_out_open(fd[1]);
+	uint64_t lost;
+
+	ASSERT_NE(o, nullptr);
+	testing::internal::CaptureStderr();
+	Put(o, std::string(300000, 'a'));
+	console_out_tell(o, "pando: over");
+	EXPECT_FALSE(console_out_close(o, &lost));
+	std::string said = testing::internal::GetCapturedStderr();
+	EXPECT_EQ(said.find("pando: over\n"), 0u) << said;
+	close(fd[0]);
+	fd[0] = fd[1] = -1;
+	usleep(20000);
+}

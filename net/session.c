@@ -25,41 +25,18 @@
 #include <unistd.h>
 #include <fcntl.h>
 
-#include "net/now.h"
 #include "net/session_rec.h"
+#include "net/tries.h"
 
 #define REACH_TRIES    5u
-#define REACH_AGAIN_US 200000u
-
-static uint64_t now_ms(void)
-{
-	return now_ns() / 1000000u;
-}
-
-/* Waits until fd is ready or the absolute deadline (ms) passed. */
-static int ready(int fd, short events, uint64_t deadline)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	for (;;) {
-		uint64_t now = now_ms();
-		int r = now >= deadline ? 0 : poll(&p, 1, (int)(deadline - now));
-
-		if (r > 0)
-			return 0;
-		if (r == 0)
-			return -ETIMEDOUT;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
+#define REACH_AGAIN_MS 200u
 
 /* Exactly n bytes, never more: what follows belongs to the link. The deadline is for the whole
  * handshake. */
-static int read_all(int fd, uint8_t *buf, size_t n, uint64_t deadline)
+static int read_all(int fd, uint8_t *buf, size_t n, const struct tries_wait *w)
 {
 	while (n) {
-		int r = ready(fd, POLLIN, deadline);
+		int r = tries_ready(fd, POLLIN, w);
 		ssize_t got;
 
 		if (r)
@@ -77,10 +54,10 @@ static int read_all(int fd, uint8_t *buf, size_t n, uint64_t deadline)
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *buf, size_t n, uint64_t deadline)
+static int write_all(int fd, const uint8_t *buf, size_t n, const struct tries_wait *w)
 {
 	while (n) {
-		int r = ready(fd, POLLOUT, deadline);
+		int r = tries_ready(fd, POLLOUT, w);
 		ssize_t put;
 
 		if (r)
@@ -98,17 +75,22 @@ static int write_all(int fd, const uint8_t *buf, size_t n, uint64_t deadline)
 
 /* ---- the two sides ---- */
 
+static bool says_why(int r)
+{
+	return r == -ETIMEDOUT || r == -ECANCELED || r == -EPROTONOSUPPORT;
+}
+
 /* *version: of the other side, once it has said so. */
 static int shake_as_connector(int fd, const struct session_key *key, const struct session_hello *hello,
-			      uint64_t deadline, unsigned *version)
+			      const struct tries_wait *w, unsigned *version)
 {
 	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 	int r;
 
 	session_hello_make(SESSION_CONNECTOR, hello, own);
-	r = write_all(fd, own, sizeof(own), deadline);
+	r = write_all(fd, own, sizeof(own), w);
 	if (!r)
-		r = read_all(fd, other, sizeof(other), deadline);
+		r = read_all(fd, other, sizeof(other), w);
 	if (r == -ECONNRESET || r == -EPIPE)
 		return -ECONNRESET;
 	if (!r) {
@@ -116,40 +98,41 @@ static int shake_as_connector(int fd, const struct session_key *key, const struc
 		r = session_hello_parse(SESSION_ACCEPTOR, other, NULL);
 	}
 	if (r)
-		return r == -ETIMEDOUT || r == -EPROTONOSUPPORT ? r : -EPROTO;
+		return says_why(r) ? r : -EPROTO;
 	session_proof_make(SESSION_CONNECTOR, key, own, other, proof);
-	r = write_all(fd, proof, sizeof(proof), deadline);
+	r = write_all(fd, proof, sizeof(proof), w);
 	if (!r)
-		r = read_all(fd, proof, sizeof(proof), deadline);
+		r = read_all(fd, proof, sizeof(proof), w);
 	if (r)
-		return r == -ETIMEDOUT ? r : -EACCES; // it did not like our proof
+		return says_why(r) ? r : -EACCES; // it did not like our proof
 	return session_proof_check(SESSION_ACCEPTOR, key, own, other, proof);
 }
 
-static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out, uint64_t deadline)
+static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out,
+			     const struct tries_wait *w)
 {
 	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
 	const struct session_hello none = {0};
 	struct session_hello peer;
-	int r = read_all(fd, other, sizeof(other), deadline);
+	int r = read_all(fd, other, sizeof(other), w);
 
 	if (!r)
 		r = session_hello_parse(SESSION_CONNECTOR, other, &peer);
 	if (!r || r == -EPROTONOSUPPORT) { // also another version is told which one this is
 		session_hello_make(SESSION_ACCEPTOR, &none, own);
-		int sent = write_all(fd, own, sizeof(own), deadline);
+		int sent = write_all(fd, own, sizeof(own), w);
 		r = r ? r : sent;
 	}
 	if (!r)
-		r = read_all(fd, proof, sizeof(proof), deadline);
+		r = read_all(fd, proof, sizeof(proof), w);
 	if (r)
-		return r == -ETIMEDOUT || r == -EPROTONOSUPPORT ? r : -EPROTO;
+		return says_why(r) ? r : -EPROTO;
 	/* The connector proves itself first: a stranger gets nothing computed with the key. */
 	r = session_proof_check(SESSION_CONNECTOR, key, other, own, proof);
 	if (r)
 		return r;
 	session_proof_make(SESSION_ACCEPTOR, key, other, own, proof);
-	r = write_all(fd, proof, sizeof(proof), deadline);
+	r = write_all(fd, proof, sizeof(proof), w);
 	if (r)
 		return r == -ETIMEDOUT ? r : -EPROTO;
 	*out = peer;
@@ -167,7 +150,8 @@ static void tune(int fd)
 
 int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms)
 {
-	int r = sodium_init() < 0 ? -EIO : shake_as_acceptor(fd, key, peer_hello, now_ms() + timeout_ms);
+	struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = -1};
+	int r = sodium_init() < 0 ? -EIO : shake_as_acceptor(fd, key, peer_hello, &w);
 
 	if (r)
 		close(fd);
@@ -278,26 +262,6 @@ bool session_acknowledged(int fd, unsigned within_ms)
 	return i.tcpi_state == TCP_ESTABLISHED && i.tcpi_unacked == 0 && i.tcpi_probes <= 1;
 }
 
-static int connect_to(const struct addrinfo *a, uint64_t deadline)
-{
-	int e = 0, fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-	socklen_t len = sizeof(e);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
-		e = errno == EINPROGRESS ? -ready(fd, POLLOUT, deadline) : errno;
-		if (!e && getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0)
-			e = errno;
-	}
-	if (!e) {
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-		return fd;
-	}
-	close(fd);
-	return -e;
-}
-
 static const char *shake_error(int r, unsigned version)
 {
 	static _Thread_local char text[96]; // the caller's until its next handshake
@@ -308,53 +272,89 @@ static const char *shake_error(int r, unsigned version)
 		return text;
 	}
 	return r == -ETIMEDOUT    ? "no answer to the handshake in time"
+	       : r == -ECANCELED  ? "given up"
 	       : r == -EACCES     ? "the other side does not have the same cluster key"
 	       : r == -ECONNRESET ? "the other side ended the connection before it said anything"
 				  : "the other side does not speak Pando's protocol";
 }
 
-int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
-		    unsigned timeout_ms, const char **why)
+/*
+ * Connects to one address after the other until one shakes hands. An address that takes connections and says nothing
+ * leaves the others half of the time.
+ */
+static int connect_any(struct tries *t, const struct session_key *key, const struct session_hello *hello,
+		       const struct tries_wait *w, const char **why)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
-	struct addrinfo *all;
 	unsigned version = 0;
-	int r, fd = resolve(address, 0, &all, why);
+	int r = 0;
+
+	for (;;) {
+		struct tries_wait some = *w;
+		int fd = tries_next(t, w);
+
+		if (fd < 0) {
+			if (!r || fd == -ECANCELED) // what a handshake said tells more
+				*why = strerrordesc_np(-fd);
+			return r && fd != -ECANCELED ? r : fd;
+		}
+		uint64_t now = tries_now_ms();
+		if (tries_has_more(t) && now < w->deadline_ms)
+			some.deadline_ms -= (w->deadline_ms - now) / 2;
+		r = shake_as_connector(fd, key, hello, &some, &version);
+		if (!r)
+			return fd;
+		close(fd);
+		*why = shake_error(r, version);
+		if (r == -ECANCELED)
+			return r;
+	}
+}
+
+static int connect_once(const char *address, const struct session_key *key, const struct session_hello *hello,
+			const struct tries_wait *w, const char **why)
+{
+	struct addrinfo *all;
+	struct tries t;
+	int fd = resolve(address, 0, &all, why);
 
 	if (fd)
 		return fd;
+	tries_begin(&t, all);
 	if (sodium_init() < 0) {
-		freeaddrinfo(all);
 		*why = "no source of randomness";
-		return -EIO;
+		fd = -EIO;
+	} else {
+		fd = connect_any(&t, key, hello, w, why);
 	}
-	fd = -EADDRNOTAVAIL;
-	for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
-		fd = connect_to(a, deadline);
+	tries_end(&t);
 	freeaddrinfo(all);
-	if (fd < 0) {
-		*why = strerrordesc_np(-fd);
-		return fd;
-	}
-	r = shake_as_connector(fd, key, hello, deadline, &version);
-	if (r) {
-		close(fd);
-		*why = shake_error(r, version);
-		return r;
-	}
-	tune(fd);
+	if (fd >= 0)
+		tune(fd);
 	return fd;
 }
 
+int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
+		    unsigned timeout_ms, const char **why)
+{
+	struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = -1};
+
+	return connect_once(address, key, hello, &w, why);
+}
+
 int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
-		  unsigned timeout_ms, const char **why)
+		  unsigned timeout_ms, int cancel_fd, const char **why)
 {
 	int fd = -ECONNRESET;
 
 	for (unsigned i = 0; i < REACH_TRIES && fd == -ECONNRESET; i++) {
-		if (i)
-			usleep(REACH_AGAIN_US);
-		fd = session_connect(address, key, hello, timeout_ms, why);
+		struct tries_wait pause = {.deadline_ms = tries_now_ms() + REACH_AGAIN_MS, .cancel_fd = cancel_fd};
+
+		if (i && tries_ready(-1, 0, &pause) == -ECANCELED) {
+			*why = strerrordesc_np(ECANCELED);
+			return -ECANCELED;
+		}
+		struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = cancel_fd};
+		fd = connect_once(address, key, hello, &w, why);
 	}
 	return fd;
 }

@@ -40,19 +40,20 @@ int session_parse_address(const char *text, char *host, size_t host_cap, char *p
 int session_listen(const char *address, const char **why);
 
 /*
- * Connects within timeout_ms and shakes hands as hello. Returns a descriptor (TCP_NODELAY, close-on-exec),
- * or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection without a word), -EACCES (it does not
- * know the key), -EPROTONOSUPPORT (it speaks another version of the protocol), -EPROTO; *why says more, until this
- * thread's next call.
+ * Connects within timeout_ms to one of the address's (see tries.h) and shakes hands as hello. Returns a descriptor
+ * (TCP_NODELAY, close-on-exec), or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection without
+ * a word), -EACCES (it does not know the key), -EPROTONOSUPPORT (it speaks another version of the protocol), -EPROTO;
+ * *why says more, until this thread's next call.
  */
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
 		    unsigned timeout_ms, const char **why);
 /*
  * The same, some times more where the other side ends the connection without a word: a host with more callers than it
- * serves at once ends the oldest handshake, and that may be ours.
+ * serves at once ends the oldest handshake, and that may be ours. cancel_fd readable (-1: never): -ECANCELED, but not
+ * while a name is looked up.
  */
 int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
-		  unsigned timeout_ms, const char **why);
+		  unsigned timeout_ms, int cancel_fd, const char **why);
 
 /*
  * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.

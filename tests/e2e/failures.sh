@@ -179,6 +179,22 @@ test_one_after_another() {
 	stop_hosts
 }
 
+# A host that takes connections and answers none: Ctrl-C is heard at once.
+test_interrupt_while_connecting() {
+	local port
+	port=$(free_port)
+	socat "tcp-listen:$port,bind=127.0.0.1,fork" exec:'sleep 60' 2>/dev/null &
+	pids+=($!)
+	wait_for 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	HOSTS=127.0.0.1:$port
+	run_guest calling "$QUICK"
+	wait_for 5 grep -q 'connecting to the hosts' "$WORK/calling.log"
+	kill -INT $RUN_PID
+	in_time $RUN_PID 10
+	[ $RC -eq 130 ] && ! grep -q 'cannot reach' "$WORK/calling.log"
+	verdict interrupt.heard_while_connecting $? "status $RC, expected 130 before the host's time is over"
+}
+
 test_bad_input() {
 	head -c 100000 /dev/urandom >"$WORK/noise"
 	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
@@ -209,4 +225,5 @@ lost_host_test stopped STOP
 test_garbage
 test_one_after_another
 test_local_leaves_nothing
+test_interrupt_while_connecting
 exit $bad

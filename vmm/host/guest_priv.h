@@ -67,6 +67,7 @@ struct guest {
 	const struct guest_step *step; // under way; NULL: none
 	uint64_t step_call;            // the call that it answers, 0: none
 	struct job job;                // its job
+	int cancel_fd;                 // eventfd: the connecting job is to end
 	const struct msg *setup;       // while it begins: the message
 	int dialled[HOSTS_MAX];        // by the connecting job: descriptors, -1: taken
 

@@ -2,6 +2,7 @@
 // Begins the steps of a guest's life, sees them done, and undoes them. What they are: guest_steps.c.
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "coherence/base/check.h"
@@ -137,6 +138,7 @@ static void stop_vcpus(struct guest *g)
 	span_cancel(g->span);
 	if (g->job.running) { // a job that loads must not wait for pages either
 		span_release_memory(g->span);
+		eventfd_write(g->cancel_fd, 1); // nor one that connects for who does not answer
 		pthread_join(g->job.thread, NULL);
 		g->job.running = false;
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +143,7 @@ static int begin_connect(struct guest *g, char *why, unsigned cap)
 	(void)cap;
 	for (unsigned h = 0; h < HOSTS_MAX; h++)
 		g->dialled[h] = -1;
+	g->cancel_fd = eventfd(0, EFD_CLOEXEC); // -1: a connection that nobody answers is waited for
 	return 0;
 }
 
@@ -153,8 +155,8 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 	for (unsigned h = 0; h < g->self; h++) { // the higher number calls the lower
 		const char *reason = "";
 
-		g->dialled[h] =
-			session_reach(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS, &reason);
+		g->dialled[h] = session_reach(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS,
+					      g->cancel_fd, &reason);
 		if (g->dialled[h] < 0) {
 			snprintf(why, cap, "host %u cannot connect to host %u at %s: %s", g->self, h,
 				 g->desc.hosts[h].address, reason);
@@ -182,6 +184,8 @@ static void undo_connect(struct guest *g)
 	for (unsigned h = 0; h < g->self; h++)
 		if (g->dialled[h] >= 0)
 			close(g->dialled[h]);
+	if (g->cancel_fd >= 0)
+		close(g->cancel_fd);
 }
 
 /* ---- create: vCPUs and devices ---- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define WHY_MAX 160u
@@ -24,6 +25,7 @@ struct dials {
 	struct session_key key;
 	struct session_hello hello;
 	unsigned timeout_ms, n;
+	int cancel_fd; // eventfd: who still calls is to end
 	dials_done done;
 	void *ctx;
 
@@ -41,6 +43,8 @@ static void leave(struct dials *d) // lock held; it is gone afterwards
 	if (!last)
 		return;
 	pthread_mutex_destroy(&d->lock);
+	if (d->cancel_fd >= 0)
+		close(d->cancel_fd);
 	free(d);
 }
 
@@ -49,7 +53,7 @@ static void *call_host(void *arg)
 	struct dial *c = arg;
 	struct dials *d = c->all;
 	const char *why = "";
-	int fd = session_reach(c->address, &d->key, &d->hello, d->timeout_ms, &why);
+	int fd = session_reach(c->address, &d->key, &d->hello, d->timeout_ms, d->cancel_fd, &why);
 
 	pthread_mutex_lock(&d->lock);
 	c->fd = fd;
@@ -113,6 +117,7 @@ int dials_start(struct dials **out, struct loop *loop, unsigned n, const char (*
 	d->done = done;
 	d->ctx = ctx;
 	d->users = 1;
+	d->cancel_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&d->lock, NULL);
 	for (unsigned h = 0; h < n && !r; h++) {
 		d->v[h].all = d;
@@ -140,6 +145,8 @@ void dials_stop(struct dials *d)
 		return;
 	pthread_mutex_lock(&d->lock);
 	d->stopped = true;
+	if (d->cancel_fd >= 0)
+		eventfd_write(d->cancel_fd, 1);
 	loop_uncall(d->loop, &d->news);
 	for (unsigned h = 0; h < d->n; h++)
 		if (d->v[h].ended && !d->v[h].told && d->v[h].fd >= 0)

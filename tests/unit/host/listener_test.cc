@@ -103,7 +103,7 @@ TEST_F(Listener, SilentStrangersKeepNobodyOut)
 	const char *why = "";
 	session_hello me = {SESSION_CONTROL, 0, 0};
 	for (int i = 0; i < 20 && fd < 0; i++) // those in the queue before it are taken first
-		fd = session_reach(address.c_str(), &key, &me, 2000, &why);
+		fd = session_reach(address.c_str(), &key, &me, 2000, -1, &why);
 	ASSERT_GE(fd, 0) << why;
 	ASSERT_EQ(poll(&p, 1, 5000), 1);
 	ASSERT_TRUE(listener_take(&l, &s));

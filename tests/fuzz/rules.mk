@@ -7,8 +7,8 @@ fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz
 fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c)
 fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
-fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c
-fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c
+fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/devices.c
+fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)

@@ -43,7 +43,7 @@ drive then-reset 2 2 64 130 "test=storm ops=4000000000" "until=PASS smp" moves=1
 if drive with-stops 2 2 64 0 "test=stops" "until=STOPS WANTED" moves-begin=400,0 stops=60,2,2 registers registers moves-end nmi; then
 	if [ "$(grep -c '^CPU#' "$log")" -eq 4 ]; then ok with-stops.all_vcpus; else no with-stops.all_vcpus "a vCPU was not shown"; fi
 fi
-drive with-nmis 2 3 64 0 "test=nmi nmis=40" "until=NMIS WANTED" moves-begin=300,0 $(printf 'nmi wait=5 %.0s' {1..39}) moves-end nmi
+drive with-nmis 2 3 64 0 "test=nmi nmis=40" "until=NMIS WANTED" moves-begin=300,0 $(printf 'nmi until=NMI-%s-TAKEN ' {1..39}) moves-end nmi
 drive with-resets 3 4 96 130 "test=storm ops=4000000000" "until=PASS smp" moves-begin=600,1 reset "until=PASS smp" reset \
 	"until=PASS smp" stop reset cont "until=PASS smp" reset wait=1 reset moves-end quit
 

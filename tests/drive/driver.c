@@ -8,6 +8,7 @@
  * stops=N,RUN_MS,STOP_MS (stop and cont N times)   until=TEXT (the guest prints it)   quit
  * moves=N,GAP_MS[,VCPU] (N moves of vCPUs between hosts, tests/drive/moves.h)
  * moves-begin=N,GAP_MS[,VCPU] (the same, while the next actions are carried out)   moves-end (until they are over)
+ * hostile (calls of all verbs with numbers that nothing has, tests/drive/hostile.h)
  * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
  *
  * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the
@@ -24,6 +25,7 @@
 #include "net/link.h"
 #include "net/log.h"
 #include "net/now.h"
+#include "tests/drive/hostile.h"
 #include "tests/drive/moves.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
@@ -255,6 +257,8 @@ static int begin(struct driver *d)
 		return ops_reset(d->v, done, d);
 	if (is(a, "nmi", &value))
 		return ops_nmi(d->v, done, d);
+	if (is(a, "hostile", &value))
+		return hostile_begin(d->v, done, d);
 	if (is(a, "power", &value))
 		return ops_powerdown(d->v, done, d);
 	if (is(a, "until", &value)) {

@@ -14,8 +14,9 @@
 /* One move at a time; calls that are answered later. 0: none. */
 struct guest_moves {
 	uint64_t out_call, wait_call;
-	bool give_up;    // at the source, as soon as it is packed
-	json_t *outcome; // at the destination: known, and nobody has asked yet
+	uint32_t expected; // at the destination: the placement after the move that may be waited for; 0: none
+	bool give_up;      // at the source, as soon as it is packed
+	json_t *outcome;   // at the destination: known, and nobody has asked yet
 	char error[DESC_REPORT_MAX];
 	bool failed;
 	uint8_t state[MOVE_STATE_BYTES_MAX];
@@ -39,7 +40,8 @@ static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_mov
 	}
 	if (!g->moves)
 		g->moves = calloc(1, sizeof(*g->moves));
-	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || from >= g->desc.hosts_n || to >= g->desc.hosts_n) {
+	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || from >= g->desc.hosts_n || to >= g->desc.hosts_n ||
+	    serve_u64(args, "placement") > UINT32_MAX) {
 		serve_return_error(g, call, "there is no such vCPU or host");
 		return false;
 	}
@@ -85,6 +87,7 @@ static void answer_wait(struct guest *g)
 	v->outcome = NULL;
 	v->failed = false;
 	v->wait_call = 0;
+	v->expected = 0;
 }
 
 static void on_arrived(struct guest *g, void *arg)
@@ -116,8 +119,11 @@ void serve_move_wait(struct guest *g, uint64_t call, json_t *args)
 
 	if (!get(g, call, args, &mv))
 		return;
-	if (g->moves->wait_call) {
-		serve_return_error(g, call, "a move is being waited for already");
+	if (g->moves->wait_call || g->moves->expected != mv.placement) {
+		serve_return_error(g, call,
+				   g->moves->wait_call ? "a move is being waited for already"
+						       : "host %u expects no such move",
+				   g->self);
 		return;
 	}
 	g->moves->wait_call = call;
@@ -175,6 +181,10 @@ void serve_move_prepare(struct guest *g, uint64_t call, json_t *args)
 			serve_return_error(g, call, "host %u: %s", g->self, why);
 			return;
 		}
+		if (g->moves->wait_call) // nobody waits for that any more: the caller goes on to the next move
+			serve_return_error(g, g->moves->wait_call, "host %u was told of another move", g->self);
+		g->moves->wait_call = 0;
+		g->moves->expected = mv.placement;
 	}
 	if (json_is_true(json_object_get(args, "traits")))
 		return_traits(g, call, mv.vcpu);

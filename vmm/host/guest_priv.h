@@ -37,6 +37,7 @@ struct guest_step {
 	enum guest_event asked; // what it answers; from which phase to which is guest_phase.c's
 	int (*begin)(struct guest *g, char *why, unsigned cap);
 	int (*job)(void *guest, char *why, unsigned cap); // on a thread of its own: it may block
+	void (*cancel)(struct guest *g);                  // the job is to end soon, done or not
 	void (*take)(struct guest *g);                    // what the job has made
 	bool (*whole)(const struct guest *g);             // is there all that the step is for? Asked at what comes
 	void (*undo)(struct guest *g); // when all is taken down, the last step first; also of one that got nowhere

@@ -2,7 +2,6 @@
 // Begins the steps of a guest's life, sees them done, and undoes them. What they are: guest_steps.c.
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
 #include "coherence/base/check.h"
@@ -126,35 +125,37 @@ static int job_stop(void *ctx, char *why, unsigned cap)
 	return 0;
 }
 
+static void let_go(struct guest *g)
+{
+	if (g->span)
+		span_release_memory(g->span);
+}
+
 /*
  * A vCPU may be waiting for a page that will never come. So: first every vCPU is told to leave (its signal is pending,
  * it runs no guest instruction any more), then userfaultfd is closed, which lets the waiting threads go.
  */
-static void stop_vcpus(struct guest *g)
+void guest_halt(struct guest *g)
 {
 	struct timespec grace = {.tv_nsec = STOP_GRACE_NS};
 	struct job stop = {0};
 
-	span_cancel(g->span);
-	if (g->job.running) { // a job that loads must not wait for pages either
-		span_release_memory(g->span);
-		eventfd_write(g->cancel_fd, 1); // nor one that connects for who does not answer
+	guest_works_cancel(&g->works);
+	if (g->span)
+		span_cancel(g->span);
+	if (g->job.running) {
+		let_go(g); // a job that loads must not wait for pages either
+		if (g->step && g->step->cancel)
+			g->step->cancel(g);
 		pthread_join(g->job.thread, NULL);
 		g->job.running = false;
 	}
 	if (g->made && job_start(&stop, job_stop, g, NULL, NULL) == 0) {
 		nanosleep(&grace, NULL);
-		span_release_memory(g->span);
+		let_go(g);
 		pthread_join(stop.thread, NULL);
 	} else
-		span_release_memory(g->span);
-}
-
-void guest_halt(struct guest *g)
-{
-	guest_works_cancel(&g->works);
-	if (g->span)
-		stop_vcpus(g);
+		let_go(g);
 	if (g->loop)
 		guest_works_join(&g->works);
 	if (g->span)

@@ -166,6 +166,12 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 	return 0;
 }
 
+static void cancel_connect(struct guest *g)
+{
+	if (g->cancel_fd >= 0)
+		eventfd_write(g->cancel_fd, 1); // it does not wait for who does not answer
+}
+
 static void take_dialled(struct guest *g)
 {
 	for (unsigned h = 0; h < g->self; h++) {
@@ -279,6 +285,7 @@ static const struct guest_step connect_step = {.name = "connect",
 					       .asked = GUEST_EV_CONNECT,
 					       .begin = begin_connect,
 					       .job = job_connect,
+					       .cancel = cancel_connect,
 					       .take = take_dialled,
 					       .whole = is_connected,
 					       .undo = undo_connect};

@@ -266,6 +266,8 @@ static void enter(struct run *r, enum run_phase next)
 	r->phase = next;
 	r->reached = 0;
 	loop_timer_stop(&r->deadline);
+	r->deadline.fn = time_is_up;
+	r->deadline.arg = r;
 	if (s->says)
 		progress(r, s->number, s->says);
 	if (s->waits && s->verb == VERBS)
@@ -302,7 +304,6 @@ void run_reach(struct run *r, host_id h)
 
 void run_bring_up(struct run *r)
 {
-	r->deadline = (struct loop_timer){.fn = time_is_up, .arg = r};
 	enter(r, PHASE_CONNECT);
 }
 

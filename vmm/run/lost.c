@@ -73,7 +73,8 @@ void run_alive_begin(struct run *r)
 {
 	for (unsigned h = 0; h < r->desc.hosts_n; h++)
 		alive_begin(&r->alive[h], (uint64_t)r->desc.peer_timeout_ms * 1000000u, now_ns());
-	r->alive_due = (struct loop_timer){.fn = look, .arg = r};
+	r->alive_due.fn = look;
+	r->alive_due.arg = r;
 	look(r);
 }
 

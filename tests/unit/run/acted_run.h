@@ -110,8 +110,8 @@ struct ActedRun : testing::Test {
 		r->loop = link_loop(run);
 		calls_init(&r->calls, run, &r->desc);
 		r->ops = ops_create(&r->calls, &r->desc);
-		r->mover = mover_create(&r->calls, &r->desc);
-		r->tracer = tracer_create(&r->calls, &r->desc);
+		r->mover = mover_create(r->ops);
+		r->tracer = tracer_create(r->ops);
 		char why[DESC_REPORT_MAX];
 		ASSERT_EQ(0, run_console_open(&r->console, &opt.console_to, why, sizeof(why)));
 	}

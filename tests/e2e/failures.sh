@@ -29,17 +29,18 @@ show() {
 	done
 }
 
+at_hosts=() at_run=() HOST_IP=127.0.0.1 # how to come to where hosts and runs are, and what hosts are called there
 start_hosts() { # N: HOST_PID[], HOSTS list
 	HOST_PID=() HOSTS=
 	local h port
 	for ((h = 0; h < $1; h++)); do
 		port=$(free_port)
-		"$PANDO" host --key "$WORK/key" --listen "127.0.0.1:$port" --cpus 1 --memory 32M \
+		"${at_hosts[@]}" "$PANDO" host --key "$WORK/key" --listen "$HOST_IP:$port" --cpus 1 --memory 32M \
 			--log-name "host$h" >"$WORK/host$h.log" 2>&1 &
 		HOST_PID[h]=$!
 		pids+=($!)
-		HOSTS=$HOSTS${HOSTS:+,}127.0.0.1:$port
-		wait_for 5 grep -q . <(ss -Hltn "sport = :$port") || wait_for 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+		HOSTS=$HOSTS${HOSTS:+,}$HOST_IP:$port
+		wait_for 5 "${at_hosts[@]}" bash -c "exec 3<>/dev/tcp/$HOST_IP/$port"
 	done
 }
 
@@ -59,7 +60,7 @@ INTERRUPTED=(env --default-signal=INT)
 run_guest() { # LABEL APPEND [option...]: RUN_PID
 	local label=$1 append=$2
 	shift 2
-	"${INTERRUPTED[@]}" "$PANDO" run --kernel "$MICRO" --append "$append" --hosts "$HOSTS" --key "$WORK/key" --cpus 2 \
+	"${at_run[@]}" "${INTERRUPTED[@]}" "$PANDO" run --kernel "$MICRO" --append "$append" --hosts "$HOSTS" --key "$WORK/key" --cpus 2 \
 		--memory 64M --peer-timeout 1500 --name "$label" "$@" >"$WORK/$label.log" 2>&1 </dev/null &
 	RUN_PID=$!
 	pids+=($!)
@@ -195,6 +196,52 @@ test_interrupt_while_connecting() {
 	verdict interrupt.heard_while_connecting $? "status $RC, expected 130 before the host's time is over"
 }
 
+# The machine of `pando run` loses its network: no connection ends, nobody hears of anything. Two namespaces joined by a cable.
+own_namespace() { # PID
+	unshare -n sleep 300 &
+	PID=$!
+	pids+=($PID)
+	wait_for 5 bash -c "[ \$(readlink /proc/$PID/ns/net) != \$(readlink /proc/self/ns/net) ]"
+}
+test_vanished() {
+	if ! unshare -n true 2>/dev/null; then
+		echo "SKIP failures.vanished: no network namespace can be made here"
+		return
+	fi
+	own_namespace && at_hosts=(nsenter -t "$PID" -n)
+	own_namespace && at_run=(nsenter -t "$PID" -n)
+	HOST_IP=10.0.0.1
+	"${at_hosts[@]}" ip link add cable type veth peer name cable netns "$PID" &&
+		"${at_hosts[@]}" ip addr add 10.0.0.1/24 dev cable && "${at_hosts[@]}" ip link set cable up &&
+		"${at_hosts[@]}" ip link set lo up && "${at_run[@]}" ip addr add 10.0.0.2/24 dev cable &&
+		"${at_run[@]}" ip link set cable up || { no vanished "no cable between two namespaces"; return; }
+	start_hosts 2
+	run_guest vanished "$ENDLESS"
+	wait_for 20 is_running vanished || { no vanished "the guest did not start"; stop_hosts; return; }
+	kill -STOP $RUN_PID # the machine is there
+	wait_for 20 grep -q "it is waited for" "$WORK/host0.log"
+	sleep 2
+	kill -CONT $RUN_PID
+	sleep 2
+	"$PANDO" status vanished >/dev/null && ! grep -q "the guest is stopped" "$WORK"/host?.log
+	verdict vanished.a_stopped_run_keeps_its_guest $? "it was taken for a machine that is gone"
+	"${at_hosts[@]}" ip link set cable down
+	local h
+	for h in 0 1; do
+		wait_for 10 grep -q "its machine does not answer: the guest is stopped" "$WORK/host$h.log"
+		verdict "vanished.host${h}_notices" $? "it goes on with a guest of nobody"
+	done
+	in_time $RUN_PID 15
+	[ $RC -eq 5 ] && grep -q "lost host [01] at 10.0.0.1:[0-9]*: silent for too long" "$WORK/vanished.log"
+	verdict vanished.so_does_run $? "exit status $RC (expected 5 and a lost host)"
+	"${at_hosts[@]}" ip link set cable up
+	run_guest vanished.again "$QUICK"
+	in_time $RUN_PID 30
+	verdict vanished.hosts_are_free $RC "a later guest ended with status $RC"
+	stop_hosts
+	at_hosts=() at_run=() HOST_IP=127.0.0.1
+}
+
 test_bad_input() {
 	head -c 100000 /dev/urandom >"$WORK/noise"
 	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
@@ -223,6 +270,7 @@ test_bad_input
 lost_host_test killed KILL
 lost_host_test stopped STOP
 test_garbage
+test_vanished
 test_one_after_another
 test_local_leaves_nothing
 test_interrupt_while_connecting

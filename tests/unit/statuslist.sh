@@ -27,7 +27,7 @@ while read -r source file there; do
 	! compiles "$file" && grep -q nobody_counts "$work/out"
 	verdict "$source.not_counted" $? "a line that nothing counts compiles in $file"
 done <<-END
-	RUN vmm/run/status.c s->last_request
+	RUN vmm/run/status.c s->requests_n
 	PROCESS vmm/host/serve_status.c g->epoch
 	SPAN vmm/span/stats.c d->bad_msgs
 	PAGING vmm/span/stats.c s->holds

@@ -19,6 +19,7 @@ struct call {
 	void *ctx;
 	struct call_answer answers[HOSTS_MAX]; // by host
 	uint8_t *copies[HOSTS_MAX];            // what the answers point to
+	size_t have[HOSTS_MAX];                // bytes there, of the parts so far
 };
 
 bool call_split(const uint8_t *blob, size_t n, char name[CALL_VERB_MAX], json_t **json)
@@ -169,27 +170,46 @@ int calls_start(struct calls *c, host_set to, enum verb verb, const json_t *args
 	return 0;
 }
 
+/* Adds what has come to what came before it, with a zero behind. */
+static uint8_t *gather(struct call *k, host_id from, const struct msg *m)
+{
+	size_t have = k->have[from], n = m->blob_bytes;
+	uint8_t *all = have + n <= CALL_WHOLE_MAX ? realloc(k->copies[from], have + n + 1) : NULL;
+
+	if (!all)
+		return NULL;
+	if (n) // an empty blob may be NULL, which memcpy() does not take
+		memcpy(all + have, m->blob, n);
+	all[have + n] = 0;
+	k->copies[from] = all;
+	k->have[from] = have + n;
+	return all;
+}
+
 static void take_answer(struct call *k, host_id from, const struct msg *m)
 {
 	struct call_answer *a = &k->answers[from];
-	uint8_t *copy = malloc((size_t)m->blob_bytes + 1);
+	enum call_form form = m->u.ctl_return.form;
+
+	if (form != CALL_JSON && form != CALL_PART)
+		k->have[from] = 0; // the parts before an error are nothing
+	uint8_t *copy = gather(k, from, m);
 
 	if (!copy) {
-		answer_error(k, from, "no memory for the answer");
+		answer_error(k, from, "no memory for the answer, or it is longer than any");
 		return;
 	}
-	memcpy(copy, m->blob, m->blob_bytes);
-	copy[m->blob_bytes] = 0;
-	k->copies[from] = copy;
+	if (form == CALL_PART)
+		return;
 	k->missing &= ~host_bit(from);
-	*a = (struct call_answer){.host = from, .form = m->u.ctl_return.form};
-	if (a->form == CALL_JSON) {
-		a->json = json_loadb((char *)copy, m->blob_bytes, CALL_JSON_FLAGS, NULL);
+	*a = (struct call_answer){.host = from, .form = form};
+	if (form == CALL_JSON) {
+		a->json = json_loadb((char *)copy, k->have[from], CALL_JSON_FLAGS, NULL);
 		if (!a->json)
 			answer_error(k, from, "the host's answer is no JSON");
-	} else if (a->form == CALL_BYTES) {
+	} else if (form == CALL_BYTES) {
 		a->bytes = copy;
-		a->bytes_n = m->blob_bytes;
+		a->bytes_n = k->have[from];
 	} else {
 		a->form = CALL_ERROR;
 		a->error = (char *)copy;

@@ -12,12 +12,13 @@
 #include "vmm/call/verbs.h"
 #include "vmm/conf/machine_desc.h"
 
-#define CALLS_MAX       256u   // under way at once
-#define CALL_VERB_MAX   32u    // bytes of a verb's or an event's name, with its end
-#define CALL_ARGS_MAX   65000u // bytes of the arguments as text
+#define CALLS_MAX       256u        // under way at once
+#define CALL_VERB_MAX   32u         // bytes of a verb's or an event's name, with its end
+#define CALL_ARGS_MAX   65000u      // bytes of the arguments as text
+#define CALL_WHOLE_MAX  (16u << 20) // bytes of an answer that comes in parts
 #define CALL_JSON_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 
-enum call_form { CALL_JSON = 0, CALL_BYTES, CALL_ERROR, CALL_FORMS };
+enum call_form { CALL_JSON = 0, CALL_BYTES, CALL_ERROR, CALL_PART, CALL_FORMS }; // PART: of a JSON; more comes
 
 /* One host's answer; valid during the call of call_done only. */
 struct call_answer {

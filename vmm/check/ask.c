@@ -14,6 +14,7 @@
 #include "net/clock_est.h"
 #include "net/msg.h"
 #include "net/now.h"
+#include "vmm/call/call.h"
 #include "vmm/check/show.h"
 
 #define TEXT_MAX  4096u // an identity as JSON, and more
@@ -85,24 +86,40 @@ static int get(struct talk *t, struct msg *m)
 	return r ? r : msg_decode(t->frame, (size_t)n, m);
 }
 
+/* Of the verbs there is one that needs no guest. */
+static int answer_call(struct talk *t, const struct msg *m, const char *text)
+{
+	struct msg a = {.kind = MSG_CTL_RETURN, .blob = (const uint8_t *)text, .blob_bytes = (uint32_t)strlen(text)};
+	char name[CALL_VERB_MAX];
+	json_t *args;
+
+	if (!call_split(m->blob, m->blob_bytes, name, &args))
+		return -EPROTO;
+	json_decref(args);
+	if (verb_find(name) != VERB_IDENTITY)
+		return -EPROTO;
+	a.u.ctl_return.id = m->u.ctl_call.id;
+	a.u.ctl_return.form = CALL_JSON;
+	return put(t, &a);
+}
+
+static int answer_ping(struct talk *t, const struct msg_ping *ping, uint64_t received, uint64_t tsc_khz)
+{
+	struct msg a = {.kind = MSG_PONG};
+
+	a.u.pong.t_sent = ping->t_sent;
+	a.u.pong.t_received = received;
+	a.u.pong.tsc_khz = tsc_khz;
+	a.u.pong.t_answered = tsc();
+	return put(t, &a);
+}
+
 static int answer_one(struct talk *t, const struct msg *m, uint64_t received, const struct check_identity *self,
 		      const char *text)
 {
-	struct msg a = {.kind = MSG_CTL_STATUS, .blob = (const uint8_t *)text, .blob_bytes = (uint32_t)strlen(text)};
-
-	if (m->kind == MSG_CTL_STATUS_REQ) {
-		a.u.ctl_status.id = m->u.ctl_status_req.id;
-		a.u.ctl_status.total = a.blob_bytes; // one piece
-		return put(t, &a);
-	}
-	if (m->kind != MSG_PING)
-		return -EPROTO;
-	a = (struct msg){.kind = MSG_PONG};
-	a.u.pong.t_sent = m->u.ping.t_sent;
-	a.u.pong.t_received = received;
-	a.u.pong.tsc_khz = self->tsc_khz;
-	a.u.pong.t_answered = tsc();
-	return put(t, &a);
+	if (m->kind == MSG_CTL_CALL)
+		return answer_call(t, m, text);
+	return m->kind == MSG_PING ? answer_ping(t, &m->u.ping, received, self->tsc_khz) : -EPROTO;
 }
 
 void check_answer(int fd, const struct check_identity *self)
@@ -124,14 +141,18 @@ void check_answer(int fd, const struct check_identity *self)
 
 static int ask_identity(struct talk *t, struct check_identity *out)
 {
-	struct msg m = {.kind = MSG_CTL_STATUS_REQ, .u.ctl_status_req.id = 1};
-	int r = put(t, &m);
+	size_t n = 0;
+	uint8_t *blob = call_join(verb_name(VERB_IDENTITY), NULL, &n);
+	struct msg m = {.kind = MSG_CTL_CALL, .u.ctl_call.id = 1, .blob = blob, .blob_bytes = (uint32_t)n};
+	int r = blob ? put(t, &m) : -ENOMEM;
 
+	free(blob);
 	if (!r)
 		r = get(t, &m);
 	if (r)
 		return r;
-	json_t *o = m.kind == MSG_CTL_STATUS ? json_loadb((const char *)m.blob, m.blob_bytes, 0, NULL) : NULL;
+	bool told = m.kind == MSG_CTL_RETURN && m.u.ctl_return.form == CALL_JSON;
+	json_t *o = told ? json_loadb((const char *)m.blob, m.blob_bytes, 0, NULL) : NULL;
 	bool ok = o && check_identity_parse(o, out);
 
 	json_decref(o);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One host asks another what it is and how their clocks lie, over a session of the role SESSION_CHECK: CTL_STATUS_REQ
- * is answered by CTL_STATUS with check_identity_json(), PING by PONG. Both ends block, with deadlines.
+ * One host asks another what it is and how their clocks lie, over a session of the role SESSION_CHECK: the verb
+ * "identity" is answered with check_identity_json(), PING by PONG. Both ends block, with deadlines.
  */
 #ifndef VMM_CHECK_ASK_H
 #define VMM_CHECK_ASK_H

@@ -135,9 +135,6 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 	case MSG_CTL_CONSOLE:
 		guest_news_typed(g, m);
 		break;
-	case MSG_CTL_STATUS_REQ:
-		guest_send_status(g, m->u.ctl_status_req.id);
-		break;
 	case MSG_CTL_CALL:
 		serve_on_call(g, m);
 		break;

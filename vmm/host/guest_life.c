@@ -31,12 +31,12 @@ static void take_doings(struct guest *g, struct life_sample *s)
 	s->held = d.held;
 }
 
-static json_t *place(const struct guest *g)
+static json_t *place(const struct life *l)
 {
-	const struct life_sample *s = &g->life.last;
+	const struct life_sample *s = &l->last;
 
 	return json_pack("{s:i,s:I,s:I,s:b}", "vcpu", 0, "rip", (json_int_t)s->rip, "seconds",
-			 (json_int_t)(life_silent_ns(&g->life) / NS_PER_S), "halted", (int)s->halted);
+			 (json_int_t)(life_silent_ns(l) / NS_PER_S), "halted", (int)s->halted);
 }
 
 static void judge(struct guest *g, void *arg)
@@ -45,7 +45,7 @@ static void judge(struct guest *g, void *arg)
 
 	switch (g->machine && !guest_ended(g) ? life_take(&g->life, &l->sample) : LIFE_NOTHING) {
 	case LIFE_SILENT:
-		serve_event(g, HOST_EV_GUEST_SILENT, place(g));
+		serve_event(g, HOST_EV_GUEST_SILENT, place(&g->life));
 		break;
 	case LIFE_AGAIN:
 		log_info("the guest, silent before, shows a sign of life");
@@ -109,14 +109,11 @@ void guest_life_begin(struct guest *g, bool after_reset)
 	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
 }
 
-json_t *guest_life_json(const struct guest *g)
+json_t *guest_life_json(const struct life *l)
 {
-	json_t *o;
+	json_t *o = place(l);
 
-	if (!g->life_begun)
-		return NULL;
-	o = place(g);
-	json_object_set_new(o, "signs", json_boolean(g->life.alive));
-	json_object_set_new(o, "silent", json_boolean(g->life.silent));
+	json_object_set_new(o, "signs", json_boolean(l->alive));
+	json_object_set_new(o, "silent", json_boolean(l->silent));
 	return o;
 }

@@ -128,13 +128,9 @@ void guest_news_end(struct guest *g); // span thread: tells it if the guest powe
 void guest_control_watch(struct guest *g); // it has said something, or the time after which silence counts is known
 void guest_control_heard(struct guest *g);
 
-/* serve_status.c, span thread: answers question id, soon or at once; gives its text to `pando run` in pieces. */
-void guest_send_status(struct guest *g, uint64_t id);
-void guest_send_status_text(struct guest *g, uint64_t id, const char *text, size_t n);
-
 /* guest_life.c: is there any sign that the guest lives? Span thread; on other hosts than 0 they do nothing. */
 void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a reset, while it is still held
-json_t *guest_life_json(const struct guest *g);           // for the status; NULL: nothing to say
+json_t *guest_life_json(const struct life *l);            // for the status; any thread
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
 

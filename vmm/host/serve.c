@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/host/serve.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,29 +18,40 @@ static void (*const serve[VERBS])(struct guest *g, uint64_t call, json_t *args) 
 #include "vmm/call/verbs.def"
 };
 
-static void send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
+static int send_return(struct guest *g, uint64_t call, enum call_form form, const void *bytes, size_t n)
 {
 	struct msg m = {.kind = MSG_CTL_RETURN, .epoch = g->epoch, .blob = bytes};
 
 	m.blob_bytes = (uint32_t)n;
 	m.u.ctl_return.id = call;
 	m.u.ctl_return.form = (uint8_t)form;
-	if (link_send(g->link, GUEST_CONTROL, &m))
-		log_warn("the answer to call %llu cannot be sent", (unsigned long long)call);
+	int r = link_send(g->link, GUEST_CONTROL, &m);
+	if (r)
+		log_warn("the answer to call %llu cannot be sent: %s", (unsigned long long)call, strerror(-r));
 	link_flush(g->link);
+	return r;
+}
+
+void serve_return_text(struct guest *g, uint64_t call, const char *text, size_t n)
+{
+	int r = n > CALL_WHOLE_MAX ? -E2BIG : 0;
+
+	for (; !r && n > SERVE_BYTES_MAX; text += SERVE_BYTES_MAX, n -= SERVE_BYTES_MAX)
+		r = send_return(g, call, CALL_PART, text, SERVE_BYTES_MAX);
+	if (!r)
+		r = send_return(g, call, CALL_JSON, text, n);
+	if (r) // what has left of it is taken back by this
+		serve_return_error(g, call, "the answer has no room on its way: %s", strerror(-r));
 }
 
 void serve_return_json(struct guest *g, uint64_t call, json_t *json)
 {
 	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	size_t n = text ? strlen(text) : 0;
 
-	if (!text)
-		serve_return_error(g, call, "no memory for the answer");
-	else if (n > SERVE_BYTES_MAX)
-		serve_return_error(g, call, "the answer has %zu bytes, %u are the limit", n, SERVE_BYTES_MAX);
+	if (text)
+		serve_return_text(g, call, text, strlen(text));
 	else
-		send_return(g, call, CALL_JSON, text, n);
+		serve_return_error(g, call, "no memory for the answer");
 	free(text);
 	json_decref(json);
 }

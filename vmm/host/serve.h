@@ -35,6 +35,7 @@ void serve_on_call(struct guest *g, const struct msg *m); // span thread
 
 /* Span thread. json is consumed. */
 void serve_return_json(struct guest *g, uint64_t call, json_t *json);
+void serve_return_text(struct guest *g, uint64_t call, const char *text, size_t n); // of a JSON; at most CALL_WHOLE_MAX
 void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most SERVE_BYTES_MAX
 void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */

@@ -8,16 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net/log.h"
+#include "vmm/check/show.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 #include "vmm/machine/move.h"
 
 struct question {
-	uint64_t id;
+	uint64_t call;
 	struct status_host *numbers;
-	json_t *life; // whether the guest shows a sign of it; NULL: nothing to say. Handed on once
-	char *text;   // once it is made; NULL: no memory
+	bool has_life; // host 0 knows whether the guest shows a sign of it
+	struct life life;
+	char *text; // once it is made; NULL: no memory
 };
 
 static int64_t vcpus_here(const struct guest *g)
@@ -48,29 +49,10 @@ static void make_text(struct guest *g, void *arg)
 	json_t *o = status_host_json(q->numbers);
 
 	(void)g;
-	if (q->life)
-		json_object_set_new(o, "life", q->life);
-	q->life = NULL;
+	if (o && q->has_life)
+		json_object_set_new(o, "life", guest_life_json(&q->life));
 	q->text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
-}
-
-void guest_send_status_text(struct guest *g, uint64_t id, const char *text, size_t n)
-{
-	struct msg m = {.kind = MSG_CTL_STATUS, .epoch = g->epoch, .u.ctl_status = {.id = id, .total = n}};
-	size_t at = 0;
-	int r;
-
-	do {
-		m.u.ctl_status.offset = at;
-		m.blob = (const uint8_t *)text + at;
-		m.blob_bytes = (uint32_t)(n - at < SERVE_BYTES_MAX ? n - at : SERVE_BYTES_MAX);
-		r = link_send(g->link, GUEST_CONTROL, &m);
-		at += m.blob_bytes;
-	} while (!r && at < n);
-	if (r)
-		log_warn("the status (%zu bytes) cannot be sent: %s", n, strerror(-r));
-	link_flush(g->link);
 }
 
 static void answer(struct guest *g, void *arg, bool cancelled)
@@ -79,29 +61,36 @@ static void answer(struct guest *g, void *arg, bool cancelled)
 
 	if (cancelled) // the guest has ended: nothing waits for this thread any more
 		make_text(g, q);
-	if (!q->text)
-		log_warn("no memory for the status");
-	guest_send_status_text(g, q->id, q->text ? q->text : "", q->text ? strlen(q->text) : 0);
+	if (q->text)
+		serve_return_text(g, q->call, q->text, strlen(q->text));
+	else
+		serve_return_error(g, q->call, "no memory for the status");
 	status_host_free(q->numbers);
 	free(q->text);
 	free(q);
 }
 
-void guest_send_status(struct guest *g, uint64_t id)
+void serve_status(struct guest *g, uint64_t call, json_t *args)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	struct status_host *numbers = status_host_new();
 
+	(void)args;
 	if (!q || !numbers || fill(g, numbers)) {
-		log_warn("no memory for the status");
-		guest_send_status_text(g, id, "", 0);
+		serve_return_error(g, call, "no memory for the status");
 		status_host_free(numbers);
 		free(q);
 		return;
 	}
-	*q = (struct question){.id = id, .numbers = numbers, .life = guest_life_json(g)};
+	*q = (struct question){.call = call, .numbers = numbers, .has_life = g->life_begun, .life = g->life};
 	/* Without a worker, or with one that has too much to do, an answer that costs pages their turn is better than
 	 * none. */
 	if (guest_work(g, make_text, answer, q))
 		answer(g, q, true);
+}
+
+void serve_identity(struct guest *g, uint64_t call, json_t *args)
+{
+	(void)args;
+	serve_return_json(g, call, check_identity_json(&g->opt->is));
 }

@@ -67,7 +67,7 @@ static void begin_offers(struct run *r)
 
 	dials_stop(r->dials);
 	r->dials = NULL;
-	run_status_start(&r->status, r->link, &r->desc);
+	run_status_start(&r->status, &r->calls, &r->desc);
 	int e = monitor_start(&r->monitor, r, why, sizeof(why));
 	if (e) {
 		run_fail(r, RUN_FAILED, why);

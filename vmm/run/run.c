@@ -81,9 +81,6 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 			log_warn("host %u allows a number of typed bytes that makes no sense: %llu on port %u", peer,
 				 (unsigned long long)m->u.ctl_credit.total, m->u.ctl_credit.port);
 		break;
-	case MSG_CTL_STATUS:
-		run_status_on_status(&r->status, (host_id)peer, m);
-		break;
 	case MSG_CTL_RETURN:
 		calls_on_return(&r->calls, (host_id)peer, m);
 		break;
@@ -188,9 +185,9 @@ static void write_status(struct run *r)
 {
 	uint64_t limit = now_ns() + RUN_STATUS_NS;
 
-	if (!r->opt->status_json || !r->status.link)
+	if (!r->opt->status_json || !r->status.calls)
 		return;
-	while (r->status.request && now_ns() < limit)
+	while (r->status.asking && now_ns() < limit)
 		loop_run(r->loop, limit);
 	int e = run_status_write(&r->status, r->opt->status_json);
 	if (e)

@@ -11,23 +11,6 @@
 #include "vmm/conf/output_file.h"
 #include "vmm/status/status.h"
 
-static void begin(struct run_status *s)
-{
-	struct msg m = {.kind = MSG_CTL_STATUS_REQ, .epoch = s->desc->epoch};
-
-	if (s->request)
-		return;
-	s->request = ++s->last_request;
-	loop_timer_in(link_loop(s->link), &s->deadline, RUN_STATUS_WAIT_NS);
-	s->missing = 0;
-	s->hosts = json_object();
-	m.u.ctl_status_req.id = s->request;
-	for (unsigned h = 0; h < s->desc->hosts_n; h++)
-		if (link_send(s->link, h, &m) == 0)
-			s->missing |= host_bit((host_id)h);
-	link_flush(s->link);
-}
-
 static json_t *document(struct run_status *s)
 {
 	int64_t v[STATUS_GUEST_NUMBERS];
@@ -69,44 +52,62 @@ static void answer_requests(struct run_status *s, const json_t *doc)
 		done[i](ctx[i], doc);
 }
 
-static void drop_part(struct run_status_part *p)
-{
-	free(p->bytes);
-	*p = (struct run_status_part){0};
-}
-
-static void drop_parts(struct run_status *s)
-{
-	for (unsigned h = 0; h < HOSTS_MAX; h++)
-		drop_part(&s->parts[h]);
-}
-
 static void finish(struct run_status *s)
 {
-	loop_timer_stop(&s->deadline);
 	json_decref(s->last);
 	s->last = document(s);
 	json_decref(s->hosts);
 	s->hosts = NULL;
-	s->request = 0;
-	drop_parts(s);
+	s->asking = false;
 	json_t *doc = json_incref(s->last);
 	answer_requests(s, doc);
 	json_decref(doc);
 }
 
-static void time_is_up(void *arg)
+static void on_answers(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct run_status *s = ctx;
+	char key[16];
+
+	if (!s->calls || s->calls->closed) // stopped, or about to be: run_status_stop() answers
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		const struct call_answer *a = &answers[i];
+
+		snprintf(key, sizeof(key), "%u", a->host);
+		if (a->form == CALL_JSON && json_is_object(a->json))
+			json_object_set(s->hosts, key, a->json);
+		else if (a->form == CALL_ERROR) // the document says so, and whoever asks does it every second
+			log_debug("host %u tells no status: %s", a->host, a->error);
+		else
+			log_warn("host %u sent a status that is no JSON object", a->host);
+	}
+	finish(s);
+}
+
+static void unasked(void *arg)
 {
 	finish(arg);
 }
 
-void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc)
+static void begin(struct run_status *s)
+{
+	if (s->asking)
+		return;
+	s->asking = true;
+	s->hosts = json_object();
+	if (calls_start(s->calls, desc_all_hosts(s->desc), VERB_STATUS, NULL, verb_info(VERB_STATUS)->ms, on_answers,
+			s))
+		loop_timer_in(link_loop(s->calls->link), &s->unasked, 0); // never from inside
+}
+
+void run_status_start(struct run_status *s, struct calls *calls, const struct machine_desc *desc)
 {
 	memset(s, 0, sizeof(*s));
-	s->link = l;
+	s->calls = calls;
 	s->desc = desc;
 	s->started_ns = now_ns();
-	s->deadline = (struct loop_timer){.fn = time_is_up, .arg = s};
+	s->unasked = (struct loop_timer){.fn = unasked, .arg = s};
 	s->warnings = json_array();
 }
 
@@ -117,10 +118,9 @@ void run_status_warn(struct run_status *s, const char *name, const char *text, c
 
 void run_status_stop(struct run_status *s)
 {
-	loop_timer_stop(&s->deadline);
-	s->link = NULL; // asking again is refused
+	loop_timer_stop(&s->unasked);
+	s->calls = NULL; // asking again is refused
 	answer_requests(s, NULL);
-	drop_parts(s);
 	json_decref(s->hosts);
 	json_decref(s->last);
 	json_decref(s->warnings);
@@ -134,7 +134,7 @@ void run_status_ask(struct run_status *s)
 
 int run_status_request(struct run_status *s, run_status_done done, void *ctx)
 {
-	if (!s->link)
+	if (!s->calls)
 		return -ENOTCONN;
 	if (s->requests_n == RUN_STATUS_REQUESTS_MAX)
 		return -ENOSPC;
@@ -142,54 +142,6 @@ int run_status_request(struct run_status *s, run_status_done done, void *ctx)
 	s->requests[s->requests_n++].ctx = ctx;
 	begin(s);
 	return 0;
-}
-
-/* A piece of a host's answer. Returns 1 when it is whole, 0 when more must come, or negative: it makes no sense. */
-static int take_piece(struct run_status_part *p, const struct msg *m)
-{
-	const struct msg_ctl_status *piece = &m->u.ctl_status;
-
-	if (piece->total > RUN_STATUS_BYTES_MAX || piece->offset != p->have || (p->bytes && piece->total != p->total) ||
-	    m->blob_bytes > piece->total - piece->offset || !m->blob_bytes != !piece->total)
-		return -EPROTO;
-	if (!p->bytes) {
-		p->bytes = malloc(piece->total + 1);
-		p->total = piece->total;
-	}
-	if (!p->bytes)
-		return -ENOMEM;
-	if (m->blob_bytes) // a host that could not make one sends none, and memcpy() takes no NULL
-		memcpy(p->bytes + p->have, m->blob, m->blob_bytes);
-	p->have += m->blob_bytes;
-	return p->have == p->total;
-}
-
-void run_status_on_status(struct run_status *s, host_id from, const struct msg *m)
-{
-	struct run_status_part *p = &s->parts[from];
-	char key[16];
-
-	if (!s->request || m->u.ctl_status.id != s->request || !(s->missing & host_bit(from)))
-		return;
-	int whole = take_piece(p, m);
-	if (!whole)
-		return;
-	s->missing &= ~host_bit(from);
-	json_t *o = whole > 0 ? json_loadb(p->bytes, p->have, 0, NULL) : NULL;
-	if (json_is_object(o)) {
-		snprintf(key, sizeof(key), "%u", from);
-		json_object_set_new(s->hosts, key, o);
-	} else {
-		json_decref(o);
-		log_warn("host %u %s", from,
-			 whole == -EPROTO         ? "sent pieces of a status that do not fit together"
-			 : whole == -ENOMEM       ? "sent a status for which there is no memory"
-			 : !m->u.ctl_status.total ? "has no memory for its status"
-						  : "sent a status that is no JSON object");
-	}
-	drop_part(p);
-	if (!s->missing)
-		finish(s);
 }
 
 int run_status_write(const struct run_status *s, const char *path)

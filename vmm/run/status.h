@@ -8,38 +8,31 @@
 
 #include <jansson.h>
 
-#include "net/link.h"
-#include "vmm/conf/machine_desc.h"
+#include "vmm/call/call.h"
 
 #define RUN_STATUS_WAIT_NS      3000000000u // for the hosts' answers
 #define RUN_STATUS_REQUESTS_MAX 16u         // of this process, at once
-#define RUN_STATUS_BYTES_MAX    (16u << 20) // of one host's answer
 
 /* document is borrowed; NULL when the guest ended before the hosts answered. */
 typedef void (*run_status_done)(void *ctx, const json_t *document);
 
 struct run_status {
-	struct link *link;
+	struct calls *calls;
 	const struct machine_desc *desc;
 	struct {
 		run_status_done done;
 		void *ctx;
 	} requests[RUN_STATUS_REQUESTS_MAX]; // of this process
 	unsigned requests_n;
-	uint64_t request; // number of the running request, 0: none
-	uint64_t last_request, started_ns;
-	struct loop_timer deadline;
-	host_set missing;
-	struct run_status_part {
-		char *bytes;
-		size_t have, total;
-	} parts[HOSTS_MAX]; // of answers that come in pieces
-	json_t *hosts;      // answers so far, by host
-	json_t *last;       // the last whole document
-	json_t *warnings;   // [{"warning", "text", "remedy"}], in every document
+	bool asking; // the hosts are being asked
+	uint64_t started_ns;
+	struct loop_timer unasked; // they could not be: the document says so
+	json_t *hosts;             // answers so far, by host
+	json_t *last;              // the last whole document
+	json_t *warnings;          // [{"warning", "text", "remedy"}], in every document
 };
 
-void run_status_start(struct run_status *s, struct link *l, const struct machine_desc *desc);
+void run_status_start(struct run_status *s, struct calls *calls, const struct machine_desc *desc); // both outlive it
 /* A warning for every document from now on: its name, a sentence, and a command or "". */
 void run_status_warn(struct run_status *s, const char *name, const char *text, const char *remedy);
 void run_status_stop(struct run_status *s); // requests under way get NULL
@@ -49,7 +42,6 @@ void run_status_ask(struct run_status *s);  // asks the hosts, for the record
  * call. Requests that overlap share one question. Returns 0, -ENOSPC, -ENOTCONN (not started).
  */
 int run_status_request(struct run_status *s, run_status_done done, void *ctx);
-void run_status_on_status(struct run_status *s, host_id from, const struct msg *m);
 /* Writes the last whole document, and a newline after it. 0, -ENODATA (there is none), or why the file cannot be. */
 int run_status_write(const struct run_status *s, const char *path);
 

@@ -164,6 +164,37 @@ TEST_F(Calls, ErrorsOfHostsAndAnswersThatAreNoJsonAreErrors)
 	EXPECT_EQ(done[0][1].form, CALL_ERROR);
 }
 
+TEST_F(Calls, AJsonMayComeInParts)
+{
+	ASSERT_EQ(calls_start(&calls, 3, VERB_STATUS, nullptr, 1000, Done, this), 0);
+	Turn();
+	Return(0, hosts[0].ids[0], CALL_PART, "{\"a\":");
+	Return(1, hosts[1].ids[0], CALL_PART, "{\"b\"");
+	Return(0, hosts[0].ids[0], CALL_PART, "[1,");
+	Return(0, hosts[0].ids[0], CALL_JSON, "2]}");
+	Turn();
+	EXPECT_TRUE(done.empty());
+	Return(1, hosts[1].ids[0], CALL_ERROR, "no room"); // takes back what came of it
+	Turn();
+	ASSERT_EQ(done.size(), 1u);
+	EXPECT_EQ(done[0][0].text, "{\"a\":[1,2]}");
+	EXPECT_EQ(done[0][1].text, "no room");
+	EXPECT_EQ(done[0][1].form, CALL_ERROR);
+}
+
+TEST_F(Calls, PartsThatNeverEndAreAnError)
+{
+	const std::string part(200000, ' ');
+	ASSERT_EQ(calls_start(&calls, 1, VERB_STATUS, nullptr, 60000, Done, this), 0);
+	Turn();
+	for (unsigned i = 0; i <= CALL_WHOLE_MAX / part.size() && done.empty(); i++) {
+		Return(0, hosts[0].ids[0], CALL_PART, part.c_str());
+		Turn();
+	}
+	ASSERT_EQ(done.size(), 1u);
+	EXPECT_EQ(done[0][0].form, CALL_ERROR);
+}
+
 TEST_F(Calls, AnUnknownFormOfAnswerIsAnError)
 {
 	ASSERT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 1000, Done, this), 0);

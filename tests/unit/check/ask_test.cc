@@ -77,8 +77,8 @@ std::string frame(const msg &m)
 msg status(const char *text)
 {
 	msg m = {};
-	m.kind = MSG_CTL_STATUS;
-	m.u.ctl_status.id = 1;
+	m.kind = MSG_CTL_RETURN;
+	m.u.ctl_return.id = 1;
 	m.blob = (const uint8_t *)text;
 	m.blob_bytes = (uint32_t)strlen(text);
 	return m;
@@ -145,7 +145,14 @@ TEST_F(Ask, AnAskerThatAsksForSomethingElseIsLeft)
 	msg m = {};
 
 	m.kind = MSG_CTL_OFFER;
-	for (const std::string &b : {frame(m), std::string(5000, 'x')}) {
+	const std::string quit("quit\0{}", 7), no_json("identity\0{", 10);
+	msg other = {}, half = {};
+	other.kind = half.kind = MSG_CTL_CALL;
+	other.blob = (const uint8_t *)quit.data();
+	other.blob_bytes = (uint32_t)quit.size();
+	half.blob = (const uint8_t *)no_json.data();
+	half.blob_bytes = (uint32_t)no_json.size();
+	for (const std::string &b : {frame(m), frame(other), frame(half), std::string(5000, 'x')}) {
 		Serve([this](int fd) { check_answer(fd, &is); });
 		int fd = session_connect(address.c_str(), &key, &me, 2000, &why);
 		ASSERT_GE(fd, 0) << why;

@@ -25,7 +25,10 @@ struct ServeStatus : testing::Test {
 	struct link *run = nullptr;
 	std::unique_ptr<struct guest> g{new struct guest()};
 	struct listener listener = {};
+	struct calls calls = {};
+	bool serves = true; // else the test answers
 	struct run_status status = {};
+	struct host_options opt = {};
 	struct machine_desc *desc = &g->desc;
 	unsigned pieces = 0, biggest = 0;
 	json_t *got = nullptr;
@@ -33,15 +36,17 @@ struct ServeStatus : testing::Test {
 	static void RunMsg(void *ctx, unsigned, const struct msg *m)
 	{
 		auto *t = static_cast<ServeStatus *>(ctx);
-		if (m->kind != MSG_CTL_STATUS)
+		if (m->kind != MSG_CTL_RETURN)
 			return;
 		t->pieces++;
 		t->biggest = std::max(t->biggest, m->blob_bytes);
-		run_status_on_status(&t->status, 0, m);
+		calls_on_return(&t->calls, 0, m);
 	}
 	static void HostMsg(void *ctx, unsigned, const struct msg *m)
 	{
-		guest_send_status(static_cast<struct guest *>(ctx), m->u.ctl_status_req.id);
+		auto *t = static_cast<ServeStatus *>(ctx);
+		if (t->serves)
+			serve_on_call(t->g.get(), m);
 	}
 	static void Down(void *, unsigned, const char *)
 	{
@@ -55,7 +60,7 @@ struct ServeStatus : testing::Test {
 		struct link_options o = {};
 		o.transport = "loop";
 		o.epoch = kEpoch;
-		struct link_handler rh = {this, RunMsg, Down}, hh = {g.get(), HostMsg, Down};
+		struct link_handler rh = {this, RunMsg, Down}, hh = {this, HostMsg, Down};
 		ASSERT_EQ(0, link_create(&run, &o, &rh));
 		ASSERT_EQ(0, link_create(&g->link, &o, &hh));
 		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
@@ -68,12 +73,15 @@ struct ServeStatus : testing::Test {
 		listener.refused = 5;
 		g->listener = &listener;
 		guest_works_init(&g->works, g.get());
-		run_status_start(&status, run, desc);
+		g->opt = &opt;
+		calls_init(&calls, run, desc);
+		run_status_start(&status, &calls, desc);
 	}
 	void TearDown() override
 	{
 		guest_works_join(&g->works);
 		run_status_stop(&status);
+		calls_cancel(&calls, "end");
 		json_decref(got);
 		link_destroy(run);
 		link_destroy(g->link);
@@ -130,26 +138,58 @@ TEST_F(ServeStatus, WhatIsUnderWayWhenTheGuestEndsIsAnswered)
 	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
 }
 
-TEST_F(ServeStatus, WhatIsLargerThanAFrameGoesInPieces)
+namespace
+{
+
+struct Whole {
+	json_t *json = nullptr;
+	std::string error;
+};
+
+void OnWhole(void *ctx, const struct call_answer *a, unsigned)
+{
+	auto *w = static_cast<Whole *>(ctx);
+	w->json = json_incref(a[0].json);
+	w->error = a[0].form == CALL_ERROR ? a[0].error : "";
+}
+
+} // namespace
+
+TEST_F(ServeStatus, WhatIsLargerThanAFrameGoesInParts)
 {
 	json_t *big = json_pack("{s:o}", "text", json_string(std::string(3 * SERVE_BYTES_MAX, 'x').c_str()));
-	char *text = json_dumps(big, JSON_COMPACT);
-	run_status_ask(&status);
-	guest_send_status_text(g.get(), status.request, text, strlen(text));
-	WaitFor([&] { return status.last != nullptr; });
+	Whole w;
+	serves = false;
+	ASSERT_EQ(0, calls_start(&calls, 1, VERB_IDENTITY, nullptr, 60000, OnWhole, &w));
+	serve_return_json(g.get(), calls.last_id, json_incref(big));
+	WaitFor([&] { return w.json != nullptr; });
 	EXPECT_EQ(4u, pieces);
 	EXPECT_EQ(SERVE_BYTES_MAX, biggest);
-	json_t *host = json_array_get(json_object_get(status.last, "hosts"), 0);
-	EXPECT_TRUE(json_equal(big, host));
-	free(text);
+	EXPECT_TRUE(json_equal(big, w.json));
+	json_decref(w.json);
 	json_decref(big);
 }
 
-TEST_F(ServeStatus, AHostWithoutMemorySaysSo)
+TEST_F(ServeStatus, WhatIsLargerThanAnyAnswerIsSaid)
 {
-	ASSERT_EQ(0, run_status_request(&status, Done, this));
-	guest_send_status_text(g.get(), status.request, "", 0);
-	loop_run(link_loop(run), 0);
-	ASSERT_NE(nullptr, got) << "nobody waits for it";
-	EXPECT_STREQ("no answer", json_string_value(json_object_get(Host(), "error")));
+	std::string text(CALL_WHOLE_MAX + 1, ' ');
+	Whole w;
+	serves = false;
+	ASSERT_EQ(0, calls_start(&calls, 1, VERB_IDENTITY, nullptr, 60000, OnWhole, &w));
+	serve_return_text(g.get(), calls.last_id, text.data(), text.size());
+	WaitFor([&] { return !w.error.empty(); });
+	EXPECT_EQ("the answer has no room on its way: Argument list too long", w.error);
+}
+
+TEST_F(ServeStatus, AGuestsHostSaysWhatItIsToo)
+{
+	Whole w;
+	strcpy(opt.is.version, "1.2.3");
+	ASSERT_EQ(0, calls_start(&calls, 1, VERB_IDENTITY, nullptr, 60000, OnWhole, &w));
+	WaitFor([&] {
+		loop_run(link_loop(g->link), 0);
+		return w.json != nullptr;
+	});
+	EXPECT_STREQ("1.2.3", json_string_value(json_object_get(w.json, "version")));
+	json_decref(w.json);
 }

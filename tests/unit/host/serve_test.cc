@@ -25,6 +25,8 @@ constexpr uint32_t kEpoch = 9;
 struct Serve : testing::Test {
 	struct link *run = nullptr;
 	std::unique_ptr<struct guest> g{new struct guest()};
+	struct host_options opt = {};
+	listener l = {};
 	uint64_t last = 0;
 	std::vector<std::string> answers; // "!" before an error's
 
@@ -55,6 +57,8 @@ struct Serve : testing::Test {
 		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
 		g->loop = link_loop(g->link);
 		g->epoch = kEpoch;
+		g->opt = &opt;
+		g->listener = &l;
 		guest_works_init(&g->works, g.get());
 	}
 	void TearDown() override

@@ -73,7 +73,7 @@ struct Live : testing::Test {
 		r->loop = link_loop(r->link);
 		calls_init(&r->calls, r->link, &r->desc);
 		r->ops = ops_create(&r->calls, &r->desc);
-		run_status_start(&r->status, r->link, &r->desc);
+		run_status_start(&r->status, &r->calls, &r->desc);
 		ASSERT_EQ(monitor_start(&r->monitor, r.get(), why, sizeof(why)), 0) << why;
 		a.sun_family = AF_UNIX;
 		snprintf(a.sun_path, sizeof(a.sun_path), "%s/g.qmp", dir.c_str());

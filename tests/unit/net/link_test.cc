@@ -130,7 +130,7 @@ TEST_P(Link, AFailureToSendIsReported)
 {
 	int fd[2];
 	Bytes blob(MSG_BLOB_MAX, 1);
-	struct msg m = filled(MSG_CTL_STATUS, MSG_BLOB_MAX);
+	struct msg m = filled(MSG_CTL_RETURN, MSG_BLOB_MAX);
 
 	ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), 0);
 	ASSERT_EQ(link_add_fd(l, 4, fd[0]), 0);

@@ -53,7 +53,7 @@ TEST_F(BringUp, SoIsOneThatIsNotReadyInTime)
 	opt.wish.vcpus = 2;
 	opt.wish.memory_bytes = 4u << 20;
 	std::string said = Said([&] {
-		run_status_start(&r->status, run, &r->desc);
+		run_status_start(&r->status, &r->calls, &r->desc);
 		Enter(PHASE_SET_UP);
 		EXPECT_EQ(PHASE_SET_UP, r->phase);
 		Tell(0, "READY", "{}");

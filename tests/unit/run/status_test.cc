@@ -20,6 +20,7 @@ constexpr uint32_t kEpoch = 9;
 struct Statusd : testing::Test {
 	struct link *run = nullptr, *host = nullptr;
 	struct machine_desc desc = {};
+	struct calls calls = {};
 	struct run_status status = {};
 	std::vector<uint64_t> asked;
 	std::vector<std::string> got;
@@ -27,13 +28,14 @@ struct Statusd : testing::Test {
 
 	static void RunMsg(void *ctx, unsigned peer, const struct msg *m)
 	{
-		if (m->kind == MSG_CTL_STATUS)
-			run_status_on_status(&static_cast<Statusd *>(ctx)->status, (host_id)peer, m);
+		if (m->kind == MSG_CTL_RETURN)
+			calls_on_return(&static_cast<Statusd *>(ctx)->calls, (host_id)peer, m);
 	}
 	static void HostMsg(void *ctx, unsigned, const struct msg *m)
 	{
-		ASSERT_EQ(m->kind, MSG_CTL_STATUS_REQ);
-		static_cast<Statusd *>(ctx)->asked.push_back(m->u.ctl_status_req.id);
+		ASSERT_EQ(m->kind, MSG_CTL_CALL);
+		ASSERT_STREQ("status", (const char *)m->blob);
+		static_cast<Statusd *>(ctx)->asked.push_back(m->u.ctl_call.id);
 	}
 	static void Down(void *, unsigned, const char *)
 	{
@@ -60,31 +62,28 @@ struct Statusd : testing::Test {
 		strcpy(desc.name, "g");
 		desc.hosts_n = 1;
 		desc.epoch = kEpoch;
-		run_status_start(&status, run, &desc);
+		calls_init(&calls, run, &desc);
+		run_status_start(&status, &calls, &desc);
 	}
 	void TearDown() override
 	{
 		run_status_stop(&status);
+		calls_cancel(&calls, "end");
 		link_destroy(run);
 		link_destroy(host);
 	}
-	void Piece(uint64_t id, const std::string &text, uint64_t offset, uint64_t total)
+	void Answer(uint64_t id, const std::string &text = "{\"host\":0}", enum call_form form = CALL_JSON)
 	{
 		struct msg m = {};
-		m.kind = MSG_CTL_STATUS;
+		m.kind = MSG_CTL_RETURN;
 		m.epoch = kEpoch;
-		m.u.ctl_status.id = id;
-		m.u.ctl_status.offset = offset;
-		m.u.ctl_status.total = total;
+		m.u.ctl_return.id = id;
+		m.u.ctl_return.form = (uint8_t)form;
 		m.blob = (const uint8_t *)text.data();
 		m.blob_bytes = (uint32_t)text.size();
 		ASSERT_EQ(0, link_send(host, 0, &m));
 		link_flush(host);
 		loop_run(link_loop(run), 0);
-	}
-	void Answer(uint64_t id)
-	{
-		Piece(id, "{\"host\":0}", 0, 10);
 	}
 	uint64_t Ask()
 	{
@@ -130,52 +129,41 @@ TEST_F(Statusd, DoneMayAskAgain)
 	EXPECT_EQ(2u, got.size());
 }
 
-TEST_F(Statusd, AnAnswerMayComeInPieces)
+TEST_F(Statusd, AnAnswerMayComeInParts)
 {
 	uint64_t id = Ask();
-	Piece(id, "{\"is\":", 0, 14);
+	Answer(id, "{\"is\":", CALL_PART);
+	Answer(id, "\"here\"", CALL_PART);
 	EXPECT_TRUE(got.empty());
-	Piece(id, "\"here\"", 6, 14);
-	EXPECT_TRUE(got.empty());
-	Piece(id, " }", 12, 14);
+	Answer(id, " }");
 	EXPECT_EQ(1u, got.size());
 	EXPECT_EQ("here", Told());
-	id = Ask();
-	Piece(id, "{\"is\":", 0, 14); // an answer that stops half way does not spoil the next one
-	loop_timer_set(link_loop(run), &status.deadline, 0);
-	loop_run(link_loop(run), 0);
-	EXPECT_EQ("no answer", Told());
-	id = Ask();
-	Piece(id, "{\"is\":\"new\"}", 0, 12);
-	EXPECT_EQ("new", Told());
 }
 
-TEST_F(Statusd, PiecesThatDoNotFitAreNoAnswer)
+TEST_F(Statusd, WhatIsNoAnswerIsSaidInTheDocument)
 {
-	const std::string half = "{\"is\":";
-	const struct {
-		const char *text;
-		uint64_t offset, total;
-	} second[] = {
-		{"\"x\"}", 7, 10},                                 // a gap
-		{"\"x\"}", 5, 10},                                 // again
-		{"\"x\"}", 6, 11},                                 // another whole
-		{"\"x\"}  ", 6, 10},                               // too much
-		{"", 6, 10},                                       // nothing
-		{"\"x\"}", 6, 0},                                  // a whole that is less than what is there
-		{"\"x\"}", UINT64_MAX, UINT64_MAX},                // out of any range
-		{"\"x\"}", 6, (uint64_t)RUN_STATUS_BYTES_MAX * 2}, // more than is taken
-	};
-	for (auto &p : second) {
-		size_t before = got.size();
-		uint64_t id = Ask();
-		Piece(id, half, 0, 10);
-		Piece(id, p.text, p.offset, p.total);
-		ASSERT_EQ(before + 1, got.size()) << p.offset << " " << p.total;
-		EXPECT_EQ("no answer", Told()) << p.offset << " " << p.total;
-	}
-	uint64_t id = Ask();
-	Piece(id, "", 0, 0); // the host could not make it
+	Answer(Ask(), "it cannot", CALL_ERROR);
+	EXPECT_EQ("no answer", Told());
+	Answer(Ask(), "[]");
+	EXPECT_EQ("no answer", Told());
+	Answer(Ask(), "{\"is\":");
+	EXPECT_EQ("no answer", Told());
+	Answer(Ask(), "{\"is\":\"new\"}");
+	EXPECT_EQ("new", Told());
+	EXPECT_EQ(4u, got.size());
+}
+
+TEST_F(Statusd, WhenNobodyCanBeAskedTheDocumentSaysSo)
+{
+	static const unsigned all = CALLS_MAX;
+	for (unsigned i = 0; i < all; i++)
+		ASSERT_EQ(0, calls_start(
+				     &calls, 1, VERB_CLOCK, nullptr, 60000,
+				     [](void *, const struct call_answer *, unsigned) {}, nullptr));
+	EXPECT_EQ(0, Request());
+	EXPECT_TRUE(got.empty()) << "never from inside";
+	loop_run(link_loop(run), 0);
+	EXPECT_EQ(1u, got.size());
 	EXPECT_EQ("no answer", Told());
 }
 
@@ -209,20 +197,33 @@ TEST_F(Statusd, StopAnswersWithNothing)
 	run_status_stop(&status);
 	EXPECT_EQ((std::vector<std::string>{"nothing"}), got);
 	EXPECT_EQ(-ENOTCONN, Request());
+	calls_cancel(&calls, "end"); // the question itself ends later, and is nobody's
+	EXPECT_EQ(1u, got.size());
+}
+
+/* The end of the guest ends all calls first: that is no document, and not the last one. */
+TEST_F(Statusd, CancelledCallsMakeNoDocument)
+{
+	Answer(Ask(), "{\"is\":\"old\"}");
+	EXPECT_EQ(0, Request());
+	calls_cancel(&calls, "end");
+	EXPECT_EQ("old", Told());
+	run_status_stop(&status);
+	EXPECT_EQ((std::vector<std::string>{"g", "nothing"}), got);
 }
 
 TEST_F(Statusd, WarningsAreInEveryDocumentFromThenOn)
 {
 	run_status_ask(&status);
 	loop_run(link_loop(host), 0);
-	Answer(1);
+	Answer(asked.back());
 	json_t *w = json_object_get(status.last, "warnings");
 	ASSERT_TRUE(json_is_array(w));
 	EXPECT_EQ(json_array_size(w), 0u);
 	run_status_warn(&status, "page-walks", "slow", "do this");
 	run_status_ask(&status);
 	loop_run(link_loop(host), 0);
-	Answer(2);
+	Answer(asked.back());
 	w = json_object_get(status.last, "warnings");
 	ASSERT_EQ(json_array_size(w), 1u);
 	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(w, 0), "warning")), "page-walks");

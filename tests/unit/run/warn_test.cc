@@ -20,7 +20,7 @@ struct Warn : testing::Test {
 	{
 		r->opt = &opt;
 		r->desc.hosts_n = 2;
-		run_status_start(&r->status, nullptr, &r->desc);
+		run_status_start(&r->status, &r->calls, &r->desc);
 	}
 	void TearDown() override
 	{

@@ -230,6 +230,34 @@ TEST_F(Session, AnotherVersionOfTheProtocolIsNamed)
 	close(fd);
 }
 
+// A process that reads nothing is stopped or busy; its machine is there as long as the kernel acknowledges.
+TEST_F(Session, AMachineIsThereWhileItAcknowledges)
+{
+	int pair[2];
+	std::vector<char> much(1 << 20, 'x');
+
+	ASSERT_TRUE(listen_at("127.0.0.1"));
+	int fd = dial(), other = accept(lfd, nullptr, nullptr);
+	ASSERT_EQ(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
+	EXPECT_TRUE(session_acknowledged(fd, 1000));
+	while (send(fd, much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		; // until it has closed its window
+	usleep(50000);
+	for (unsigned i = 0; i < 100 && !session_acknowledged(fd, 10); i++)
+		usleep(20000);
+	EXPECT_TRUE(session_acknowledged(fd, 10)) << "it is asked for more room, and answers";
+	close(other);
+	for (unsigned i = 0; i < 100 && session_acknowledged(fd, 1000); i++)
+		usleep(20000);
+	EXPECT_FALSE(session_acknowledged(fd, 1000)) << "the connection is over";
+	close(fd);
+	EXPECT_FALSE(session_acknowledged(fd, 1000));
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	EXPECT_FALSE(session_acknowledged(pair[0], 1000)) << "nobody can say";
+	close(pair[0]);
+	close(pair[1]);
+}
+
 TEST_F(Session, SilenceEndsWithTheTimeout)
 {
 	Accepted a;

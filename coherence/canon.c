@@ -52,6 +52,10 @@ static int save_dir(const struct coh_engine *e, page_idx page, struct coh_canon_
 		const struct home_req *q = &e->pool[i - 1];
 		if (p->queue_n == COH_CANON_HOSTS)
 			return -EINVAL;
+		if (!p->queue_n) {
+			p->giver = q->giver;
+			p->asked = (uint8_t)q->asked;
+		}
 		p->queue[p->queue_n].requester = q->requester;
 		p->queue[p->queue_n].kind = q->kind;
 		p->queue[p->queue_n++].txn = q->txn;
@@ -146,7 +150,9 @@ static void load_dir(struct coh_engine *e, page_idx page, const struct coh_canon
 				       .txn = p->queue[k].txn,
 				       .tail = i,
 				       .requester = p->queue[k].requester,
-				       .kind = p->queue[k].kind};
+				       .kind = p->queue[k].kind,
+				       .giver = k ? 0 : p->giver,
+				       .asked = k ? 0 : p->asked};
 		if (last)
 			e->pool[last - 1].next = i;
 		else
@@ -220,6 +226,18 @@ void coh_canon_give_up(struct coh_engine *e, page_idx page, struct coh_fx_list *
 	fx->n = 0;
 	e->fx = fx;
 	policy_give_up(e, page);
+	self_drain(e);
+	e->fx = NULL;
+}
+
+void coh_canon_ask(struct coh_engine *e, page_idx page, struct coh_fx_list *fx)
+{
+	uint32_t i = pmap_get(&e->req_map, page);
+
+	fx->n = 0;
+	e->fx = fx;
+	if (i != PMAP_NONE)
+		req_ask(e, &e->reqs[i]);
 	self_drain(e);
 	e->fx = NULL;
 }

@@ -24,6 +24,7 @@ struct coh_canon_page {
 	uint64_t defer_txn;
 	/* directory entry, if the page is homed here; queue[0] is the running transaction */
 	uint8_t dir_owner, dir_sharers, dir_touched, queue_n;
+	uint8_t giver, asked; // of queue[0]
 	struct {
 		uint8_t requester, kind;
 		uint64_t txn;
@@ -51,6 +52,9 @@ void coh_canon_timer_expire(struct coh_engine *e, enum coh_canon_timer t, page_i
 
 /* A step in which the eviction hand picks page. fx->n is 0 if it would leave the page alone. */
 void coh_canon_give_up(struct coh_engine *e, page_idx page, struct coh_fx_list *fx);
+
+/* A step in which the look at what waits picks the own request for page, if there is one. */
+void coh_canon_ask(struct coh_engine *e, page_idx page, struct coh_fx_list *fx);
 
 /*
  * What every state between two steps must satisfy on one host. O(pages). Returns static text that

@@ -51,6 +51,16 @@ void peer_fault(struct coh_engine *e, host_id who, const char *reason)
 	e->stats.bad_msgs++;
 }
 
+/* Who waits for it waits in vain: a reliable link does not lose, so there is nobody to ask for it again. */
+void msg_lost(struct coh_engine *e, host_id who, page_idx page, const char *reason)
+{
+	struct coh_fx *fx = fx_add(e, COH_FX_LOST, page);
+
+	fx->to = who;
+	fx->reason = reason;
+	e->stats.waits_lost++;
+}
+
 static void deliver(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	switch (m->kind) {
@@ -79,6 +89,21 @@ static void deliver(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	case COH_MSG_NACK:
 		req_nack(e, m);
 		break;
+	case COH_MSG_ASK:
+		home_asked(e, from, m);
+		break;
+	case COH_MSG_CHASE:
+		if (m->rights == COH_TOLD_DONE)
+			req_chased(e, m);
+		else
+			owner_chased(e, m);
+		break;
+	case COH_MSG_TOLD:
+		if (m->rights == COH_TOLD_DONE)
+			home_told(e, from, m);
+		else
+			req_told(e, from, m);
+		break;
 	}
 }
 
@@ -92,6 +117,36 @@ void self_drain(struct coh_engine *e)
 	}
 }
 
+static const char *chase_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	if (page_home(e, m->page) != from)
+		return "chased by a host that is not the page's home";
+	switch (m->rights) {
+	case COH_TOLD_DONE:
+		return m->requester == e->cfg.self ? NULL : "chased for the end of another host's transaction";
+	case COH_TOLD_GRANT:
+	case COH_TOLD_ACK:
+		return m->requester != e->cfg.self ? NULL : "chased for what is owed to itself";
+	}
+	return "chased for nothing";
+}
+
+static const char *told_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	host_id home = page_home(e, m->page);
+
+	switch (m->rights) {
+	case COH_TOLD_DONE:
+		return home == e->cfg.self && m->requester == from ? NULL : "told of the end of another's transaction";
+	case COH_TOLD_NOTHING:
+	case COH_TOLD_WAITS:
+		if (home != from)
+			return "told of a transaction by a host that is not the page's home";
+		break;
+	}
+	return m->requester == e->cfg.self ? NULL : "told of another host's transaction";
+}
+
 static const char *role_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	host_id home = page_home(e, m->page);
@@ -102,6 +157,7 @@ static const char *role_error(const struct coh_engine *e, host_id from, const st
 	case COH_MSG_REQ_UPGRADE:
 	case COH_MSG_DONE:
 	case COH_MSG_EVICT:
+	case COH_MSG_ASK:
 		if (home != e->cfg.self)
 			return "request to a host that is not the page's home";
 		return m->requester == from ? NULL : "request in another host's name";
@@ -115,6 +171,10 @@ static const char *role_error(const struct coh_engine *e, host_id from, const st
 		if (home != from)
 			return "refusal from a host that is not the page's home";
 		break;
+	case COH_MSG_CHASE:
+		return chase_error(e, from, m);
+	case COH_MSG_TOLD:
+		return told_error(e, from, m);
 	}
 	return m->requester == e->cfg.self ? NULL : "answer for another host";
 }
@@ -130,7 +190,7 @@ static const char *msg_error(const struct coh_engine *e, host_id from, const str
 		return "page out of range";
 	if (m->requester >= hosts)
 		return "requester out of range";
-	if (m->rights > COH_RW)
+	if (m->rights > (m->kind == COH_MSG_CHASE || m->kind == COH_MSG_TOLD ? COH_TOLD_DONE : COH_RW))
 		return "unknown rights";
 	if (m->acks >= hosts)
 		return "more acknowledgements than hosts";
@@ -162,9 +222,11 @@ static void on_msg(struct coh_engine *e, const struct coh_event *ev)
 
 static void on_timer(struct coh_engine *e, uint32_t id)
 {
-	if (id >= timer_policy(e))
+	if (id == timer_ask(e))
+		req_look(e);
+	else if (id >= timer_policy(e))
 		return; // policy: what follows every step does the work
-	if (id >= timer_evict(e, 0))
+	else if (id >= timer_evict(e, 0))
 		policy_evict_due(e, id - timer_evict(e, 0));
 	else if (id >= timer_defer(e, 0))
 		owner_defer_due(e, id - timer_defer(e, 0));

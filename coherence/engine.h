@@ -18,6 +18,8 @@
  *   eviction    a host over its quota asks the home to take a page back (a hint); the home then runs
  *               an ordinary write transaction for itself. Non-owned read copies are dropped silently.
  * The requester closes each transaction with a DONE to the home.
+ *   waited long the requester asks the home what became of its transaction; each host that owes something to it is made
+ *               to say when that has left. What has left and is not here was lost: COH_FX_LOST
  */
 #ifndef COHERENCE_ENGINE_H
 #define COHERENCE_ENGINE_H
@@ -63,6 +65,8 @@ struct coh_config {
 	unsigned queue_max;     // requests queued at this home, all pages together
 	unsigned prefetch_max;  // pages requested ahead of a sequential read stream (0: off)
 	unsigned migratory;     // hand-overs by read-then-write until a read takes ownership at once (0: never)
+	uint64_t ask_ns;        // a request is asked about once it has waited one to two of these (0: never)
+	unsigned ask_max;       // ... and given up when it has waited so many of them
 	unsigned zero_run;      // untouched local pages granted at once, 1 .. COH_ZERO_RUN_MAX
 	uint32_t epoch;         // messages of another epoch are counted and ignored
 };
@@ -75,6 +79,15 @@ enum coh_msg_kind {
 	COH_MSG_KINDS
 };
 
+/* What a CHASE is about and a TOLD says, in .rights. */
+enum coh_told {
+	COH_TOLD_NOTHING, // home to requester: there is no such transaction
+	COH_TOLD_WAITS,   // home to requester: it waits for its turn
+	COH_TOLD_GRANT,   // the GRANT, which demands .acks, left before this
+	COH_TOLD_ACK,     // the ACK left before this
+	COH_TOLD_DONE,    // requester to home: its DONE left before this
+};
+
 #define COH_MSGF_DATA 1u // PAGE_BYTES of page data travel with the message
 #define COH_MSGF_ZERO 2u // the page is all zeroes: no data travels
 
@@ -82,7 +95,7 @@ struct coh_msg {
 	uint8_t kind;      // enum coh_msg_kind
 	uint8_t flags;     // COH_MSGF_*
 	host_id requester; // the host the transaction is for
-	uint8_t rights;    // enum coh_rights asked or granted
+	uint8_t rights;    // enum coh_rights asked or granted; of CHASE and TOLD enum coh_told
 	uint16_t acks;     // acknowledgements the requester must collect
 	uint16_t spare;    // 0
 	uint32_t epoch;
@@ -121,6 +134,8 @@ enum coh_fx_kind {
 	COH_FX_DROP,         // forget .page
 	COH_FX_WAKE,         // .page already has the rights: wake whoever waits
 	COH_FX_PEER_FAULT,   // host .to broke the protocol (.reason): fence it
+	COH_FX_LOST, // what host .to sent or should have sent for .page is lost (.reason), and with it the page:
+		     // fence it. .to may be this host: what waits here has been forgotten here
 };
 
 struct coh_fx {
@@ -147,6 +162,7 @@ struct coh_stats {
 	uint64_t upgrades, invalidations_in, invalidations_out;
 	uint64_t downgrades, evict_hints, drops_silent, prefetches, prefetch_hits;
 	uint64_t holds, stale_msgs, queue_full, bad_msgs;
+	uint64_t waits_asked, waits_lost;       // requests asked about; found to be lost
 	uint64_t msgs_in[32], msgs_out[32];     // by enum coh_msg_kind
 	uint64_t resident, owned, resident_max; // levels: pages
 };

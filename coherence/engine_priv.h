@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of the engine share. Roles: requester.c (own faults and grants), home.c (directory
+ * What the files of the engine share. Roles: requester.c (own faults and grants), ask.c (what
+ * waits long), home.c (directory
  * and queue), owner.c (what a host that has a copy is asked), policy.c (eviction, hold, prefetch),
  * pages.c (state of each page). docs/PROTOCOL.md gives the whole.
  */
@@ -56,6 +57,8 @@ struct home_req {
 	uint32_t tail; // of the head only: index + 1 of the last in the queue
 	host_id requester;
 	uint8_t kind;
+	host_id giver;  // of the head only: who gives the grant
+	host_set asked; // of the head only: who acknowledges
 };
 
 /* An own request. */
@@ -66,6 +69,7 @@ struct request {
 	uint16_t acks;
 	uint8_t kind; // COH_MSG_REQ_*
 	uint8_t nacks;
+	uint16_t looks; // how often the look at what waits has found it
 	bool used;
 	bool granted;
 	bool want_write; // a write fault came while a read was under way
@@ -112,6 +116,7 @@ struct coh_engine {
 	struct pmap req_map;
 	uint32_t req_free; // index + 1
 	uint32_t reqs_used;
+	uint32_t look_at;  // where the look at what waits goes on
 	uint64_t incoming; // own requests whose page is not resident
 
 	struct home_req *pool;
@@ -123,7 +128,7 @@ struct coh_engine {
 	struct pmap defer_map;
 	uint32_t defer_free, defer_n;
 
-	struct timers timers; // ids: requests, deferred, evict slots, policy
+	struct timers timers; // ids: requests, deferred, evict slots, policy, the look at what waits
 	struct evict_slot evict[COH_EVICT_INFLIGHT];
 	uint32_t evicts;
 	uint64_t hand;
@@ -145,6 +150,7 @@ struct coh_engine {
 struct coh_fx *fx_add(struct coh_engine *e, enum coh_fx_kind kind, page_idx page);
 void msg_send(struct coh_engine *e, host_id to, struct coh_msg m);
 void peer_fault(struct coh_engine *e, host_id who, const char *reason);
+void msg_lost(struct coh_engine *e, host_id who, page_idx page, const char *reason);
 void self_drain(struct coh_engine *e);
 static inline bool fx_room(const struct coh_engine *e)
 {
@@ -165,6 +171,11 @@ static inline uint32_t timer_evict(const struct coh_engine *e, uint32_t i)
 static inline uint32_t timer_policy(const struct coh_engine *e)
 {
 	return e->cfg.requests_max + e->defer_n + COH_EVICT_INFLIGHT;
+}
+
+static inline uint32_t timer_ask(const struct coh_engine *e)
+{
+	return timer_policy(e) + 1;
 }
 
 /* ---- pages.c ---- */
@@ -201,11 +212,19 @@ void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_nack(struct coh_engine *e, const struct coh_msg *m);
 void req_retry(struct coh_engine *e, uint32_t i);
 void req_service_waiting(struct coh_engine *e);
+void req_ask(struct coh_engine *e, const struct request *r);
+void req_look(struct coh_engine *e); // at all that waits
+void req_chased(struct coh_engine *e, const struct coh_msg *m);
+void req_told(struct coh_engine *e, host_id from, const struct coh_msg *m);
 
 /* ---- home.c ---- */
 void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void home_done(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void home_asked(struct coh_engine *e, host_id from, const struct coh_msg *m);
+void home_told(struct coh_engine *e, host_id from, const struct coh_msg *m);
+/* Who keeps an own request for a page homed here waiting. */
+host_id home_waits_for(const struct coh_engine *e, const struct request *r);
 /* Untouched neighbours of page, homed here, that may be granted at once: *first and the count. */
 uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first);
 
@@ -213,6 +232,7 @@ uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *firs
 void owner_asked(struct coh_engine *e, const struct coh_msg *m); // FWD_READ, FWD_WRITE, INV
 void owner_release(struct coh_engine *e, page_idx page);         // the hold of a deferred page ends
 void owner_defer_due(struct coh_engine *e, uint32_t i);
+void owner_chased(struct coh_engine *e, const struct coh_msg *m);
 
 /* ---- policy.c ---- */
 bool policy_room(const struct coh_engine *e, page_idx page);

@@ -13,10 +13,11 @@ static struct coh_msg msg_for(const struct home_req *q, uint8_t kind)
 
 /* Sends INV to every host of the set. Returns how many there are: the acknowledgements to collect.
  */
-static uint16_t invalidate(struct coh_engine *e, const struct home_req *q, host_set set)
+static uint16_t invalidate(struct coh_engine *e, struct home_req *q, host_set set)
 {
 	uint16_t n = 0;
 
+	q->asked = set;
 	for (host_id h = 0; set; h++, set >>= 1) {
 		if (!(set & 1))
 			continue;
@@ -27,7 +28,7 @@ static uint16_t invalidate(struct coh_engine *e, const struct home_req *q, host_
 	return n;
 }
 
-static void grant(struct coh_engine *e, const struct home_req *q, enum coh_rights rights, uint8_t flags, uint16_t acks)
+static void grant(struct coh_engine *e, struct home_req *q, enum coh_rights rights, uint8_t flags, uint16_t acks)
 {
 	struct coh_msg m = msg_for(q, COH_MSG_GRANT);
 
@@ -36,13 +37,23 @@ static void grant(struct coh_engine *e, const struct home_req *q, enum coh_right
 	m.acks = acks;
 	if (flags & COH_MSGF_ZERO)
 		e->stats.zero_out++;
+	q->giver = e->cfg.self;
 	msg_send(e, q->requester, m);
 }
 
-static void start_read(struct coh_engine *e, struct dir *d, const struct home_req *q)
+static void forward(struct coh_engine *e, struct home_req *q, uint8_t kind, host_id owner, uint16_t acks)
+{
+	struct coh_msg m = msg_for(q, kind);
+
+	m.acks = acks;
+	q->giver = owner;
+	msg_send(e, owner, m);
+}
+
+static void start_read(struct coh_engine *e, struct dir *d, struct home_req *q)
 {
 	if (d->touched) {
-		msg_send(e, dir_owner(e, d), msg_for(q, COH_MSG_FWD_READ));
+		forward(e, q, COH_MSG_FWD_READ, dir_owner(e, d), 0);
 	} else {
 		grant(e, q, COH_RO, COH_MSGF_ZERO, 0);
 		// The home itself got zeroes: from now on it has data to give, like any owner.
@@ -53,22 +64,19 @@ static void start_read(struct coh_engine *e, struct dir *d, const struct home_re
 		d->sharers |= host_bit(q->requester);
 }
 
-static void start_write(struct coh_engine *e, struct dir *d, const struct home_req *q)
+static void start_write(struct coh_engine *e, struct dir *d, struct home_req *q)
 {
 	host_set others = d->sharers & ~host_bit(q->requester);
 	uint16_t acks = invalidate(e, q, others);
 
-	if (d->touched) {
-		struct coh_msg m = msg_for(q, COH_MSG_FWD_WRITE);
-		m.acks = acks;
-		msg_send(e, dir_owner(e, d), m);
-	} else {
+	if (d->touched)
+		forward(e, q, COH_MSG_FWD_WRITE, dir_owner(e, d), acks);
+	else
 		grant(e, q, COH_RW, COH_MSGF_ZERO, acks);
-	}
 }
 
 /* The requester has a copy: everybody else, the owner too, only has to forget the page. */
-static void start_upgrade(struct coh_engine *e, struct dir *d, const struct home_req *q)
+static void start_upgrade(struct coh_engine *e, struct dir *d, struct home_req *q)
 {
 	host_set others = d->sharers | (d->touched ? host_bit(dir_owner(e, d)) : 0);
 
@@ -79,7 +87,7 @@ static void start_upgrade(struct coh_engine *e, struct dir *d, const struct home
 /* Starts the transaction at the head of the queue. Returns false if it makes no sense. */
 static bool start(struct coh_engine *e, struct dir *d)
 {
-	const struct home_req *q = &e->pool[d->busy - 1];
+	struct home_req *q = &e->pool[d->busy - 1];
 	bool owns = dir_owner(e, d) == q->requester && d->touched;
 	bool has_copy = owns || (d->sharers & host_bit(q->requester));
 
@@ -184,6 +192,78 @@ void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m)
 
 	if (d->busy || dir_owner(e, d) != from || !req_recall(e, m->page))
 		e->stats.stale_msgs++;
+}
+
+/* ---- what of a transaction ---- */
+
+static void chase(struct coh_engine *e, const struct home_req *q, host_id who, enum coh_told owed, uint16_t acks)
+{
+	struct coh_msg m = msg_for(q, COH_MSG_CHASE);
+
+	m.rights = (uint8_t)owed;
+	m.acks = acks;
+	msg_send(e, who, m);
+}
+
+static void chase_all(struct coh_engine *e, const struct home_req *q)
+{
+	host_set set = q->asked;
+
+	chase(e, q, q->giver, COH_TOLD_GRANT, (uint16_t)__builtin_popcountll(set));
+	for (host_id h = 0; set; h++, set >>= 1)
+		if (set & 1)
+			chase(e, q, h, COH_TOLD_ACK, 0);
+}
+
+/*
+ * The home can't say of what others owe whether it has arrived, since that goes another way: it sends a word after what
+ * it asked of them, and they send one after what they gave. Messages between two hosts keep their order, so behind that
+ * word nothing is still on its way. The requester behind the head is told to wait; and the head's requester is chased
+ * for its DONE, which nobody else would miss.
+ */
+void home_asked(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	const struct dir *d = page_dir(e, m->page);
+	uint32_t i = d->busy;
+
+	while (i && (e->pool[i - 1].requester != from || e->pool[i - 1].txn != m->txn))
+		i = e->pool[i - 1].next;
+	if (i && i == d->busy) {
+		chase_all(e, &e->pool[i - 1]);
+		return;
+	}
+	struct coh_msg told = {.kind = COH_MSG_TOLD,
+			       .requester = from,
+			       .rights = i ? COH_TOLD_WAITS : COH_TOLD_NOTHING,
+			       .txn = m->txn,
+			       .page = m->page};
+	msg_send(e, from, told);
+	if (i) {
+		const struct home_req *q = &e->pool[d->busy - 1];
+		chase(e, q, q->requester, COH_TOLD_DONE, 0);
+	}
+}
+
+void home_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
+{
+	const struct dir *d = page_dir(e, m->page);
+	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
+
+	if (!q || q->requester != from || q->txn != m->txn)
+		e->stats.stale_msgs++;
+	else
+		msg_lost(e, from, m->page, "its word that it has the page never came");
+}
+
+host_id home_waits_for(const struct coh_engine *e, const struct request *r)
+{
+	const struct dir *d = page_dir(e, r->page);
+	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
+
+	if (!q || q->requester != e->cfg.self)
+		return q ? q->requester : e->cfg.self;
+	host_set missing = r->granted ? q->asked & ~r->acked : host_bit(q->giver);
+	return missing ? (host_id)__builtin_ctzll(missing) : e->cfg.self;
 }
 
 static bool untouched(const struct coh_engine *e, page_idx page)

@@ -5,6 +5,7 @@
 #define PAGES_MAX    ((uint64_t)1 << 40) // 4 PiB of guest: keeps all sizes below in range
 #define REQUESTS_MAX 65536u
 #define QUEUE_MAX    (1u << 20)
+#define ASK_MAX      (UINT16_MAX - 1u)
 #define HOLD_NS_MAX  1000000000ull
 
 static const char *homes_error(const struct coh_config *c)
@@ -42,6 +43,8 @@ const char *coh_config_error(const struct coh_config *c)
 		return "requests_max is not a power of two in range";
 	if (c->queue_max < c->hosts || c->queue_max > QUEUE_MAX)
 		return "queue_max must be at least the number of hosts";
+	if (c->ask_ns && (c->ask_max < 2 || c->ask_max > ASK_MAX))
+		return "ask_max";
 	if (c->zero_run == 0 || c->zero_run > COH_ZERO_RUN_MAX)
 		return "zero_run";
 	if (c->prefetch_max > COH_PREFETCH_MAX)
@@ -91,7 +94,7 @@ static size_t lay_out(struct coh_engine *e, uint8_t *base, const struct coh_conf
 	struct plan p = {.base = base};
 	uint64_t words = (c->pages + 63) / 64;
 	uint32_t defer = defer_entries(c);
-	uint32_t ids = c->requests_max + defer + COH_EVICT_INFLIGHT + 1;
+	uint32_t ids = c->requests_max + defer + COH_EVICT_INFLIGHT + 2;
 
 	take(&p, 1, sizeof(*e));
 	e->page = take(&p, c->pages, sizeof(*e->page));

@@ -125,3 +125,21 @@ void owner_defer_due(struct coh_engine *e, uint32_t i)
 	e->page[e->defer[i].msg.page] |= PG_CONTESTED;
 	undefer(e, i);
 }
+
+/* What the home asked for came before this; a hold that still puts it off has lasted long enough. */
+void owner_chased(struct coh_engine *e, const struct coh_msg *m)
+{
+	struct coh_msg told = {.kind = COH_MSG_TOLD,
+			       .requester = m->requester,
+			       .rights = m->rights,
+			       .acks = m->acks,
+			       .txn = m->txn,
+			       .page = m->page};
+
+	if (e->page[m->page] & PG_DEFERRED) {
+		const struct coh_msg *d = &e->defer[pmap_get(&e->defer_map, m->page)].msg;
+		if (d->requester == m->requester && d->txn == m->txn)
+			owner_release(e, m->page);
+	}
+	msg_send(e, m->requester, told);
+}

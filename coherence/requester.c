@@ -42,6 +42,8 @@ static bool begin(struct coh_engine *e, page_idx page, enum coh_access access, b
 	pmap_put(&e->req_map, page, i);
 	e->page[page] |= PG_PENDING;
 	e->incoming += !resident;
+	if (e->cfg.ask_ns && !timers_armed(&e->timers, timer_ask(e)))
+		timers_set(&e->timers, timer_ask(e), e->now + e->cfg.ask_ns);
 	ask_home(e, r);
 	return true;
 }

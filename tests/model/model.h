@@ -31,18 +31,37 @@ struct state {
 	uint8_t fresh[HOSTS][PAGES];     // the copy is the newest content
 	uint8_t blocked[HOSTS][PAGES];   // bit 0: a read waits, bit 1: a write waits
 	uint8_t written[PAGES];          // zeroes are no longer the content
+	uint8_t lost;                    // a message was lost
+	uint8_t told;                    // ... and a host says so: the guest has ended
 };
 
-enum action_kind { A_READ, A_WRITE, A_DELIVER, A_RAN, A_GIVE_UP, A_RETRY, A_HOLD, A_EVICT, A_POLICY, ACTIONS };
+enum action_kind {
+	A_READ,
+	A_WRITE,
+	A_DELIVER,
+	A_RAN,
+	A_GIVE_UP,
+	A_RETRY,
+	A_HOLD,
+	A_EVICT,
+	A_POLICY,
+	A_LOSE,
+	A_ASK,
+	ACTIONS
+};
 
 struct action {
-	uint8_t kind, host, arg; // arg: page, or the sender of the message delivered
+	uint8_t kind, host, arg; // arg: page, or the sender of the message delivered or lost
 };
 
 struct model_config {
 	const char *name;
 	unsigned hosts, pages, queue_max, requests_max, zero_run, migratory;
-	bool one_home, hold, evict, skip_inv;
+	bool one_home, hold, evict;
+	bool ask, lose;            // requests are asked about; one message is lost
+	bool late;                 // ... and only then they are
+	bool skip_inv, homes_word; // planted faults, see world.c
+	const char *finds;         // ... and what has to be found wrong
 };
 
 /* world.c: runs engines on states */
@@ -52,6 +71,8 @@ unsigned world_actions(const struct state *s, struct action *out, unsigned cap);
 /* Takes the action. Returns NULL, or what is wrong in the state reached. */
 const char *world_step(struct state *s, const struct action *a);
 bool world_quiescent(const struct state *s);
+/* No vCPU and no request waits for anything. */
+bool world_nobody_waits(const struct state *s);
 /* What is wrong in a quiescent state, or NULL. */
 const char *world_quiescent_wrong(const struct state *s);
 void action_text(const struct action *a, char *buf, size_t cap);
@@ -59,6 +80,6 @@ void action_text(const struct action *a, char *buf, size_t cap);
 /* pack.c: one byte string for each state, equal exactly for equal states */
 unsigned pack(struct state *s, uint8_t *buf); // renumbers s first
 void unpack(const uint8_t *buf, struct state *s);
-void pack_config(unsigned hosts, unsigned pages, bool one_home);
+void pack_config(const struct model_config *c);
 
 #endif

@@ -8,13 +8,14 @@
 #include "coherence/base/check.h"
 
 static unsigned hosts, pages;
-static bool one_home;
+static bool one_home, ask;
 
-void pack_config(unsigned hosts_n, unsigned pages_n, bool home0)
+void pack_config(const struct model_config *c)
 {
-	hosts = hosts_n;
-	pages = pages_n;
-	one_home = home0;
+	hosts = c->hosts;
+	pages = c->pages;
+	one_home = c->one_home;
+	ask = c->ask;
 }
 
 static bool homed(unsigned h, unsigned p)
@@ -149,6 +150,12 @@ static void io_page(struct io *io, struct coh_canon_page *g, bool home)
 	g->dir_touched = head >> 2 & 1;
 	g->dir_sharers = head >> 3;
 	byte(io, &g->queue_n);
+	if (ask && g->queue_n) { // nothing else reads them
+		uint8_t owe = (uint8_t)(g->giver | g->asked << 2);
+		byte(io, &owe);
+		g->giver = owe & 3;
+		g->asked = owe >> 2;
+	}
 	for (unsigned k = 0; k < g->queue_n; k++) {
 		uint8_t q = (uint8_t)(g->queue[k].requester | g->queue[k].kind << 4);
 		byte(io, &q);
@@ -163,17 +170,18 @@ static void io_channel(struct io *io, struct channel *c)
 	byte(io, &c->n);
 	for (unsigned i = 0; i < c->n; i++) {
 		struct wire *w = &c->m[i];
-		uint8_t a = (uint8_t)(w->kind | w->flags << 4 | w->rights << 6);
-		uint8_t b = (uint8_t)(w->requester | w->acks << 2 | w->page << 4 | w->fresh << 5);
+		uint8_t a = (uint8_t)(w->kind | w->flags << 4 | (w->rights & 3) << 6);
+		uint8_t b =
+			(uint8_t)(w->requester | w->acks << 2 | w->page << 4 | w->fresh << 5 | (w->rights >> 2) << 6);
 		byte(io, &a);
 		byte(io, &b);
 		w->kind = a & 15;
 		w->flags = a >> 4 & 3;
-		w->rights = a >> 6;
+		w->rights = (uint8_t)(a >> 6 | (b >> 6) << 2);
 		w->requester = b & 3;
 		w->acks = b >> 2 & 3;
 		w->page = b >> 4 & 1;
-		w->fresh = b >> 5;
+		w->fresh = b >> 5 & 1;
 		txn(io, &w->txn);
 	}
 }
@@ -199,8 +207,12 @@ static void io_state(struct io *io, struct state *s)
 			if (to != h)
 				io_channel(io, &s->ch[h][to]);
 	}
-	for (unsigned p = 0; p < pages; p++)
-		byte(io, &s->written[p]);
+	uint8_t rest = (uint8_t)(s->written[0] | s->written[1] << 1 | s->lost << 2 | s->told << 3);
+	byte(io, &rest);
+	s->written[0] = rest & 1;
+	s->written[1] = rest >> 1 & 1;
+	s->lost = rest >> 2 & 1;
+	s->told = rest >> 3;
 }
 
 unsigned pack(struct state *s, uint8_t *buf)

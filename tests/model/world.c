@@ -28,7 +28,7 @@ void world_init(const struct model_config *c, struct state *s)
 {
 	cfg = *c;
 	memset(s, 0, sizeof(*s));
-	pack_config(c->hosts, c->pages, c->one_home);
+	pack_config(c);
 	for (unsigned h = 0; h < c->hosts; h++) {
 		struct coh_config *e = &engine_cfg[h];
 		memset(e, 0, sizeof(*e));
@@ -76,6 +76,18 @@ static void add(struct list *l, unsigned kind, unsigned host, unsigned arg)
 	l->out[l->n++] = (struct action){(uint8_t)kind, (uint8_t)host, (uint8_t)arg};
 }
 
+/* One word of asking at a time keeps the states few; whatever else is under way, it may be. */
+static bool asking(const struct state *s)
+{
+	for (unsigned i = 0; i < HOSTS * HOSTS; i++) {
+		const struct channel *c = &s->ch[i / HOSTS][i % HOSTS];
+		for (unsigned k = 0; k < c->n; k++)
+			if (c->m[k].kind >= COH_MSG_ASK)
+				return true;
+	}
+	return false;
+}
+
 static void page_actions(const struct state *s, struct list *l, unsigned h, unsigned p)
 {
 	const struct coh_canon_page *g = &s->host[h].page[p];
@@ -94,9 +106,31 @@ static void page_actions(const struct state *s, struct list *l, unsigned h, unsi
 		add(l, A_GIVE_UP, h, p);
 }
 
+static void ask_actions(const struct state *s, struct list *l)
+{
+	for (unsigned h = 0; h < cfg.hosts; h++)
+		for (unsigned p = 0; p < cfg.pages; p++) {
+			const struct coh_canon_page *g = &s->host[h].page[p];
+			if (g->req_kind != COH_CANON_NONE && !g->req_nacked)
+				add(l, A_ASK, h, p);
+		}
+}
+
+/* That the first of a channel is lost, at any time, covers all messages. */
+static void lose_actions(const struct state *s, struct list *l)
+{
+	for (unsigned from = 0; from < cfg.hosts; from++)
+		for (unsigned to = 0; to < cfg.hosts; to++)
+			if (s->ch[from][to].n)
+				add(l, A_LOSE, to, from);
+}
+
 unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 {
 	struct list l = {.out = out, .cap = cap};
+
+	if (s->told)
+		return 0;
 
 	// Deliveries first: the drain takes the first action that is no new work.
 	for (unsigned from = 0; from < cfg.hosts; from++)
@@ -115,6 +149,10 @@ unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 		if (s->host[h].wait_n)
 			add(&l, A_POLICY, h, 0);
 	}
+	if (cfg.ask && (s->lost || !cfg.late) && !asking(s))
+		ask_actions(s, &l);
+	if (cfg.lose && !s->lost)
+		lose_actions(s, &l);
 	return l.n;
 }
 
@@ -149,14 +187,31 @@ static const char *send(struct state *s, unsigned h, const struct coh_fx *f, con
 		return "too many messages between two hosts";
 	if ((msg->flags & COH_MSGF_DATA) && m->rights[msg->page] != COH_RO)
 		return "data sent of a page that is absent or writable";
-	c->m[c->n++] = (struct wire){.kind = msg->kind,
-				     .flags = msg->flags,
-				     .requester = msg->requester,
-				     .rights = msg->rights,
-				     .acks = (uint8_t)msg->acks,
-				     .page = (uint8_t)msg->page,
-				     .fresh = msg->flags ? s->fresh[h][msg->page] : 0,
-				     .txn = msg->txn};
+	struct wire w = {.kind = msg->kind,
+			 .flags = msg->flags,
+			 .requester = msg->requester,
+			 .rights = msg->rights,
+			 .acks = (uint8_t)msg->acks,
+			 .page = (uint8_t)msg->page,
+			 .fresh = msg->flags ? s->fresh[h][msg->page] : 0,
+			 .txn = msg->txn};
+	// The deliberate fault: the home says itself that the owner's grant has left, instead of chasing it.
+	if (cfg.homes_word && w.kind == COH_MSG_CHASE && w.rights == COH_TOLD_GRANT) {
+		w.kind = COH_MSG_TOLD;
+		c = &s->ch[h][w.requester];
+		if (w.requester == h)
+			return NULL;
+	}
+	c->m[c->n++] = w;
+	return NULL;
+}
+
+/* A host says that something was lost, or finds nonsense because of it. */
+static const char *tell(struct state *s, const char *reason)
+{
+	if (!s->lost)
+		return reason;
+	s->told = 1;
 	return NULL;
 }
 
@@ -205,7 +260,8 @@ static const char *effect(struct state *s, unsigned h, const struct coh_fx *f, s
 		s->blocked[h][p] = 0;
 		return NULL;
 	case COH_FX_PEER_FAULT:
-		return f->reason;
+	case COH_FX_LOST:
+		return tell(s, f->reason);
 	}
 	return "unknown effect";
 }
@@ -239,6 +295,10 @@ static const char *settle(struct state *s, unsigned h, struct coh_engine *e, boo
 		const char *wrong = effect(s, h, &fx.v[i], &m, fresh);
 		if (wrong)
 			return wrong;
+	}
+	if (s->told) { // and that is the end, whatever else was the case
+		*s = (struct state){.lost = 1, .told = 1};
+		return NULL;
 	}
 	const char *wrong = coh_engine_check(e);
 	if (wrong)
@@ -303,6 +363,13 @@ const char *world_step(struct state *s, const struct action *a)
 	case A_RAN:
 		ev.kind = COH_EV_RAN;
 		break;
+	case A_LOSE:
+		pull(s, a->arg, a->host, &ev);
+		s->lost = 1;
+		return NULL;
+	case A_ASK:
+		coh_canon_ask(e, a->arg, &fx);
+		return settle(s, a->host, e, false, false);
 	case A_GIVE_UP:
 		coh_canon_give_up(e, a->arg, &fx);
 		return settle(s, a->host, e, false, false);
@@ -333,6 +400,16 @@ bool world_quiescent(const struct state *s)
 	return true;
 }
 
+/* After a loss a home may wait for a DONE for ever, as long as nobody waits for that page. */
+bool world_nobody_waits(const struct state *s)
+{
+	for (unsigned h = 0; h < cfg.hosts; h++)
+		for (unsigned p = 0; p < cfg.pages; p++)
+			if (s->blocked[h][p] || s->host[h].page[p].req_kind != COH_CANON_NONE)
+				return false;
+	return true;
+}
+
 const char *world_quiescent_wrong(const struct state *s)
 {
 	for (unsigned p = 0; p < cfg.pages; p++) {
@@ -355,12 +432,12 @@ const char *world_quiescent_wrong(const struct state *s)
 
 void action_text(const struct action *a, char *buf, size_t cap)
 {
-	static const char *const names[ACTIONS] = {"read fault", "write fault",   "deliver",
-						   "ran",        "give up",       "retry",
-						   "hold over",  "evict expires", "policy tick"};
+	static const char *const names[ACTIONS] = {"read fault",  "write fault", "deliver",   "ran",
+						   "give up",     "retry",       "hold over", "evict expires",
+						   "policy tick", "lose",        "ask about"};
 
-	if (a->kind == A_DELIVER)
-		snprintf(buf, cap, "deliver h%u -> h%u", a->arg, a->host);
+	if (a->kind == A_DELIVER || a->kind == A_LOSE)
+		snprintf(buf, cap, "%s h%u -> h%u", names[a->kind], a->arg, a->host);
 	else
 		snprintf(buf, cap, "h%u %s page %u", a->host, names[a->kind], a->arg);
 }

@@ -27,7 +27,9 @@ struct sim {
 	struct queue queue;
 	uint64_t now, rng, steps, fault_max;
 	unsigned running; // cpus that have not ended
-	const char *failure;
+	uint64_t sent;    // messages
+	unsigned harmed;
+	const char *told, *failure;
 	struct coh_fx_list fx;
 };
 
@@ -58,6 +60,8 @@ static void engine_open(struct sim *s, unsigned h)
 			       .prefetch_max = c->prefetch,
 			       .zero_run = c->zero_run,
 			       .migratory = c->migratory,
+			       .ask_ns = c->ask_ns,
+			       .ask_max = c->ask_max,
 			       .epoch = 7};
 	uint64_t share = c->pages / c->hosts, at = 0, mine = 0;
 
@@ -89,6 +93,7 @@ struct sim *sim_open(const struct sim_config *c)
 	s->cfg = *c;
 	s->rng = c->seed * 0x9e3779b97f4a7c15ull | 1;
 	s->now = 1000000;
+	s->harmed = COH_MSG_KINDS;
 	s->newest = calloc(c->pages, sizeof(*s->newest));
 	s->copies = calloc(c->pages, sizeof(*s->copies));
 	s->writers = calloc(c->pages, sizeof(*s->writers));
@@ -144,6 +149,56 @@ uint64_t sim_steps(const struct sim *s)
 	return s->steps;
 }
 
+unsigned sim_harmed(const struct sim *s)
+{
+	return s->harmed;
+}
+
+const char *sim_told(const struct sim *s)
+{
+	return s->told;
+}
+
+/* ---- what must not happen on a reliable link ---- */
+
+/* Returns false if the message is lost. What of a message can be altered so that nobody can know is left alone. */
+static bool harm(struct sim *s, struct event *e)
+{
+	s->harmed = e->msg.kind;
+	switch (s->cfg.harm) {
+	case HARM_LOSE:
+		return false;
+	case HARM_TXN:
+		e->msg.txn ^= (uint64_t)1 << sim_random(s, 40);
+		break;
+	case HARM_PAGE:
+		e->msg.page = (e->msg.page + 1 + sim_random(s, s->cfg.pages)) % (s->cfg.pages + 1);
+		break;
+	case HARM_ACKS: // upwards: with fewer a writer would not wait
+		e->msg.acks += e->msg.kind == COH_MSG_GRANT || e->msg.kind == COH_MSG_FWD_WRITE;
+		break;
+	case HARM_KIND:
+		e->msg.kind = COH_MSG_KINDS;
+		break;
+	case HARMS:
+		break;
+	}
+	return true;
+}
+
+/* A host says that something was lost, or has found nonsense. Whoever waits then must not have waited too long. */
+static void tell(struct sim *s, const char *reason)
+{
+	if (s->harmed == COH_MSG_KINDS) {
+		sim_fail(s, reason);
+		return;
+	}
+	s->told = reason;
+	for (unsigned i = 0; i < s->cfg.cpus; i++)
+		if (s->cpu[i].blocked && s->now - s->cpu[i].fault_at > s->cfg.fault_limit_ns)
+			sim_fail(s, "a loss was told of too late");
+}
+
 /* ---- effects ---- */
 
 /* Duplicates of these are harmless at any later time; of FWD_WRITE and INV they are not
@@ -172,6 +227,8 @@ static void send(struct sim *s, unsigned h, const struct coh_fx *f)
 	}
 	when = when > *last ? when : *last + 1;
 	*last = when;
+	if (++s->sent == s->cfg.harm_at && !harm(s, &e))
+		return;
 	queue_push(&s->queue, when, &e);
 	if (s->cfg.dup_percent && may_duplicate(f->msg.kind) && sim_random(s, 100) < s->cfg.dup_percent)
 		queue_push(&s->queue, when + sim_random(s, 4 * s->cfg.delay_ns), &e);
@@ -264,7 +321,8 @@ static void effects(struct sim *s, unsigned h, const struct event *cause)
 			wake(s, h, f->page);
 			break;
 		case COH_FX_PEER_FAULT:
-			sim_fail(s, f->reason);
+		case COH_FX_LOST:
+			tell(s, f->reason);
 			break;
 		}
 	}
@@ -382,7 +440,7 @@ const char *sim_run(struct sim *s, uint64_t until_ns)
 	struct event e;
 	uint64_t when;
 
-	while (s->running && !s->failure) {
+	while (s->running && !s->failure && !s->told) {
 		if (!queue_pop(&s->queue, &when, &e))
 			return "a vCPU waits and nothing will wake it";
 		s->now = when;
@@ -415,10 +473,12 @@ const char *sim_settle(struct sim *s)
 	struct event e;
 	uint64_t when, end = s->now + 1000000000ull;
 
-	while (!s->failure && s->now < end && queue_pop(&s->queue, &when, &e)) {
+	while (!s->failure && !s->told && s->now < end && queue_pop(&s->queue, &when, &e)) {
 		s->now = when;
 		dispatch(s, &e);
 	}
+	if (s->told)
+		return s->failure;
 	for (unsigned h = 0; h < s->cfg.hosts && !s->failure; h++)
 		s->failure = coh_engine_check(s->host[h].engine);
 	for (page_idx p = 0; p < s->cfg.pages && !s->failure; p++)

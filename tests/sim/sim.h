@@ -14,6 +14,9 @@
 #define SB_MAX   4u // store buffer entries
 #define REGS     4u
 
+/* What becomes of one message. */
+enum sim_harm { HARM_LOSE, HARM_TXN, HARM_PAGE, HARM_ACKS, HARM_KIND, HARMS };
+
 struct sim_config {
 	uint64_t seed;
 	unsigned hosts, cpus; // cpu i runs on host i % hosts
@@ -22,8 +25,12 @@ struct sim_config {
 	uint64_t delay_ns;    // links: delay_ns/4 .. delay_ns
 	uint64_t hold_ns;
 	unsigned prefetch, zero_run, queue_max, requests_max, migratory;
-	unsigned dup_percent;    // of messages that are safe to duplicate
-	unsigned ran_percent;    // of accesses after a fault that report RAN
+	unsigned dup_percent; // of messages that are safe to duplicate
+	unsigned ran_percent; // of accesses after a fault that report RAN
+	uint64_t ask_ns;      // requests are asked about (0: never)
+	unsigned ask_max;
+	uint64_t harm_at; // the message that is lost, or altered: so many were sent before it (0: none)
+	enum sim_harm harm;
 	unsigned skip_inv_ppm;   // planted fault: invalidations whose DROP is not carried out
 	uint64_t fault_limit_ns; // a fault that takes longer is a failure
 };
@@ -80,6 +87,9 @@ uint64_t sim_peek(const struct sim *s, page_idx page, unsigned word);
 const struct coh_stats *sim_stats(const struct sim *s, unsigned host);
 uint64_t sim_fault_max_ns(const struct sim *s);
 uint64_t sim_steps(const struct sim *s);
+/* The kind of the message that was harmed, or COH_MSG_KINDS; and what a host said of it, or NULL. */
+unsigned sim_harmed(const struct sim *s);
+const char *sim_told(const struct sim *s);
 extern bool sim_trace;
 
 /* cpu.c */

@@ -225,6 +225,152 @@ static bool fairness(const struct args *a)
 	return !wrong;
 }
 
+/* ---- requests that wait long ---- */
+
+#define ASK_NS 2000000u // above what a fault takes in these storms
+
+static struct sim_config harm_config(uint64_t seed, enum sim_harm harm, uint64_t at)
+{
+	static const struct storm_test t = {.hosts_min = 2,
+					    .hosts_max = 5,
+					    .cpus_a_host = 2,
+					    .pages = 24,
+					    .quota_extra = 4,
+					    .prefetch = 4,
+					    .queue_a_host = 8};
+	struct sim_config c = config_for(&t, seed);
+
+	c.dup_percent = 0; // a duplicate would make good what is lost
+	c.harm = harm;
+	c.harm_at = at;
+	c.ask_ns = ASK_NS;
+	c.ask_max = 20;
+	c.fault_limit_ns = 5 * ASK_NS;
+	if (seed % 4 == 0) { // refusals, and asking, are lost too
+		c.queue_max = c.hosts;
+		c.ask_ns = c.delay_ns;
+		c.ask_max = (unsigned)(20 * ASK_NS / c.ask_ns);
+		c.fault_limit_ns =
+			21 * ASK_NS; // a lost DONE keeps the sender's only place: it is refused until it gives up
+	}
+	return c;
+}
+
+static const struct storm_test harmed = {"harmed", 2, 5, 2, 0, 24, 150, 4, 50, 4, 8, any, storm};
+
+/* One run in which one message is harmed. Counts what became of it. */
+static const char *run_harmed(const struct sim_config *c, unsigned told[], unsigned right[])
+{
+	struct sim *s = begin(&harmed, c);
+	const char *wrong = sim_run(s, sim_now(s) + 1000000000); // more than enough
+
+	if (!wrong)
+		wrong = sim_settle(s);
+	(sim_told(s) ? told : right)[sim_harmed(s)]++;
+	if (sim_trace)
+		printf("%s: %s\n", coh_msg_name(sim_harmed(s)), sim_told(s) ? sim_told(s) : "finished right");
+	sim_close(s);
+	return wrong;
+}
+
+static void print_harmed(const char *name, const unsigned told[], const unsigned right[])
+{
+	printf("PASS sim.%s (told of/finished right:", name);
+	for (unsigned k = 0; k < COH_MSG_KINDS; k++)
+		if (told[k] + right[k])
+			printf(" %s %u/%u", coh_msg_name(k), told[k], right[k]);
+	printf(")\n");
+	fflush(stdout);
+}
+
+/* One message is lost or altered: a host says so in time, or everything ends right. Never is it silent. */
+static bool harm_test(const struct args *a, const char *name, enum sim_harm harm, unsigned seeds)
+{
+	unsigned told[COH_MSG_KINDS + 1] = {0}, right[COH_MSG_KINDS + 1] = {0};
+
+	if (!wanted(a, name))
+		return true;
+	for (uint64_t i = 0; i < (a->seed ? 1 : seeds); i++) {
+		uint64_t seed = a->seed ? a->seed : 9000 + i;
+		struct sim_config c = harm_config(seed, harm, 1 + seed * 7919 % 1500);
+		const char *wrong = run_harmed(&c, told, right);
+		if (wrong) {
+			failed(name, seed, wrong);
+			return false;
+		}
+	}
+	print_harmed(name, told, right);
+	return true;
+}
+
+/* Nothing is lost, and everybody asks all the time while messages are slow: nobody says that something was. */
+static bool asked_for_nothing(const struct args *a)
+{
+	struct storm_test t = {"asked_for_nothing", 2, 5, 2, 24, 48, 600, 8, 50, 4, 2, any, storm};
+	uint64_t steps = 0, asked = 0, slowest = 0;
+
+	if (!wanted(a, t.name))
+		return true;
+	for (uint64_t i = 0; i < (a->seed ? 1 : t.seeds); i++) {
+		uint64_t seed = a->seed ? a->seed : 700 + i;
+		struct sim_config c = config_for(&t, seed);
+		c.ask_ns = c.delay_ns / (1 + seed % 3);
+		c.ask_max = 60000;
+		struct sim *s = begin(&t, &c);
+		const char *wrong = sim_run(s, UINT64_MAX);
+		wrong = wrong ? wrong : sim_settle(s);
+		for (unsigned h = 0; h < c.hosts; h++)
+			asked += sim_stats(s, h)->waits_asked;
+		steps += sim_steps(s);
+		slowest = sim_fault_max_ns(s) > slowest ? sim_fault_max_ns(s) : slowest;
+		sim_close(s);
+		if (!wrong && !asked)
+			wrong = "nobody asked";
+		if (wrong) {
+			failed(t.name, seed, wrong);
+			return false;
+		}
+	}
+	printf("PASS sim.asked_for_nothing (%lu steps, asked %lu times, slowest fault %.3f ms)\n", steps, asked,
+	       (double)slowest / 1e6);
+	return true;
+}
+
+/* Without asking a lost message stops a vCPU for ever, and the simulator must see that. */
+static bool planted_loss(const struct args *a)
+{
+	unsigned told[COH_MSG_KINDS + 1] = {0}, right[COH_MSG_KINDS + 1] = {0}, stuck = 0;
+	const char *wrong = NULL, *found = "";
+
+	if (!wanted(a, "planted_loss"))
+		return true;
+	for (uint64_t seed = 1; seed < 40; seed += 2) {
+		struct sim_config c = harm_config(seed, HARM_LOSE, 200);
+		c.ask_ns = 0;
+		wrong = run_harmed(&c, told, right);
+		stuck += wrong != NULL;
+		found = wrong ? wrong : found;
+	}
+	if (!stuck)
+		failed("planted_loss", 1, "messages were lost and nobody noticed");
+	else
+		printf("PASS sim.planted_loss (in %u of 20 runs, one of them: %s)\n", stuck, found);
+	return stuck != 0;
+}
+
+static bool harm_all(const struct args *a)
+{
+	bool good = asked_for_nothing(a);
+
+	good &= harm_test(a, "lost", HARM_LOSE, 1500);
+	good &= harm_test(a, "altered_txn", HARM_TXN, 400);
+	good &= harm_test(a, "altered_page", HARM_PAGE, 400);
+	good &= harm_test(a, "altered_acks", HARM_ACKS, 400);
+	good &= harm_test(a, "altered_kind", HARM_KIND, 100);
+	good &= planted_loss(a);
+	return good;
+}
+
 /* The oracle must notice an invalidation that is not carried out. */
 static bool planted_fault(const struct args *a)
 {
@@ -252,5 +398,6 @@ bool storm_all(const struct args *a)
 		good &= run_test(a, &tests[i]);
 	good &= fairness(a);
 	good &= planted_fault(a);
+	good &= harm_all(a);
 	return good;
 }

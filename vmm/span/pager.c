@@ -218,6 +218,7 @@ static void run_effects(struct pager *p, const uint8_t *blob)
 			check(p, uffd_wake(&p->uffd, fx[i].page), "waking a fault");
 			carried_out(p, &fx[i], TRACE_NONE);
 			break;
+		case COH_FX_LOST:
 		case COH_FX_PEER_FAULT:
 			if (p->broken_peer == HOST_NONE) {
 				p->broken_peer = fx[i].to;

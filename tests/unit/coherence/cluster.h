@@ -124,6 +124,13 @@ class Cluster
 				}
 		}
 	}
+	// The link loses the oldest message from one host to another.
+	void lose(unsigned from, unsigned to)
+	{
+		auto &q = links[{from, to}];
+		ASSERT_FALSE(q.empty()) << "nothing from " << from << " to " << to << " after\n" << text;
+		q.pop_front();
+	}
 	size_t waiting(unsigned from, unsigned to)
 	{
 		return links[{from, to}].size();
@@ -164,6 +171,7 @@ class Cluster
 	void note(unsigned h, const coh_fx &f)
 	{
 		static const char *const rights[] = {"none", "ro", "rw"};
+		static const char *const told[] = {"nothing", "waits", "grant", "ack", "done"};
 		std::string who = "h" + std::to_string(h), page = " p" + std::to_string(f.page);
 		switch (f.kind) {
 		case COH_FX_SEND:
@@ -172,6 +180,8 @@ class Cluster
 			if (f.msg.kind == COH_MSG_GRANT)
 				text += std::string(" ") + rights[f.msg.rights];
 			text += f.msg.flags & COH_MSGF_DATA ? " data" : f.msg.flags ? " zero" : "";
+			if (f.msg.kind == COH_MSG_CHASE || f.msg.kind == COH_MSG_TOLD)
+				text += std::string(" ") + told[f.msg.rights];
 			if (f.msg.acks)
 				text += " acks " + std::to_string(f.msg.acks);
 			if (f.msg.requester != h && f.msg.requester != f.to)
@@ -198,6 +208,9 @@ class Cluster
 			break;
 		case COH_FX_PEER_FAULT:
 			text += who + " fence h" + std::to_string(f.to) + ": " + f.reason;
+			break;
+		case COH_FX_LOST:
+			text += who + " lost" + page + " of h" + std::to_string(f.to) + ": " + f.reason;
 			break;
 		}
 		text += "\n";

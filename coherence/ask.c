@@ -20,6 +20,12 @@ static bool refused(const struct coh_engine *e, const struct request *r)
 	return timers_armed(&e->timers, timer_req((uint32_t)(r - e->reqs)));
 }
 
+void req_watch(struct coh_engine *e)
+{
+	if (e->cfg.ask_ns && !timers_armed(&e->timers, timer_ask(e)))
+		timers_set(&e->timers, timer_ask(e), e->now + e->cfg.ask_ns);
+}
+
 void req_ask(struct coh_engine *e, const struct request *r)
 {
 	struct coh_msg m = {.kind = COH_MSG_ASK, .requester = e->cfg.self, .txn = r->txn, .page = r->page};
@@ -57,8 +63,10 @@ void req_look(struct coh_engine *e)
 		self_drain(e);
 	}
 	e->look_at = 0;
-	if (e->reqs_used)
-		timers_set(&e->timers, timer_ask(e), e->now + e->cfg.ask_ns);
+	if (e->wait_n && ++e->wait_looks > e->cfg.ask_max)
+		msg_lost(e, e->cfg.self, e->wait[e->wait_head], "there is no room for the page, and nobody makes any");
+	if (e->reqs_used || e->wait_n)
+		req_watch(e);
 }
 
 /* The home asks for the end of a transaction of ours: if it is no longer here, its DONE left before this. */

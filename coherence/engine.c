@@ -287,7 +287,7 @@ enum coh_rights coh_engine_rights(const struct coh_engine *e, page_idx page)
 
 bool coh_engine_pending(const struct coh_engine *e, page_idx page)
 {
-	return page < e->cfg.pages && (e->page[page] & PG_PENDING);
+	return page < e->cfg.pages && (e->page[page] & (PG_PENDING | PG_WAITING));
 }
 
 bool coh_engine_untouched(const struct coh_engine *e, page_idx page)

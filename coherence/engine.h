@@ -36,6 +36,7 @@
 #define COH_EVICT_INFLIGHT 32u       // EVICT hints under way from one host
 #define COH_RESERVE        64u       // pages above quota_pages that own faults may take
 #define COH_RESERVE_HOME   128u      // ... that pages homed here may take when they come back
+#define COH_ASK_MAX        65534u    // largest ask_max
 #define COH_WAIT_MAX       1024u     // faults that wait in the engine for room
 #define COH_RETRY_NS       100000u   // wait after a NACK, doubled up to 16 times
 #define COH_EVICT_NS       20000000u // an EVICT hint is forgotten after this time
@@ -193,7 +194,7 @@ uint64_t coh_engine_deadline(const struct coh_engine *e);
 /* The rights this host has on page now. */
 enum coh_rights coh_engine_rights(const struct coh_engine *e, page_idx page);
 
-/* Whether an own request for the page is under way. */
+/* Whether an own request for the page is under way, or a fault waits for room for it. */
 bool coh_engine_pending(const struct coh_engine *e, page_idx page);
 
 /* The page is homed here and no host ever had it: all zeroes, nowhere in memory. */

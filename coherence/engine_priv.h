@@ -135,6 +135,7 @@ struct coh_engine {
 
 	page_idx wait[COH_WAIT_MAX];
 	uint32_t wait_head, wait_n;
+	uint32_t wait_looks; // looks at what waits since the first in the ring is first
 
 	struct stream streams[STREAMS];
 	uint32_t stream_next;
@@ -212,6 +213,7 @@ void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_nack(struct coh_engine *e, const struct coh_msg *m);
 void req_retry(struct coh_engine *e, uint32_t i);
 void req_service_waiting(struct coh_engine *e);
+void req_watch(struct coh_engine *e); // something waits: look at it when it has waited long
 void req_ask(struct coh_engine *e, const struct request *r);
 void req_look(struct coh_engine *e); // at all that waits
 void req_chased(struct coh_engine *e, const struct coh_msg *m);

@@ -5,7 +5,6 @@
 #define PAGES_MAX    ((uint64_t)1 << 40) // 4 PiB of guest: keeps all sizes below in range
 #define REQUESTS_MAX 65536u
 #define QUEUE_MAX    (1u << 20)
-#define ASK_MAX      (UINT16_MAX - 1u)
 #define HOLD_NS_MAX  1000000000ull
 
 static const char *homes_error(const struct coh_config *c)
@@ -43,7 +42,7 @@ const char *coh_config_error(const struct coh_config *c)
 		return "requests_max is not a power of two in range";
 	if (c->queue_max < c->hosts || c->queue_max > QUEUE_MAX)
 		return "queue_max must be at least the number of hosts";
-	if (c->ask_ns && (c->ask_max < 2 || c->ask_max > ASK_MAX))
+	if (c->ask_ns && (c->ask_max < 2 || c->ask_max > COH_ASK_MAX))
 		return "ask_max";
 	if (c->zero_run == 0 || c->zero_run > COH_ZERO_RUN_MAX)
 		return "zero_run";

@@ -42,8 +42,7 @@ static bool begin(struct coh_engine *e, page_idx page, enum coh_access access, b
 	pmap_put(&e->req_map, page, i);
 	e->page[page] |= PG_PENDING;
 	e->incoming += !resident;
-	if (e->cfg.ask_ns && !timers_armed(&e->timers, timer_ask(e)))
-		timers_set(&e->timers, timer_ask(e), e->now + e->cfg.ask_ns);
+	req_watch(e);
 	ask_home(e, r);
 	return true;
 }
@@ -120,6 +119,7 @@ static void wait_for_room(struct coh_engine *e, page_idx page, enum coh_access a
 		return;
 	}
 	e->wait[(e->wait_head + e->wait_n++) % COH_WAIT_MAX] = page;
+	req_watch(e);
 	e->page[page] |= PG_WAITING | (access == COH_WRITE ? PG_WAIT_WR : 0);
 }
 
@@ -179,6 +179,7 @@ void req_service_waiting(struct coh_engine *e)
 		}
 		e->page[page] &= ~(PG_WAITING | PG_WAIT_WR);
 		e->wait_head = (e->wait_head + 1) % COH_WAIT_MAX;
+		e->wait_looks = 0;
 		e->wait_n--;
 	}
 	if (e->wait_n)

@@ -99,6 +99,26 @@ static int storm(struct dsm_host *h, void *arg)
 	return bad != 0;
 }
 
+/*
+ * Everybody writes and reads a few pages, in turn by turn; one message is lost. Nobody comes to its end: a host must
+ * say that something was lost, and of which page, before long.
+ */
+static int share_for_ever(struct dsm_host *h, void *arg)
+{
+	uint64_t seed = 1 + h->self;
+
+	(void)arg;
+	for (;;) {
+		seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+		volatile uint64_t *w = dsm_word(h, seed % 6, h->self);
+		if (seed & 64)
+			++*w;
+		else
+			(void)*w;
+	}
+	return 0;
+}
+
 static int report(const char *name, int bad, const char *why)
 {
 	if (bad)
@@ -120,6 +140,40 @@ static int run(const char *name, unsigned hosts, uint64_t pages_each, int (*fn)(
 	snprintf(label, sizeof(label), "dsm.%s.%u_hosts", name, hosts);
 	int bad = dsm_group_init(&group, hosts, pages, true) || dsm_group_run(&group, fn, &n, 0);
 	return report(label, bad, bad ? "see above" : "");
+}
+
+#define LOST_WITHIN_NS 8000000000ull // asked about after 2 s, and the answer; a busy machine may take more
+
+static int run_lost(unsigned kind, unsigned host)
+{
+	uint64_t pages[3] = {512, 512, 512};
+	char label[64], why[256];
+
+	snprintf(label, sizeof(label), "dsm.lost.%s", coh_msg_name(kind));
+	int bad = dsm_group_init(&group, 3, pages, true);
+	group.loss = (struct dsm_loss){.kind = kind, .host = host, .nth = 20};
+	if (!bad && !dsm_group_run(&group, share_for_ever, NULL, 0))
+		bad = 1;
+	const struct dsm_shared *s = group.shared;
+	uint64_t took = s->ended_ns - s->lost_ns;
+	bad |= !s->lost_ns || !s->ended_ns || took > LOST_WITHIN_NS || !strstr(s->ended, "page at 0x") ||
+	       !strstr(s->ended, "lost or altered");
+	snprintf(why, sizeof(why), " (%.1f s after it: %s)", (double)took / 1e9, s->ended);
+	return report(label, bad, why);
+}
+
+static int run_losses(void)
+{
+	static const uint8_t kinds[] = {COH_MSG_REQ_READ, COH_MSG_REQ_WRITE, COH_MSG_REQ_UPGRADE,
+					COH_MSG_FWD_READ, COH_MSG_FWD_WRITE, COH_MSG_INV,
+					COH_MSG_GRANT,    COH_MSG_ACK,       COH_MSG_DONE};
+	int bad = 0;
+
+	for (unsigned i = 0; i < sizeof(kinds); i++) {
+		bool at_home = kinds[i] <= COH_MSG_REQ_UPGRADE || kinds[i] == COH_MSG_DONE;
+		bad += run_lost(kinds[i], at_home ? 0 : 1 + i % 2); // host 0 is the home of the pages that are used
+	}
+	return bad;
 }
 
 static int wanted(int argc, char **argv, const char *name)
@@ -154,6 +208,8 @@ int main(int argc, char **argv)
 		if (wanted(argc, argv, "storm"))
 			bad += run("storm", hosts, 2048, storm, rounds / 10);
 	}
+	if (wanted(argc, argv, "lost"))
+		bad += run_losses();
 	for (unsigned i = 0; litmus_names[i]; i++) {
 		unsigned long relaxed = 0;
 		char label[64], why[96];

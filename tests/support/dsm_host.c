@@ -81,12 +81,22 @@ static void set_observe(struct dsm_host *h)
 	h->pager.observe = __atomic_load_n(&h->group->shared->observe, __ATOMIC_ACQUIRE) ? h->observe : NULL;
 }
 
+static bool lost(struct dsm_host *h, const struct msg *m)
+{
+	const struct dsm_loss *l = &h->group->loss;
+
+	if (!l->nth || l->host != h->self || m->u.coh.kind != l->kind || ++h->arrived != l->nth)
+		return false;
+	h->group->shared->lost_ns = now_ns();
+	return true;
+}
+
 static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 {
 	struct dsm_host *h = ctx;
 
 	set_observe(h);
-	if (m->kind == MSG_COH)
+	if (m->kind == MSG_COH && !lost(h, m))
 		pager_on_msg(&h->pager, (host_id)peer, m);
 }
 
@@ -119,6 +129,17 @@ static void on_faults(void *ctx, int fd, unsigned events)
 	pager_on_faults(&((struct dsm_host *)ctx)->pager);
 }
 
+static void broken(struct dsm_host *h)
+{
+	struct dsm_shared *s = h->group->shared;
+
+	if (!s->ended_ns) {
+		snprintf(s->ended, sizeof(s->ended), "host %u: %.140s", h->pager.broken_peer, h->pager.broken_why);
+		s->ended_ns = now_ns();
+	}
+	die(h, s->ended);
+}
+
 static void *serve(void *arg)
 {
 	struct dsm_host *h = arg;
@@ -133,7 +154,7 @@ static void *serve(void *arg)
 		if (h->pager.failed)
 			die(h, h->pager.failed);
 		if (h->pager.broken_peer != HOST_NONE)
-			die(h, h->pager.broken_why);
+			broken(h);
 	}
 	return NULL;
 }

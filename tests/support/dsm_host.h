@@ -11,11 +11,17 @@
 #include "tests/support/link_choice.h"
 #include "vmm/span/pager.h"
 
+/* A coherence message that is lost on its way to a host, as if the link had lost it. */
+struct dsm_loss {
+	unsigned kind, host, nth; // the nth of the kind that arrives there; 0: none is
+};
+
 struct dsm_group {
 	unsigned hosts;
 	int sockets[HOSTS_MAX][HOSTS_MAX]; // [a][b]: a's end of the connection to b
 	struct machine_desc desc;
-	struct link_choice *link;  // NULL: uring
+	struct link_choice *link; // NULL: uring
+	struct dsm_loss loss;
 	struct dsm_shared *shared; // outside the distributed memory: barriers and results
 };
 
@@ -26,6 +32,9 @@ struct dsm_shared {
 	uint64_t results[HOSTS_MAX][DSM_RESULTS];
 	int observe; // pagers count latencies and traffic, and trace; change it while no fault is under way
 	int failed;
+	uint64_t lost_ns;  // when a message was lost
+	uint64_t ended_ns; // when a pager said that it can't go on
+	char ended[160];   // ... and why
 };
 
 struct dsm_host {
@@ -37,6 +46,7 @@ struct dsm_host {
 	struct observe *observe;
 	pthread_t thread;
 	int stop;
+	unsigned arrived; // messages of the kind that is lost
 };
 
 /* pages[h] pages are homed on host h. tcp: loopback TCP, otherwise Unix sockets. Call before any thread exists. */

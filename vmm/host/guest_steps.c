@@ -76,6 +76,13 @@ static void on_host_lost(void *ctx, host_id host, const char *reason)
 	guest_step_give_up(g);
 }
 
+static void on_stuck(void *ctx, uint64_t gpa, host_id home, uint64_t waited_ns)
+{
+	serve_event(ctx, HOST_EV_PAGE_STUCK,
+		    json_pack("{s:I,s:i,s:I}", "address", (json_int_t)gpa, "home", (int)home, "milliseconds",
+			      (json_int_t)(waited_ns / 1000000)));
+}
+
 static void on_failed(void *ctx, const char *reason)
 {
 	guest_fail(ctx, reason);
@@ -107,7 +114,7 @@ static int take_desc(struct guest *g, const struct msg *m, char *why, unsigned c
 static int begin_set_up(struct guest *g, char *why, unsigned cap)
 {
 	struct span_handler handler = {
-		.ctx = g, .connected = on_connected, .host_lost = on_host_lost, .failed = on_failed};
+		.ctx = g, .connected = on_connected, .host_lost = on_host_lost, .failed = on_failed, .stuck = on_stuck};
 	int r = take_desc(g, g->setup, why, cap);
 
 	if (r)

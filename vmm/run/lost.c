@@ -32,7 +32,7 @@ void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 		snprintf(text, sizeof(text), "lost host %u at %s: %s", host, address, reason);
 	else
 		snprintf(text, sizeof(text), "host %u has lost host %u at %s: %s", by, host, address, reason);
-	monitor_host_lost(r->monitor, host, by == HOST_NONE ? reason : "another host lost it");
+	monitor_host_lost(r->monitor, host, by == HOST_NONE ? reason : text);
 	switch (answer_to_loss(r, host)) {
 	case LOST_END:
 		run_fail(r, RUN_HOST_LOST, text);

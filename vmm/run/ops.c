@@ -156,7 +156,12 @@ void ops_over(struct ops *v, enum ops_reason why)
 
 void ops_on_event(struct ops *v, host_id from, const char *name, const json_t *data)
 {
-	(void)from;
+	if (strcmp(name, "PAGE_STUCK") == 0)
+		ops_tell(v, "X_PANDO_STUCK",
+			 json_pack("{s:i,s:I,s:I,s:I}", "host", (int)from, "address",
+				   json_integer_value(json_object_get(data, "address")), "home",
+				   json_integer_value(json_object_get(data, "home")), "milliseconds",
+				   json_integer_value(json_object_get(data, "milliseconds"))));
 	if (strcmp(name, "GUEST_SILENT") == 0)
 		ops_tell(v, "X_PANDO_GUEST_SILENT",
 			 json_pack("{s:I,s:I,s:I,s:b}", "vcpu", json_integer_value(json_object_get(data, "vcpu")),

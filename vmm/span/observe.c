@@ -172,6 +172,19 @@ void observe_effect(struct observe *o, const struct coh_engine *e, const struct 
 		woken(o, &f, writable, now);
 }
 
+const struct fault *observe_oldest(const struct observe *o, const struct coh_engine *e, uint64_t *waited_ns)
+{
+	const struct fault *oldest = NULL;
+
+	for (unsigned i = 0; i < o->faults.n; i++) {
+		const struct fault *f = &o->faults.v[i];
+		if (coh_engine_pending(e, f->page) && (!oldest || f->since < oldest->since))
+			oldest = f;
+	}
+	*waited_ns = oldest ? ticks_ns(o, __rdtsc() - oldest->since) : 0;
+	return oldest;
+}
+
 void observe_settle(struct observe *o)
 {
 	uint64_t now = __rdtsc();

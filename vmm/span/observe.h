@@ -60,6 +60,8 @@ void observe_step_end(struct observe *o, const struct coh_engine *e);
 void observe_msg_out(struct observe *o, host_id to, const struct coh_msg *m, unsigned flags);
 /* An effect has been carried out: kind is what it is in a trace. */
 void observe_effect(struct observe *o, const struct coh_engine *e, const struct coh_fx *fx, enum trace_kind kind);
+/* The fault that has waited longest for what the engine is still after, and for how long; NULL: none. */
+const struct fault *observe_oldest(const struct observe *o, const struct coh_engine *e, uint64_t *waited_ns);
 /* Accounts the waits that are still going on. */
 void observe_settle(struct observe *o);
 

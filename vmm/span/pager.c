@@ -2,6 +2,7 @@
 #include "vmm/span/pager.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +10,29 @@
 
 #include "net/log.h"
 #include "net/now.h"
+#include "vmm/mem/layout.h"
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
 #define REQUESTS_MAX     256u
 #define GRANULE_SHIFT    9u // DESC_GRANULE in pages
 #define QUEUE_MAX        4096u
 #define HOLD_MAX_FACTOR  8u
-#define MIGRATORY_AFTER  2u  // read-then-write hand-overs before a read takes ownership
+#define MIGRATORY_AFTER  2u           // read-then-write hand-overs before a read takes ownership
+#define ASK_NS           1000000000u  // requests are asked about after one to two of these
+#define GIVE_UP_NS       60000000000u // ... and given up after this long, or when the silent are lost several times over
+#define GIVE_UP_SILENCES 4u
 #define ZERO_RUN         32u // untouched local pages placed at one fault
 
 _Static_assert(PAGE_BYTES << GRANULE_SHIFT == DESC_GRANULE, "homes are given by granules of the description");
 _Static_assert(DESC_RANGES_MAX <= COH_HOMES_MAX, "each range of memory is one of homes");
+
+/* Where the guest's time is stretched, so is everything that a host does. */
+uint64_t pager_gives_up_after_ns(const struct machine_desc *d)
+{
+	uint64_t silence = (uint64_t)d->peer_timeout_ms * 1000000u * GIVE_UP_SILENCES;
+
+	return (silence > GIVE_UP_NS ? silence : GIVE_UP_NS) * (d->dilate ? d->dilate : 1);
+}
 
 static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
 {
@@ -39,6 +52,9 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;
 	c->zero_run = ZERO_RUN;
+	c->ask_ns = ASK_NS;
+	uint64_t looks = pager_gives_up_after_ns(d) / ASK_NS;
+	c->ask_max = looks < COH_ASK_MAX ? (unsigned)looks : COH_ASK_MAX;
 	c->migratory = MIGRATORY_AFTER;
 	c->epoch = d->epoch;
 }
@@ -180,6 +196,25 @@ static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
 	return true;
 }
 
+/* The first is what the guest ends with; what comes of it later says nothing. */
+static void broken(struct pager *p, const struct coh_fx *fx)
+{
+	if (fx->kind == COH_FX_LOST && fx->to == p->self) {
+		log_error("pager: page at 0x%" PRIx64 ": %s", layout_gpa(fx->page), fx->reason);
+		p->failed = p->failed ? p->failed : fx->reason;
+		return;
+	}
+	if (p->broken_peer != HOST_NONE)
+		return;
+	p->broken_peer = fx->to;
+	if (fx->kind == COH_FX_LOST)
+		snprintf(p->broken_why, sizeof(p->broken_why),
+			 "page at 0x%" PRIx64 ": %s; the link lost or altered a message", layout_gpa(fx->page),
+			 fx->reason);
+	else
+		snprintf(p->broken_why, sizeof(p->broken_why), "broke the coherence protocol: %s", fx->reason);
+}
+
 static void run_effects(struct pager *p, const uint8_t *blob)
 {
 	const struct coh_fx *fx = p->fx->v;
@@ -220,10 +255,7 @@ static void run_effects(struct pager *p, const uint8_t *blob)
 			break;
 		case COH_FX_LOST:
 		case COH_FX_PEER_FAULT:
-			if (p->broken_peer == HOST_NONE) {
-				p->broken_peer = fx[i].to;
-				p->broken_why = fx[i].reason;
-			}
+			broken(p, &fx[i]);
 			break;
 		}
 	}

@@ -29,8 +29,8 @@ struct pager {
 	uint64_t reinstalls;     // a page was there where the engine knew none
 	uint64_t zero_detected;  // full pages that turned out to be zeroes when sent
 	const char *failed;      // static text: the pager can't go on
-	host_id broken_peer;     // the peer that broke the protocol, or HOST_NONE
-	const char *broken_why;
+	host_id broken_peer;     // the peer that broke the protocol or whose message was lost, or HOST_NONE
+	char broken_why[160];
 };
 
 /* Registers ram, builds the engine. Returns 0 or a negative errno with a sentence in why. */
@@ -41,6 +41,8 @@ void pager_close(struct pager *p);
 void pager_on_faults(struct pager *p);                                 // the uffd is readable
 void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH message
 void pager_tick(struct pager *p, uint64_t now_ns);                     // at or after the deadline
-uint64_t pager_deadline(const struct pager *p);                        // UINT64_MAX: none
+/* When a request is given up that nobody says anything of, in ns after its begin. Pure. */
+uint64_t pager_gives_up_after_ns(const struct machine_desc *desc);
+uint64_t pager_deadline(const struct pager *p); // UINT64_MAX: none
 
 #endif

@@ -298,6 +298,7 @@ static void tick(void *ctx)
 	if (d->paging && !d->released) {
 		pager_tick(&d->pager, now_ns());
 		span_check_pager(d);
+		span_check_waits(d);
 	}
 	peers_tick(&d->peers, now_ns(), &ping, &lost);
 	send_pings(d, ping);

@@ -19,6 +19,9 @@ struct span_handler {
 	void (*connected)(void *ctx);                                   // span_connected() has become true; once
 	void (*host_lost)(void *ctx, host_id host, const char *reason); // once for each lost host
 	void (*failed)(void *ctx, const char *reason);                  // this host can't go on
+	/* A fault has waited so long for the page at this address, whose home is host; not the first word of each, but
+	 * one a minute at most. May be NULL. */
+	void (*stuck)(void *ctx, uint64_t gpa, host_id home, uint64_t waited_ns);
 };
 
 /*

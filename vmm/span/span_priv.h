@@ -22,6 +22,8 @@ struct span {
 	bool paging;       // several hosts: the pager is open
 	bool released;     // userfaultfd is closed
 	bool failure_told, connected_told;
+	uint64_t asked;    // the engine's waits_asked when it was last looked at
+	uint64_t stuck_ns; // when it was last said that a fault waits
 	struct peers peers;
 	struct iofwd iofwd;
 	struct loop_poller clock; // the deadlines of engine and peers, joined
@@ -35,6 +37,8 @@ struct span {
 };
 
 void span_check_pager(struct span *d);
+void span_check_waits(struct span *d); // stuck.c: after a tick of the pager
+uint64_t span_oldest_wait_ms(const struct span *d);
 bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
 void span_send_outbox(struct span *d);                          // span thread
 

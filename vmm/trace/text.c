@@ -14,13 +14,22 @@ static const char *rights_name(unsigned r)
 	return r == COH_RW ? "rw" : r == COH_RO ? "ro" : "-";
 }
 
+static const char *told_name(unsigned told)
+{
+	static const char *const names[] = {"nothing", "waits", "grant", "ack", "done"};
+
+	return told < sizeof(names) / sizeof(names[0]) ? names[told] : "?";
+}
+
 static int describe_msg(const struct trace_record *r, char *buf, size_t cap)
 {
 	unsigned flags = r->arg & 0xff, acks = r->arg >> 16;
 	const char *carries = flags & COH_MSGF_DATA ? " with data" : flags & COH_MSGF_ZERO ? " of zeroes" : "";
-	int n = snprintf(buf, cap, "%s %s %u, page 0x%" PRIx64 ", rights %s%s", coh_msg_name(r->sub),
-			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, rights_name(r->arg >> 8 & 0xff),
-			 carries);
+	bool told = r->sub == COH_MSG_CHASE || r->sub == COH_MSG_TOLD;
+	unsigned rights = r->arg >> 8 & 0xff;
+	int n = snprintf(buf, cap, "%s %s %u, page 0x%" PRIx64 ", %s %s%s", coh_msg_name(r->sub),
+			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, told ? "of its" : "rights",
+			 told ? told_name(rights) : rights_name(rights), carries);
 
 	if (acks && n > 0 && (size_t)n < cap)
 		n += snprintf(buf + n, cap - (size_t)n, ", %u acknowledgements due", acks);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What happens when things go wrong: hosts killed and stopped, strangers at the door, Ctrl-C, bad input. Runs the product
+# What happens when things go wrong: hosts killed and stopped, frames lost and altered, strangers at the door, Ctrl-C, bad input. Runs the product
 # itself with the micro-guest on the local KVM.  Usage: tests/e2e/failures.sh BUILD_FOLDER
 set -u
 cd "$(dirname "$0")/../.."
@@ -242,6 +242,37 @@ test_vanished() {
 	at_hosts=() at_run=() HOST_IP=127.0.0.1
 }
 
+coh_kind() { # NAME: its number on the wire
+	awk -F'[(,]' -v name="$1" '/^COH_MSG\(/ { if ($2 == name) print n + 0; n++ }' coherence/coh_msg.def
+}
+
+# One coherence frame between the hosts is lost or altered on its way: the guest ends as with a lost host, and says why.
+harmed_frame_test() { # NAME HOW KIND PATTERN
+	local ports=() h port proxies=()
+	start_hosts 2
+	IFS=, read -ra ports <<<"$HOSTS"
+	HOSTS=
+	for h in 0 1; do
+		port=$(free_port)
+		python3 tests/e2e/lossy.py "$port" "${ports[h]##*:}" "$2" "$(coh_kind "$3")" "$WORK/harm.$1" >"$WORK/relay$h.log" 2>&1 &
+		proxies+=($!)
+		pids+=($!)
+		HOSTS=$HOSTS${HOSTS:+,}127.0.0.1:$port
+		wait_for 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	done
+	run_guest "$1" "$ENDLESS"
+	if wait_for 30 is_running "$1"; then
+		: >"$WORK/harm.$1"
+		in_time $RUN_PID 20
+		[ $RC -eq 5 ] && grep -qE "host [01] has lost host [01] at 127.0.0.1:[0-9]+: $4" "$WORK/$1.log"
+		verdict "$1" $? "exit status $RC (expected 5 and 'host N has lost host M at ADDRESS: $4'); $(cat "$WORK"/relay*.log)"
+	else
+		no "$1" "the guest did not start"
+	fi
+	kill "${proxies[@]}" 2>/dev/null
+	stop_hosts
+}
+
 test_bad_input() {
 	head -c 100000 /dev/urandom >"$WORK/noise"
 	refused kernel_missing "/nonexistent" run --local 1 --kernel /nonexistent --memory 64M
@@ -269,6 +300,12 @@ test_bad_input() {
 test_bad_input
 lost_host_test killed KILL
 lost_host_test stopped STOP
+lost="page at 0x[0-9a-f]+: .*; the link lost or altered a message"
+harmed_frame_test lost_request lose REQ_WRITE "$lost"
+harmed_frame_test lost_page lose GRANT "$lost"
+harmed_frame_test lost_end lose DONE "$lost"
+harmed_frame_test altered_kind unknown GRANT "broke the coherence protocol: unknown message kind"
+harmed_frame_test altered_checksum crc GRANT "broke the protocol"
 test_garbage
 test_vanished
 test_one_after_another

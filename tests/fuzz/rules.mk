@@ -5,7 +5,7 @@ FUZZ_CC    ?= clang
 # Every fuzz_NAME.c is a target; what it is linked with beside net/ is in fuzz_srcs_NAME.
 fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c)
-fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
+fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/ask.c coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c

@@ -126,8 +126,8 @@ static void lose(struct span *d, host_id h, const char *reason)
 /* Cuts a peer off: nothing it sends counts any more. */
 static void fence(struct span *d, host_id h, const char *reason)
 {
+	lose(d, h, reason); // first: what it says of its end must not overtake what we say
 	link_remove(d->link, h);
-	lose(d, h, reason);
 }
 
 static void on_down(void *ctx, unsigned peer, const char *reason)

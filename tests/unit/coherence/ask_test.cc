@@ -250,6 +250,40 @@ TEST(Ask, AtItsOwnHomeTheHostThatOwesIsGivenUp)
 	EXPECT_EQ("h0 lost p0 of h1: the page never came, and nobody says why\n", c.trace());
 }
 
+TEST(Ask, RoomThatNobodyMakesIsGivenUp)
+{
+	Cluster c(2, 400, [](coh_config &cfg) {
+		asks(cfg);
+		cfg.homes_n = 0;
+		for (unsigned h = 0; h < 2; h++)
+			cfg.homes[cfg.homes_n++] = {200 * h, 200, (host_id)h};
+		cfg.quota_pages = 200;
+	});
+	for (page_idx p = 0; p < 200; p++)
+		c.write(0, p);
+	unsigned more = 0;
+	while (c.stats(0).waits_lost == 0 && more < 200) { // pages of h1 until there is no room for one more
+		c.write(0, 200 + more++);
+		for (unsigned i = 0; c.waiting(1, 0) + c.waiting(0, 1) && i < 1000; i++) {
+			if (c.waiting(0, 1) && c.front(0, 1).kind == COH_MSG_EVICT)
+				c.lose(0, 1); // nobody takes any back
+			else if (c.waiting(0, 1))
+				c.deliver(0, 1);
+			else
+				c.deliver(1, 0);
+		}
+		for (unsigned i = 0; coh_engine_pending(c.engines[0], 200 + more - 1) && i < 5000; i++) {
+			c.tick(0);
+			while (c.waiting(0, 1))
+				c.lose(0, 1);
+			if (c.stats(0).waits_lost)
+				break;
+		}
+	}
+	EXPECT_EQ(COH_RESERVE + 1, more);
+	EXPECT_NE(std::string::npos, c.trace().find("of h0: there is no room for the page, and nobody makes any"));
+}
+
 TEST(Ask, WordsFromWhoHasNothingToSayAreRefused)
 {
 	static const struct {

@@ -196,7 +196,11 @@ TEST_F(Ops, WhatAHostSeesIsToldInTheMonitorsWords)
 	data = json_loads(R"({"rip": "here", "halted": 1})", 0, nullptr); // shaped as it must not be
 	ops_on_event(v, 0, "GUEST_SILENT", data);
 	json_decref(data);
-	ASSERT_EQ(3u, said.size());
+	data = json_loads(R"({"address": 4096, "home": 1, "milliseconds": 5001})", 0, nullptr);
+	ops_on_event(v, 1, "PAGE_STUCK", data);
+	json_decref(data);
+	ASSERT_EQ(4u, said.size());
+	EXPECT_EQ(0u, said[3].find("X_PANDO_STUCK")) << said[3];
 	EXPECT_EQ(0u, said[0].find("X_PANDO_GUEST_SILENT")) << said[0];
 	EXPECT_EQ(0u, said[1].find("GUEST_PANICKED")) << said[1];
 	EXPECT_EQ(0u, said[2].find("X_PANDO_GUEST_SILENT")) << said[2];

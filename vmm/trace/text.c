@@ -28,7 +28,7 @@ static int describe_msg(const struct trace_record *r, char *buf, size_t cap)
 	bool told = r->sub == COH_MSG_CHASE || r->sub == COH_MSG_TOLD;
 	unsigned rights = r->arg >> 8 & 0xff;
 	int n = snprintf(buf, cap, "%s %s %u, page 0x%" PRIx64 ", %s %s%s", coh_msg_name(r->sub),
-			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, told ? "of its" : "rights",
+			 r->kind == TRACE_MSG_OUT ? "to" : "from", r->peer, r->page, told ? "word" : "rights",
 			 told ? told_name(rights) : rights_name(rights), carries);
 
 	if (acks && n > 0 && (size_t)n < cap)

@@ -285,4 +285,24 @@ TEST(TraceJson, AnEmptyTraceIsJsonToo)
 	json_decref(o);
 }
 
+TEST(Describe, QuestionsSayWhatTheyAreAbout)
+{
+	trace_record r = {};
+	char text[256];
+
+	r.kind = TRACE_MSG_OUT;
+	r.sub = COH_MSG_CHASE;
+	r.page = 0x77;
+	r.txn = 5;
+	r.peer = 1;
+	r.requester = 2;
+	r.arg = trace_msg_arg(0, COH_TOLD_GRANT, 1);
+	trace_describe(&r, text, sizeof(text));
+	EXPECT_STREQ("CHASE to 1, page 0x77, word grant, 1 acknowledgements due, transaction 2:5", text);
+	r.sub = COH_MSG_TOLD;
+	r.arg = trace_msg_arg(0, COH_TOLD_WAITS, 0);
+	trace_describe(&r, text, sizeof(text));
+	EXPECT_STREQ("TOLD to 1, page 0x77, word waits, transaction 2:5", text);
+}
+
 } // namespace

@@ -66,13 +66,13 @@ int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap
 	int e = qmp_create(&m->q, r->loop, why, why_cap);
 	for (unsigned i = 0; !e && monitor_tables[i]; i++)
 		e = qmp_add_commands(m->q, monitor_tables[i], m, why, why_cap);
-	if (!e) {
+	if (!e)
+		e = listen_everywhere(m, why, why_cap);
+	if (!e) { // the last: nobody stops listening
 		e = ops_listen(r->ops, on_event, m);
 		if (e)
 			snprintf(why, why_cap, "the QMP monitor cannot be told of events: %s", strerror(-e));
 	}
-	if (!e)
-		e = listen_everywhere(m, why, why_cap);
 	if (e) {
 		qmp_destroy(m->q);
 		free(m);

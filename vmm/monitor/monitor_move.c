@@ -33,7 +33,6 @@ static void move_vcpu(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct monitor *m = ctx;
 	json_int_t vcpu = monitor_int(args, "vcpu"), host = monitor_int(args, "host");
-	enum ops_state state = ops_state(m->r->ops);
 
 	if (vcpu < 0 || vcpu >= desc_vcpus(&m->r->desc)) {
 		qmp_error(call, "there is no vCPU %lld: the guest has %u, counted from 0", (long long)vcpu,
@@ -41,8 +40,6 @@ static void move_vcpu(void *ctx, struct qmp_call *call, const json_t *args)
 	} else if (host < 0 || host >= m->r->desc.hosts_n) {
 		qmp_error(call, "there is no host %lld: the guest has %u, counted from 0", (long long)host,
 			  m->r->desc.hosts_n);
-	} else if (state != OPS_RUNNING && state != OPS_PAUSED) {
-		monitor_refuse(call, -ESHUTDOWN);
 	} else {
 		struct wanted *w = malloc(sizeof(*w));
 		int e = -ENOMEM;

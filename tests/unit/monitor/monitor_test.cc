@@ -126,6 +126,21 @@ TEST_F(Live, AWarningIsAnEventAndIsToldWhenAsked)
 	}
 }
 
+TEST_F(Live, OneThatCannotListenHearsNothingMore)
+{
+	struct monitor *other = nullptr;
+	char why[256] = "";
+
+	strcpy(opt.qmp[0], "tcp:0.0.0.0:4444");
+	opt.qmp_n = 1;
+	EXPECT_NE(monitor_start(&other, r.get(), why, sizeof(why)), 0);
+	EXPECT_NE(std::string(why).find("is not on loopback"), std::string::npos) << why;
+	for (unsigned i = 1; i < OPS_LISTENERS_MAX; i++) // no place is taken
+		EXPECT_EQ(0, ops_listen(
+				     r->ops, [](void *, const char *, const json_t *) {}, nullptr));
+	ops_over(r->ops, OPS_HOST_ERROR);
+}
+
 TEST_F(Live, AVerbOfAllHostsThatCannotBeAskedSaysWhy)
 {
 	const std::string ask = "{\"execute\":\"x-pando-query-host-load\"}";

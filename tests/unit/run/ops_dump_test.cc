@@ -56,6 +56,32 @@ TEST_F(Dump, HoldsTheMemoryOfAllHostsAndGoesOn)
 	EXPECT_EQ(OPS_RUNNING, ops_state(v));
 }
 
+// Asked for while the dump is under way, a move waits, as it does for a stop.
+TEST_F(Dump, AMoveWaitsForIt)
+{
+	struct mover *m = mover_create(v);
+	mover_started(m);
+	hosts[1].mute = "registers";
+	ASSERT_EQ(0, ops_dump(v, &what, Done, this));
+	turns();
+	ASSERT_EQ(OPS_SAVING, ops_state(v));
+	ASSERT_EQ(0, mover_move(
+			     m, 1, 0,
+			     [](void *ctx, const mover_result *r, const char *error) {
+				     EXPECT_TRUE(r) << error;
+				     static_cast<Verbs *>(ctx)->said.push_back("moved");
+			     },
+			     this));
+	turns();
+	EXPECT_EQ(0, std::count(all.begin(), all.end(), "move-prepare"));
+	hosts[1].mute.clear();
+	answer(hosts[1], hosts[1].kept, CALL_JSON, "[{\"vcpu\":1,\"rip\":1}]");
+	turns(200);
+	EXPECT_EQ((Said{"STOP", "DUMP_COMPLETED", "RESUME", "done", "moved"}), said);
+	calls_cancel(&calls, "end");
+	mover_destroy(m);
+}
+
 TEST_F(Dump, EveryVcpuIsInItAndInOrder)
 {
 	hosts[0].shows = 1, hosts[1].shows = 0; // they have changed places

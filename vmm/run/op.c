@@ -105,7 +105,7 @@ static int add(struct op_queue *q, struct op **at, struct op *op)
 {
 	if (q->over && !(q->served & BIT(op->cls)))
 		return -ESHUTDOWN;
-	if (q->n[op->cls] == OP_ROOM)
+	if (q->n[op->cls] >= OP_ROOM && !op->parent)
 		return -ENOSPC;
 	q->n[op->cls]++;
 	op->q = q;

@@ -177,7 +177,17 @@ TEST_F(Op, ThereIsRoomForSomeOfEachClass)
 	for (unsigned i = 0; i < OP_ROOM; i++)
 		add("move", OP_MOVE);
 	EXPECT_EQ(-ENOSPC, op_add(&q, &make("move", OP_MOVE)->op));
-	EXPECT_EQ(0, op_add(&q, &make("stop", OP_EXCLUSIVE)->op));
+	op_queue_empty(&q);
+	op_queue_serve(&q, OP_ALL, false);
+	One *reset = add("reset", OP_EXCLUSIVE);
+	turn();
+	for (unsigned i = 0; i < OP_ROOM; i++)
+		add("move", OP_MOVE);
+	One *home = make("home", OP_MOVE); // a step is no client's wish
+	ASSERT_EQ(0, op_add_inside(&reset->op, &home->op));
+	EXPECT_EQ((Said{"+home"}), turn());
+	op_end(&home->op);
+	op_end(&reset->op);
 }
 
 TEST_F(Op, TheFirstReasonIsTheOneThatIsTold)

@@ -20,7 +20,7 @@
 
 struct bus_access {
 	bool write;
-	bool remote;     // it came from another host: this is the span thread, which must never wait
+
 	uint8_t size;    // 1, 2, 4 or 8
 	uint32_t vcpu;   // index of the accessing vCPU
 	uint64_t offset; // in the range

@@ -2,85 +2,141 @@
 // Bytes between the UART and whoever shows them: gathered, since each hand-over costs far more than
 // a byte.
 #include "net/now.h"
-#include "vmm/machine/devices.h"
+#include "vmm/machine/board.h"
 
-void console_flush(struct devices *d)
+void console_init(struct console *c)
 {
-	unsigned n = d->out_n;
+	pthread_mutex_init(&c->lock, NULL);
+}
 
-	d->out_n = 0;
+/* Lock held. */
+static void flush(struct board *b)
+{
+	struct console *c = &b->console;
+	unsigned n = c->out_n;
+
+	c->out_n = 0;
+	atomic_store_explicit(&c->out_since, 0, memory_order_relaxed);
 	if (n)
-		machine_tell(d->m, &(struct machine_event){.kind = MACHINE_EV_CONSOLE, .bytes = d->out, .n = n});
+		machine_tell(b->m, &(struct machine_event){.kind = MACHINE_EV_CONSOLE, .bytes = c->out, .n = n});
 }
 
-void console_put(struct devices *d, uint8_t byte)
+void console_flush(struct board *b)
 {
-	if (!d->out_n) {
-		d->out_since = now_ns();
-		pthread_cond_signal(&d->news); // it shows what no newline ends
+	pthread_mutex_lock(&b->console.lock);
+	flush(b);
+	pthread_mutex_unlock(&b->console.lock);
+}
+
+void console_put(struct board *b, const uint8_t *bytes, unsigned n)
+{
+	struct console *c = &b->console;
+	bool first;
+
+	pthread_mutex_lock(&c->lock);
+	first = !c->out_n;
+	if (first)
+		atomic_store_explicit(&c->out_since, now_ns(), memory_order_relaxed);
+	for (unsigned i = 0; i < n; i++) {
+		c->out[c->out_n++] = bytes[i];
+		if (bytes[i] == '\n' || c->out_n == CONSOLE_OUT_MAX)
+			flush(b);
 	}
-	d->out[d->out_n++] = byte;
-	d->out_total++;
-	if (byte == '\n' || d->out_n == CONSOLE_OUT_MAX)
-		console_flush(d);
+	atomic_fetch_add_explicit(&c->out_total, n, memory_order_relaxed);
+	first &= c->out_n != 0;
+	pthread_mutex_unlock(&c->lock);
+	if (first) // the board's thread shows what no newline ends
+		board_wake(b);
 }
 
-/* Not for each byte: half of the room is worth a message, and who has the other half left need not wait for one. */
-static void tell_room(struct devices *d)
+uint64_t console_due(const struct console *c)
 {
-	uint64_t total = d->in_taken + CONSOLE_IN_MAX;
+	uint64_t since = atomic_load_explicit(&c->out_since, memory_order_relaxed);
 
-	if (total < d->in_told + CONSOLE_IN_MAX / 2)
+	return since ? since + CONSOLE_WAIT_NS : UINT64_MAX;
+}
+
+/* ---- what is typed ---- */
+
+/* Lock held. Not for each byte: half of the room is worth a message, and who has the other half left need not wait for
+ * one. */
+static void tell_room(struct board *b)
+{
+	struct console *c = &b->console;
+	uint64_t total = c->in_taken + CONSOLE_IN_MAX;
+
+	if (!c->open || total < c->in_told + CONSOLE_IN_MAX / 2)
 		return;
-	d->in_told = total;
-	machine_tell(d->m, &(struct machine_event){.kind = MACHINE_EV_CONSOLE_ROOM, .total = total});
+	c->in_told = total;
+	machine_tell(b->m, &(struct machine_event){.kind = MACHINE_EV_CONSOLE_ROOM, .total = total});
 }
 
-void console_feed(struct devices *d, uint64_t now_ns)
+void console_feed(struct device *d, uint64_t now_ns)
 {
-	while (d->in_n && uart_room(&d->uart)) {
-		uart_receive(&d->uart, d->in[d->in_head], now_ns);
-		d->in_head = (d->in_head + 1) % CONSOLE_IN_RING;
-		d->in_n--;
-		d->in_taken++;
+	const struct device_ops *ops = d->kind->ops;
+	struct console *c = &d->board->console;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->in_n && ops->room(d->state)) {
+		ops->receive(d->state, c->in[c->in_head], now_ns);
+		c->in_head = (c->in_head + 1) % CONSOLE_IN_RING;
+		c->in_n--;
+		c->in_taken++;
 	}
-	tell_room(d);
+	tell_room(d->board);
+	pthread_mutex_unlock(&c->lock);
 }
 
-void console_back(struct devices *d, const struct uart *was)
+void console_back(struct board *b, const uint8_t *bytes, unsigned n)
 {
-	if (uart_in_loop(was) || d->uart.rx_n >= was->rx_n)
+	struct console *c = &b->console;
+
+	pthread_mutex_lock(&c->lock);
+	for (unsigned i = n; i-- > 0;) {
+		c->in_head = (c->in_head + CONSOLE_IN_RING - 1) % CONSOLE_IN_RING;
+		c->in[c->in_head] = bytes[i];
+	}
+	c->in_n += n;
+	c->in_taken -= n;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The UART takes what it has room for when its turn comes. */
+static void ask_for_a_feed(struct board *b)
+{
+	struct device_request *r = board_request(b->com1, REQUEST_FEED);
+
+	if (r) // without memory it does so with its next access
+		device_queue(b->com1, r);
+}
+
+void board_open_console(struct machine *m)
+{
+	struct console *c = &m->board->console;
+
+	if (!m->board->com1->here)
 		return;
-	for (unsigned i = was->rx_n; i-- > 0;) {
-		d->in_head = (d->in_head + CONSOLE_IN_RING - 1) % CONSOLE_IN_RING;
-		d->in[d->in_head] = was->rx[(was->rx_head + i) % UART_FIFO];
-	}
-	d->in_n += was->rx_n;
-	d->in_taken -= was->rx_n;
+	pthread_mutex_lock(&c->lock);
+	c->open = true;
+	tell_room(m->board);
+	pthread_mutex_unlock(&c->lock);
 }
 
-size_t devices_console_in(struct devices *d, const uint8_t *bytes, size_t n)
+size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n)
 {
-	uint64_t now = machine_now_ns(d->m);
+	struct board *b = m->board;
+	struct console *c = &b->console;
 
-	pthread_mutex_lock(&d->lock);
-	uint64_t room = d->in_told - d->in_taken - d->in_n;
+	if (port != 0 || !b->com1->here)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	uint64_t room = c->in_told - c->in_taken - c->in_n;
 	size_t take = n < room ? n : (size_t)room;
 
 	for (size_t i = 0; i < take; i++)
-		d->in[(d->in_head + d->in_n++) % CONSOLE_IN_RING] = bytes[i];
-	d->in_dropped += n - take;
-	console_feed(d, now);
-	devices_settle(d, now);
-	devices_unlock(d, true);
+		c->in[(c->in_head + c->in_n++) % CONSOLE_IN_RING] = bytes[i];
+	c->in_dropped += n - take;
+	pthread_mutex_unlock(&c->lock);
+	ask_for_a_feed(b);
 	return take;
-}
-
-uint64_t devices_console_bytes(struct devices *d)
-{
-	pthread_mutex_lock(&d->lock);
-	uint64_t n = d->out_total;
-
-	pthread_mutex_unlock(&d->lock);
-	return n;
 }

@@ -106,22 +106,6 @@ bool cpu_wants_intr(const struct cpu *c)
 	return (why & CPU_INTR_MESSAGE) || ((why & CPU_INTR_WIRE) && lapic_takes_intr(&c->lapic));
 }
 
-/* A host without the chip asks host 0. Returns the vector, -1: none, -ECANCELED. */
-static int inta(struct cpu *c)
-{
-	struct machine *m = c->m;
-	struct msg_io_req req = {.space = MACHINE_SPACE_INTA, .size = 1, .vcpu = c->index};
-
-	if (m->devices)
-		return devices_acknowledge(m->devices, false);
-	if (!m->peer.io)
-		return -1;
-	machine_count(&m->io_forwarded);
-	if (m->peer.io(m->peer.ctx, 0, &req))
-		return -ECANCELED;
-	return req.value <= VECTOR_MAX ? (int)req.value : -1;
-}
-
 /*
  * What is known here is only that the output has risen. Forgotten before the question: should it rise again meanwhile,
  * that news stays, whether it comes before the answer or after it.
@@ -138,7 +122,7 @@ int cpu_acknowledge(struct cpu *c)
 	pthread_mutex_unlock(&c->lock);
 	if (!wants)
 		return 0;
-	int vector = inta(c);
+	int vector = board_acknowledge(c->m, c->index);
 
 	if (vector == -ECANCELED)
 		return HV_STOP;

@@ -116,14 +116,6 @@ void irqs_send(struct machine *m, const struct apic_msg *msg, uint32_t sender_ap
 	irqs_send_remote(m, to, &irq);
 }
 
-void irqs_eoi(struct machine *m, uint8_t vector)
-{
-	if (m->devices)
-		devices_eoi(m->devices, vector, false);
-	else if (m->peer.eoi)
-		m->peer.eoi(m->peer.ctx, 0, vector);
-}
-
 /* Placement lock held. A lowest-priority message that no host before this one had a vCPU for. */
 static void one_in(struct machine *m, const struct msg_irq *irq)
 {
@@ -143,10 +135,4 @@ void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq)
 	else
 		deliver_local(m, irq);
 	pthread_rwlock_unlock(&m->placement_lock);
-}
-
-void machine_eoi_in(struct machine *m, uint8_t vector)
-{
-	if (m->devices)
-		devices_eoi(m->devices, vector, true);
 }

@@ -91,7 +91,7 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 
 static void undo_devices(struct machine *m)
 {
-	devices_destroy(m);
+	board_destroy(m);
 	bus_close(&m->ports);
 	bus_close(&m->mmio);
 }
@@ -101,12 +101,8 @@ static int do_devices(struct machine *m, char *why, size_t cap)
 	bus_init(&m->ports);
 	bus_init(&m->mmio);
 	machine_name_absent(m);
-	int r = m->self == 0 ? devices_create(m) : remote_add_devices(m);
+	int r = board_create(m);
 
-	if (!r)
-		r = remote_add_pm_timer(m);
-	if (!r)
-		r = reset_add_ports(m);
 	if (r) {
 		undo_devices(m);
 		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));
@@ -263,7 +259,8 @@ int machine_start(struct machine *m)
 	if (m->running || (m->self == 0 && !m->loaded))
 		return -EINVAL;
 	m->running = true;
-	int r = devices_start(m);
+	board_open_console(m);
+	int r = 0;
 
 	for (uint32_t i = 0; i < m->cpus_n && !r; i++)
 		if (m->cpus[i].present)
@@ -277,9 +274,9 @@ void machine_stop(struct machine *m)
 {
 	atomic_store(&m->stopping, true);
 	machine_kick_all(m); // all at once, before waiting for the first
+	board_stop(m);
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		cpu_join(&m->cpus[i]);
-	devices_stop(m);
 	m->running = false;
 }
 
@@ -315,39 +312,4 @@ void machine_end(struct machine *m, enum machine_end how, const char *text)
 	atomic_store(&m->stopping, true);
 	machine_kick_all(m);
 	machine_tell(m, &e);
-}
-
-/* ---- from other hosts ---- */
-
-void machine_io_in(struct machine *m, struct msg_io_req *req)
-{
-	struct bus_access a = {
-		.write = req->write,
-		.remote = true,
-		.size = req->size,
-		.vcpu = req->vcpu,
-		.value = req->value,
-	};
-
-	machine_count(&m->io_served);
-	req->value = UINT64_MAX;
-	/* A host without devices would pass it on, and wait: nobody may make the span thread do
-	 * that. */
-	if (!m->devices || (a.size != 1 && a.size != 2 && a.size != 4 && a.size != 8) ||
-	    (req->space == MACHINE_SPACE_PORT && req->addr > UINT16_MAX) || req->space >= MACHINE_SPACES)
-		return;
-	if (req->space == MACHINE_SPACE_INTA) {
-		int vector = req->write ? -1 : devices_acknowledge(m->devices, true);
-
-		req->value = vector < 0 ? UINT64_MAX : (uint64_t)vector;
-		return;
-	}
-	bus_do(req->space == MACHINE_SPACE_MMIO ? &m->mmio : &m->ports, req->addr, &a);
-	if (!a.write)
-		req->value = a.value;
-}
-
-size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n)
-{
-	return m->devices && port == 0 ? devices_console_in(m->devices, bytes, n) : 0;
 }

@@ -31,6 +31,10 @@ struct machine_peer {
 	 * -ECANCELED when the machine is being stopped.
 	 */
 	int (*io)(void *ctx, host_id to, struct msg_io_req *req);
+	/* The answer to access id of host to, which machine_io_in() took. */
+	void (*answer)(void *ctx, host_id to, uint64_t id, uint64_t value);
+	/* An interrupt line of a device here, at an interrupt controller on host to. */
+	void (*line)(void *ctx, host_id to, const struct msg_line *line);
 	/* A write to a device on host to that nobody waits for. false (or NULL): it has to be waited for. */
 	bool (*post)(void *ctx, host_id to, const struct msg_io_req *req);
 };
@@ -73,7 +77,7 @@ struct machine_config {
 	struct ram *ram; // mapped; not owned
 	struct machine_clock clock;
 	struct machine_peer peer;
-	/* On vCPU threads, the timer thread, and the span thread; maybe with a device's lock held. Must not block. */
+	/* On vCPU threads and the board's thread; maybe with a device's lock held. Must not block. */
 	void (*event)(void *ctx, const struct machine_event *e);
 	void *event_ctx;
 };
@@ -100,7 +104,15 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,
 		 char *why, size_t why_cap);
 
-int machine_start(struct machine *m);    // starts the vCPU threads and the timer thread
+/*
+ * A device more, on host (this one or another), in its power-on state; kind and what it names must outlive the machine.
+ * All hosts have to be told, the device's own first. Any thread but a device's own function. 0, or -EEXIST (its ranges
+ * overlap others), -ENOSPC, -ENOMEM; then it is there and reached by nobody.
+ */
+struct device_kind;
+int machine_add_device(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host);
+
+int machine_start(struct machine *m);    // starts the vCPU threads
 void machine_stop(struct machine *m);    // kicks and joins them; peer.io() must return -ECANCELED by then
 void machine_destroy(struct machine *m); // after machine_stop()
 
@@ -113,8 +125,17 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 
 /* From other hosts; called on the span thread, never blocks. */
 void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
-void machine_eoi_in(struct machine *m, uint8_t vector);
-void machine_io_in(struct machine *m, struct msg_io_req *req); // fills req->value for a read
+/*
+ * The same of what devices here are asked: it waits for the board's thread, in the order it came. Returns 0; -ENOENT:
+ * what it is for is not here, or not anywhere; -ENOSPC: the host has more under way than it can have, and is no member
+ * any more; -ENOMEM. An access returns 0, and peer.answer() brings what is read, unless req->id is 0; MACHINE_ANSWERED:
+ * it was for nobody, and req->value is what is read; -ENOSPC.
+ */
+#define MACHINE_ANSWERED 1
+int machine_eoi_in(struct machine *m, host_id from, uint8_t vector);
+int machine_line_in(struct machine *m, host_id from, const struct msg_line *line);
+int machine_io_in(struct machine *m, host_id from, struct msg_io_req *req);
+uint64_t machine_taken(const struct machine *m); // how many of those that nobody waits for have been carried out
 /* What is typed. Returns how many bytes found room: all, for who keeps to MACHINE_EV_CONSOLE_ROOM. */
 size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
 
@@ -140,7 +161,7 @@ int machine_resume(struct machine *m, uint64_t not_before, uint64_t held);
  * loader does not overwrite. Blocks and touches guest memory: not on the span thread. 0 or negative errno and why.
  */
 int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
-void machine_power_button(struct machine *m); // host 0; span thread, does not block
+void machine_power_button(struct machine *m); // on the host that has the device; span thread, does not block
 void machine_nmi(struct machine *m);          // a pulse on LINT1 of every local APIC; span thread, does not block
 /*
  * Reads the registers of a local vCPU on its own thread, where it leaves the guest for a moment, after whatever else

@@ -2,9 +2,11 @@
 /*
  * Between the files of vmm/machine only.
  *
- * Lock order: devices.lock, placement_lock, cpu.lock; never two cpu.locks. No lock is held while guest memory
- * is touched or a function of another host that may wait is called (peer.irq(), eoi(), io()): the span thread takes
- * these locks and must never wait for itself.
+ * Lock order: board.adding, a device's wire_lock (in the direction of the current: device, 8259, I/O APIC), its lock
+ * (never two, but all of them in their order by board_lock()), its queue_lock or the console's lock; placement_lock,
+ * cpu.lock; never two cpu.locks. No lock but a wire's is held while an interrupt is delivered; none but a wire's while
+ * a function of another host that may wait is called (peer.irq(), eoi(), io(), line(), answer()); none at all while
+ * guest memory is touched. The span thread takes no wire_lock, and all others: it must never wait for itself.
  */
 #ifndef VMM_MACHINE_MACHINE_PRIV_H
 #define VMM_MACHINE_MACHINE_PRIV_H
@@ -23,7 +25,7 @@
 #include "vmm/machine/placement.h"
 #include "vmm/machine/threads.h"
 
-struct devices;
+struct board;
 struct moves;
 
 /* Why a vCPU should ask the 8259 for a vector: its output has risen and is wired to LINT0; the I/O APIC said so. */
@@ -82,17 +84,6 @@ struct cpu {
 	uint64_t injected, nmis, unknown_msrs, sleeps;
 };
 
-/* A range whose device is on host 0. */
-struct far_range {
-	struct machine *m;
-	uint64_t first, bytes;
-	const char *name;
-	bool mmio;
-	bool posted; // writes need no answer
-};
-
-#define FAR_RANGES 11u
-
 /* pause.c. inside: vCPU threads that may be in the guest. */
 struct pause {
 	pthread_mutex_t lock; // inside, waiter; innermost
@@ -116,11 +107,10 @@ struct machine {
 	_Atomic int64_t tsc_offset;
 	struct hv hv;
 	struct bus ports, mmio;
-	struct devices *devices;          // host 0 only
-	struct far_range far[FAR_RANGES]; // the others
-	uint32_t cpus_n;                  // of the whole machine
-	struct cpu *cpus;                 // by index; those that are not here have nothing but that
-	pthread_rwlock_t placement_lock;  // placement, cpu.present. Only the span thread writes
+	struct board *board;
+	uint32_t cpus_n;                 // of the whole machine
+	struct cpu *cpus;                // by index; those that are not here have nothing but that
+	pthread_rwlock_t placement_lock; // placement, cpu.present. Only the span thread writes
 	struct placement *placement;
 	struct moves *moves;
 	struct threads threads;         // those of vCPUs that have been here
@@ -133,6 +123,7 @@ struct machine {
 	struct pause pause;
 	_Atomic uint64_t frozen; // the guest's clock stands still at this TSC; 0: it runs
 	uint64_t irqs_local, irqs_remote, irqs_in, irqs_passed_on, irqs_nobody, io_forwarded, io_served;
+	uint64_t taken; // messages of other hosts that nobody waits for, and that were carried out: writes, lines, EOIs
 };
 
 static inline uint64_t machine_tsc(const struct machine *m)
@@ -160,7 +151,6 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 
 /* reset.c: on a vCPU's thread. The guest resets the machine by a triple fault; registers: of hv_handlers. */
 int cpu_triple_fault(void *ctx, const char *registers);
-int reset_add_ports(struct machine *m);
 
 /* cpu.c */
 void cpu_init(struct cpu *c, struct machine *m, uint32_t index);
@@ -207,27 +197,21 @@ host_set irqs_send_local(struct machine *m, const struct apic_msg *msg, uint32_t
 void irqs_send_remote(struct machine *m, host_set to, const struct msg_irq *irq);
 void irqs_eoi(struct machine *m, uint8_t vector); // on a vCPU thread
 
-/* devices.c: host 0's devices, or what stands for them on other hosts. */
-int devices_create(struct machine *m);
-void devices_destroy(struct machine *m);
-int devices_start(struct machine *m); // the timer thread
-void devices_stop(struct machine *m);
-/* INTA: the 8259's vector, -1 if it does not ask for an interrupt (any more). */
-int devices_acknowledge(struct devices *d, bool on_span_thread);
-void devices_eoi(struct devices *d, uint8_t vector, bool on_span_thread);
-size_t devices_console_in(struct devices *d, const uint8_t *bytes, size_t n);
-uint64_t devices_console_bytes(struct devices *d);
-/* Their lock from outside; d may be NULL. */
-void devices_lock(struct devices *d);
-void devices_release(struct devices *d);
-void devices_reset(struct machine *m); // no vCPU runs on any host
-void devices_power_button(struct machine *m);
+/* board.c: the devices here, and what stands for those of other hosts. */
+int board_create(struct machine *m);
+void board_destroy(struct machine *m);
+void board_stop(struct machine *m);  // its thread ends, and nobody here waits for a late answer any more
+void board_reset(struct machine *m); // no vCPU runs on any host; not on the span thread
+/* INTA of a vCPU here, on its thread: the 8259's vector, -1 if it does not ask for an interrupt (any more),
+ * -ECANCELED. */
+int board_acknowledge(struct machine *m, uint32_t vcpu);
+/* No device takes a step in between: the guest's clock may be changed. */
+void board_lock(struct machine *m);
+void board_release(struct machine *m);
+void board_open_console(struct machine *m); // from now on somebody may type
+uint64_t board_console_bytes(const struct machine *m);
 
 /* absent.c: what is on no bus here is answered here, counted by name, and its first touch logged. */
 void machine_name_absent(struct machine *m);
-
-/* remote.c: bus entries. */
-int remote_add_devices(struct machine *m);
-int remote_add_pm_timer(struct machine *m);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 
-#include "vmm/machine/devices.h"
 #include "vmm/machine/pause.h"
 
 #define CATCH_UP_NS 10000000u // clocks of the hosts differ by far less
@@ -192,12 +191,12 @@ uint64_t machine_clock_now(const struct machine *m)
 uint64_t machine_clock_freeze(struct machine *m)
 {
 	/* The chips have seen no later time than this one: their thread looks at the clock under the lock. */
-	devices_lock(m->devices);
+	board_lock(m);
 	if (!atomic_load(&m->frozen))
 		atomic_store(&m->frozen, machine_clock_now(m));
 	uint64_t at = atomic_load(&m->frozen);
 
-	devices_release(m->devices);
+	board_release(m);
 	return at;
 }
 
@@ -216,10 +215,10 @@ int machine_resume(struct machine *m, uint64_t not_before, uint64_t held)
 		return -ERANGE;
 	while (machine_clock_now(m) < not_before)
 		_mm_pause();
-	devices_lock(m->devices);
+	board_lock(m);
 	atomic_fetch_sub(&m->tsc_offset, (int64_t)held);
 	atomic_store(&m->frozen, 0);
-	devices_release(m->devices);
+	board_release(m);
 	pthread_mutex_lock(&m->pause.lock);
 	struct pause_waiter w = m->pause.waiter; // it was still on its way out
 

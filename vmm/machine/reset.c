@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reset of this host's share of the machine, the guest's ways to ask for it that need no device of host 0, and what
- * comes from outside to a vCPU: the NMI pin, the power button, a look at its registers.
+ * Reset of this host's share of the machine, a triple fault, and what comes from outside to a vCPU: the NMI pin, a look
+ * at its registers.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/chip/kbc.h"
-#include "vmm/machine/devices.h"
 #include "vmm/machine/pause.h"
 
 struct cpu_reset {
@@ -80,7 +78,7 @@ int machine_reset(struct machine *m, const struct machine_images *images, char *
 		snprintf(why, why_cap, "KVM does not take the reset state of a vCPU: %s", strerror(-r));
 		return r;
 	}
-	devices_reset(m);
+	board_reset(m);
 	if (m->self == 0)
 		r = machine_place_kernel(m, images, why, why_cap);
 	atomic_store(&m->reset_asked, false);
@@ -105,38 +103,6 @@ int cpu_triple_fault(void *ctx, const char *registers)
 	snprintf(text, sizeof(text), "triple fault of vCPU %u; %s", c->index, registers);
 	machine_end(c->m, MACHINE_RESET, text);
 	return 0;
-}
-
-static int kbc_access(struct machine *m, struct bus_access *a, uint16_t port, const char *text)
-{
-	if (!a->write)
-		a->value = kbc_read(port);
-	else if (kbc_resets(port, (uint8_t)a->value))
-		machine_end(m, MACHINE_RESET, text);
-	return 0;
-}
-
-static int kbc_command(void *owner, struct bus_access *a)
-{
-	return kbc_access(owner, a, KBC_PORT_COMMAND, "keyboard controller");
-}
-
-static int kbc_a20(void *owner, struct bus_access *a)
-{
-	return kbc_access(owner, a, KBC_PORT_A20, "port 0x92");
-}
-
-/* On every host: they have no state, so no access has to travel. */
-int reset_add_ports(struct machine *m)
-{
-	int r = bus_add(&m->ports, KBC_PORT_COMMAND, 1, "kbc", kbc_command, m);
-
-	return r ? r : bus_add(&m->ports, KBC_PORT_A20, 1, "port92", kbc_a20, m);
-}
-
-void machine_power_button(struct machine *m)
-{
-	devices_power_button(m);
 }
 
 void machine_nmi(struct machine *m)

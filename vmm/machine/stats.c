@@ -90,7 +90,7 @@ void machine_doings(struct machine *m, struct machine_doings *out)
 	const uint64_t *exits = c->vcpu.exits;
 
 	*out = (struct machine_doings){
-		.console_bytes = m->devices ? devices_console_bytes(m->devices) : 0,
+		.console_bytes = board_console_bytes(m),
 		.interrupts = STATUS_LOAD(m->irqs_local) + STATUS_LOAD(m->irqs_remote) + STATUS_LOAD(m->irqs_in),
 		.halts = STATUS_LOAD(exits[HV_EXIT_HALT]),
 		.accesses = STATUS_LOAD(exits[HV_EXIT_PORT]) + STATUS_LOAD(exits[HV_EXIT_MMIO]),
@@ -115,4 +115,9 @@ int machine_status(struct machine *m, struct status_host *to)
 	fill_absent(&m->mmio.absent, &to->mmio_absent);
 	to->machine = true;
 	return 0;
+}
+
+uint64_t machine_taken(const struct machine *m)
+{
+	return STATUS_LOAD(m->taken);
 }

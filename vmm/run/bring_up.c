@@ -120,7 +120,7 @@ static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
 	struct run *r = ctx;
 	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch, .blob = bytes, .blob_bytes = (uint32_t)n};
 
-	link_send(r->link, 0, &m);
+	link_send(r->link, desc_device_host(&r->desc, DEVICE_COM1), &m);
 }
 
 static void start_console(struct run *r)

@@ -156,7 +156,7 @@ int ops_powerdown(struct ops *v, ops_done done, void *ctx)
 
 	if (w) {
 		w->o.done = done;
-		w->to = host_bit(0);
+		w->to = host_bit(desc_device_host(v->desc, DEVICE_PM));
 		w->event = "POWERDOWN";
 	}
 	return add(w);

@@ -24,10 +24,32 @@ static void pass_on(void *ctx, host_id to, const struct msg_irq *irq)
 	link_flush(d->link);
 }
 
+static void put_one_way(struct span *d, host_id to, const struct msg *m)
+{
+	__atomic_fetch_add(&d->one_way_out, 1, __ATOMIC_RELAXED);
+	span_put(d, to, m);
+}
+
 static void send_eoi(void *ctx, host_id to, uint8_t vector)
 {
 	struct span *d = ctx;
 	struct msg m = {.kind = MSG_EOI, .epoch = d->desc->epoch, .u.eoi.vector = vector};
+
+	put_one_way(d, to, &m);
+}
+
+static void send_line(void *ctx, host_id to, const struct msg_line *line)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_LINE, .epoch = d->desc->epoch, .u.line = *line};
+
+	put_one_way(d, to, &m);
+}
+
+static void send_answer(void *ctx, host_id to, uint64_t id, uint64_t value)
+{
+	struct span *d = ctx;
+	struct msg m = {.kind = MSG_IO_REP, .epoch = d->desc->epoch, .u.io_rep = {.id = id, .value = value}};
 
 	span_put(d, to, &m);
 }
@@ -57,6 +79,12 @@ static bool post_io(void *ctx, host_id to, const struct msg_io_req *req)
 
 struct machine_peer span_hooks(struct span *d)
 {
-	return (struct machine_peer){
-		.ctx = d, .irq = send_irq, .pass_on = pass_on, .eoi = send_eoi, .io = forward_io, .post = post_io};
+	return (struct machine_peer){.ctx = d,
+				     .irq = send_irq,
+				     .pass_on = pass_on,
+				     .eoi = send_eoi,
+				     .io = forward_io,
+				     .answer = send_answer,
+				     .line = send_line,
+				     .post = post_io};
 }

@@ -186,25 +186,37 @@ static void answer_ping(struct span *d, host_id from, const struct msg_ping *pin
 	link_flush(d->link);
 }
 
+/* r: what the machine said to something that nobody waits for. */
+static void took(struct span *d, host_id from, int r)
+{
+	if (r == 0)
+		return; // it is counted when it has been carried out
+	d->posted_in++;
+	if (r == -ENOSPC)
+		fence(d, from, "had more under way than a host can have");
+	else if (r != MACHINE_ANSWERED)
+		d->bad_msgs++;
+}
+
 static void serve_io(struct span *d, host_id from, const struct msg_io_req *req)
 {
-	struct msg m = {.kind = MSG_IO_REP, .epoch = d->desc->epoch};
+	struct msg m = {.kind = MSG_IO_REP, .epoch = d->desc->epoch, .u.io_rep.id = req->id};
 	struct msg_io_req local = *req;
 	bool size_ok = req->size == 1 || req->size == 2 || req->size == 4 || req->size == 8;
+	bool good = size_ok && req->vcpu < desc_vcpus(d->desc) && req->space < MACHINE_SPACES && req->write <= 1;
+	int r = MACHINE_ANSWERED;
 
 	d->io_served++;
-	if (d->machine && size_ok && req->vcpu < desc_vcpus(d->desc) && req->space < MACHINE_SPACES && req->write <= 1)
-		machine_io_in(d->machine, &local);
-	else
-		d->bad_msgs++;
-	if (!req->id) {
-		d->posted_in++;
-		return;
+	d->bad_msgs += !good;
+	if (d->machine && good)
+		r = machine_io_in(d->machine, from, &local);
+	if (!req->id || r == -ENOSPC)
+		took(d, from, r);
+	else if (r == MACHINE_ANSWERED) {
+		m.u.io_rep.value = req->write ? 0 : local.value;
+		trace_msg_out(d, from, &m);
+		link_send(d->link, from, &m);
 	}
-	m.u.io_rep.id = req->id;
-	m.u.io_rep.value = req->write ? 0 : local.value;
-	trace_msg_out(d, from, &m);
-	link_send(d->link, from, &m);
 }
 
 /* What the guest lost with a vCPU that makes no sense is lost: the peer that sent it is no member any more. */
@@ -250,8 +262,10 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 		take_vcpu(d, from, m);
 		break;
 	case MSG_EOI:
-		if (d->machine)
-			machine_eoi_in(d->machine, m->u.eoi.vector);
+		took(d, from, d->machine ? machine_eoi_in(d->machine, from, m->u.eoi.vector) : -ENOENT);
+		break;
+	case MSG_LINE:
+		took(d, from, d->machine ? machine_line_in(d->machine, from, &m->u.line) : -ENOENT);
 		break;
 	case MSG_IO_REQ:
 		serve_io(d, from, &m->u.io_req);
@@ -339,8 +353,9 @@ bool span_same_rate(const struct span *d, uint64_t *own_khz)
 
 void span_irqs(const struct span *d, uint64_t *out, uint64_t *in)
 {
-	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) + __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
-	*in = d->irqs_in + d->posted_in;
+	*out = __atomic_load_n(&d->irqs_out, __ATOMIC_RELAXED) + __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&d->one_way_out, __ATOMIC_RELAXED);
+	*in = d->irqs_in + d->posted_in + (d->machine ? machine_taken(d->machine) : 0);
 }
 
 bool span_untouched(const struct span *d, page_idx page)

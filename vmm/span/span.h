@@ -51,7 +51,8 @@ void span_release_memory(struct span *d);
 /* Span thread, does not wait: the message VCPU_STATE. */
 void span_send_vcpu(struct span *d, host_id to, struct msg *m);
 
-/* Interrupt messages and posted writes sent to and got from other hosts so far. Span thread. */
+/* Messages that nobody waits for (interrupts, lines, EOIs, posted writes): sent to other hosts, and got from them and
+ * carried out, so far. Span thread. */
 void span_irqs(const struct span *d, uint64_t *out, uint64_t *in);
 /* Is the page homed here and has nobody touched it: zeroes that are nowhere in memory? Span thread. */
 bool span_untouched(const struct span *d, page_idx page);

@@ -31,8 +31,9 @@ struct span {
 	struct loop_task outbox_full;          // another thread has put something in
 	uint64_t irqs_in, io_served, bad_msgs; // span thread
 	uint64_t irqs_out;                     // atomic
-	uint64_t posted_in;                    // span thread: writes that others posted to us
-	uint64_t posted_out, posted_waiting;   // atomic: ours; those still in the outbox
+	uint64_t posted_in;                    // span thread: of what nobody waits for, what the machine did not take
+	uint64_t one_way_out;                  // atomic: lines and EOIs sent
+	uint64_t posted_out, posted_waiting;   // atomic: writes sent that nobody waits for; those still in the outbox
 	uint32_t posted_run;                   // atomic: since one was waited for
 };
 

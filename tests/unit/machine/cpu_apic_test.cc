@@ -120,8 +120,7 @@ struct CpuApic : OneMachine {
 	{
 		msg_io_req r = {};
 		r.space = (uint8_t)space, r.addr = addr, r.write = write, r.value = value, r.size = (uint8_t)size;
-		machine_io_in(m, &r);
-		return r.value;
+		return asker.ask(m, r);
 	}
 
 	/* The 8259s with vectors from 0x30 on and line 4 open; the serial port wants to send. */

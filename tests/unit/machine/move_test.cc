@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
+#include "tests/unit/machine/asker.h"
 #include "tests/unit/machine/program.h"
 
 extern "C" {
@@ -81,10 +82,11 @@ struct Move : testing::Test {
 	int how = 0;
 	std::string end_text;
 	uint32_t placement = 0;
+	Asker asker;
 
-	static int io(void *x, host_id, msg_io_req *req) // host 1's accesses: served by host 0's chips at once
+	static int io(void *x, host_id, msg_io_req *req) // host 1's accesses: served by host 0's chips
 	{
-		machine_io_in(((Host *)x)->t->h[0].m, req);
+		req->value = ((Host *)x)->t->asker.ask(((Host *)x)->t->h[0].m, *req);
 		return 0;
 	}
 
@@ -105,6 +107,9 @@ struct Move : testing::Test {
 		};
 		c.peer.pass_on = [](void *y, host_id to, const msg_irq *irq) {
 			((Host *)y)->passed.push_back({to, *irq});
+		};
+		c.peer.answer = [](void *y, host_id, uint64_t id, uint64_t value) {
+			((Host *)y)->t->asker.answered(id, value);
 		};
 		c.peer.eoi = [](void *, host_id, uint8_t) {};
 		c.event_ctx = x;
@@ -135,6 +140,7 @@ struct Move : testing::Test {
 
 	void TearDown() override
 	{
+		asker.end();
 		for (auto &x : h) // all before the first is gone: they use each other
 			if (x.m)
 				machine_stop(x.m);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
+#include "tests/unit/machine/asker.h"
 #include "tests/unit/machine/program.h"
 
 struct OneMachine : testing::Test {
@@ -28,6 +29,7 @@ struct OneMachine : testing::Test {
 	uint64_t console_room = 0;
 	std::vector<std::pair<host_id, msg_irq>> irqs;
 	std::vector<msg_io_req> ios;
+	Asker asker;
 	std::chrono::seconds patience{4};
 
 	// What the far host answers to an access; called with the lock held.
@@ -81,6 +83,9 @@ struct OneMachine : testing::Test {
 		c.peer.irq = [](void *x, host_id to, const msg_irq *irq) {
 			auto *t = (OneMachine *)x;
 			t->note([&] { t->irqs.push_back({to, *irq}); });
+		};
+		c.peer.answer = [](void *x, host_id, uint64_t id, uint64_t value) {
+			((OneMachine *)x)->asker.answered(id, value);
 		};
 		c.peer.eoi = [](void *, host_id, uint8_t) {};
 		c.peer.io = [](void *x, host_id, msg_io_req *req) {

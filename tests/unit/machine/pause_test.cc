@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
+#include "tests/unit/machine/asker.h"
 #include "tests/unit/machine/program.h"
 
 extern "C" {
@@ -112,6 +113,7 @@ struct Pause : testing::Test {
 	std::condition_variable news;
 	std::vector<uint8_t> kernel;
 	std::string console;
+	Asker asker;
 	int how = 0, resets = 0, panics = 0, paused = -1;
 
 	template <typename F> void note(F f)
@@ -147,6 +149,10 @@ struct Pause : testing::Test {
 		c.ram = &ram;
 		c.clock.tsc_khz = 2600000;
 		c.clock.dilate = 1;
+		c.peer.ctx = this;
+		c.peer.answer = [](void *x, host_id, uint64_t id, uint64_t value) {
+			((Pause *)x)->asker.answered(id, value);
+		};
 		c.event_ctx = this;
 		c.event = [](void *x, const machine_event *e) { ((Pause *)x)->on_event(e); };
 		ASSERT_EQ(0, machine_create(&m, &c, why, sizeof(why))) << why;
@@ -228,8 +234,7 @@ TEST_F(Pause, TheClockOfTheChipsStandsStill)
 	auto pm = [&] {
 		msg_io_req r = {};
 		r.addr = 0x608, r.size = 4;
-		machine_io_in(m, &r);
-		return r.value;
+		return asker.ask(m, r);
 	};
 	uint64_t first = pm();
 	usleep(2000);
@@ -266,8 +271,7 @@ TEST_F(Pause, WhatIsTypedAheadOutlivesAReset)
 	for (char typed : {'a', 'b', 'c'}) {
 		msg_io_req r = {};
 		r.addr = 0x3f8, r.size = 1;
-		machine_io_in(m, &r);
-		EXPECT_EQ((uint64_t)typed, r.value);
+		EXPECT_EQ((uint64_t)typed, asker.ask(m, r));
 	}
 }
 
@@ -485,8 +489,7 @@ TEST_F(Pause, PowerButtonRaisesTheSci)
 	auto sts = [&] {
 		msg_io_req r = {};
 		r.addr = 0x600, r.size = 2;
-		machine_io_in(m, &r);
-		return r.value & 0x100;
+		return asker.ask(m, r) & 0x100;
 	};
 	EXPECT_EQ(0u, sts());
 	machine_power_button(m);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The board: this host's devices and those of others, made from the description. Between board*.c and console.c only;
+ * what the rest of the machine needs of it is in machine_priv.h.
+ *
+ * What a vCPU here, a peer, a line or the clock asks of a device is a request, and each is one step: under the device's
+ * lock it is carried out, and what it led to is done when the lock is free. A vCPU's own thread does its requests;
+ * those of peers wait in the device's queue for the board's thread, or for a vCPU here that comes first: what came
+ * before has its turn before. So the span thread waits for no device, and a device sees everything in the order it
+ * came.
+ */
+#ifndef VMM_MACHINE_BOARD_H
+#define VMM_MACHINE_BOARD_H
+
+#include "net/loop.h"
+#include "vmm/dev/device.h"
+#include "vmm/machine/machine_priv.h"
+
+#define CONSOLE_OUT_MAX   1024u // bytes gathered before they go out
+#define CONSOLE_IN_MAX    4096u // typed ahead: who types is told how much room there is, and waits
+#define CONSOLE_IN_RING   (CONSOLE_IN_MAX + DEVICE_BACK_MAX) // what the UART had may come back
+#define CONSOLE_WAIT_NS   15000000ull // a prompt without a newline is shown after this (real time)
+#define PEER_WAITS_MAX    1024u // requests of one peer that wait: more than its vCPUs and devices can have under way
+#define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS)
+#define PIN_INTR          0u // the 8259's output at the I/O APIC, as on a PC
+
+enum request_what {
+	REQUEST_ACCESS,
+	REQUEST_INTA,
+	REQUEST_EOI,
+	REQUEST_LINE,
+	REQUEST_BUTTON,
+	REQUEST_FEED,
+	REQUEST_RESET
+};
+
+struct device_request {
+	struct device *d;
+	struct device_request *next; // in the queue
+	enum request_what what;
+	uint8_t pin; // LINE; EOI: the vector
+	bool high;   // LINE
+	struct device_access a;
+	host_id from;            // HOST_NONE: from here
+	uint64_t id;             // the peer's number; 0: nobody waits
+	bool answered, given_up; // board.answers_lock: of a vCPU here that waits; it waits no more
+};
+
+struct device {
+	struct board *board;
+	const struct device_kind *kind;
+	uint32_t id;
+	host_id host;
+	bool here;
+	struct board_range {
+		struct device *d;
+		uint8_t index;
+	} ranges[DEVICE_RANGES_MAX];
+
+	/* Of those that are here: */
+	void *state; // NULL: it has none
+	pthread_mutex_t lock;
+	_Atomic uint64_t due_ns;   // when it must be looked at, guest time
+	_Atomic uint64_t line;     // level | times it has risen << 1; changed under the lock
+	pthread_mutex_t wire_lock; // the order in which the interrupt controllers hear of the line
+	_Atomic uint64_t told;     // what they have heard; changed under the wire's lock
+
+	pthread_mutex_t queue_lock; // after the device's
+	struct device_request *queue, **queue_end;
+	_Atomic bool waits; // something is in the queue
+	struct loop_task turn;
+};
+
+/* Between the serial port and whoever shows its bytes. */
+struct console {
+	pthread_mutex_t lock; // after the device's
+	uint8_t out[CONSOLE_OUT_MAX];
+	unsigned out_n;
+	_Atomic uint64_t out_since; // CLOCK_MONOTONIC of the first byte in out; 0: none
+	_Atomic uint64_t out_total;
+	bool open; // somebody may type
+	uint8_t in[CONSOLE_IN_RING];
+	unsigned in_head, in_n;
+	uint64_t in_taken;   // by the UART, all in all
+	uint64_t in_told;    // how much may have been typed, as who types was last told
+	uint64_t in_dropped; // of one who did not keep to that
+};
+
+struct board {
+	struct machine *m;
+	pthread_mutex_t adding; // before all others
+	_Atomic unsigned n;
+	struct device *devices;                  // BOARD_DEVICES_MAX places, so that each stays where it is
+	struct device *ioapic, *pic, *com1, *pm; // wherever they are
+	struct loop *loop;                       // of the board's thread
+	pthread_t thread;
+	bool started;
+	_Atomic bool stop;
+	struct loop_poller clock; // deadlines of devices, and of a prompt
+	struct loop_task wake;    // one of them has moved forward
+	struct console console;
+	pthread_mutex_t answers_lock; // vCPUs here that wait for a late answer
+	pthread_cond_t answers;
+	bool cancelled;
+	_Atomic unsigned waiting[HOSTS_MAX]; // requests, by peer
+};
+
+/* board_step.c */
+/* One from here, malloc'd; NULL: no memory. */
+struct device_request *board_request(struct device *d, enum request_what what);
+/* Carries out what waits for the device, and then own (NULL: nothing). On any thread but the span thread, no lock of
+ * the device held. False: own will be answered later. */
+bool device_do(struct device *d, struct device_request *own);
+/* Span thread: takes r (malloc'd) over, or returns -ENOSPC: its sender has too many under way. */
+int device_queue(struct device *d, struct device_request *r);
+/* An access of a vCPU here to a device here. 0 or -ECANCELED. */
+int device_local_access(struct device *d, struct device_access *a);
+void device_forget_queue(struct device *d);
+
+/* board_wires.c */
+/* The interrupt controllers hear of what has become of its line. No lock held. */
+void device_wires(struct device *d);
+
+/* board_thread.c */
+int board_start(struct board *b);
+void board_wake(struct board *b); // any thread
+
+/* console.c */
+void console_init(struct console *c);
+void console_put(struct board *b, const uint8_t *bytes, unsigned n); // device's lock held
+void console_flush(struct board *b);
+/* Device's lock held. Typed bytes into it while it has room; who types is told of the room that this makes. */
+void console_feed(struct device *d, uint64_t now_ns);
+/* Device's lock held. Bytes that it had and that nobody has read: they come again before all others. */
+void console_back(struct board *b, const uint8_t *bytes, unsigned n);
+uint64_t console_due(const struct console *c); // CLOCK_MONOTONIC, UINT64_MAX: never
+
+#endif

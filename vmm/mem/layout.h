@@ -16,14 +16,16 @@
 #define LAYOUT_IOAPIC  0xfec00000ull   // I/O APIC
 #define LAYOUT_LAPIC   0xfee00000ull   // local APIC: every vCPU reaches its own there, in xAPIC mode
 
-// Fixed I/O ports (host 0 answers them, except the PM timer, which every host computes from the cluster clock)
-#define LAYOUT_PORT_PM1_EVT 0x600u // ACPI PM1a event block, 4 bytes
-#define LAYOUT_PORT_PM1_CNT 0x604u // ACPI PM1a control, 2 bytes: SLP_TYP 5 is S5
-#define LAYOUT_PORT_PM_TMR  0x608u // ACPI PM timer, 4 bytes
-#define LAYOUT_PORT_RESET   0xcf9u // reset register: 6 resets
-#define LAYOUT_PORT_COM1    0x3f8u // 16550, IRQ 4
-#define LAYOUT_PORT_PVPANIC 0x505u // where a guest tells that it has panicked
-#define LAYOUT_IRQ_SCI      9u
+// Fixed I/O ports (vmm/conf/devices.def says whose they are)
+#define LAYOUT_PORT_PM1_EVT       0x600u // ACPI PM1a event block, 4 bytes
+#define LAYOUT_PORT_PM1_CNT       0x604u // ACPI PM1a control, 2 bytes: SLP_TYP 5 is S5
+#define LAYOUT_PORT_PM_TMR        0x608u // ACPI PM timer, 4 bytes
+#define LAYOUT_PORT_RESET         0xcf9u // reset register: 6 resets
+#define LAYOUT_PORT_COM1          0x3f8u // 16550, IRQ 4
+#define LAYOUT_PORT_PVPANIC       0x505u // where a guest tells that it has panicked
+#define LAYOUT_PORT_WATCHDOG_STOP 0x441u // as on an IB700 board: a write stops the watchdog
+#define LAYOUT_PORT_WATCHDOG      0x443u // ... and starts it
+#define LAYOUT_IRQ_SCI            9u
 
 /* A run of RAM with consecutive addresses on one NUMA node. */
 struct layout_range {

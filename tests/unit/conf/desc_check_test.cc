@@ -143,7 +143,7 @@ TEST(DescCheck, EveryRefusalNamesItsReason)
 		{"'pm-timer' of its own", [](D &d) { strcpy(d.devices[1].kind, "pm-timer"); }},
 		{"'ioapic' already", [](D &d) { strcpy(d.devices[1].kind, "ioapic"); }},
 		{"id 0 does not follow", [](D &d) { d.devices[1].id = 0; }},
-		{"kind 'pvpanic', which each machine needs", [](D &d) { d.devices_n--; }},
+		{"kind 'watchdog', which each machine needs", [](D &d) { d.devices_n--; }},
 		{"devices, at most", [](D &d) { d.devices_n = DESC_DEVICES_MAX + 1; }},
 	};
 	for (auto &b : bad) {

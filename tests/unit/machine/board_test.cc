@@ -188,6 +188,16 @@ TEST_F(Board, AnEndOfInterruptFindsTheControllerOfAnotherHost)
 	rtc(0, 12);
 }
 
+TEST_F(Board, AWatchdogOnAnotherHostResetsTheMachine)
+{
+	place("watchdog", 1);
+	create();
+	start(bt_halt, bt_halt_end);
+	io(1, 0x443, true, 15); // at once
+	ASSERT_TRUE(wait([&] { return !h[1].ends.empty(); }));
+	EXPECT_EQ(MACHINE_RESET, h[1].ends[0]);
+}
+
 TEST_F(Board, LinesAndEoisForNobodyAreRefused)
 {
 	create();

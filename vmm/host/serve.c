@@ -75,19 +75,33 @@ void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...)
 	send_return(g, call, CALL_ERROR, text, strlen(text));
 }
 
+/* `pando run` would wait for it for ever. Its queue is full when it has read nothing for long, as one that is stopped.
+ */
+static bool must_arrive(enum host_event e)
+{
+	return e == HOST_EV_READY || e == HOST_EV_POWEROFF || e == HOST_EV_RESET || e == HOST_EV_CRASHED ||
+	       e == HOST_EV_FAILED || e == HOST_EV_HOST_LOST;
+}
+
 void serve_event(struct guest *g, enum host_event e, json_t *data)
 {
+	char why[DESC_REPORT_MAX];
 	struct msg m = {.kind = MSG_CTL_EVENT, .epoch = g->epoch};
 	size_t n = 0;
 	uint8_t *blob = call_join(host_event_name(e), data, &n);
 
 	m.blob = blob;
 	m.blob_bytes = (uint32_t)n;
-	if (!blob || link_send(g->link, GUEST_CONTROL, &m))
-		log_warn("the event %s cannot be sent", host_event_name(e));
+	int r = blob ? link_send(g->link, GUEST_CONTROL, &m) : -ENOMEM;
+	if (r)
+		log_warn("the event %s cannot be sent: %s", host_event_name(e), strerror(-r));
 	link_flush(g->link);
 	free(blob);
 	json_decref(data);
+	if ((r == -ENOBUFS || r == -ENOMEM) && must_arrive(e)) { // it is told by the end of the session, at least
+		link_remove(g->link, GUEST_CONTROL);
+		guest_happens(g, GUEST_EV_HUNG_UP, why, sizeof(why));
+	}
 }
 
 void serve_on_call(struct guest *g, const struct msg *m)

@@ -250,3 +250,26 @@ TEST_F(Acted, QuitHaltsAndAnswers)
 	Until([&] { return said.size() == 3; });
 	EXPECT_EQ("call 3: {}", said.back()) << "asked twice";
 }
+
+/* A run that is stopped reads nothing: what it must hear finds no room behind what the guest has printed. */
+TEST_F(Acted, WhereWordOfTheEndHasNoRoomTheSessionEnds)
+{
+	std::string much(65536, 'x');
+	struct msg m = {};
+	m.kind = MSG_CTL_CONSOLE;
+	m.blob = (const uint8_t *)much.data();
+	auto fill = [&] {
+		for (uint32_t n : {65536u, 1u}) {
+			m.blob_bytes = n;
+			while (link_send(g->link, GUEST_CONTROL, &m) == 0)
+				;
+		}
+	};
+	g->phase = GUEST_RUNNING;
+	fill();
+	serve_event(g.get(), HOST_EV_GUEST_PANICKED, nullptr); // is lost, and that is all
+	EXPECT_EQ(GUEST_RUNNING, g->phase);
+	fill();
+	guest_tell(g.get(), HOST_EV_POWEROFF, "it is off");
+	EXPECT_EQ(GUEST_OVER, g->phase);
+}

@@ -9,7 +9,7 @@ fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/ask.c coherence/engine.c 
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
-fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c
+fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
@@ -18,21 +18,33 @@ fuzz_srcs_virtio := $(fuzz_srcs_virtqueue)
 fuzz_srcs_xml := $(wildcard vmm/bridge/*.c) vmm/conf/tuning.c vmm/conf/uuid.c vmm/conf/units.c vmm/conf/input_file.c
 fuzz_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g
 fuzz_bins  := $(foreach f,$(fuzz_names),$(O)/tests/fuzz-$(f))
+# What the targets share is compiled once, in a folder of its own: other compiler, other flags.
+fuzz_objs_of = $(patsubst %.c,$(O)/obj-fuzz/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_net) $(fuzz_srcs_$(1)))
+
+$(O)/fuzz-runtime: $(O)/flags
+	$(Q)if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $@.try - 2>/dev/null; then echo yes; else echo no; fi >$@; \
+	rm -f $@.try
+
+$(O)/obj-fuzz/%.o: %.c $(O)/fuzz-runtime
+	@mkdir -p $(@D)
+	$(Q)if grep -q yes $(O)/fuzz-runtime; then \
+		$(FUZZ_CC) -std=gnu11 $(CPPFLAGS_ALL) $(fuzz_flags) -fsanitize=fuzzer-no-link -pthread -MMD -MP -c $< -o $@; \
+	else : >$@; fi
 
 define FUZZ_RULE
-$(O)/tests/fuzz-$(1): tests/fuzz/fuzz_$(1).c $(fuzz_net) $(wildcard net/*.h net/*.def) $$(fuzz_srcs_$(1))
+$(O)/tests/fuzz-$(1): $$(call fuzz_objs_of,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ,$$@)
-	$$(Q)if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
-		$$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -x c -o $$@.try - 2>/dev/null; then \
-		rm -f $$@.try; $$(FUZZ_CC) -std=gnu11 $$(CPPFLAGS_ALL) $$(fuzz_flags) -fsanitize=fuzzer -pthread -o $$@ \
-			tests/fuzz/fuzz_$(1).c $(fuzz_net) $$(fuzz_srcs_$(1)) $$(PKG_LIBS); \
+	$$(Q)if grep -q yes $(O)/fuzz-runtime; then \
+		$$(FUZZ_CC) $$(fuzz_flags) -fsanitize=fuzzer -pthread -o $$@ $$(filter %.o,$$^) $$(PKG_LIBS); \
 	else \
 		printf '#!/bin/sh\necho "SKIP fuzz-$(1): no clang with libFuzzer here (libclang-rt-14-dev)"\n' >$$@; \
 		chmod +x $$@; \
 	fi
 endef
 $(foreach f,$(fuzz_names),$(eval $(call FUZZ_RULE,$(f))))
+-include $(sort $(foreach f,$(fuzz_names),$(patsubst %.o,%.d,$(call fuzz_objs_of,$(f)))))
 
 .PHONY: fuzz-build
 fuzz-build: $(fuzz_bins)

@@ -9,5 +9,4 @@ $(qmp_schema): vmm/qmp/schema.json vmm/qmp/schema.awk vmm/status/status.def vmm/
 		$(CC) -E -P -I. -x c - | awk -f vmm/qmp/schema.awk - vmm/qmp/schema.json >$@.new && mv $@.new $@
 
 # The assembler reads it, which the compiler's dependency files do not see.
-$(O)/obj/vmm/qmp/schema_json.o: $(qmp_schema)
-$(O)/tests/fuzz-qmp: $(qmp_schema)
+$(O)/obj/vmm/qmp/schema_json.o $(O)/obj-fuzz/vmm/qmp/schema_json.o: $(qmp_schema)

@@ -180,6 +180,21 @@ test_one_after_another() {
 	stop_hosts
 }
 
+# A local host that is over is named with its end, at its start and later.
+test_local_host_ends() {
+	(ulimit -n 8 && exec "$PANDO" run --local 1 --kernel "$MICRO" --append "$QUICK" --memory 64M) >"$WORK/few.log" 2>&1 </dev/null
+	[ $? -eq 1 ] && grep -q 'process [0-9]* ended with status\|Too many open files' "$WORK/few.log"
+	verdict local.one_that_cannot_start_is_named $? "status, or not named"
+	"$PANDO" run --local 2 --kernel "$MICRO" --append "$ENDLESS" --memory 64M --name shot >"$WORK/shot.log" 2>&1 </dev/null &
+	RUN_PID=$!
+	pids+=($!)
+	wait_for 20 is_running shot || { no local.shot "the guest did not start"; return; }
+	kill -KILL "$(ps -o pid= --ppid $RUN_PID | head -n 1)"
+	in_time $RUN_PID 15
+	[ $RC -eq 5 ] && grep -q 'lost host 0 .*was killed by signal 9' "$WORK/shot.log"
+	verdict local.one_that_is_killed_is_named $? "status $RC, expected 5 and the signal"
+}
+
 # A host that takes connections and answers none: Ctrl-C is heard at once.
 test_interrupt_while_connecting() {
 	local port
@@ -284,6 +299,11 @@ test_bad_input() {
 	refused initrd_empty "is empty" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel "$MICRO" --initrd "$WORK/empty" --memory 64M
 	refused status_nowhere "/nonexistent/x" run --hosts 127.0.0.1:1 --key "$WORK/key" --kernel "$MICRO" --status-json /nonexistent/x
 	refused memory_word "lots" run --local 1 --kernel "$MICRO" --memory lots
+	refused memory_largest "2 MiB" run --local 1 --kernel "$MICRO" --memory 18446744073709551615
+	refused memory_huge "available\|leaves" run --local 1 --kernel "$MICRO" --memory 18446744073707454464
+	refused local_memory "local-memory" run --local 1 --kernel "$MICRO" --local-memory 1
+	refused more_than_there_is "overcommit" run --local 2 --kernel "$MICRO" --memory 4096T
+	refused host_offers_more "overcommit" host --key "$WORK/key" --listen 127.0.0.1:0 --memory 4096T
 	refused memory_zero "memory" run --local 1 --kernel "$MICRO" --memory 0
 	refused cpus_zero "'0'" run --local 1 --kernel "$MICRO" --cpus 0
 	refused cpus_many "5000" run --local 1 --kernel "$MICRO" --cpus 5000
@@ -311,5 +331,6 @@ test_garbage
 test_vanished
 test_one_after_another
 test_local_leaves_nothing
+test_local_host_ends
 test_interrupt_while_connecting
 exit $bad

@@ -68,7 +68,7 @@ struct check_facts {
 	struct check_limit nofile, memlock, rtprio;
 	unsigned cpus; // online
 
-	uint64_t memory_bytes, available_bytes;     // 0: not seen
+	uint64_t memory_bytes, available_bytes;     // 0: not seen; no more than a control group leaves
 	uint64_t huge_total, huge_free, huge_bytes; // the pool of the standard huge page size: pages, and bytes of one
 	uint64_t offered_bytes;                     // `pando host --memory`, 0: not asked
 	char thp[16];                               // the word of transparent_hugepage/enabled in force

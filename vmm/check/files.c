@@ -9,15 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/check/files.h"
 #include "vmm/check/gather.h"
+#include "vmm/check/memory.h"
 
 #define IDLE     "/sys/devices/system/cpu/cpu0/cpuidle"
 #define CLOCK    "/sys/devices/system/clocksource/clocksource0"
 #define FILE_MAX 8192u
 
-/* The first bytes of a file, without the line feed at the end; "" where it cannot be read. */
-static bool read_file(char *out, size_t cap, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static bool read_file(char *out, size_t cap, const char *fmt, ...)
+bool check_read_file(char *out, size_t cap, const char *fmt, ...)
 {
 	char path[512];
 	va_list ap;
@@ -54,7 +54,7 @@ static int64_t read_number(const char *root, const char *path)
 {
 	char text[64];
 
-	return read_file(text, sizeof(text), "%s%s", root, path) ? number_of(text) : CHECK_UNSEEN;
+	return check_read_file(text, sizeof(text), "%s%s", root, path) ? number_of(text) : CHECK_UNSEEN;
 }
 
 /* The module of the processor's KVM is the one called kvm_ and something. */
@@ -77,8 +77,7 @@ static void gather_module(struct check_facts *f, const char *root)
 									     : "/sys/module/kvm_intel/parameters/ept");
 }
 
-/* The number of a line "Key:  123 kB" of /proc/meminfo, times unit. */
-static uint64_t line_number(const char *text, const char *key, uint64_t unit)
+uint64_t check_line_number(const char *text, const char *key, uint64_t unit)
 {
 	size_t n = strlen(key);
 
@@ -92,14 +91,16 @@ static void gather_memory(struct check_facts *f, const char *root)
 {
 	char text[FILE_MAX];
 	const char *open, *close;
+	struct check_memory m;
 
-	read_file(text, sizeof(text), "%s/proc/meminfo", root);
-	f->memory_bytes = line_number(text, "MemTotal", 1024);
-	f->available_bytes = line_number(text, "MemAvailable", 1024);
-	f->huge_total = line_number(text, "HugePages_Total", 1);
-	f->huge_free = line_number(text, "HugePages_Free", 1);
-	f->huge_bytes = line_number(text, "Hugepagesize", 1024);
-	read_file(text, sizeof(text), "%s/sys/kernel/mm/transparent_hugepage/enabled", root);
+	check_read_file(text, sizeof(text), "%s/proc/meminfo", root);
+	check_memory_read(&m, root);
+	f->memory_bytes = m.total;
+	f->available_bytes = m.left < m.available ? m.left : m.available;
+	f->huge_total = check_line_number(text, "HugePages_Total", 1);
+	f->huge_free = check_line_number(text, "HugePages_Free", 1);
+	f->huge_bytes = check_line_number(text, "Hugepagesize", 1024);
+	check_read_file(text, sizeof(text), "%s/sys/kernel/mm/transparent_hugepage/enabled", root);
 	open = strchr(text, '[');
 	close = open ? strchr(open, ']') : NULL;
 	if (close)
@@ -111,15 +112,16 @@ static void gather_idle(struct check_facts *f, const char *root)
 	char text[64];
 
 	f->idle_latency_us = CHECK_UNSEEN;
-	read_file(f->idle_driver, sizeof(f->idle_driver), "%s/sys/devices/system/cpu/cpuidle/current_driver", root);
-	for (unsigned s = 0; read_file(text, sizeof(text), "%s" IDLE "/state%u/latency", root, s); s++) {
+	check_read_file(f->idle_driver, sizeof(f->idle_driver), "%s/sys/devices/system/cpu/cpuidle/current_driver",
+			root);
+	for (unsigned s = 0; check_read_file(text, sizeof(text), "%s" IDLE "/state%u/latency", root, s); s++) {
 		int64_t latency = number_of(text);
 
-		read_file(text, sizeof(text), "%s" IDLE "/state%u/disable", root, s);
+		check_read_file(text, sizeof(text), "%s" IDLE "/state%u/disable", root, s);
 		if (number_of(text) > 0 || latency < f->idle_latency_us)
 			continue;
 		f->idle_latency_us = latency;
-		read_file(f->idle_state, sizeof(f->idle_state), "%s" IDLE "/state%u/name", root, s);
+		check_read_file(f->idle_state, sizeof(f->idle_state), "%s" IDLE "/state%u/name", root, s);
 	}
 	f->guest_halt_poll_ns = CHECK_UNSEEN;
 	if (strcmp(f->idle_driver, "haltpoll") == 0)
@@ -137,7 +139,7 @@ static unsigned cards_of(const char *root, const char *driver)
 	DIR *d = opendir(path);
 
 	while (d && (e = readdir(d)))
-		if (strchr(e->d_name, ':') && read_file(class, sizeof(class), "%s/%.64s/class", path, e->d_name))
+		if (strchr(e->d_name, ':') && check_read_file(class, sizeof(class), "%s/%.64s/class", path, e->d_name))
 			n += strncmp(class, "0x02", 4) == 0;
 	if (d)
 		closedir(d);
@@ -153,8 +155,8 @@ void check_gather_files(struct check_facts *f, const char *root)
 	gather_memory(f, root);
 	gather_idle(f, root);
 	f->uring_disabled = (int)read_number(root, "/proc/sys/kernel/io_uring_disabled");
-	read_file(f->clocksource, sizeof(f->clocksource), "%s" CLOCK "/current_clocksource", root);
-	read_file(f->clocksources, sizeof(f->clocksources), "%s" CLOCK "/available_clocksource", root);
+	check_read_file(f->clocksource, sizeof(f->clocksource), "%s" CLOCK "/current_clocksource", root);
+	check_read_file(f->clocksources, sizeof(f->clocksources), "%s" CLOCK "/available_clocksource", root);
 	snprintf(path, sizeof(path), "%s/dev/userfaultfd", root);
 	f->uffd_device = access(path, F_OK) ? CHECK_UNSEEN : access(path, R_OK | W_OK) == 0;
 	f->dpdk_cards = 0;

@@ -6,6 +6,7 @@
 
 #include "net/log.h"
 #include "vmm/check/gather.h"
+#include "vmm/check/memory.h"
 #include "vmm/check/show.h"
 #include "vmm/cli/cli.h"
 #include "vmm/conf/machine_desc.h"
@@ -15,7 +16,7 @@
 struct args {
 	const char *listen, *key, *log_name, *link;
 	uint64_t cpus, memory, spin, listen_fd, key_fd;
-	bool once, quiet, verbose;
+	bool once, quiet, verbose, overcommit;
 };
 
 #define NO_FD 0xffffffffu
@@ -74,6 +75,20 @@ static void look_around(const struct args *a, struct check_identity *is)
 	free(r);
 }
 
+static int check_room(uint64_t memory)
+{
+	struct check_need need = {.gift_bytes = memory};
+	struct check_memory have;
+	char why[256];
+	int r;
+
+	check_memory_read(&have, "");
+	r = check_memory_enough(&have, &need, why, sizeof(why));
+	if (r)
+		fprintf(stderr, "pando: --memory: %s; --overcommit offers it all the same\n", why);
+	return r;
+}
+
 int cli_host(int argc, char **argv)
 {
 	struct args a = {.listen = ":7411",
@@ -91,6 +106,7 @@ int cli_host(int argc, char **argv)
 		{"memory", "SIZE", "guest memory offered, e.g. 4G", CLI_SIZE, &a.memory, 0, 0},
 		{"spin", "US", "busy-poll so long before sleeping (default 0)", CLI_COUNT, &a.spin, 0, 1000000},
 		{"link", "LINK", "how hosts reach each other: uring (default) or dpdk:...", CLI_TEXT, &a.link, 0, 0},
+		{"overcommit", NULL, "offer more memory than this machine has", CLI_FLAG, &a.overcommit, 0, 0},
 		{"once", NULL, "leave after the first guest", CLI_FLAG, &a.once, 0, 0},
 		{"log-name", "NAME", "name in log lines", CLI_TEXT, &a.log_name, 0, 0},
 		{"listen-fd", "FD", "inherited listening socket instead of --listen", CLI_COUNT, &a.listen_fd, 0, 1023},
@@ -118,10 +134,13 @@ int cli_host(int argc, char **argv)
 	struct host_options opt = {.vcpus = (uint32_t)(a.cpus ? a.cpus : (uint64_t)own_cpus),
 				   .memory_bytes = a.memory,
 				   .spin_us = (uint32_t)a.spin,
-				   .once = a.once};
+				   .once = a.once,
+				   .overcommit = a.overcommit};
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
 	if (cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
 		return 2;
+	if (!a.overcommit && check_room(a.memory))
+		return 1;
 	opt.listen_fd = listen_fd(&a);
 	if (opt.listen_fd < 0)
 		return 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "vmm/check/memory.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run_args.h"
 #include "vmm/cli/run_domain.h"
@@ -22,6 +23,7 @@ static int run_local(struct run_options *o, const struct run_args *a)
 		.spin_us = o->desc.spin_us,
 		.verbose = a->verbose,
 		.netns = a->netns,
+		.overcommit = a->overcommit,
 		.link = a->link ? a->link : "uring",
 	};
 
@@ -34,10 +36,28 @@ static int run_local(struct run_options *o, const struct run_args *a)
 	}
 	o->hosts_n = l->n;
 	memcpy(o->addresses, l->addresses, sizeof(o->addresses));
+	o->locals = l;
 	int status = run_guest(o);
 	local_end(l, LOCAL_GRACE_MS);
 	free(l);
 	return status;
+}
+
+/* All local hosts are on this machine. */
+static int check_room(const struct run_args *a, const struct run_options *o)
+{
+	uint64_t pages = o->wish.memory_bytes >> PAGE_SHIFT;
+	struct check_need need = {.gift_bytes = o->wish.memory_bytes,
+				  .tables_bytes =
+					  check_tables_bytes(pages, 0) * a->local + check_tables_bytes(0, pages)};
+	struct check_memory have;
+	char why[256];
+
+	check_memory_read(&have, "");
+	if (a->overcommit || !check_memory_enough(&have, &need, why, sizeof(why)))
+		return 0;
+	fprintf(stderr, "pando: --memory: %s; --overcommit tries it all the same\n", why);
+	return -1;
 }
 
 static int read_key(struct run_options *o, const char *path)
@@ -124,6 +144,8 @@ int cli_run(int argc, char **argv)
 		 &a.local_memory, 0, 0},
 		TUNING_OPTION(TUNING_DILATE, "guest time runs at 1/K of real time (slow testbeds)"),
 		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0, 1ull << 62},
+		{"overcommit", NULL, "local hosts may offer more memory than this machine has", CLI_FLAG, &a.overcommit,
+		 0, 0},
 		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG, &a.no_reboot, 0, 0},
 		{"metrics", "ADDRESS", "serve metrics for Prometheus at http://ADDRESS/metrics, e.g. :9477", CLI_TEXT,
 		 &o.metrics.listen, 0, 0},
@@ -149,5 +171,7 @@ int cli_run(int argc, char **argv)
 	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) ||
 	    (a.hosts && read_key(&o, a.key)) || open_images(&o))
 		return RUN_USAGE;
-	return a.local ? run_local(&o, &a) : run_guest(&o);
+	if (!a.local)
+		return run_guest(&o);
+	return check_room(&a, &o) ? RUN_FAILED : run_local(&o, &a);
 }

@@ -164,6 +164,11 @@ static int set_size(const struct run_args *a, struct run_options *o)
 			(unsigned long long)(memory % DESC_GRANULE ? memory : a->max_memory));
 		return -1;
 	}
+	if (a->local_memory % DESC_GRANULE) {
+		fprintf(stderr, "pando: --local-memory: %llu bytes: expected a multiple of 2 MiB\n",
+			(unsigned long long)a->local_memory);
+		return -1;
+	}
 	o->wish = a->parts;
 	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : o->hosts_n);
 	o->wish.memory_bytes = memory;

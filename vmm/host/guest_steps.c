@@ -10,6 +10,7 @@
 
 #include "net/log.h"
 #include "vmm/call/boot_image.h"
+#include "vmm/check/memory.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 #include "vmm/span/now.h"
@@ -111,12 +112,31 @@ static int take_desc(struct guest *g, const struct msg *m, char *why, unsigned c
 	return -ENOSPC;
 }
 
+/* Asked before anything is mapped: later nobody asks, but the kernel ends processes. */
+static int check_room(const struct guest *g, char *why, unsigned cap)
+{
+	uint64_t home = desc_host_pages(&g->desc, g->self);
+	struct check_need need = {.gift_bytes = (home + g->desc.reserve_pages) << PAGE_SHIFT,
+				  .tables_bytes = check_tables_bytes(desc_memory_bytes(&g->desc) >> PAGE_SHIFT, home)};
+	struct check_memory have;
+	char text[DESC_REPORT_MAX / 2];
+
+	check_memory_read(&have, "");
+	if (g->opt->overcommit || !check_memory_enough(&have, &need, text, sizeof(text)))
+		return 0;
+	snprintf(why, cap, "host %u cannot hold its part: %s (pando host --overcommit takes it all the same)", g->self,
+		 text);
+	return -ENOMEM;
+}
+
 static int begin_set_up(struct guest *g, char *why, unsigned cap)
 {
 	struct span_handler handler = {
 		.ctx = g, .connected = on_connected, .host_lost = on_host_lost, .failed = on_failed, .stuck = on_stuck};
 	int r = take_desc(g, g->setup, why, cap);
 
+	if (!r)
+		r = check_room(g, why, cap);
 	if (r)
 		return r;
 	guest_control_watch(g);

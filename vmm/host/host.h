@@ -17,6 +17,7 @@ struct host_options {
 	uint64_t memory_bytes;
 	uint32_t spin_us;             // busy-poll this long before sleeping
 	bool once;                    // leave after the first guest
+	bool overcommit;              // take a guest that this machine cannot hold whole
 	struct check_identity is;     // what others are told of this host
 	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
 };

@@ -28,12 +28,16 @@ static void progress(const struct run *r, int step, const char *text)
 static void on_dialled(void *ctx, unsigned h, int fd, const char *why)
 {
 	struct run *r = ctx;
-	char text[DESC_REPORT_MAX];
+	char text[DESC_REPORT_MAX], ended[RUN_ENDED_MAX];
 	int e = fd < 0 ? fd : link_add_fd(r->link, h, fd);
 
 	if (e) {
+		bool gone = run_host_ended(r, (host_id)h, ended, sizeof(ended));
+
 		snprintf(text, sizeof(text), "cannot reach host %u at %s: %s", h, r->desc.hosts[h].address,
-			 *why ? why : strerror(-e));
+			 gone   ? ended
+			 : *why ? why
+				: strerror(-e));
 		run_fail(r, RUN_FAILED, text);
 		return;
 	}

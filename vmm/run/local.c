@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <dirent.h>
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,8 +165,11 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 	/* dup2 clears close-on-exec; go by way of high numbers, since a source may be 3 or 4 itself */
 	int a = fcntl(listen_fd, F_DUPFD, 10), b = fcntl(key_fd, F_DUPFD, 10);
 
-	if (a < 0 || b < 0 || dup2(a, CHILD_LISTEN_FD) < 0 || dup2(b, CHILD_KEY_FD) < 0)
+	if (a < 0 || b < 0 || dup2(a, CHILD_LISTEN_FD) < 0 || dup2(b, CHILD_KEY_FD) < 0) {
+		fprintf(stderr, "pando: host %u: no descriptors for its socket and its key: %s (ulimit -n)\n", number,
+			strerror(errno));
 		_exit(1);
+	}
 	close(a);
 	close(b);
 	if (link_text(opt, number, dir, link, sizeof(link)))
@@ -193,12 +199,14 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 			      link,
 			      "--log-name",
 			      name,
-			      opt->verbose ? "--verbose" : NULL,
+			      opt->verbose ? "--verbose" : "--quiet", // which it is anyhow
+			      opt->overcommit ? "--overcommit" : NULL,
 			      NULL};
 	char self[4096]; // the file itself, so that the process is called pando
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n > 0 ? n : 0] = 0;
-	execv(self, (char *const *)argv);
+	/* where there is no /proc: the name this process was started by */
+	execv(n > 0 ? self : (const char *)getauxval(AT_EXECFN), (char *const *)argv);
 	fprintf(stderr, "pando: cannot start a host process: %s\n", strerror(errno));
 	_exit(127);
 }
@@ -262,9 +270,32 @@ int local_start(struct local_hosts *l, const struct local_options *opt, const st
 		r = start_one(l, h, key_fd, opt, data_mtu);
 	if (key_fd >= 0)
 		close(key_fd);
+	char text[128];
+	if (r && l->n && local_ended(l, l->n - 1, 0, text, sizeof(text)))
+		fprintf(stderr, "pando: host %u: %s\n", l->n - 1, text);
 	if (r)
 		local_end(l, 0);
 	return r;
+}
+
+bool local_ended(const struct local_hosts *l, unsigned h, unsigned patience_ms, char *text, size_t cap)
+{
+	pid_t pid = h < l->n ? l->pids[h] : 0;
+	struct pollfd p = {.fd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1, .events = POLLIN};
+	siginfo_t info = {0};
+
+	if (p.fd >= 0) { // its sockets close some time before it is a process no more
+		poll(&p, 1, (int)patience_ms);
+		close(p.fd);
+	}
+	if (!pid || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+		return false;
+	if (info.si_code == CLD_EXITED)
+		snprintf(text, cap, "its process %d ended with status %d", (int)pid, info.si_status);
+	else
+		snprintf(text, cap, "its process %d was killed by signal %d (%s)", (int)pid, info.si_status,
+			 strsignal(info.si_status));
+	return true;
 }
 
 static unsigned reap(struct local_hosts *l)

@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/monitor/monitor.h"
+#include "vmm/run/local.h"
 #include "vmm/run/run_priv.h"
 
 /* Memory that only the lost host had is gone, so nothing but the end would be honest. */
@@ -21,6 +22,11 @@ static enum lost_answer answer_to_loss(const struct run *r, host_id host)
 	return LOST_END;
 }
 
+bool run_host_ended(const struct run *r, host_id host, char *text, size_t cap)
+{
+	return r->opt->locals && local_ended(r->opt->locals, host, RUN_ENDED_MS, text, cap);
+}
+
 void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 {
 	const char *address = r->desc.hosts[host].address;
@@ -28,6 +34,9 @@ void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 
 	if (r->phase >= PHASE_QUIT)
 		return;
+	char ended[RUN_ENDED_MAX];
+	if (run_host_ended(r, host, ended, sizeof(ended)))
+		reason = ended;
 	if (by == HOST_NONE)
 		snprintf(text, sizeof(text), "lost host %u at %s: %s", host, address, reason);
 	else

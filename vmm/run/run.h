@@ -13,6 +13,7 @@
 #include "vmm/run/place.h"
 #include "vmm/run/run_console.h"
 
+struct local_hosts;
 struct ops;
 struct link;
 
@@ -38,8 +39,9 @@ struct run_options {
 	struct images images;        // of them, opened already and then the run's; all zero: the run opens them
 	/* For the guest's description (dumpxml) only; all may be NULL or 0. */
 	const char *key_path, *title, *description;
-	unsigned local;             // hosts started by this process
-	char uuid[UUID_TEXT_BYTES]; // stable for this run
+	unsigned local;                   // hosts started by this process
+	const struct local_hosts *locals; // those, to ask after them; NULL: none
+	char uuid[UUID_TEXT_BYTES];       // stable for this run
 	struct place_wish wish;
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;

@@ -67,6 +67,12 @@ void run_lose_file(struct run *r, const char *what, const char *path, const char
 /* The guest is ended on every host, as its operator wishes: the exit status is that of a power-off. */
 void run_quit(struct run *r);
 
+#define RUN_ENDED_MAX 128u
+#define RUN_ENDED_MS  200u // a process whose sockets have closed is over soon
+
+/* lost.c: whether the process of a local host has ended, and how (local_ended()). Waits RUN_ENDED_MS at most. */
+bool run_host_ended(const struct run *r, host_id host, char *text, size_t cap);
+
 /*
  * lost.c: a host is gone. by: the host that says so, HOST_NONE: this process has found it out. The one place that says
  * what becomes of the guest; nothing once it is ending, since hosts leave then.

@@ -50,6 +50,17 @@ struct Files : testing::Test {
 	}
 };
 
+TEST_F(Files, WhatAControlGroupLeavesIsAvailable)
+{
+	Put("/proc/meminfo", "MemTotal: 4096 kB\nMemAvailable: 2048 kB\n");
+	Put("/proc/self/cgroup", "0::/g\n");
+	Put("/sys/fs/cgroup/g/memory.max", "1048576\n");
+	Put("/sys/fs/cgroup/g/memory.current", "4096\n");
+	Look();
+	EXPECT_EQ(f->memory_bytes, 4096u << 10);
+	EXPECT_EQ(f->available_bytes, (1u << 20) - 4096u);
+}
+
 TEST_F(Files, AnEmptyMachineShowsNothing)
 {
 	Look();

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coherence/base/text.h"
+
 #define LOG_LINE_MAX    1024u
 #define TELL_MAX        4096u
 #define LOG_PATIENCE_MS 100
@@ -27,14 +29,6 @@ void log_set(enum log_level max, const char *who)
 	log_max = max;
 	snprintf(log_who, sizeof(log_who), "%s", who ? who : "");
 	pthread_mutex_unlock(&log_lock);
-}
-
-/* Text may quote a peer or a guest: control characters could forge lines or drive the terminal. */
-static void blank_controls(char *s, bool lines)
-{
-	for (; *s; s++)
-		if (((unsigned char)*s < 0x20 && !(lines && *s == '\n')) || *s == 0x7f)
-			*s = '?';
 }
 
 /* True: a line can be written without waiting. The first time some patience is due; then only as much as a look costs.
@@ -84,7 +78,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		line[head] = 0;
-	blank_controls(line + head, false);
+	text_tame(line + head, false); // it may quote a peer or a guest
 	put(line, strlen(line));
 	pthread_mutex_unlock(&log_lock);
 }
@@ -100,7 +94,7 @@ void log_tell(const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		line[0] = 0;
-	blank_controls(line + (line[0] == '\r'), true);
+	text_tame(line + (line[0] == '\r'), true);
 	put(line, strlen(line));
 	pthread_mutex_unlock(&log_lock);
 }

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coherence/base/text.h"
 #include "net/log.h"
+#include "vmm/call/tame.h"
 
 struct call {
 	struct calls *calls;
@@ -204,7 +206,7 @@ static void take_answer(struct call *k, host_id from, const struct msg *m)
 	k->missing &= ~host_bit(from);
 	*a = (struct call_answer){.host = from, .form = form};
 	if (form == CALL_JSON) {
-		a->json = json_loadb((char *)copy, k->have[from], CALL_JSON_FLAGS, NULL);
+		a->json = tame_json(json_loadb((char *)copy, k->have[from], CALL_JSON_FLAGS, NULL));
 		if (!a->json)
 			answer_error(k, from, "the host's answer is no JSON");
 	} else if (form == CALL_BYTES) {
@@ -212,6 +214,7 @@ static void take_answer(struct call *k, host_id from, const struct msg *m)
 		a->bytes_n = k->have[from];
 	} else {
 		a->form = CALL_ERROR;
+		text_tame((char *)copy, false);
 		a->error = (char *)copy;
 	}
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "coherence/base/text.h"
+
 const char *const check_level_names[CHECK_LEVELS] = {"PASS", "WARN", "FAIL"};
 
 #define NAME_COLUMNS 15u
@@ -100,9 +102,7 @@ static bool take_text(const json_t *o, const char *key, char *out, size_t cap)
 	const char *s = json_string_value(json_object_get(o, key));
 
 	snprintf(out, cap, "%s", s ? s : "");
-	for (; *out; out++)
-		if ((unsigned char)*out < ' ' || (unsigned char)*out > '~')
-			*out = '?';
+	text_tame(out, false); // also a character that was cut in two
 	return s != NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "net/signals.h"
+#include "vmm/call/tame.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/run/run_priv.h"
 #include "vmm/run/tracer.h"
@@ -45,7 +46,7 @@ static void on_event(struct run *r, host_id from, const struct msg *m)
 		log_warn("host %u sent a malformed event", from);
 		return;
 	}
-	run_on_event(r, from, name, data);
+	run_on_event(r, from, name, tame_json(data));
 	json_decref(data);
 }
 

@@ -195,6 +195,20 @@ TEST_F(Calls, PartsThatNeverEndAreAnError)
 	EXPECT_EQ(done[0][0].form, CALL_ERROR);
 }
 
+// The fault: a host's text reached the operator's terminal as it was.
+TEST_F(Calls, WhatHostsTellIsFitForATerminal)
+{
+	ASSERT_EQ(calls_start(&calls, 3, VERB_CLOCK, nullptr, 1000, Done, this), 0);
+	Turn();
+	Return(0, hosts[0].ids[0], CALL_ERROR, "no\x1b]0;title\x07\npando: forged");
+	Return(1, hosts[1].ids[0], CALL_JSON, "\"\\u001b[2J\"");
+	Turn();
+	ASSERT_EQ(done.size(), 1u);
+	EXPECT_EQ(done[0][0].text, "no?]0;title??pando: forged");
+	EXPECT_EQ(done[0][1].text.find('\x1b'), std::string::npos) << done[0][1].text;
+	EXPECT_EQ(done[0][1].text.find("u001b"), std::string::npos) << done[0][1].text;
+}
+
 TEST_F(Calls, AnUnknownFormOfAnswerIsAnError)
 {
 	ASSERT_EQ(calls_start(&calls, 1, VERB_CLOCK, nullptr, 1000, Done, this), 0);

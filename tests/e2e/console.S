@@ -45,6 +45,8 @@ _start:
 	lea	last(%rip), %rsi
 	mov	$128, %ecx
 	rep outsb
+#elif defined(OFF)	// powers off
+	mov	$COM1, %edx
 #elif defined(DEAF)	// says "ready" and reads nothing
 	lea	ready(%rip), %rsi
 	mov	$6, %ecx

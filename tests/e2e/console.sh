@@ -23,7 +23,7 @@ if [ ! -w /dev/kvm ]; then
 	echo "SKIP console: /dev/kvm cannot be opened"
 	exit 0
 fi
-for g in COUNT TALK DEAF; do
+for g in COUNT TALK DEAF OFF; do
 	"${CC:-gcc}" -c -nostdlib -D$g -o "$work/$g.o" tests/e2e/console.S && ld -n -Ttext=0x100000 -o "$work/$g" "$work/$g.o" ||
 		{ no build "$g does not build"; exit 1; }
 done
@@ -78,6 +78,13 @@ tr -d '\r' <"$work/order.log" | tail -n 2 >"$work/order.end"
 head -n 1 "$work/order.end" | grep -q ' end$' && tail -n 1 "$work/order.end" | grep -q 'powered off' &&
 	[ "$(grep -c xxx "$work/order.log")" = 4096 ]
 verdict power_off_comes_last $? "$(cut -c 100-180 "$work/order.end")"
+
+# Over before all of its many CPUs are there: the time is that of the guest all the same.
+began=$SECONDS
+(guest early OFF --cpus 255) >"$work/early" 2>"$work/early.log" </dev/null
+lasted=$(sed -n 's/.*powered off after \([0-9]*\)\..*/\1/p' "$work/early.log")
+[ "${lasted:-999999}" -le $((SECONDS - began + 1)) ]
+verdict time_of_a_short_guest $? "$(tail -n 1 "$work/early.log")"
 
 # ---- signals that were ignored at the start ----
 (trap '' HUP INT && exec "$PANDO" run --name hup --local 1 --memory 16M --kernel "$work/DEAF" </dev/null) >"$work/hup.log" 2>&1 &

@@ -4,12 +4,12 @@
 FUZZ_CC    ?= clang
 # Every fuzz_NAME.c is a target; what it is linked with beside net/ is in fuzz_srcs_NAME.
 fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c)
+fuzz_net   := $(wildcard net/*.c net/rel/*.c net/nodpdk/*.c) coherence/base/text.c
 fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/ask.c coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/devices.c
-fuzz_srcs_call := vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
-fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
+fuzz_srcs_call := vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
+fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
@@ -19,7 +19,7 @@ fuzz_srcs_xml := $(wildcard vmm/bridge/*.c) vmm/conf/tuning.c vmm/conf/uuid.c vm
 fuzz_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g
 fuzz_bins  := $(foreach f,$(fuzz_names),$(O)/tests/fuzz-$(f))
 # What the targets share is compiled once, in a folder of its own: other compiler, other flags.
-fuzz_objs_of = $(patsubst %.c,$(O)/obj-fuzz/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_net) $(fuzz_srcs_$(1)))
+fuzz_objs_of = $(sort $(patsubst %.c,$(O)/obj-fuzz/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_net) $(fuzz_srcs_$(1))))
 
 $(O)/fuzz-runtime: $(O)/flags
 	$(Q)if echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \

@@ -8,7 +8,6 @@
 
 #include "net/log.h"
 #include "net/now.h"
-#include "vmm/call/tame.h"
 #include "vmm/conf/output_file.h"
 #include "vmm/status/status.h"
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A dpdk link under loss, reorder and restarts of its peer: in make check for a moment, here for SOAK_SECONDS. And the installer
 # on a system that has nothing.
-$(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/link_choice.o $(call lib_of,net)
+$(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/link_choice.o $(call lib_of,net) $(call lib_of,coherence)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call lib_of,net) $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call lib_of,net) $(call lib_of,coherence) $(PKG_LIBS)
 
 .PHONY: soak
 soak: $(O)/tests/link_soak

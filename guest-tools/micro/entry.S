@@ -325,7 +325,7 @@ ap_long:
 // Identity map, user-accessible, 2 MiB pages, accessed and dirty already set so that no walk has to write.
 	.section .tables, "aw"
 	.balign	4096
-	.globl	boot_pml4
+	.globl	boot_pml4, boot_pds
 boot_pml4:
 	.quad	boot_pdpt + 0x67
 	.zero	4096 - 8

@@ -76,6 +76,7 @@ void bsp_main(void)
 		test_fail("clock", "no TSC frequency: neither leaf 0x40000010, 0x15 nor tsc_khz=");
 		power_off();
 	}
+	pci_begin();
 	smp_start();
 	test_pass("smp");
 	list = option("test");

@@ -175,6 +175,8 @@ static inline bool wait_word(const volatile uint64_t *word, uint64_t want, uint6
 void sort_words(uint64_t *v, uint32_t n); // ascending
 uint32_t vcpu_far(void);                  // the first vCPU on another node than vCPU 0, or 0 if there is none
 
+void pci_begin(void); // pci.c: before smp_start()
+
 /* the tests, one entry a name; each prints its own PASS, FAIL or SKIP */
 struct test {
 	const char *name;

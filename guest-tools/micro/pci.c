@@ -153,14 +153,22 @@ static uint8_t *at_bar(uint32_t offset)
 #define R32(p, o) (*(volatile uint32_t *)((p) + (o)))
 #define R64(p, o) (*(volatile uint64_t *)((p) + (o)))
 
-/* Decoding on, the BAR mapped, the structures found. False: something is missing. */
+/* Before the other vCPUs run, so that none has to be told of a translation that it knows differently. */
+void pci_begin(void)
+{
+	rng.slot = there() ? find(RNG_ID) : SLOTS;
+	if (rng.slot == SLOTS)
+		return;
+	rng.bar = (get(rng.slot, 0x10) & ~15u) | (uint64_t)get(rng.slot, 0x14) << 32;
+	boot_pds[MAPPED / LARGE] = (rng.bar & ~(LARGE - 1)) + 0xe7;
+}
+
+/* Decoding on, the structures found. False: something is missing. */
 static bool rng_find(void)
 {
 	uint32_t s = rng.slot;
 
-	rng.bar = (get(s, 0x10) & ~15u) | (uint64_t)get(s, 0x14) << 32;
 	put(s, 4, 6);
-	boot_pds[MAPPED / LARGE] = (rng.bar & ~(LARGE - 1)) + 0xe7;
 	rng.common = rng.notify = rng.table = NULL;
 	for (uint32_t cap = byte(s, 0x34); cap; cap = byte(s, cap + 1)) {
 		uint32_t kind = byte(s, cap + 3);
@@ -307,7 +315,6 @@ static void broken_job(uint32_t me, void *arg)
 static void rng_run(const char *name)
 {
 	wrong = 0;
-	rng.slot = there() ? find(RNG_ID) : SLOTS;
 	if (rng.slot == SLOTS) {
 		test_skip(name, "no virtio entropy device here");
 		return;

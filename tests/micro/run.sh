@@ -165,6 +165,7 @@ boot two-memory 2 2 96 300 "test=storm,pattern ops=5000"
 boot two-cost 2 2 64 300 "test=fault,stream,cpu"
 boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
 absent
+[ "$via" = pando ] && for hosts in 1 2; do PANDO_OPTIONS="${PANDO_OPTIONS:-} --rng" boot "pci-$hosts" $hosts $hosts 64 300 "test=pci,rng"; done
 boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"
 boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
 boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"

@@ -103,6 +103,13 @@ static int usage(const struct cli_option *table)
 			tuning_rules[knob].min, tuning_rules[knob].max                                    \
 	}
 
+static int start(struct run_args *a, struct run_options *o)
+{
+	if (!a->local)
+		return run_guest(o);
+	return check_room(a, o) ? RUN_FAILED : run_local(o, a);
+}
+
 int cli_run(int argc, char **argv)
 {
 	static struct run_options o; // large; one guest a process
@@ -147,6 +154,8 @@ int cli_run(int argc, char **argv)
 		{"overcommit", NULL, "local hosts may offer more memory than this machine has", CLI_FLAG, &a.overcommit,
 		 0, 0},
 		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG, &a.no_reboot, 0, 0},
+		{"rng", NULL, "a virtio entropy device on PCI, at the first host (not yet for daily use)", CLI_FLAG,
+		 &a.rng, 0, 0},
 		{"metrics", "ADDRESS", "serve metrics for Prometheus at http://ADDRESS/metrics, e.g. :9477", CLI_TEXT,
 		 &o.metrics.listen, 0, 0},
 		{"metrics-anywhere", NULL, "ADDRESS may be one that others reach; nobody is asked for a password",
@@ -171,7 +180,5 @@ int cli_run(int argc, char **argv)
 	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) ||
 	    (a.hosts && read_key(&o, a.key)) || open_images(&o))
 		return RUN_USAGE;
-	if (!a.local)
-		return run_guest(&o);
-	return check_room(&a, &o) ? RUN_FAILED : run_local(&o, &a);
+	return start(&a, &o);
 }

@@ -172,6 +172,7 @@ static int set_size(const struct run_args *a, struct run_options *o)
 	o->wish = a->parts;
 	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : o->hosts_n);
 	o->wish.memory_bytes = memory;
+	o->wish.rng = a->rng;
 	o->wish.room = (struct desc_room){
 		.vcpus_max = (uint32_t)a->max_cpus, .memory_max = a->max_memory, .nodes_max = (unsigned)a->max_hosts};
 	return 0;

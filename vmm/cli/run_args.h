@@ -15,7 +15,7 @@ struct run_args {
 	const char *console, *title, *description; // a domain has more to say of the console: console_append
 	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
-	bool quiet, verbose, netns, no_reboot, overcommit, console_append;
+	bool quiet, verbose, netns, no_reboot, rng, overcommit, console_append;
 	struct place_wish parts; // of a domain: only its prescribed parts are used
 };
 

@@ -11,6 +11,7 @@ struct bus_range {
 	const char *name;
 	bus_fn fn;
 	void *owner;
+	bool start_only; // one address, and accesses may go on behind it
 	uint64_t accesses;
 };
 
@@ -76,7 +77,8 @@ bool bus_find(struct bus *b, uint64_t addr, unsigned size, struct bus_hit *out)
 	unsigned phase = begin_look(b);
 	const struct bus_table *t = __atomic_load_n(&b->table, __ATOMIC_SEQ_CST);
 	unsigned at = seek(t, addr);
-	bool hit = t && at < t->n && addr >= t->e[at].first && size - 1u <= t->e[at].last - addr;
+	bool hit = t && at < t->n && addr >= t->e[at].first &&
+		   (t->e[at].range->start_only || size - 1u <= t->e[at].last - addr);
 
 	if (hit) {
 		struct bus_range *r = t->e[at].range;
@@ -197,7 +199,7 @@ static int add(struct bus *b, uint64_t first, uint64_t last, struct bus_range *r
 	return res;
 }
 
-int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn, void *owner)
+static int add_range(struct bus *b, uint64_t first, uint64_t bytes, const struct bus_range *what)
 {
 	struct bus_range *r;
 
@@ -206,7 +208,7 @@ int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus
 	r = malloc(sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	*r = (struct bus_range){.name = name, .fn = fn, .owner = owner};
+	*r = *what;
 	pthread_mutex_lock(&b->change);
 	int res = add(b, first, first + (bytes - 1), r);
 
@@ -214,6 +216,16 @@ int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus
 	if (res)
 		free(r);
 	return res;
+}
+
+int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn, void *owner)
+{
+	return add_range(b, first, bytes, &(struct bus_range){.name = name, .fn = fn, .owner = owner});
+}
+
+int bus_add_start(struct bus *b, uint64_t first, const char *name, bus_fn fn, void *owner)
+{
+	return add_range(b, first, 1, &(struct bus_range){.name = name, .fn = fn, .owner = owner, .start_only = true});
 }
 
 int bus_move(struct bus *b, uint64_t first, uint64_t to)

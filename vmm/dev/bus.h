@@ -53,6 +53,9 @@ void bus_close(struct bus *b); // nobody uses it any more
 /* Any thread, but not from inside a look-up. 0, -EEXIST (overlaps another range), -EINVAL (empty or wraps), -ENOSPC
  * (BUS_RANGES_MAX), -ENOMEM. name must outlive the range. */
 int bus_add(struct bus *b, uint64_t first, uint64_t bytes, const char *name, bus_fn fn, void *owner);
+/* A register of which only accesses that begin at first are meant, however wide they are; other ranges may lie right
+ * behind it (port 0xcf8 is 32 bits wide, and 0xcf9 another register). As bus_add(). */
+int bus_add_start(struct bus *b, uint64_t first, const char *name, bus_fn fn, void *owner);
 /* The range that begins at first begins at to from now on, in one step. As bus_add(); -ENOENT: there is none. */
 int bus_move(struct bus *b, uint64_t first, uint64_t to);
 int bus_remove(struct bus *b, uint64_t first); // 0, -ENOENT, -ENOMEM

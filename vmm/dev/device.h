@@ -15,6 +15,7 @@
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
 #include "vmm/conf/devices.h"
+#include "vmm/virtio/guest_mem.h"
 
 #define DEVICE_RANGES_MAX 4u
 #define DEVICE_MSGS_MAX   24u // interrupt messages of one step: as many as an I/O APIC has pins
@@ -50,9 +51,20 @@ struct device_fx {
 };
 
 #define DEVICE_FX_POWEROFF     1u
-#define DEVICE_FX_RESET        2u // the machine
-#define DEVICE_FX_PANICKED     4u // the guest's kernel has panicked
-#define DEVICE_FX_CRASH_LOADED 8u // ... and a crash kernel of its own deals with it
+#define DEVICE_FX_RESET        2u  // the machine
+#define DEVICE_FX_PANICKED     4u  // the guest's kernel has panicked
+#define DEVICE_FX_CRASH_LOADED 8u  // ... and a crash kernel of its own deals with it
+#define DEVICE_FX_WORK         16u // work() is to be called
+
+/* What a device has while it works: guest memory, and its lock, which it takes for moments and not with memory. */
+struct device_worker {
+	struct device *d;
+	const struct guest_mem *mem;
+	void (*lock)(struct device *d);
+	void (*unlock)(struct device *d);
+	void (*send)(struct device *d, const struct apic_msg *msg); // an interrupt; without the lock
+	void (*random)(void *to, size_t n);
+};
 
 /*
  * NULL where a device has nothing to say, but for access. Time never goes backwards, but may stand
@@ -101,6 +113,9 @@ struct device_ops {
 	void (*eoi)(void *state, uint8_t vector, struct device_fx *fx); // a level-triggered interrupt was ended
 	int (*acknowledge)(void *state);                                // INTA: the vector; -1: none
 
+	/* On the board's thread, no lock held, may wait for pages: queues of requests. True: there is more to do. */
+	bool (*work)(void *state, const struct device_worker *w);
+
 	/* No lock held, may wait: nothing is in flight when it returns, and nothing comes later. Before reset() and
 	 * before the device is taken away. */
 	void (*drain)(void *state);
@@ -108,6 +123,7 @@ struct device_ops {
 
 struct device_range {
 	bool mmio;
+	bool start_only; // bus_add_start()
 	uint64_t first, bytes;
 	const char *name; // for the status
 };

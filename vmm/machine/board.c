@@ -139,8 +139,11 @@ static void device_power_on(struct device *d)
 {
 	struct device_request r = {.d = d, .what = REQUEST_RESET, .from = HOST_NONE};
 
-	if (d->here)
-		device_do(d, &r);
+	if (!d->here)
+		return;
+	pthread_mutex_lock(&d->work_lock); // what it is at in guest memory, it ends
+	device_do(d, &r);
+	pthread_mutex_unlock(&d->work_lock);
 }
 
 void board_reset(struct machine *m)
@@ -180,8 +183,11 @@ static int add_ranges(struct device *d)
 		const struct device_range *at = &d->kind->ranges[i];
 
 		d->ranges[i] = (struct board_range){.d = d, .index = (uint8_t)i};
-		r = bus_add(at->mmio ? &m->mmio : &m->ports, at->first, at->bytes, at->name,
-			    d->here ? local_access : far_access, &d->ranges[i]);
+		struct bus *bus = at->mmio ? &m->mmio : &m->ports;
+		bus_fn fn = d->here ? local_access : far_access;
+
+		r = at->start_only ? bus_add_start(bus, at->first, at->name, fn, &d->ranges[i])
+				   : bus_add(bus, at->first, at->bytes, at->name, fn, &d->ranges[i]);
 	}
 	return r;
 }
@@ -204,6 +210,7 @@ static int device_init(struct device *d, struct board *b, const struct device_ki
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_mutex_init(&d->wire_lock, NULL);
 	pthread_mutex_init(&d->queue_lock, NULL);
+	device_work_init(d);
 	if (d->here && kind->ops->bytes)
 		d->state = calloc(1, kind->ops->bytes);
 	return d->here && kind->ops->bytes && !d->state ? -ENOMEM : 0;
@@ -267,6 +274,7 @@ int board_create(struct machine *m)
 	b->m = m;
 	m->board = b;
 	console_init(&b->console);
+	board_work_init(b);
 	pthread_mutex_init(&b->answers_lock, NULL);
 	pthread_cond_init(&b->answers, NULL);
 	pthread_mutex_init(&b->adding, NULL);

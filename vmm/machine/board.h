@@ -14,6 +14,7 @@
 
 #include "net/loop.h"
 #include "vmm/dev/device.h"
+#include "vmm/machine/guest_mem.h"
 #include "vmm/machine/machine_priv.h"
 
 #define CONSOLE_OUT_MAX   1024u // bytes gathered before they go out
@@ -69,6 +70,10 @@ struct device {
 	struct device_request *queue, **queue_end;
 	_Atomic bool waits; // something is in the queue
 	struct loop_task turn;
+
+	struct loop_task work; // of ops->work()
+	struct device_worker worker;
+	pthread_mutex_t work_lock; // held while it works, which may wait for pages: only a reset waits for it
 };
 
 /* Between the serial port and whoever shows its bytes. */
@@ -103,6 +108,7 @@ struct board {
 	pthread_cond_t answers;
 	bool cancelled;
 	_Atomic unsigned waiting[HOSTS_MAX]; // requests, by peer
+	struct guest_mem mem;
 };
 
 /* board_step.c */
@@ -116,6 +122,10 @@ int device_queue(struct device *d, struct device_request *r);
 /* An access of a vCPU here to a device here. 0 or -ECANCELED. */
 int device_local_access(struct device *d, struct device_access *a);
 void device_forget_queue(struct device *d);
+
+/* board_work.c */
+void device_work_init(struct device *d);
+void board_work_init(struct board *b);
 
 /* board_wires.c */
 /* The interrupt controllers hear of what has become of its line. No lock held. */

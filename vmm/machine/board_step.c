@@ -135,6 +135,8 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 		irqs_send(m, &fx->msgs[i], APIC_BROADCAST);
 	if (!fx->flags)
 		return;
+	if (fx->flags & DEVICE_FX_WORK)
+		loop_call(d->board->loop, &d->work);
 	if (fx->flags & (DEVICE_FX_POWEROFF | DEVICE_FX_RESET))
 		console_flush(d->board);
 	if (fx->flags & DEVICE_FX_POWEROFF)

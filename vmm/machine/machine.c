@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/boot/boot.h"
+#include "vmm/dev/pci.h"
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/pause.h"
 
@@ -168,12 +169,19 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 
 /* ---- loading ---- */
 
-static int place_tables(struct machine *m, uint64_t *rsdp, char *why, size_t cap)
+/* Where PCI is; pci->buses is 0 where there is none. */
+static int find_pci(const struct machine *m, struct pci_windows *pci, char *why, size_t cap)
+{
+	*pci = (struct pci_windows){.buses = 0};
+	return desc_device(m->desc, DEVICE_PCI) ? pci_bus0_windows(m->desc, pci, why, cap) : 0;
+}
+
+static int place_tables(struct machine *m, const struct pci_windows *pci, uint64_t *rsdp, char *why, size_t cap)
 {
 	struct acpi_tables t;
 	const size_t room = BOOT_ROM - ACPI_GPA;
 	uint8_t *buf = calloc(1, room), *to;
-	int r = buf ? acpi_build(m->desc, NULL, buf, room, ACPI_GPA, &t) : -ENOMEM;
+	int r = buf ? acpi_build(m->desc, pci->buses ? pci : NULL, buf, room, ACPI_GPA, &t) : -ENOMEM;
 
 	if (r) {
 		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));
@@ -218,8 +226,13 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 		.cmdline = m->desc->cmdline,
 	};
 	struct boot_entry e;
-	int r = place_tables(m, &in.rsdp, why, why_cap);
+	struct pci_windows pci;
+	int r = find_pci(m, &pci, why, why_cap);
 
+	if (!r)
+		r = place_tables(m, &pci, &in.rsdp, why, why_cap);
+	in.ecam = pci.buses ? PCI_ECAM : 0;
+	in.ecam_bytes = pci.ecam_bytes;
 	if (!r)
 		r = boot_load(m->ram, &in, &e, why, why_cap);
 	if (r)

@@ -22,6 +22,7 @@ struct place_wish {
 	uint32_t vcpus_of[HOSTS_MAX]; // [0, vcpu_parts): their sum is vcpus
 	uint64_t memory_of[HOSTS_MAX];
 	struct desc_room room; // for hosts that may join later
+	bool rng;              // an entropy device, on host 0
 };
 
 /*

@@ -131,6 +131,31 @@ TEST_F(Bus, FullTableRefuses)
 	EXPECT_EQ(0, bus_add(b, BUS_RANGES_MAX, 1, "x", Device::fn, &d));
 }
 
+/* Port 0xcf8 is 32 bits wide, and 0xcf9 another register. */
+TEST_F(Bus, ARegisterWithAnotherOneInIt)
+{
+	Device inner;
+	d.answer = 0x80000000;
+	inner.answer = 6;
+	ASSERT_EQ(0, bus_add_start(b, 0xcf8, "address", Device::fn, &d));
+	ASSERT_EQ(0, bus_add(b, 0xcf9, 1, "reset", Device::fn, &inner));
+	EXPECT_EQ(-EEXIST, bus_add_start(b, 0xcf8, "again", Device::fn, &d));
+	for (unsigned size : {1u, 2u, 4u, 8u}) {
+		bus_access a = access_of(false, size);
+		ASSERT_EQ(0, bus_do(b, 0xcf8, &a));
+		EXPECT_EQ(0x80000000u & (size < 4 ? 0xffff : 0xffffffff), a.value);
+		EXPECT_EQ(0u, a.offset);
+	}
+	EXPECT_EQ(4u, d.seen.size());
+	bus_access a = access_of(false, 1);
+	bus_do(b, 0xcf9, &a);
+	EXPECT_EQ(6u, a.value);
+	a = access_of(false, 2);
+	bus_do(b, 0xcf9, &a); // goes on behind the inner one, which is not meant then
+	EXPECT_EQ(0xffffu, a.value);
+	EXPECT_EQ(1u, inner.seen.size());
+}
+
 TEST_F(Bus, TheDevicesResultComesBack)
 {
 	d.result = -ECANCELED;

@@ -72,7 +72,7 @@ struct Late {
 		kind.ops = &ops;
 		kind.irq = DEVICE_NO_IRQ;
 		kind.ranges_n = 1;
-		kind.ranges[0] = {false, 0x1000, 4, "late"};
+		kind.ranges[0] = {false, false, 0x1000, 4, "late"};
 	}
 	bool asked_for(size_t n)
 	{

@@ -103,6 +103,17 @@ TEST_F(Place, PrescribedPartsAreKeptAsTheyAre)
 	EXPECT_EQ((desc_host_pages(d.get(), (host_id)1) * PAGE_BYTES), kGiB);
 }
 
+TEST_F(Place, AnEntropyDeviceOnlyIfAsked)
+{
+	for (auto &o : offers)
+		o = {2, kGiB};
+	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
+	EXPECT_EQ(desc_device_host(d.get(), DEVICE_PCI), HOST_NONE);
+	wish.rng = true;
+	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
+	EXPECT_EQ(desc_device_host(d.get(), DEVICE_PCI), 0);
+}
+
 TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)
 {
 	for (auto &o : offers)

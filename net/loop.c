@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order of a round, and posted functions: what a loop is, however it waits.
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -412,4 +413,12 @@ int loop_run(struct loop *l, uint64_t deadline_ns)
 	handled += turns(l);
 	l->running = false;
 	return n < 0 ? n : handled;
+}
+
+void loop_go_first(void)
+{
+	struct sched_param param = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
+		log_debug("no real-time priority for a thread that others wait for: %s", strerror(errno));
 }

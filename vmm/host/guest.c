@@ -2,7 +2,6 @@
 #include "vmm/host/guest.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,19 +244,6 @@ int guest_open_session(struct guest *g, char *why, unsigned cap)
 	return r;
 }
 
-/*
- * A page request that waits for the processor behind a busy vCPU thread delays another host's vCPU by a scheduler
- * slice. The span thread works for microseconds at a time and then sleeps, so it goes first where that is allowed. The
- * threads that it starts do not inherit this.
- */
-static void go_first(void)
-{
-	struct sched_param param = {.sched_priority = 1};
-
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
-		log_debug("no real-time priority for the span thread: %s", strerror(errno));
-}
-
 int guest_run(const struct host_options *opt, struct listener *l, int signal_fd, const struct listener_session *control)
 {
 	struct guest *g = calloc(1, sizeof(*g));
@@ -268,7 +254,7 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 		return -ENOMEM;
 	}
 	if (!opt->spin_us) // a thread that polls would starve the others
-		go_first();
+		loop_go_first();
 	g->opt = opt;
 	g->listener = l;
 	g->signal_fd = signal_fd;

@@ -64,6 +64,7 @@ static void *board_thread(void *arg)
 	struct board *b = arg;
 
 	pthread_setname_np(pthread_self(), "devices");
+	loop_go_first(); // vCPUs of other hosts wait for it
 	while (!atomic_load(&b->stop)) {
 		int r = loop_run(b->loop, UINT64_MAX);
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <sched.h>
 #include <thread>
 #include <vector>
 
@@ -256,4 +257,20 @@ TEST(LoopCreate, SetUpOnOneThreadRunOnAnotherTakenDownOnTheFirst)
 		loop_destroy(l);
 		close(other);
 	}
+}
+
+TEST(LoopThread, GoesFirstWhereItMayAndItsThreadsDoNot)
+{
+	int own = -1, child = -1;
+	bool may = false;
+	std::thread([&] {
+		sched_param param = {};
+		param.sched_priority = 1;
+		loop_go_first();
+		own = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+		may = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0;
+		std::thread([&] { child = sched_getscheduler(0); }).join();
+	}).join();
+	EXPECT_EQ(may ? SCHED_FIFO : SCHED_OTHER, own);
+	EXPECT_EQ(SCHED_OTHER, child);
 }

@@ -87,11 +87,11 @@ struct Guest : testing::Test {
 		opt.vcpus = 1;
 		opt.memory_bytes = 2u << 20;
 		opt.spin_us = 1; // and no real-time priority
-		host = std::thread([this, fd = pair[1]] {
+		host = std::thread([this, fd = pair[1], epoch = desc->epoch] {
 			listener_session control = {};
 			control.fd = fd;
 			control.hello.role = SESSION_CONTROL;
-			control.hello.epoch = desc->epoch;
+			control.hello.epoch = epoch;
 			ended = guest_run(&opt, &l, signals[0], &control);
 		});
 		Until([&] { return said.size() == 1; });

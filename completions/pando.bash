@@ -44,7 +44,7 @@ _pando() {
 		;;
 	--console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
-	--json | --once | --events | --netns | --quiet | --verbose | --overcommit | --no-reboot --rng | --metrics-anywhere | --text) ;;
+	--json | --once | --events | --netns | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
 	--*) return ;; # its value is nobody's to guess
 	esac
 	if [[ $cur == -* ]]; then

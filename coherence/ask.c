@@ -91,6 +91,9 @@ void req_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
 		return;
 	}
 	switch (m->rights) {
+	case COH_TOLD_WAITS:
+		r->looks = 1; // its home is well; whoever's turn it is looks too
+		break;
 	case COH_TOLD_NOTHING:
 		msg_lost(e, from, m->page, "it knows nothing of the request for the page");
 		break;

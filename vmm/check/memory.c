@@ -18,13 +18,19 @@
 
 /* Where each version of control groups has its figures. */
 struct version {
-	const char *mount, *limit, *used, *droppable;
+	const char *mount, *limit, *used, *droppable[3];
 };
 
 static const struct version versions[] = {
-	{"/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"},
-	{"/sys/fs/cgroup/unified", "memory.max", "memory.current", "inactive_file"},
-	{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"},
+	{"/sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file", "slab_reclaimable"}},
+	{"/sys/fs/cgroup/unified",
+	 "memory.max",
+	 "memory.current",
+	 {"inactive_file", "active_file", "slab_reclaimable"}},
+	{"/sys/fs/cgroup/memory",
+	 "memory.limit_in_bytes",
+	 "memory.usage_in_bytes",
+	 {"total_inactive_file", "total_active_file"}},
 };
 
 static bool read_bytes(const char *dir, const char *file, uint64_t *out)
@@ -57,9 +63,12 @@ static void take_group(struct check_memory *m, const struct version *v, const ch
 
 	if (!read_bytes(dir, v->limit, &limit) || limit >= NO_LIMIT || !read_bytes(dir, v->used, &used))
 		return;
-	uint64_t file = droppable(dir, v->droppable);
+	/* What the kernel gives up before it ends anybody, as MemAvailable counts it for the whole machine. */
+	for (unsigned i = 0; i < 3 && v->droppable[i]; i++) {
+		uint64_t file = droppable(dir, v->droppable[i]);
 
-	used = used > file ? used - file : 0;
+		used = used > file ? used - file : 0;
+	}
 	uint64_t left = limit > used ? limit - used : 0;
 	if (left < m->left) {
 		m->left = left;
@@ -135,7 +144,7 @@ int check_memory_enough(const struct check_memory *m, const struct check_need *n
 			 a, b, units_format_size(m->limit, c, sizeof(c)), units_format_size(m->left, d, sizeof(d)));
 		return -ENOMEM;
 	}
-	if (m->total && all > m->available) {
+	if (m->available && all > m->available) {
 		snprintf(why, cap,
 			 "%s for the guest and %s for its tables are asked, %s of this machine's %s are "
 			 "available",

@@ -131,7 +131,7 @@ int cli_run(int argc, char **argv)
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
 		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
-		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, dpdk:af_packet", CLI_TEXT, &a.link, 0,
+		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, af_packet, af_xdp", CLI_TEXT, &a.link, 0,
 		 0},
 		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0, 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},

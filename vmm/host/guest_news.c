@@ -74,8 +74,10 @@ void guest_news_flush(struct guest *g)
 
 		m.blob = g->console + at;
 		m.blob_bytes = (uint32_t)(left < 65536 ? left : 65536);
-		if (link_send(g->link, GUEST_CONTROL, &m))
+		if (link_send(g->link, GUEST_CONTROL, &m)) {
+			g->console_lost += left; // nobody has taken any of it for long
 			break;
+		}
 	}
 	g->console_n = 0;
 	pthread_mutex_unlock(&g->lock);

@@ -115,12 +115,14 @@ static int take_desc(struct guest *g, const struct msg *m, char *why, unsigned c
 /* Asked before anything is mapped: later nobody asks, but the kernel ends processes. */
 static int check_room(const struct guest *g, char *why, unsigned cap)
 {
-	uint64_t home = desc_host_pages(&g->desc, g->self);
-	struct check_need need = {.gift_bytes = (home + g->desc.reserve_pages) << PAGE_SHIFT,
-				  .tables_bytes = check_tables_bytes(desc_memory_bytes(&g->desc) >> PAGE_SHIFT, home)};
+	uint64_t home = desc_host_pages(&g->desc, g->self), pages = desc_memory_bytes(&g->desc) >> PAGE_SHIFT;
+	uint64_t most = home + g->desc.reserve_pages; // never more than the guest has
+	struct check_need need = {.gift_bytes = (most < pages ? most : pages) << PAGE_SHIFT};
 	struct check_memory have;
 	char text[DESC_REPORT_MAX / 2];
 
+	if (g->desc.hosts_n > 1) // alone it needs no tables
+		need.tables_bytes = check_tables_bytes(pages, home);
 	check_memory_read(&have, "");
 	if (g->opt->overcommit || !check_memory_enough(&have, &need, text, sizeof(text)))
 		return 0;

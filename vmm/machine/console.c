@@ -92,6 +92,10 @@ void console_back(struct board *b, const uint8_t *bytes, unsigned n)
 	struct console *c = &b->console;
 
 	pthread_mutex_lock(&c->lock);
+	if (n > c->in_taken) // the guest wrote some of it itself, in loopback
+		n = (unsigned)c->in_taken;
+	if (n > CONSOLE_IN_RING - c->in_n)
+		n = CONSOLE_IN_RING - c->in_n;
 	for (unsigned i = n; i-- > 0;) {
 		c->in_head = (c->in_head + CONSOLE_IN_RING - 1) % CONSOLE_IN_RING;
 		c->in[c->in_head] = bytes[i];

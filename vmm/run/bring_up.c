@@ -170,8 +170,8 @@ static void begin_save(struct run *r)
 
 	if (!e)
 		return;
-	if (r->opt->trace && r->up)
-		run_lose_file(r, "trace", r->opt->trace, strerror(-e));
+	if (r->opt->trace)
+		run_lose_file(r, "trace", r->opt->trace, r->up ? strerror(-e) : "no host is left that could tell it");
 	run_happens(r, RUN_EV_DONE);
 }
 

@@ -171,6 +171,27 @@ TEST(Ask, WhoWaitsForItsTurnIsToldSo)
 		EXPECT_EQ(0u, c.stats(h).waits_lost) << h;
 }
 
+// However long others take: whoever's turn it is looks for itself.
+TEST(Ask, AHomeThatSaysItWaitsIsNotGivenUp)
+{
+	Cluster c(4, 3, asks);
+	owned_by_1(c, false);
+	c.read(2, 0);
+	c.deliver(2, 0); // h1 has not answered yet
+	c.read(3, 0);
+	c.deliver(3, 0);
+	c.tick(3);
+	for (unsigned i = 0; i < 10; i++) {
+		c.tick(3);
+		c.deliver(3, 0);
+		c.deliver(0, 3);
+	}
+	EXPECT_EQ(10u, c.stats(3).waits_asked);
+	EXPECT_EQ(0u, c.stats(3).waits_lost);
+	c.run();
+	EXPECT_EQ("-rrr", c.rights(0));
+}
+
 TEST(Ask, AHoldEndsWhenSomebodyHasWaitedLong)
 {
 	Cluster c(2, 2, [](coh_config &cfg) {

@@ -292,6 +292,25 @@ TEST_F(Machine, WhatAGuestEmptiesUnreadComesAgain)
 	EXPECT_EQ(0u, io(0, 0x3fd, false) & 1);
 }
 
+// It could take back more than was ever typed, and then nobody might type any more.
+TEST_F(Machine, AGuestThatFeedsItselfInLoopbackTakesNobodysRoom)
+{
+	create(2, 1, 0);
+	run(mt_halt, mt_halt_end);
+	ASSERT_TRUE(wait([&] { return console_room == 4096; }));
+	for (unsigned round = 0; round < 400; round++) {
+		io(0, 0x3fc, true, 0x10);
+		io(0, 0x3fa, true, 0x01);
+		for (unsigned i = 0; i < 16; i++)
+			io(0, 0x3f8, true, 'L');
+		io(0, 0x3fc, true, 0);
+		io(0, 0x3fa, true, 0); // empties it
+		io(0, 0x3f8, false);
+	}
+	std::lock_guard<std::mutex> g(lock);
+	EXPECT_LE(console_room, 4096u + 400 * 16);
+}
+
 TEST_F(Machine, DeviceInterruptForAnotherHostIsSentByATimerThread)
 {
 	create(2, 1, 0);

@@ -415,9 +415,9 @@ int loop_run(struct loop *l, uint64_t deadline_ns)
 	return n < 0 ? n : handled;
 }
 
-void loop_go_first(void)
+void loop_go_first(unsigned rank)
 {
-	struct sched_param param = {.sched_priority = 1};
+	struct sched_param param = {.sched_priority = (int)rank};
 
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param))
 		log_debug("no real-time priority for a thread that others wait for: %s", strerror(errno));

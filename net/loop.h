@@ -40,9 +40,9 @@ int loop_run(struct loop *l, uint64_t deadline_ns);
 /*
  * The calling thread goes before others, where that is allowed (SCHED_FIFO): for one whose loop works for microseconds
  * at a time and then sleeps, and for which others wait, whom a scheduler slice of a busy vCPU thread would delay.
- * Threads that it starts do not inherit it.
+ * rank: 1 and up; who has the higher one goes before the others. Threads that it starts do not inherit it.
  */
-void loop_go_first(void);
+void loop_go_first(unsigned rank);
 
 /* Whether it is inside loop_run(). */
 bool loop_running(const struct loop *l);

@@ -253,8 +253,6 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 		close(control->fd);
 		return -ENOMEM;
 	}
-	if (!opt->spin_us) // a thread that polls would starve the others
-		loop_go_first();
 	g->opt = opt;
 	g->listener = l;
 	g->signal_fd = signal_fd;
@@ -266,6 +264,10 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 	if (r)
 		log_error("%s", why);
 	g->step = NULL;
+	/* Not before the link is open, which others work for who go behind; and a thread that polls would starve them.
+	 */
+	if (!opt->spin_us)
+		loop_go_first(2);
 	while (r >= 0 && g->phase < GUEST_OVER)
 		r = loop_run(g->loop, UINT64_MAX);
 	hang_up(g);

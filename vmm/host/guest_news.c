@@ -30,7 +30,7 @@ static void take_room(struct guest *g, const struct machine_event *e)
 static void take_end(struct guest *g, const struct machine_event *e)
 {
 	pthread_mutex_lock(&g->lock);
-	if (!g->how) {
+	if (!g->how || g->how == MACHINE_RESET) { // a reset is no end, and comes to nothing when one follows
 		g->how = e->end;
 		snprintf(g->how_text, sizeof(g->how_text), "%s", e->text ? e->text : "");
 	}

@@ -275,6 +275,7 @@ int board_create(struct machine *m)
 	m->board = b;
 	console_init(&b->console);
 	board_work_init(b);
+	board_thread_init(b);
 	pthread_mutex_init(&b->answers_lock, NULL);
 	pthread_cond_init(&b->answers, NULL);
 	pthread_mutex_init(&b->adding, NULL);

@@ -132,6 +132,7 @@ void board_work_init(struct board *b);
 void device_wires(struct device *d);
 
 /* board_thread.c */
+void board_thread_init(struct board *b); // before a device can be due
 int board_start(struct board *b);
 void board_wake(struct board *b); // any thread
 

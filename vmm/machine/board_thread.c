@@ -59,12 +59,17 @@ static void expire(void *ctx)
 			device_do(&b->devices[i], NULL);
 }
 
+void board_thread_init(struct board *b)
+{
+	b->wake = (struct loop_task){.fn = woken};
+}
+
 static void *board_thread(void *arg)
 {
 	struct board *b = arg;
 
 	pthread_setname_np(pthread_self(), "devices");
-	loop_go_first(); // vCPUs of other hosts wait for it
+	loop_go_first(1); // vCPUs of other hosts wait for it; but it may itself wait for a page
 	while (!atomic_load(&b->stop)) {
 		int r = loop_run(b->loop, UINT64_MAX);
 
@@ -80,7 +85,6 @@ static void *board_thread(void *arg)
 int board_start(struct board *b)
 {
 	b->clock = (struct loop_poller){.ctx = b, .due = due, .expire = expire};
-	b->wake = (struct loop_task){.fn = woken};
 	loop_add_poller(b->loop, &b->clock);
 	int r = pthread_create(&b->thread, NULL, board_thread, b);
 

@@ -23,6 +23,7 @@
 
 #include "net/dpdk_port.h"
 #include "net/log.h"
+#include "net/now.h"
 #include "vmm/run/netns.h"
 
 #define CHILD_LISTEN_FD 3
@@ -328,12 +329,15 @@ static void remove_dir(struct local_hosts *l)
 void local_end(struct local_hosts *l, unsigned grace_ms)
 {
 	struct timespec gap = {.tv_nsec = POLL_MS * 1000000L};
+	uint64_t began = now_ns(), ask = began + ASK_MS * 1000000ull;
 
-	for (unsigned waited = 0; reap(l) && waited < grace_ms; waited += POLL_MS) {
-		if (waited == ASK_MS)
+	while (reap(l) && now_ns() < began + grace_ms * 1000000ull) {
+		if (now_ns() >= ask) {
+			ask = UINT64_MAX;
 			for (unsigned h = 0; h < l->n; h++)
 				if (l->pids[h])
 					kill(l->pids[h], SIGTERM);
+		}
 		nanosleep(&gap, NULL);
 	}
 	for (unsigned h = 0; h < l->n; h++) {

@@ -78,7 +78,8 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
 		break;
 	case MSG_CTL_CREDIT:
-		if (peer != 0 || m->u.ctl_credit.port != 0 || !run_console_grant(&r->console, m->u.ctl_credit.total))
+		if (peer != desc_device_host(&r->desc, DEVICE_COM1) || m->u.ctl_credit.port != 0 ||
+		    !run_console_grant(&r->console, m->u.ctl_credit.total))
 			log_warn("host %u allows a number of typed bytes that makes no sense: %llu on port %u", peer,
 				 (unsigned long long)m->u.ctl_credit.total, m->u.ctl_credit.port);
 		break;

@@ -266,7 +266,7 @@ TEST(LoopThread, GoesFirstWhereItMayAndItsThreadsDoNot)
 	std::thread([&] {
 		sched_param param = {};
 		param.sched_priority = 1;
-		loop_go_first();
+		loop_go_first(1);
 		own = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 		may = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0;
 		std::thread([&] { child = sched_getscheduler(0); }).join();

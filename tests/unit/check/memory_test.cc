@@ -43,7 +43,8 @@ struct Memory : testing::Test {
 	{
 		Put("/sys/fs/cgroup" + dir + "/memory.max", max);
 		Put("/sys/fs/cgroup" + dir + "/memory.current", used);
-		Put("/sys/fs/cgroup" + dir + "/memory.stat", "anon 5\ninactive_file " + file + "\nslab 1\nactive_file 10\nslab_reclaimable 3\n");
+		Put("/sys/fs/cgroup" + dir + "/memory.stat",
+		    "anon 5\ninactive_file " + file + "\nslab 1\nactive_file 10\nslab_reclaimable 3\n");
 	}
 	void Look()
 	{

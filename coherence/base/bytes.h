@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Little-endian stores and loads on unaligned bytes: the only way integers reach the wire.
+// Little-endian stores and loads on unaligned bytes: the only way integers reach the wire. And all ones of a width.
 #ifndef COHERENCE_BASE_BYTES_H
 #define COHERENCE_BASE_BYTES_H
 
@@ -17,6 +17,12 @@ static inline uint64_t get_le(const uint8_t *p, unsigned bytes)
 	for (unsigned i = 0; i < bytes; i++)
 		v |= (uint64_t)p[i] << (8 * i);
 	return v;
+}
+
+/* All ones in so many bytes; 8 and more: 64 bits. */
+static inline uint64_t bytes_ones(unsigned bytes)
+{
+	return bytes >= 8 ? UINT64_MAX : (1ull << (8 * bytes)) - 1;
 }
 
 #endif

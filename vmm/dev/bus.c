@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coherence/base/bytes.h"
+
 /* Stays where it is while its range moves. */
 struct bus_range {
 	const char *name;
@@ -90,11 +92,6 @@ bool bus_find(struct bus *b, uint64_t addr, unsigned size, struct bus_hit *out)
 	return hit;
 }
 
-static uint64_t ones(unsigned size)
-{
-	return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-}
-
 static void nobody(struct bus *b, uint64_t addr, struct bus_access *a)
 {
 	struct absent_range what;
@@ -104,7 +101,7 @@ static void nobody(struct bus *b, uint64_t addr, struct bus_access *a)
 	if (absent_touch(&b->absent, addr, &what) && b->on_absent)
 		b->on_absent(b->absent_owner, &what, addr, a);
 	if (!a->write)
-		a->value = ones(a->size);
+		a->value = bytes_ones(a->size);
 }
 
 int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
@@ -117,10 +114,10 @@ int bus_do(struct bus *b, uint64_t addr, struct bus_access *a)
 	}
 	a->offset = hit.offset;
 	if (!a->write)
-		a->value = ones(a->size);
+		a->value = bytes_ones(a->size);
 	int r = hit.fn(hit.owner, a);
 
-	a->value &= ones(a->size);
+	a->value &= bytes_ones(a->size);
 	return r;
 }
 

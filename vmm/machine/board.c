@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coherence/base/bytes.h"
 #include "net/log.h"
 #include "vmm/machine/pause.h"
-
-static uint64_t ones(unsigned size)
-{
-	return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-}
 
 /* ---- accesses of vCPUs here ---- */
 
@@ -97,10 +93,10 @@ int machine_io_in(struct machine *m, host_id from, struct msg_io_req *req)
 						      .range = range->index,
 						      .vcpu = req->vcpu,
 						      .offset = offset,
-						      .value = req->write ? req->value : ones(req->size)};
+						      .value = req->write ? req->value : bytes_ones(req->size)};
 	}
 	if (!r) { // as if nobody were there
-		req->value = inta ? UINT64_MAX : ones(req->size);
+		req->value = inta ? UINT64_MAX : bytes_ones(req->size);
 		return MACHINE_ANSWERED;
 	}
 	r->from = from;

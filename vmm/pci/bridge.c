@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "coherence/base/bytes.h"
+
 /* Ids that others use for the same thing, and pci.ids has a name for (docs/specs/pci-ids.rst of QEMU). */
 #define HOST_BRIDGE_VENDOR 0x1b36u
 #define HOST_BRIDGE_DEVICE 0x0008u
@@ -83,13 +85,13 @@ uint64_t pci_bus_read(const struct pci_bus *b, struct pci_address a, unsigned si
 
 	for (unsigned done = 0; s && done < size && a.reg + done < PCI_FUNCTION_BYTES;) {
 		unsigned n = piece(a.reg + done, size - done);
-		uint64_t mask = ((1ull << (8 * n)) - 1) << (8 * done);
+		uint64_t mask = bytes_ones(n) << (8 * done);
 		uint64_t got = (uint64_t)s->ops->read(s->owner, a.reg + done, n) << (8 * done);
 
 		value = (value & ~mask) | (got & mask);
 		done += n;
 	}
-	return size < 8 ? value & ((1ull << (8 * size)) - 1) : value;
+	return value & bytes_ones(size);
 }
 
 void pci_bus_write(struct pci_bus *b, struct pci_address a, unsigned size, uint64_t value)

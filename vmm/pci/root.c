@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/pci/root.h"
 
+#include "coherence/base/bytes.h"
 #include "coherence/base/check.h"
 
 void pci_root_init(struct pci_root *r, const struct pci_windows *w, uint8_t bus)
@@ -19,11 +20,6 @@ void pci_root_reset(struct pci_root *r)
 
 	r->address = 0;
 	pci_config_reset(&r->bridge, none);
-}
-
-static uint64_t ones(unsigned size)
-{
-	return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
 }
 
 static void configure(struct pci_root *r, bool write, struct pci_address a, unsigned size, uint64_t *value)
@@ -47,7 +43,7 @@ void pci_root_ports(struct pci_root *r, bool write, unsigned offset, unsigned si
 		return;
 	}
 	if (!write)
-		*value = ones(size);
+		*value = bytes_ones(size);
 	if (offset < data || size > PCI_PORT_DATA_BYTES - (offset - data))
 		return; // a processor makes two accesses of what crosses the end, and of the second nobody knows
 	if (pci_ports_decode(r->address, offset - data, &a))
@@ -69,13 +65,13 @@ void pci_root_window(struct pci_root *r, bool write, uint64_t offset, unsigned s
 	const struct pci_slot *s = pci_bus_at(&r->bus, r->window + offset, &bar, &at);
 
 	if (!write)
-		*value = ones(size);
+		*value = bytes_ones(size);
 	if (!s || !s->ops->bar_read || size > s->config->bar[bar].bytes - at)
 		return;
 	if (write)
 		s->ops->bar_write(s->owner, bar, at, size, *value);
 	else
-		*value = s->ops->bar_read(s->owner, bar, at, size) & ones(size);
+		*value = s->ops->bar_read(s->owner, bar, at, size) & bytes_ones(size);
 }
 
 void pci_root_fields(struct fields *f, struct pci_root *r)

@@ -45,16 +45,26 @@ static bool read_bytes(const char *dir, const char *file, uint64_t *out)
 }
 
 /* memory.stat has lines "key value". */
-static uint64_t droppable(const char *dir, const char *key)
+static uint64_t stat_number(const char *text, const char *key)
 {
-	char text[TEXT_MAX];
 	size_t n = strlen(key);
 
-	check_read_file(text, sizeof(text), "%s/memory.stat", dir);
 	for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
 		if (strncmp(line, key, n) == 0 && line[n] == ' ')
 			return strtoull(line + n, NULL, 10);
 	return 0;
+}
+
+/* What the kernel gives up before it ends anybody, as MemAvailable counts it for the whole machine. */
+static uint64_t droppable(const struct version *v, const char *dir)
+{
+	char text[TEXT_MAX];
+	uint64_t sum = 0;
+
+	check_read_file(text, sizeof(text), "%s/memory.stat", dir);
+	for (unsigned i = 0; i < sizeof(v->droppable) / sizeof(v->droppable[0]) && v->droppable[i]; i++)
+		sum += stat_number(text, v->droppable[i]);
+	return sum;
 }
 
 static void take_group(struct check_memory *m, const struct version *v, const char *dir)
@@ -63,12 +73,9 @@ static void take_group(struct check_memory *m, const struct version *v, const ch
 
 	if (!read_bytes(dir, v->limit, &limit) || limit >= NO_LIMIT || !read_bytes(dir, v->used, &used))
 		return;
-	/* What the kernel gives up before it ends anybody, as MemAvailable counts it for the whole machine. */
-	for (unsigned i = 0; i < 3 && v->droppable[i]; i++) {
-		uint64_t file = droppable(dir, v->droppable[i]);
+	uint64_t drops = droppable(v, dir);
 
-		used = used > file ? used - file : 0;
-	}
+	used = used > drops ? used - drops : 0;
 	uint64_t left = limit > used ? limit - used : 0;
 	if (left < m->left) {
 		m->left = left;

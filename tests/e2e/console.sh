@@ -24,8 +24,7 @@ if [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 for g in COUNT TALK DEAF OFF; do
-	${CC:-gcc} -c -nostdlib -D$g -o "$work/$g.o" tests/e2e/console.S && ld -n -Ttext=0x100000 -o "$work/$g" "$work/$g.o" ||
-		{ no build "$g does not build"; exit 1; }
+	flat_guest tests/e2e/console.S "$g" "$work/$g" || { no build "$g does not build"; exit 1; }
 done
 guest() { # NAME GUEST [option...]: its words are in NAME.log
 	local name=$1 kernel=$2

@@ -24,10 +24,8 @@ if [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 
-# shellcheck disable=SC2086 # a compiler may be two words
 guest() { # NAME SYMBOL HOSTS
-	${CC:-gcc} -c -nostdlib -D"$2" -o "$work/$1.o" tests/e2e/silent.S &&
-		ld -n -Ttext=0x100000 -o "$work/$1" "$work/$1.o" || { no "$1" "it does not build"; return; }
+	flat_guest tests/e2e/silent.S "$2" "$work/$1" || { no "$1" "it does not build"; return; }
 	"$PANDO" run --name "$1" --local "$3" --cpus "$3" --memory 32M --kernel "$work/$1" >"$work/$1.log" 2>&1 </dev/null &
 	pids+=($!)
 }

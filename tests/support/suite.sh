@@ -31,6 +31,11 @@ wait_for() { # SECONDS COMMAND...: until it succeeds
 	done
 }
 
+flat_guest() { # SOURCE SYMBOL OUTPUT: a guest of a few instructions, SYMBOL of the assembler source
+	# shellcheck disable=SC2086 # a compiler may be two words
+	${CC:-gcc} -c -nostdlib -D"$2" -o "$3.o" "$1" && ld -n -Ttext=0x100000 -o "$3" "$3.o"
+}
+
 free_port() { # a port nobody listens on now
 	local p
 	while :; do

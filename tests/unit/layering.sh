@@ -98,7 +98,7 @@ forbid() {
 forbid coherence_makes_no_system_call coherence 'unistd|sys/|pthread|time\.h|poll|fcntl'
 forbid chips_are_pure vmm/chip 'pthread|time\.h|sys/|linux/'
 forbid pci_and_virtio_are_pure 'vmm/pci vmm/virtio' 'pthread|time\.h|sys/|linux/|unistd|poll|fcntl'
-forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^net/[a-z_]*uring'
+forbid liburing_is_fenced 'vmm net coherence' 'liburing' '^(net|vmm/block)/[a-z_]*uring'
 forbid reliable_datagrams_are_pure net/rel 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|pthread|time\.h|poll|fcntl|stdio|rte_'
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'

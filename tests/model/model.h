@@ -9,11 +9,11 @@
 #define TESTS_MODEL_H
 
 #include "coherence/canon.h"
+#include "tests/model/search.h"
 
-#define HOSTS      3u
-#define PAGES      COH_CANON_PAGES
-#define CHANNEL    8u
-#define PACKED_MAX 1024u
+#define HOSTS   3u
+#define PAGES   COH_CANON_PAGES
+#define CHANNEL 8u
 
 struct wire {
 	uint8_t kind, flags, requester, rights, acks, page, fresh;
@@ -48,11 +48,7 @@ enum action_kind {
 	A_LOSE,
 	A_ASK,
 	ACTIONS
-};
-
-struct action {
-	uint8_t kind, host, arg; // arg: page, or the sender of the message delivered or lost
-};
+}; // of a struct action, whose arg is a page, or the sender of the message delivered or lost
 
 struct model_config {
 	const char *name;

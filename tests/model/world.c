@@ -73,7 +73,7 @@ struct list {
 static void add(struct list *l, unsigned kind, unsigned host, unsigned arg)
 {
 	PD_CHECK(l->n < l->cap);
-	l->out[l->n++] = (struct action){(uint8_t)kind, (uint8_t)host, (uint8_t)arg};
+	l->out[l->n++] = (struct action){(uint8_t)kind, (uint8_t)host, (uint8_t)arg, false};
 }
 
 /* One word of asking at a time keeps the states few; whatever else is under way, it may be. */

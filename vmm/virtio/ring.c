@@ -44,6 +44,25 @@ void ring_start(struct ring *r, const struct ring_setup *s)
 	r->at = *s;
 }
 
+bool ring_place_good(const struct ring_place *p, uint16_t size)
+{
+	return p->next_avail == p->next_used && (uint16_t)(p->next_used - p->told) <= size;
+}
+
+void ring_resume(struct ring *r, const struct ring_setup *s, const struct ring_place *p)
+{
+	PD_CHECK(ring_place_good(p, s->size));
+	ring_start(r, s);
+	r->next_avail = r->seen_avail = p->next_avail;
+	r->next_used = p->next_used;
+	r->told = p->told;
+}
+
+struct ring_place ring_place_of(const struct ring *r)
+{
+	return (struct ring_place){.next_avail = r->next_avail, .next_used = r->next_used, .told = r->told};
+}
+
 int ring_break(struct ring *r, enum ring_error why)
 {
 	if (!r->broken)

@@ -20,6 +20,11 @@ struct ring_setup {
 	uint64_t desc, avail, used;
 };
 
+/* Where a ring is while the device has no chain: all that whoever serves it next has to know. */
+struct ring_place {
+	uint16_t next_avail, next_used, told; // as in struct ring
+};
+
 struct ring {
 	struct ring_setup at;
 	uint16_t next_avail; // of the next chain to take
@@ -36,6 +41,12 @@ struct ring {
 int ring_check(const struct ring_setup *s);
 /* Begins with empty rings. s has been checked. */
 void ring_start(struct ring *r, const struct ring_setup *s);
+
+/* Can a ring of this size be there? The two places are one, since the device has no chain. */
+bool ring_place_good(const struct ring_place *p, uint16_t size);
+/* Goes on from a place that is good. */
+void ring_resume(struct ring *r, const struct ring_setup *s, const struct ring_place *p);
+struct ring_place ring_place_of(const struct ring *r);
 
 /*
  * Takes the next chain. 1: it is in *out, and the device owes a ring_push() of its head. 0: there is none. -EPROTO: the

@@ -88,6 +88,30 @@ TEST_F(Ring, TakesAndGivesBackInAnyOrder)
 	EXPECT_EQ(2, d.used_idx());
 }
 
+TEST_F(Ring, GoesOnElsewhereWhereItStopped)
+{
+	for (unsigned i = 0; i < 5; i++)
+		d.add({{0x100, 4, 2}});
+	for (unsigned i = 0; i < 3; i++) {
+		ASSERT_EQ(1, pop());
+		ASSERT_EQ(0, push(c.head, 4));
+	}
+	ASSERT_TRUE(wants());
+	ring_place p = ring_place_of(&r);
+	EXPECT_TRUE(ring_place_good(&p, r.at.size));
+	ring_setup s = r.at;
+	memset(&r, 0xff, sizeof(r));
+	ring_resume(&r, &s, &p);
+	ASSERT_EQ(1, pop()); // the fourth
+	EXPECT_EQ(0, push(c.head, 4));
+	EXPECT_EQ(4, d.used_idx());
+	EXPECT_TRUE(wants());
+	ASSERT_EQ(1, pop());
+	EXPECT_EQ(0, pop());
+	p = ring_place_of(&r);
+	EXPECT_FALSE(ring_place_good(&p, r.at.size)); // it has a chain
+}
+
 TEST_F(Ring, IndicesWrap)
 {
 	for (unsigned i = 0; i < 70000; i++) {

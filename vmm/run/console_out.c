@@ -32,6 +32,7 @@ struct console_out {
 	size_t at, n;         // queued
 	uint64_t put;         // queued until now, all in all
 	uint64_t written, lost;
+	uint64_t failed;                 // of the lost ones: no slow reader's, but of a write that failed
 	struct note *notes, **notes_end; // in the order of their places
 	bool losing;                     // what was put last did not find room
 	bool ending;                     // no more comes
@@ -80,6 +81,7 @@ static void write_first(struct console_out *o)
 	if (w < 0) {
 		o->error = (int)-w;
 		o->lost += o->n;
+		o->failed += o->n;
 		o->n = 0;
 		return;
 	}
@@ -191,6 +193,7 @@ void console_out_put(struct console_out *o, const uint8_t *bytes, size_t n)
 
 	o->losing = take < n;
 	o->lost += n - take;
+	o->failed += o->error ? n : 0;
 	for (size_t done = 0; done < take;) {
 		size_t end = (o->at + o->n) % CONSOLE_OUT_BYTES, piece = CONSOLE_OUT_BYTES - end;
 
@@ -247,7 +250,7 @@ static void wait_for_end(struct console_out *o)
 	}
 }
 
-bool console_out_close(struct console_out *o, uint64_t *lost)
+bool console_out_close(struct console_out *o, uint64_t *lost, uint64_t *failed)
 {
 	pthread_mutex_lock(&o->lock);
 	o->ending = true;
@@ -260,6 +263,7 @@ bool console_out_close(struct console_out *o, uint64_t *lost)
 	pthread_t thread = o->thread;
 
 	*lost = o->lost + left;
+	*failed = o->failed + left;
 	o->abandoned = !ended;
 	pthread_mutex_unlock(&o->lock);
 	if (ended) {

@@ -30,9 +30,10 @@ void console_out_tell(struct console_out *o, const char *line);
 
 /*
  * Waits for what is queued as long as some of it goes out every CONSOLE_OUT_END_MS; *lost: bytes that never went out,
- * now or before; the log has said so. Returns false when it gave up: then the writer is left alone in its write, and fd
- * must stay open for as long as the process lives.
+ * now or before; the log has said so. *failed: those of them that a slow reader is no excuse for: a write failed, or
+ * the last ones were given up. Returns false when it gave up: then the writer is left alone in its write, and fd must
+ * stay open for as long as the process lives.
  */
-bool console_out_close(struct console_out *o, uint64_t *lost);
+bool console_out_close(struct console_out *o, uint64_t *lost, uint64_t *failed);
 
 #endif

@@ -174,11 +174,11 @@ static int open_all(struct run *r)
 /* The end of the guest is no success where its output did not get to where it was wanted. */
 static void close_console(struct run *r)
 {
-	uint64_t lost = run_console_close(&r->console);
+	uint64_t failed = run_console_close(&r->console);
 
-	if (!lost)
+	if (!failed)
 		return;
-	log_tell("pando: %llu bytes of the guest's console were not written", (unsigned long long)lost);
+	log_tell("pando: %llu bytes of the guest's console were not written", (unsigned long long)failed);
 	if (r->exit_status == RUN_POWEROFF)
 		r->exit_status = RUN_FAILED;
 }

@@ -228,8 +228,8 @@ void run_console_tell(struct run_console *c, const char *fmt, ...)
 
 uint64_t run_console_close(struct run_console *c)
 {
-	uint64_t lost = 0;
-	bool writes = c->out && !console_out_close(c->out, &lost); // it is stuck, and needs the descriptor
+	uint64_t lost, failed = 0;
+	bool writes = c->out && !console_out_close(c->out, &lost, &failed); // it is stuck, and needs the descriptor
 
 	c->out = NULL;
 	stop_keys(c); // a terminal whose settings change is not watched any more
@@ -237,5 +237,5 @@ uint64_t run_console_close(struct run_console *c)
 	if (c->fd >= 0 && !writes)
 		close(c->fd);
 	c->fd = -1;
-	return lost;
+	return failed;
 }

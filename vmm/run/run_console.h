@@ -56,8 +56,9 @@ void run_console_write(struct run_console *c, const uint8_t *bytes, size_t n);
 /* log_tell(), but not before what the guest has said until now has gone out. */
 void run_console_tell(struct run_console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
- * What is queued goes out first, if somebody takes it. Returns how many bytes of output were lost on their way to
- * standard output or the file; the log has said why.
+ * What is queued goes out first, if somebody takes it. Returns how many bytes of output standard output or the file
+ * refused, or did not take at the end; the log has said why. Bytes that were lost before while a slow reader took none
+ * are not among them: that is what happens to a console.
  */
 uint64_t run_console_close(struct run_console *c);
 

@@ -59,8 +59,8 @@ TEST_F(ConsoleOut, EverythingArrivesInOrder)
 		if (want.size() % 7 == 0)
 			usleep(100);
 	}
-	uint64_t lost;
-	EXPECT_TRUE(console_out_close(o, &lost));
+	uint64_t lost, failed;
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 	close(fd[1]);
 	fd[1] = -1;
 	reader.join();
@@ -80,11 +80,13 @@ TEST_F(ConsoleOut, NobodyReadsAndNobodyWaits)
 	for (unsigned i = 0; i < 5000; i++)
 		Put(o, line); // 5 MB into a pipe of 64 KiB: the test would hang here
 	testing::internal::CaptureStderr();
-	uint64_t lost;
-	EXPECT_FALSE(console_out_close(o, &lost)); // gives up
+	uint64_t lost, failed;
+	EXPECT_FALSE(console_out_close(o, &lost, &failed)); // gives up
 	std::string said = testing::internal::GetCapturedStderr();
 	EXPECT_NE(said.find("are given up"), std::string::npos) << said;
 	EXPECT_GE(lost, 5000000u - CONSOLE_OUT_BYTES - 65536 * 2);
+	EXPECT_GT(failed, CONSOLE_OUT_BYTES - 65536 * 2); // what was queued is given up; the rest was a slow reader's
+	EXPECT_LE(failed, CONSOLE_OUT_BYTES);
 	/* The writer is still there; it ends when the pipe does, and frees what it has. */
 	close(fd[0]);
 	fd[0] = fd[1] = -1; // the writer's stays open, as its header asks
@@ -101,8 +103,8 @@ TEST_F(ConsoleOut, WhatWasLostIsSaidWhenItIsReadAgain)
 	for (unsigned i = 0; i < 5000; i++)
 		Put(o, line);
 	std::thread reader([&] { got = ReadAll(); });
-	uint64_t lost;
-	EXPECT_TRUE(console_out_close(o, &lost));
+	uint64_t lost, failed;
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 	close(fd[1]);
 	fd[1] = -1;
 	reader.join();
@@ -110,6 +112,7 @@ TEST_F(ConsoleOut, WhatWasLostIsSaidWhenItIsReadAgain)
 	EXPECT_NE(said.find("bytes of output were lost while nobody took them"), std::string::npos) << said;
 	EXPECT_EQ(got.size() + lost, 5000000u);
 	EXPECT_GT(lost, 0u);
+	EXPECT_EQ(failed, 0u); // the reader was slow, and that is no failure of the output
 }
 
 TEST_F(ConsoleOut, AReaderThatIsGoneIsSaidOnce)
@@ -125,9 +128,10 @@ TEST_F(ConsoleOut, AReaderThatIsGoneIsSaidOnce)
 		Put(o, "hello\n");
 		usleep(1000);
 	}
-	uint64_t lost;
-	EXPECT_TRUE(console_out_close(o, &lost));
+	uint64_t lost, failed;
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 	EXPECT_EQ(lost, 60u);
+	EXPECT_EQ(failed, 60u);
 	std::string said = testing::internal::GetCapturedStderr();
 	EXPECT_NE(said.find("Broken pipe: its output is lost from here on"), std::string::npos) << said;
 	EXPECT_EQ(said.find("is lost"), said.rfind("is lost"));
@@ -145,8 +149,8 @@ TEST_F(ConsoleOut, ANonBlockingFileIsWaitedFor)
 		usleep(5000);
 		got = ReadAll();
 	});
-	uint64_t lost;
-	EXPECT_TRUE(console_out_close(o, &lost));
+	uint64_t lost, failed;
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 	EXPECT_EQ(lost, 0u);
 	close(fd[1]);
 	fd[1] = -1;
@@ -167,8 +171,8 @@ TEST_F(ConsoleOut, ALineHasItsPlaceInTheOutput)
 	usleep(20000); // the writer stands in its write
 	fflush(stderr);
 	std::thread reader([&] { got = ReadAll(); });
-	uint64_t lost;
-	EXPECT_TRUE(console_out_close(o, &lost));
+	uint64_t lost, failed;
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando: over\n");
 	close(fd[1]);
 	fd[1] = -1;
@@ -179,25 +183,25 @@ TEST_F(ConsoleOut, ALineHasItsPlaceInTheOutput)
 TEST_F(ConsoleOut, ALineIsToldAtOnceWhereNothingWaits)
 {
 	struct console_out *o = console_out_open(fd[1]);
-	uint64_t lost;
+	uint64_t lost, failed;
 
 	ASSERT_NE(o, nullptr);
 	testing::internal::CaptureStderr();
 	console_out_tell(o, "pando: first");
 	EXPECT_EQ(testing::internal::GetCapturedStderr(), "pando: first\n");
-	EXPECT_TRUE(console_out_close(o, &lost));
+	EXPECT_TRUE(console_out_close(o, &lost, &failed));
 }
 
 TEST_F(ConsoleOut, ALineIsNotLostWithTheOutput)
 {
 	struct console_out *o = console_out_open(fd[1]);
-	uint64_t lost;
+	uint64_t lost, failed;
 
 	ASSERT_NE(o, nullptr);
 	testing::internal::CaptureStderr();
 	Put(o, std::string(300000, 'a'));
 	console_out_tell(o, "pando: over");
-	EXPECT_FALSE(console_out_close(o, &lost));
+	EXPECT_FALSE(console_out_close(o, &lost, &failed));
 	std::string said = testing::internal::GetCapturedStderr();
 	EXPECT_EQ(said.find("pando: over\n"), 0u) << said;
 	close(fd[0]);

@@ -162,10 +162,9 @@ void board_reset(struct machine *m)
 void machine_power_button(struct machine *m)
 {
 	struct device *d = m->board->pm;
-	struct device_request *r = d->here ? board_request(d, REQUEST_BUTTON) : NULL;
 
-	if (r)
-		device_queue(d, r);
+	if (d->here)
+		device_ask(d, REQUEST_BUTTON);
 }
 
 /* ---- making it ---- */

@@ -68,7 +68,8 @@ struct device {
 
 	pthread_mutex_t queue_lock; // after the device's
 	struct device_request *queue, **queue_end;
-	_Atomic bool waits; // something is in the queue
+	_Atomic bool waits;     // something is in the queue
+	_Atomic unsigned asked; // bits by request_what: what device_ask() has put there
 	struct loop_task turn;
 
 	struct loop_task work; // of ops->work()
@@ -119,6 +120,11 @@ struct device_request *board_request(struct device *d, enum request_what what);
 bool device_do(struct device *d, struct device_request *own);
 /* Span thread: takes r (malloc'd) over, or returns -ENOSPC: its sender has too many under way. */
 int device_queue(struct device *d, struct device_request *r);
+/*
+ * Any thread: a request without arguments, of which one in the queue is as good as many (a press of the button, what is
+ * typed), so that whoever asks often takes no memory for it.
+ */
+void device_ask(struct device *d, enum request_what what);
 /* An access of a vCPU here to a device here. 0 or -ECANCELED. */
 int device_local_access(struct device *d, struct device_access *a);
 void device_forget_queue(struct device *d);

@@ -63,13 +63,15 @@ static int perform(struct device *d, struct device_request *r, uint64_t now, str
 		ops->input(d->state, r->pin, r->high, fx);
 		break;
 	case REQUEST_BUTTON:
+		atomic_fetch_and(&d->asked, ~(1u << r->what)); // from now on asking again is another press
 		ops->button(d->state);
 		break;
 	case REQUEST_RESET:
 		if (ops->reset)
 			ops->reset(d->state, now, (int64_t)time(NULL), fx);
 		break;
-	case REQUEST_FEED:
+	case REQUEST_FEED: // settle() feeds
+		atomic_fetch_and(&d->asked, ~(1u << r->what));
 		break;
 	}
 	return res;
@@ -211,6 +213,20 @@ int device_queue(struct device *d, struct device_request *r)
 	pthread_mutex_unlock(&d->queue_lock);
 	loop_call(b->loop, &d->turn);
 	return 0;
+}
+
+void device_ask(struct device *d, enum request_what what)
+{
+	unsigned bit = 1u << what;
+
+	if (atomic_fetch_or(&d->asked, bit) & bit)
+		return;
+	struct device_request *r = board_request(d, what);
+
+	if (r)
+		device_queue(d, r);
+	else
+		atomic_fetch_and(&d->asked, ~bit);
 }
 
 void device_forget_queue(struct device *d)

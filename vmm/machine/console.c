@@ -105,15 +105,6 @@ void console_back(struct board *b, const uint8_t *bytes, unsigned n)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* The UART takes what it has room for when its turn comes. */
-static void ask_for_a_feed(struct board *b)
-{
-	struct device_request *r = board_request(b->com1, REQUEST_FEED);
-
-	if (r) // without memory it does so with its next access
-		device_queue(b->com1, r);
-}
-
 void board_open_console(struct machine *m)
 {
 	struct console *c = &m->board->console;
@@ -141,6 +132,6 @@ size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes
 		c->in[(c->in_head + c->in_n++) % CONSOLE_IN_RING] = bytes[i];
 	c->in_dropped += n - take;
 	pthread_mutex_unlock(&c->lock);
-	ask_for_a_feed(b);
+	device_ask(b->com1, REQUEST_FEED); // it takes what it has room for when its turn comes, or with its next access
 	return take;
 }

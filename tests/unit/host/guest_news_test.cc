@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What vCPUs say of the machine's end, in whatever order, is one thing to `pando run`.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "net/now.h"
+#include "vmm/host/guest_priv.h"
+}
+
+namespace
+{
+
+constexpr uint32_t kEpoch = 9;
+
+// A running guest without a machine, and the run side of its control session.
+struct GuestNews : testing::Test {
+	struct link *run = nullptr;
+	std::unique_ptr<struct guest> g{new struct guest()};
+	std::vector<std::string> events;
+
+	static void RunMsg(void *ctx, unsigned, const struct msg *m)
+	{
+		if (m->kind == MSG_CTL_EVENT)
+			static_cast<GuestNews *>(ctx)->events.push_back((const char *)m->blob);
+	}
+	static void HostMsg(void *, unsigned, const struct msg *)
+	{
+	}
+	static void Down(void *, unsigned, const char *)
+	{
+	}
+	void SetUp() override
+	{
+		struct link_options o = {};
+		o.transport = "loop";
+		o.epoch = kEpoch;
+		struct link_handler rh = {this, RunMsg, Down}, hh = {g.get(), HostMsg, Down};
+		ASSERT_EQ(0, link_create(&run, &o, &rh));
+		ASSERT_EQ(0, link_create(&g->link, &o, &hh));
+		ASSERT_EQ(0, link_join_loop(run, 0, g->link, GUEST_CONTROL));
+		g->loop = link_loop(g->link);
+		g->epoch = kEpoch;
+		g->phase = GUEST_RUNNING;
+		guest_news_init(g.get());
+	}
+	void TearDown() override
+	{
+		link_destroy(run);
+		link_destroy(g->link);
+	}
+	void Ends(enum machine_end end, const char *text)
+	{
+		struct machine_event e = {};
+		e.kind = MACHINE_EV_ENDED;
+		e.end = end;
+		e.text = text;
+		guest_news_from_machine(g.get(), &e);
+	}
+	void Settle()
+	{
+		for (int i = 0; i < 3; i++) {
+			loop_run(g->loop, now_ns());
+			loop_run(link_loop(run), now_ns());
+		}
+	}
+	std::vector<std::string> Names(std::vector<enum host_event> of)
+	{
+		std::vector<std::string> out;
+		for (auto e : of)
+			out.push_back(host_event_name(e));
+		return out;
+	}
+};
+
+} // namespace
+
+// The fault: one vCPU reset the machine, another powered it off before that was told, and the power-off was lost.
+TEST_F(GuestNews, AnEndThatFollowsAResetIsTheEnd)
+{
+	for (enum machine_end end : {MACHINE_POWEROFF, MACHINE_CRASH}) {
+		events.clear();
+		g->phase = GUEST_RUNNING;
+		g->how = (enum machine_end)0;
+		Ends(MACHINE_RESET, "by the keyboard controller");
+		Ends(end, "over");
+		Settle();
+		EXPECT_EQ(Names({end == MACHINE_POWEROFF ? HOST_EV_POWEROFF : HOST_EV_CRASHED}), events);
+		EXPECT_EQ(GUEST_ENDED, g->phase);
+	}
+}
+
+TEST_F(GuestNews, AResetThatWasToldDoesNotHideAnEnd)
+{
+	Ends(MACHINE_RESET, "by the keyboard controller");
+	Settle();
+	EXPECT_EQ(GUEST_RUNNING, g->phase);
+	Ends(MACHINE_POWEROFF, "over");
+	Settle();
+	EXPECT_EQ(Names({HOST_EV_RESET, HOST_EV_POWEROFF}), events);
+}
+
+TEST_F(GuestNews, AnEndStaysTheEndWhateverFollows)
+{
+	Ends(MACHINE_POWEROFF, "over");
+	Ends(MACHINE_RESET, "by the keyboard controller");
+	Ends(MACHINE_CRASH, "KVM");
+	Settle();
+	Ends(MACHINE_CRASH, "KVM");
+	Settle();
+	EXPECT_EQ(Names({HOST_EV_POWEROFF}), events);
+}

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the test stages, shows what they print, and closes with the line "N passed, N failed" (", N skipped").
 # Usage: tests/check.sh BUILD_FOLDER STAGE ...   A stage is a function stage_NAME below; "all" is the table at the end. An argument
-# like "sim rel | model" is two lanes side by side; the lines of a stage come when it is over.
+# like "sim rel | model" is two lanes side by side; the lines of a stage come when it is over. A lane that begins with "~", as in
+# "qmp top | ~ tsan_build", has what the others leave: it computes while they wait, and takes nothing from them.
 set -u
 cd "$(dirname "$0")/.."
 O=${1:?build folder}
@@ -22,9 +23,19 @@ count() {
 	echo "$p $f $s"
 }
 
+# cpu: seconds that this shell's children have computed, those that have ended.
+tick=$(getconf CLK_TCK)
+count_cpu() {
+	local stat
+	read -ra stat <"/proc/$BASHPID/stat"
+	cpu=$(((stat[15] + stat[16]) / tick))
+}
+
 # run NAME SECONDS COMMAND...: one stage. A stage that exits badly without a failed test is itself a failure.
 run() {
-	local name=$1 limit=$2 log=$LOGS/$1.log start=$SECONDS rc p f s
+	local name=$1 limit=$2 log=$LOGS/$1.log start=$SECONDS rc p f s cpu before
+	count_cpu
+	before=$cpu
 	shift 2
 	printf '== %s\n' "$name"
 	timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null
@@ -42,7 +53,8 @@ run() {
 		f=1
 		echo "FAIL $name: it ran no test"
 	fi
-	printf '   %s: %d passed, %d failed, %d skipped in %d s\n' "$name" "$p" "$f" "$s" $((SECONDS - start))
+	count_cpu
+	printf '   %s: %d passed, %d failed, %d skipped in %d s (%d s of CPU)\n' "$name" "$p" "$f" "$s" $((SECONDS - start)) $((cpu - before))
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
@@ -97,13 +109,21 @@ stage_odd_guests() { run odd-guests 1500 bash tests/e2e/odd-guests.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 # The first time the emulator is built as well.
 stage_intel() { run intel 1200 bash tests/e2e/intel.sh "$O"; }
-sanitized() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
+built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
-	$MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1 ||
-		{ tail -n 20 "$LOGS/$1-build.log"; echo "FAIL $1: it does not build"; failed=$((failed + 1)); return; }
+	if ! $MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1; then
+		tail -n 20 "$LOGS/$1-build.log"
+		return 1
+	fi
 	printf '   %s: built in %d s\n' "$1" $((SECONDS - start))
+}
+sanitized() { # STAGE SAN
+	built "$1" "$2" || { echo "FAIL $1: it does not build"; failed=1; return; }
 	run "$1" 400 bash -c "$(declare -f units); units build-${2//,/-}"
 }
+# Ahead of time: what does not build is the failure of the stage that needs it.
+stage_asan_build() { built asan address,undefined; }
+stage_tsan_build() { built tsan thread; }
 stage_asan() { sanitized asan address,undefined; }
 stage_tsan() { sanitized tsan thread; }
 
@@ -124,10 +144,15 @@ count_up() { # NAME...
 		all_passed=$((all_passed + p)) all_failed=$((all_failed + f)) all_skipped=$((all_skipped + s))
 	done
 }
-lane() { # NAME...: one after the other. Its share of the machine is one CPU.
+lane() { # [~] NAME...: one after the other. Its share of the machine is one CPU, or what is left.
 	local name
 	set +m
-	JOBS=1
+	if [ "$1" = "~" ]; then
+		shift
+		chrt --idle --pid 0 "$BASHPID"
+	else
+		JOBS=1
+	fi
 	for name in "$@"; do
 		one "$name" >"$LOGS/$name.out" 2>&1
 		flock "$LOGS/lock" cat "$LOGS/$name.out"
@@ -167,11 +192,12 @@ all=(unit conform soak dpdk
 	guest intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
+	names=${s//[|~]/ }
 	# shellcheck disable=SC2086
-	(cd "$LOGS" && rm -f $(printf '%s.counts ' ${s//|/ }))
+	(cd "$LOGS" && rm -f $(printf '%s.counts ' $names))
 	if [[ $s == *"|"* ]]; then side_by_side "$s"; else one "$s"; fi
 	# shellcheck disable=SC2086
-	count_up ${s//|/ }
+	count_up $names
 done
 passed=$all_passed failed=$all_failed skipped=$all_skipped
 echo

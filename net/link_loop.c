@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "net/link_priv.h"
+#include "net/mutex.h"
 
 #define PIPE_BYTES    (4u << 20) // on the way to one side at most: what a socket's buffers are to TCP
 #define FRAMES_A_WAIT 256u       // handled from one peer before others and watches get their turn
@@ -116,7 +117,7 @@ int link_join_loop(struct link *a, unsigned pa, struct link *b, unsigned pb)
 	pipe = calloc(1, sizeof(*pipe));
 	if (!pipe)
 		return -ENOMEM;
-	pthread_mutex_init(&pipe->lock, NULL);
+	mutex_init(&pipe->lock);
 	pipe->users = 1; // ours, until both ends are open
 	r = join(pipe, 0, a, pa);
 	if (!r) {

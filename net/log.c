@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "coherence/base/text.h"
+#include "net/mutex.h"
 
 #define LOG_LINE_MAX    1024u
 #define TELL_MAX        4096u
@@ -18,14 +19,26 @@
 /* The process has one standard error, hence one logger: the only state of this library that is
  * shared. */
 enum log_level log_max = LOG_INFO;
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t log_lock;
+static pthread_once_t log_begun = PTHREAD_ONCE_INIT;
 static char log_who[32];
 static bool log_stuck;         // standard error took nothing last time
 static unsigned long log_lost; // lines since then
 
+static void begin(void)
+{
+	mutex_init(&log_lock);
+}
+
+static void lock(void)
+{
+	pthread_once(&log_begun, begin);
+	pthread_mutex_lock(&log_lock);
+}
+
 void log_set(enum log_level max, const char *who)
 {
-	pthread_mutex_lock(&log_lock);
+	lock();
 	log_max = max;
 	snprintf(log_who, sizeof(log_who), "%s", who ? who : "");
 	pthread_mutex_unlock(&log_lock);
@@ -71,7 +84,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	int head;
 	va_list ap;
 
-	pthread_mutex_lock(&log_lock);
+	lock();
 	head = snprintf(line, sizeof(line), log_who[0] ? "pando[%s]: %s: " : "pando%s: %s: ", log_who, names[level]);
 	va_start(ap, fmt);
 	int n = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
@@ -88,7 +101,7 @@ void log_tell(const char *fmt, ...)
 	char line[TELL_MAX];
 	va_list ap;
 
-	pthread_mutex_lock(&log_lock);
+	lock();
 	va_start(ap, fmt);
 	int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);

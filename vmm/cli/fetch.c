@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "net/mutex.h"
 #include "vmm/qmp/qmp_client.h"
 
 /* The document with QMP's word for the guest's state in it, which it does not have itself. */
@@ -67,7 +68,7 @@ int fetch_start(struct fetch *f, const char *name)
 	f->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->fd < 0)
 		return -errno;
-	pthread_mutex_init(&f->lock, NULL);
+	mutex_init(&f->lock);
 	pthread_cond_init(&f->work, NULL);
 	int e = pthread_create(&f->thread, NULL, work, f);
 	if (e) {

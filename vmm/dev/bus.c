@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coherence/base/bytes.h"
+#include "net/mutex.h"
 
 /* Stays where it is while its range moves. */
 struct bus_range {
@@ -31,7 +32,7 @@ struct bus_table {
 void bus_init(struct bus *b)
 {
 	memset(b, 0, sizeof(*b));
-	pthread_mutex_init(&b->change, NULL);
+	mutex_init(&b->change);
 }
 
 void bus_close(struct bus *b)

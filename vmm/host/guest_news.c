@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
@@ -150,7 +151,7 @@ static void tell_news(void *arg)
  * have one priority. */
 void guest_news_init(struct guest *g)
 {
-	pthread_mutex_init(&g->lock, NULL);
+	mutex_init(&g->lock);
 	g->console_said = (struct loop_task){.fn = flush_console, .arg = g};
 	g->console_has_room = (struct loop_task){.fn = tell_room, .arg = g};
 	g->machine_ended = (struct loop_task){.fn = tell_end, .arg = g};

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/mutex.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
@@ -20,7 +21,7 @@ struct guest_task {
 void guest_works_init(struct guest_works *w, struct guest *g)
 {
 	*w = (struct guest_works){.g = g};
-	pthread_mutex_init(&w->lock, NULL);
+	mutex_init(&w->lock);
 	pthread_cond_init(&w->news, NULL);
 	w->todo_tail = &w->todo;
 }

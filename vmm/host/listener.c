@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 #include "net/now.h"
 
 #define TELL_NS 1000000000u // strangers are logged so often at most
@@ -154,7 +155,7 @@ int listener_start(struct listener *l, int fd, const struct session_key *key, vo
 	l->fd = fd;
 	l->key = *key;
 	handshakes_init(&l->handshakes);
-	pthread_mutex_init(&l->lock, NULL);
+	mutex_init(&l->lock);
 	pthread_cond_init(&l->idle, NULL);
 	l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r = l->event_fd < 0 ? -errno : open_loop(l);

@@ -9,6 +9,7 @@
 
 #include "coherence/base/bytes.h"
 #include "net/log.h"
+#include "net/mutex.h"
 #include "vmm/machine/pause.h"
 
 /* ---- accesses of vCPUs here ---- */
@@ -202,9 +203,9 @@ static int device_init(struct device *d, struct board *b, const struct device_ki
 	d->due_ns = CHIP_NEVER;
 	d->queue_end = &d->queue;
 	d->turn = (struct loop_task){.fn = serve_queue, .arg = d};
-	pthread_mutex_init(&d->lock, NULL);
-	pthread_mutex_init(&d->wire_lock, NULL);
-	pthread_mutex_init(&d->queue_lock, NULL);
+	mutex_init(&d->lock);
+	mutex_init(&d->wire_lock);
+	mutex_init(&d->queue_lock);
 	device_work_init(d);
 	if (d->here && kind->ops->bytes)
 		d->state = calloc(1, kind->ops->bytes);
@@ -271,9 +272,9 @@ int board_create(struct machine *m)
 	console_init(&b->console);
 	board_work_init(b);
 	board_thread_init(b);
-	pthread_mutex_init(&b->answers_lock, NULL);
+	mutex_init(&b->answers_lock);
 	pthread_cond_init(&b->answers, NULL);
-	pthread_mutex_init(&b->adding, NULL);
+	mutex_init(&b->adding);
 	b->devices = calloc(BOARD_DEVICES_MAX, sizeof(*b->devices));
 	int r = b->devices ? loop_create(&b->loop, &how) : -ENOMEM;
 

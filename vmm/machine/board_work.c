@@ -2,6 +2,7 @@
 // What devices do in guest memory: on the board's thread, which may wait for a page, and under nobody's lock.
 #include <sys/random.h>
 
+#include "net/mutex.h"
 #include "vmm/machine/board.h"
 
 static void lock(struct device *d)
@@ -43,7 +44,7 @@ static void work(void *arg)
 
 void device_work_init(struct device *d)
 {
-	pthread_mutex_init(&d->work_lock, NULL);
+	mutex_init(&d->work_lock);
 	d->work = (struct loop_task){.fn = work, .arg = d};
 	d->worker = (struct device_worker){
 		.d = d, .mem = &d->board->mem, .lock = lock, .unlock = unlock, .send = send, .random = fill_random};

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes between the UART and whoever shows them: gathered, since each hand-over costs far more than
 // a byte.
+#include "net/mutex.h"
 #include "net/now.h"
 #include "vmm/machine/board.h"
 
 void console_init(struct console *c)
 {
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock);
 }
 
 /* Lock held. */

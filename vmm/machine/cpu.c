@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 #include "net/now.h"
 #include "vmm/machine/pause.h"
 
@@ -22,7 +23,7 @@ void cpu_init(struct cpu *c, struct machine *m, uint32_t index)
 	c->inta = -1;
 	c->posts_end = &c->posts;
 	c->wait_sipi = index != 0;
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock);
 	cpu_reset_apic(c);
 }
 

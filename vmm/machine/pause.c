@@ -7,13 +7,14 @@
  */
 #include <errno.h>
 
+#include "net/mutex.h"
 #include "vmm/machine/pause.h"
 
 #define CATCH_UP_NS 10000000u // clocks of the hosts differ by far less
 
 void pause_init(struct machine *m)
 {
-	pthread_mutex_init(&m->pause.lock, NULL);
+	mutex_init(&m->pause.lock);
 }
 
 /* Lock held: who is to be told that nothing runs any more, if it is so. */

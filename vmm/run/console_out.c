@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 
 #define PIECE_MAX 65536u // of one write
 
@@ -170,7 +171,7 @@ struct console_out *console_out_open(int fd)
 
 	if (!o)
 		return NULL;
-	pthread_mutex_init(&o->lock, NULL);
+	mutex_init(&o->lock);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&o->news, NULL);

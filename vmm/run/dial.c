@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "net/mutex.h"
+
 #define WHY_MAX 160u
 
 struct dial {
@@ -118,7 +120,7 @@ int dials_start(struct dials **out, struct loop *loop, unsigned n, const char (*
 	d->ctx = ctx;
 	d->users = 1;
 	d->cancel_fd = eventfd(0, EFD_CLOEXEC);
-	pthread_mutex_init(&d->lock, NULL);
+	mutex_init(&d->lock);
 	for (unsigned h = 0; h < n && !r; h++) {
 		d->v[h].all = d;
 		snprintf(d->v[h].address, DESC_ADDRESS_MAX, "%s", addresses[h]);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "net/mutex.h"
+
 void iofwd_init(struct iofwd *f)
 {
 	memset(f, 0, sizeof(*f));
-	pthread_mutex_init(&f->lock, NULL);
+	mutex_init(&f->lock);
 	pthread_cond_init(&f->changed, NULL);
 }
 

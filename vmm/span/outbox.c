@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/span/outbox.h"
 
+#include "net/mutex.h"
+
 void outbox_init(struct outbox *o)
 {
-	pthread_mutex_init(&o->lock, NULL);
+	mutex_init(&o->lock);
 	pthread_cond_init(&o->room, NULL);
 	o->head = o->tail = 0;
 	o->closed = false;

@@ -2,9 +2,10 @@
 /*
  * What a device is to the machine (machine/board.c): one table of functions for all of them.
  *
- * Each device has a lock of its own, which is held around each of its functions unless that says otherwise. Under it a
- * device touches no guest memory, calls nobody and waits for nothing: what has to happen it puts into the effects, and
- * the board does it when the lock is free. So any thread may take the lock, and it is never held long.
+ * Each device has a lock of its own, which is held around each of its functions unless that says otherwise, or it has
+ * no state: then a vCPU of its host goes past it. Under it a device touches no guest memory, calls nobody and waits for
+ * nothing: what has to happen it puts into the effects, and the board does it when the lock is free. So any thread may
+ * take the lock, and it is never held long.
  *
  * An access may be answered later (DEVICE_LATER): the vCPU waits, here or on another host, and nobody else does.
  */

@@ -47,12 +47,17 @@ static int far_access(void *owner, struct bus_access *a)
 		.vcpu = a->vcpu,
 	};
 
+	int r = -EAGAIN;
+
 	if (!m->peer.io)
 		return 0;
-	if (a->write && d->kind->ops->posted && m->peer.post && m->peer.post(m->peer.ctx, d->host, &req))
+	if (a->write && d->kind->ops->posted && m->peer.post)
+		r = m->peer.post(m->peer.ctx, d->host, &req);
+	if (r)
+		machine_count(&m->io_forwarded);
+	if (r >= 0)
 		return 0;
-	machine_count(&m->io_forwarded);
-	int r = m->peer.io(m->peer.ctx, d->host, &req);
+	r = m->peer.io(m->peer.ctx, d->host, &req);
 
 	if (r == 0 && !a->write)
 		a->value = req.value;

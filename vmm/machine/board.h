@@ -17,11 +17,13 @@
 #include "vmm/machine/guest_mem.h"
 #include "vmm/machine/machine_priv.h"
 
-#define CONSOLE_OUT_MAX   1024u // bytes gathered before they go out
-#define CONSOLE_IN_MAX    4096u // typed ahead: who types is told how much room there is, and waits
-#define CONSOLE_IN_RING   (CONSOLE_IN_MAX + DEVICE_BACK_MAX) // what the UART had may come back
-#define CONSOLE_WAIT_NS   15000000ull // a prompt without a newline is shown after this (real time)
-#define PEER_WAITS_MAX    1024u // requests of one peer that wait: more than its vCPUs and devices can have under way
+#define CONSOLE_OUT_MAX 1024u // bytes gathered before they go out
+#define CONSOLE_IN_MAX  4096u // typed ahead: who types is told how much room there is, and waits
+#define CONSOLE_IN_RING (CONSOLE_IN_MAX + DEVICE_BACK_MAX) // what the UART had may come back
+#define CONSOLE_WAIT_NS 15000000ull                        // a prompt without a newline is shown after this (real time)
+/* Requests of one peer that wait: more than it can have under way (board_queue.c). Two a vCPU, what merges and what is
+ * left of that. */
+#define PEER_WAITS_MAX    (2u * VCPUS_MAX + 1024u)
 #define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS)
 #define PIN_INTR          0u // the 8259's output at the I/O APIC, as on a PC
 
@@ -113,11 +115,15 @@ struct board {
 };
 
 /* board_step.c */
-/* One from here, malloc'd; NULL: no memory. */
-struct device_request *board_request(struct device *d, enum request_what what);
 /* Carries out what waits for the device, and then own (NULL: nothing). On any thread but the span thread, no lock of
  * the device held. False: own will be answered later. */
 bool device_do(struct device *d, struct device_request *own);
+/* An access of a vCPU here to a device here. 0 or -ECANCELED. */
+int device_local_access(struct device *d, struct device_access *a);
+
+/* board_queue.c */
+/* One from here, malloc'd; NULL: no memory. */
+struct device_request *board_request(struct device *d, enum request_what what);
 /* Span thread: takes r (malloc'd) over, or returns -ENOSPC: its sender has too many under way. */
 int device_queue(struct device *d, struct device_request *r);
 /*
@@ -125,8 +131,9 @@ int device_queue(struct device *d, struct device_request *r);
  * typed), so that whoever asks often takes no memory for it.
  */
 void device_ask(struct device *d, enum request_what what);
-/* An access of a vCPU here to a device here. 0 or -ECANCELED. */
-int device_local_access(struct device *d, struct device_access *a);
+/* The first that waits, if any; device's lock held. device_dequeued() when it is over: frees it. */
+struct device_request *device_take(struct device *d);
+void device_dequeued(struct device_request *r);
 void device_forget_queue(struct device *d);
 
 /* board_work.c */

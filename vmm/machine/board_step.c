@@ -7,18 +7,6 @@
 #include "coherence/base/check.h"
 #include "vmm/machine/board.h"
 
-struct device_request *board_request(struct device *d, enum request_what what)
-{
-	struct device_request *r = calloc(1, sizeof(*r));
-
-	if (r) {
-		r->d = d;
-		r->what = what;
-		r->from = HOST_NONE;
-	}
-	return r;
-}
-
 /* ---- under the device's lock ---- */
 
 /* An ISA device has 8 bits: a wider access is done byte by byte. */
@@ -103,24 +91,6 @@ static void settle(struct device *d, uint64_t now, struct device_fx *fx)
 		board_wake(d->board);
 }
 
-/* Device's lock held. */
-static struct device_request *take(struct device *d)
-{
-	struct device_request *r = NULL;
-
-	if (!atomic_load(&d->waits))
-		return NULL;
-	pthread_mutex_lock(&d->queue_lock);
-	r = d->queue;
-	if (r)
-		d->queue = r->next;
-	if (!d->queue)
-		d->queue_end = &d->queue;
-	atomic_store(&d->waits, d->queue != NULL);
-	pthread_mutex_unlock(&d->queue_lock);
-	return r;
-}
-
 /* ---- no lock held ---- */
 
 static void tell(struct machine *m, enum machine_event_kind kind)
@@ -154,17 +124,11 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 /* A request that came by the queue is over. */
 static void finish(struct device_request *r)
 {
-	struct board *b = r->d->board;
-	struct machine *m = b->m;
+	struct machine *m = r->d->board->m;
 
-	if (r->from != HOST_NONE) {
-		if (!r->id)
-			machine_count(&m->taken);
-		else if (m->peer.answer)
-			m->peer.answer(m->peer.ctx, r->from, r->id, r->a.write ? 0 : r->a.value);
-		atomic_fetch_sub(&b->waiting[r->from], 1);
-	}
-	free(r);
+	if (r->from != HOST_NONE && r->id && m->peer.answer)
+		m->peer.answer(m->peer.ctx, r->from, r->id, r->a.write ? 0 : r->a.value);
+	device_dequeued(r);
 }
 
 bool device_do(struct device *d, struct device_request *own)
@@ -179,7 +143,7 @@ bool device_do(struct device *d, struct device_request *own)
 		pthread_mutex_lock(&d->lock);
 		uint64_t now = machine_now_ns(d->board->m);
 
-		r = take(d);
+		r = device_take(d);
 		if (!r)
 			r = own;
 		res = r ? perform(d, r, now, &fx) : 0;
@@ -192,51 +156,6 @@ bool device_do(struct device *d, struct device_request *own)
 			finish(r);
 	} while (r != own);
 	return res == 0;
-}
-
-/* ---- requests of peers ---- */
-
-int device_queue(struct device *d, struct device_request *r)
-{
-	struct board *b = d->board;
-
-	if (r->from != HOST_NONE && atomic_fetch_add(&b->waiting[r->from], 1) >= PEER_WAITS_MAX) {
-		atomic_fetch_sub(&b->waiting[r->from], 1);
-		free(r);
-		return -ENOSPC;
-	}
-	pthread_mutex_lock(&d->queue_lock);
-	r->next = NULL;
-	*d->queue_end = r;
-	d->queue_end = &r->next;
-	atomic_store(&d->waits, true);
-	pthread_mutex_unlock(&d->queue_lock);
-	loop_call(b->loop, &d->turn);
-	return 0;
-}
-
-void device_ask(struct device *d, enum request_what what)
-{
-	unsigned bit = 1u << what;
-
-	if (atomic_fetch_or(&d->asked, bit) & bit)
-		return;
-	struct device_request *r = board_request(d, what);
-
-	if (r)
-		device_queue(d, r);
-	else
-		atomic_fetch_and(&d->asked, ~bit);
-}
-
-void device_forget_queue(struct device *d)
-{
-	while (d->queue) {
-		struct device_request *r = d->queue;
-
-		d->queue = r->next;
-		free(r);
-	}
 }
 
 /* ---- answers that come later ---- */
@@ -273,6 +192,11 @@ static bool wait_for(struct board *b, struct device_request *r)
 	return answered;
 }
 
+static bool stateless(const struct device_ops *ops)
+{
+	return !ops->bytes && !ops->run && !ops->room;
+}
+
 static int late_access(struct device *d, struct device_access *a)
 {
 	struct device_request *r = board_request(d, REQUEST_ACCESS);
@@ -287,17 +211,32 @@ static int late_access(struct device *d, struct device_access *a)
 	return 0;
 }
 
+/* Nothing is kept from one access to the next, so no thread need wait for another: guests read the PM timer in loops.
+ */
+static void stateless_access(struct device *d, struct device_request *r)
+{
+	struct device_fx fx;
+
+	fx.flags = fx.out_n = fx.back_n = fx.msgs_n = 0;
+	perform(d, r, machine_now_ns(d->board->m), &fx);
+	carry_out(d, &fx);
+}
+
 int device_local_access(struct device *d, struct device_access *a)
 {
+	const struct device_ops *ops = d->kind->ops;
 	struct device_request r;
 
-	if (d->kind->ops->late)
+	if (ops->late)
 		return late_access(d, a);
 	r.d = d;
 	r.what = REQUEST_ACCESS;
 	r.from = HOST_NONE;
 	r.a = *a;
-	device_do(d, &r);
+	if (stateless(ops))
+		stateless_access(d, &r);
+	else
+		device_do(d, &r);
 	a->value = r.a.value;
 	return 0;
 }

@@ -35,8 +35,9 @@ struct machine_peer {
 	void (*answer)(void *ctx, host_id to, uint64_t id, uint64_t value);
 	/* An interrupt line of a device here, at an interrupt controller on host to. */
 	void (*line)(void *ctx, host_id to, const struct msg_line *line);
-	/* A write to a device on host to that nobody waits for. false (or NULL): it has to be waited for. */
-	bool (*post)(void *ctx, host_id to, const struct msg_io_req *req);
+	/* A write to a device on host to that nobody waits for: 0. 1: it was waited for after all, and is done. -EAGAIN
+	 * (or NULL): io() is to be asked. */
+	int (*post)(void *ctx, host_id to, const struct msg_io_req *req);
 };
 
 /* What happens in the machine and is news for whoever put it together. */

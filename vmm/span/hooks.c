@@ -54,9 +54,8 @@ static void send_answer(void *ctx, host_id to, uint64_t id, uint64_t value)
 	span_put(d, to, &m);
 }
 
-static int forward_io(void *ctx, host_id to, struct msg_io_req *req)
+int span_forward_io(struct span *d, host_id to, struct msg_io_req *req)
 {
-	struct span *d = ctx;
 	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch};
 	uint64_t value = 0;
 
@@ -72,7 +71,12 @@ static int forward_io(void *ctx, host_id to, struct msg_io_req *req)
 	return r;
 }
 
-static bool post_io(void *ctx, host_id to, const struct msg_io_req *req)
+static int forward_io(void *ctx, host_id to, struct msg_io_req *req)
+{
+	return span_forward_io(ctx, to, req);
+}
+
+static int post_io(void *ctx, host_id to, const struct msg_io_req *req)
 {
 	return span_post_io(ctx, to, req);
 }

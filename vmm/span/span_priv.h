@@ -34,7 +34,7 @@ struct span {
 	uint64_t posted_in;                    // span thread: of what nobody waits for, what the machine did not take
 	uint64_t one_way_out;                  // atomic: lines and EOIs sent
 	uint64_t posted_out, posted_waiting;   // atomic: writes sent that nobody waits for; those still in the outbox
-	uint32_t posted_run;                   // atomic: since one was waited for
+	uint64_t posted_done;                  // atomic: of posted_out, those known to be done, at least
 };
 
 void span_check_pager(struct span *d);
@@ -43,8 +43,10 @@ uint64_t span_oldest_wait_ms(const struct span *d);
 bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
 void span_send_outbox(struct span *d);                          // span thread
 
-/* A write to a device there that nobody waits for. false: it has to be waited for. Any thread. */
-bool span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
+/* An access that waits for its answer: 0, or -ECANCELED (the guest is over). Any thread but the span thread. */
+int span_forward_io(struct span *d, host_id to, struct msg_io_req *req);
+/* As machine_peer.post(). Any thread but the span thread. */
+int span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
 /* A message of a peer. */
 void span_on_msg(struct span *d, host_id from, const struct msg *m);
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */

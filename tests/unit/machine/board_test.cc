@@ -3,6 +3,7 @@
 #include "tests/unit/machine/two_machines.h"
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <malloc.h>
 
@@ -84,6 +85,37 @@ struct Late {
 	}
 };
 Late *Late::one;
+
+// A device without a state: reads of its first port wait until its second is read.
+struct Gate {
+	std::promise<void> open;
+	std::future<void> opened = open.get_future();
+	std::atomic<bool> waits{false};
+	device_ops ops = {};
+	device_kind kind = {};
+	static Gate *one;
+
+	Gate()
+	{
+		one = this;
+		ops.access = [](void *, device_access *a, device_fx *) {
+			if (a->offset == 1) {
+				one->open.set_value();
+			} else {
+				one->waits = true;
+				EXPECT_EQ(std::future_status::ready, one->opened.wait_for(std::chrono::seconds(20)));
+			}
+			a->value = 'g';
+			return 0;
+		};
+		kind.name = "gate";
+		kind.ops = &ops;
+		kind.irq = DEVICE_NO_IRQ;
+		kind.ranges_n = 1;
+		kind.ranges[0] = {false, false, 0x1000, 4, "gate"};
+	}
+};
+Gate *Gate::one;
 
 struct Board : TwoMachines {
 	Late late;
@@ -289,13 +321,66 @@ TEST_F(Board, APeerHasABoundedNumberUnderWay)
 		r = machine_io_in(h[0].m, 1, &req);
 	}
 	EXPECT_EQ(-ENOSPC, r);
-	EXPECT_EQ(1025u, n);
+	EXPECT_EQ(3073u, n);
 	EXPECT_EQ(-ENOSPC, machine_eoi_in(h[0].m, 1, 0x31));
-	ASSERT_TRUE(late.asked_for(1024));
+	ASSERT_TRUE(late.asked_for(3072));
 	EXPECT_EQ(0, machine_eoi_in(h[0].m, 2, 0x31)) << "another host has its own";
 	for (auto *request : late.asked)
 		device_answer(request, 0);
 	EXPECT_EQ(0, machine_eoi_in(h[0].m, 1, 0x31));
+}
+
+// However many a guest makes of them while the board is busy: its host is not taken for one that breaks the protocol.
+TEST_F(Board, WhatNobodyWaitsForMergesWhenMuchOfItWaits)
+{
+	const unsigned many = 20000;
+	Gate gate;
+	create();
+	ASSERT_EQ(0, machine_add_device(h[0].m, &gate.kind, 100, 0));
+	start(bt_halt, bt_halt_end);
+	redirect(0, 9, 0x59, 1);    // edges
+	redirect(0, 10, 0x805a, 1); // a level
+	auto stuck = std::async(std::launch::async, [&] { return io(0, 0x1000); });
+	while (!gate.waits)
+		usleep(100);
+	uint64_t taken = machine_taken(h[0].m);
+	for (unsigned i = 0; i < many; i++) {
+		msg_line line = {}; // of the I/O APIC
+		line.high = i % 2 == 0;
+		line.pin = 9;
+		ASSERT_EQ(0, machine_line_in(h[0].m, 1, &line)) << i;
+		line.high = i % 2; // it is up in the end
+		line.pin = 10;
+		ASSERT_EQ(0, machine_line_in(h[0].m, 1, &line)) << i;
+		ASSERT_EQ(0, machine_eoi_in(h[0].m, 1, (uint8_t)(i % 256))) << i;
+	}
+	auto sent = [&](uint8_t vector) {
+		return std::count_if(h[0].irqs.begin(), h[0].irqs.end(),
+				     [&](const msg_irq &q) { return q.vector == vector; });
+	};
+	gate.open.set_value();
+	EXPECT_EQ('g', stuck.get());
+	while (machine_taken(h[0].m) < taken + 3 * many)
+		usleep(1000);
+	EXPECT_EQ(taken + 3 * many, machine_taken(h[0].m)) << "what is merged has been taken too";
+	ASSERT_TRUE(wait([&] { return sent(0x59) >= 1 && sent(0x5a) >= 1; }));
+	long n = 0;
+	note([&] { n = sent(0x5a); });
+	ASSERT_EQ(0, machine_eoi_in(h[0].m, 1, 0x5a));
+	EXPECT_TRUE(wait([&] { return sent(0x5a) > n; })) << "the level got lost";
+	EXPECT_EQ(0, machine_eoi_in(h[0].m, 2, 0x31));
+}
+
+TEST_F(Board, WhoUsesADeviceWithoutAStateWaitsForNobody)
+{
+	Gate gate;
+	create();
+	ASSERT_EQ(0, machine_add_device(h[0].m, &gate.kind, 100, 0));
+	start(bt_late, bt_late_end);
+	while (!gate.waits)
+		usleep(100);
+	EXPECT_EQ('g', io(0, 0x1001)); // the board's thread comes past
+	EXPECT_TRUE(wait([&] { return h[0].console == "g\n"; }));
 }
 
 TEST_F(Board, ADeviceMoreMustFind)

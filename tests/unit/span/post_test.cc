@@ -2,7 +2,10 @@
 // Posted writes: they leave before any coherence message that is sent after them, and their number is bounded.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <future>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "tests/unit/conf/sample.h"
@@ -58,11 +61,25 @@ struct Post : testing::Test {
 		link_destroy(other);
 		free(d);
 	}
-	bool post(uint64_t value)
+	int post(uint64_t value)
 	{
 		struct msg_io_req r = {};
 		r.addr = 0x3f8, r.write = 1, r.size = 1, r.vcpu = 1, r.value = value;
 		return span_post_io(d, 0, &r);
+	}
+	// Until n accesses came that are waited for: their numbers.
+	std::vector<uint64_t> waited(size_t n)
+	{
+		std::vector<uint64_t> ids;
+		for (int i = 0; i < 20000 && ids.size() < n; i++) {
+			turn();
+			ids.clear();
+			for (auto &text : got)
+				if (uint64_t id = std::stoull(text.substr(text.rfind(' '))))
+					ids.push_back(id);
+			usleep(100);
+		}
+		return ids;
 	}
 	void turn()
 	{
@@ -79,11 +96,11 @@ TEST_F(Post, ACoherenceMessageDoesNotOvertakeAWrite)
 	struct msg m = {};
 	m.kind = MSG_COH;
 	m.epoch = desc.epoch;
-	ASSERT_TRUE(post(1)); // in the outbox; the span thread has not been woken yet
-	ASSERT_TRUE(post(2));
+	ASSERT_EQ(0, post(1)); // in the outbox; the span thread has not been woken yet
+	ASSERT_EQ(0, post(2));
 	post_flush(d); // what the pager does before it sends
 	link_send(d->link, 0, &m);
-	ASSERT_TRUE(post(3));
+	ASSERT_EQ(0, post(3));
 	turn();
 	EXPECT_EQ((std::vector<std::string>{"IO_REQ 1 id 0", "IO_REQ 2 id 0", "COH", "IO_REQ 3 id 0"}), got);
 	EXPECT_EQ(0u, d->posted_waiting);
@@ -91,27 +108,54 @@ TEST_F(Post, ACoherenceMessageDoesNotOvertakeAWrite)
 
 TEST_F(Post, EverySoOftenOneIsWaitedFor)
 {
-	unsigned n = 0;
-	while (post(n))
-		n++;
-	EXPECT_EQ(64u, n);
-	EXPECT_TRUE(post(0)); // the one that was refused is waited for: room again
+	for (unsigned i = 0; i < 64; i++)
+		ASSERT_EQ(0, post(i));
+	auto first = std::async(std::launch::async, [&] { return post(64); });
+	auto ids = waited(1);
+	ASSERT_EQ(1u, ids.size());
+	iofwd_answer(&d->iofwd, ids[0], 0);
+	EXPECT_EQ(1, first.get()); // it was waited for, and with it all before: room again
+	EXPECT_EQ(0, post(65));
 	uint64_t out, in;
 	span_irqs(d, &out, &in);
-	EXPECT_EQ(65u, out);
+	EXPECT_EQ(65u, out) << "of what nobody waits for";
 	EXPECT_EQ(0u, in);
+}
+
+// However many vCPUs write: who comes while one waits must wait too, and whose answer is of before them makes no room.
+TEST_F(Post, VcpusTogetherHaveNoMoreOnTheirWay)
+{
+	for (unsigned i = 0; i < 64; i++)
+		ASSERT_EQ(0, post(i));
+	auto first = std::async(std::launch::async, [&] { return post(64); });
+	auto second = std::async(std::launch::async, [&] { return post(65); });
+	auto ids = waited(2);
+	ASSERT_EQ(2u, ids.size());
+	iofwd_answer(&d->iofwd, ids[0], 0);
+	while (__atomic_load_n(&d->posted_done, __ATOMIC_RELAXED) < 64)
+		usleep(100);
+	for (unsigned i = 0; i < 64; i++)
+		ASSERT_EQ(0, post(i));
+	iofwd_answer(&d->iofwd, ids[1], 0); // it was sent before the last 64
+	EXPECT_EQ(1, first.get());
+	EXPECT_EQ(1, second.get());
+	auto third = std::async(std::launch::async, [&] { return post(66); });
+	ids = waited(3);
+	ASSERT_EQ(3u, ids.size()) << "there was room for one more";
+	iofwd_answer(&d->iofwd, ids[2], 0);
+	EXPECT_EQ(1, third.get());
 }
 
 TEST_F(Post, WithAThirdHostEveryWriteIsWaitedFor)
 {
 	desc = sample_desc(3, 1, 4);
-	EXPECT_FALSE(post(1));
+	EXPECT_EQ(-EAGAIN, post(1));
 }
 
 TEST_F(Post, AfterTheEndNothingIsLeftBehind)
 {
 	outbox_close(&d->outbox);
-	EXPECT_TRUE(post(1));
+	EXPECT_EQ(0, post(1));
 	EXPECT_EQ(0u, d->posted_waiting);
 }
 

@@ -101,6 +101,8 @@ static int read_supported(struct hv *hv, char *why, size_t cap)
 
 int hv_new_vm(const struct hv *hv)
 {
+	/* So that vcpu_events tell of a triple fault that waits, and take it back; Linux 6.0 and newer. */
+	struct kvm_enable_cap triple_faults = {.cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = {1}};
 	uint64_t identity = IDENTITY_ADDR;
 	int fd = ioctl(hv->kvm_fd, KVM_CREATE_VM, 0);
 
@@ -108,6 +110,7 @@ int hv_new_vm(const struct hv *hv)
 		return -errno;
 	ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity); // only some Intel processors need them
 	ioctl(fd, KVM_SET_TSS_ADDR, TSS_ADDR);
+	ioctl(fd, KVM_ENABLE_CAP, &triple_faults);
 	return fd;
 }
 

@@ -148,7 +148,9 @@ int hv_vcpu_set_init(struct hv_vcpu *v, uint64_t apic_base)
 	memset(&ev.exception, 0, sizeof(ev.exception));
 	memset(&ev.interrupt, 0, sizeof(ev.interrupt));
 	memset(&ev.nmi, 0, sizeof(ev.nmi));
-	ev.flags = KVM_VCPUEVENT_VALID_NMI_PENDING;
+	/* A kick may have been before a triple fault of the life that is over: nobody has heard of it, nor shall. */
+	ev.triple_fault.pending = 0;
+	ev.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | (ev.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
 	if (ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev) || ioctl(v->fd, KVM_SET_SREGS, &s) ||
 	    ioctl(v->fd, KVM_SET_REGS, &g) || ioctl(v->fd, KVM_SET_DEBUGREGS, &d))
 		return -errno;

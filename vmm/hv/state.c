@@ -248,9 +248,14 @@ static int get_events(int fd, struct hv_state *s)
 
 static int set_events(int fd, const struct hv_state *s)
 {
-	struct kvm_vcpu_events e = {.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW};
+	struct kvm_vcpu_events e = {.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW}, old;
 	struct kvm_mp_state mp = {.mp_state = s->mp_state}, now;
 
+	/* A triple fault that waited when the vCPU left from here has been had where it went: its cause went with it.
+	 */
+	if (ioctl(fd, KVM_GET_VCPU_EVENTS, &old))
+		return -errno;
+	e.flags |= old.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	e.exception.injected = s->exception_injected;
 	e.exception.nr = s->exception_nr;
 	e.exception.has_error_code = s->exception_has_error;

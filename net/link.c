@@ -149,17 +149,19 @@ static void drop_dirty(struct link *l, struct link_peer *p)
 	p->dirty = false;
 }
 
-void link_remove(struct link *l, unsigned peer)
+/* Its slot is free, and no callback is made for it any more. */
+static void take_off(struct link *l, struct link_peer *p)
 {
-	struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;
-
-	if (!p)
-		return;
-	l->peers[peer] = NULL;
+	l->peers[p->number] = NULL;
 	l->downs -= p->down_reason != NULL;
 	p->removed = true;
 	if (p->dirty)
 		drop_dirty(l, p);
+}
+
+/* Its connection ends: the other end will notice. */
+static void hang_up(struct link *l, struct link_peer *p)
+{
 	l->ops->detach(l, p);
 	if (p->fd >= 0)
 		close(p->fd);
@@ -168,6 +170,16 @@ void link_remove(struct link *l, unsigned peer)
 	l->dead = p;
 	if (!loop_running(l->loop))
 		link_reap(l);
+}
+
+void link_remove(struct link *l, unsigned peer)
+{
+	struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;
+
+	if (!p)
+		return;
+	take_off(l, p);
+	hang_up(l, p);
 }
 
 int link_set_handler(struct link *l, unsigned peer, const struct link_handler *h)
@@ -210,7 +222,10 @@ void link_down(struct link_peer *p, const char *reason)
 	p->link->downs++;
 }
 
-/* on_down may add, remove and send as it likes: the slot is free already. */
+/*
+ * on_down may add, remove and send as it likes: the slot is free already. The connection ends after it, and after what
+ * it sent to others: what the peer says of that end must not be heard before the reason for it.
+ */
 static int deliver_downs(struct link *l)
 {
 	int n = 0;
@@ -220,11 +235,10 @@ static int deliver_downs(struct link *l)
 
 		if (!p || !p->down_reason)
 			continue;
-		const char *reason = p->down_reason;
-		struct link_handler h = p->h; // p does not outlive its removal
-
-		link_remove(l, i);
-		h.on_down(h.ctx, i, reason);
+		take_off(l, p);
+		p->h.on_down(p->h.ctx, i, p->down_reason);
+		link_flush(l);
+		hang_up(l, p);
 		n++;
 	}
 	return n;

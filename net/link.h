@@ -29,12 +29,13 @@ struct link_handler {
 	/* A message came. m and its blob are valid only during the call. */
 	void (*on_msg)(void *ctx, unsigned peer, const struct msg *m);
 	/* The peer is gone (closed, broke the protocol, queue full). Called once; reason is static
-	 * text. */
+	 * text. If this end gives it up, that shows at the other end only after this has returned. */
 	void (*on_down)(void *ctx, unsigned peer, const char *reason);
 };
 
 struct link_peer_stats {
 	uint64_t msgs_in, msgs_out, bytes_in, bytes_out, bad_frames;
+	uint64_t first_in, first_out; // of msgs_in and msgs_out, those of priority 0
 };
 
 /* Of a transport with frames of its own: what the network did to them. */

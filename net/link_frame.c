@@ -116,6 +116,7 @@ int link_send(struct link *l, unsigned peer, const struct msg *m)
 	queue_append(&p->queue[prio], f);
 	p->queued_bytes += f->bytes;
 	p->stats->msgs_out++;
+	p->stats->first_out += prio == 0;
 	p->stats->bytes_out += f->bytes;
 	link_mark_dirty(p);
 	return 0;
@@ -229,6 +230,7 @@ static int deliver(struct link_peer *p, const uint8_t *frame, size_t bytes, bool
 	if (p->removed || p->down_reason)
 		return 0; // its stream carried what it must not
 	p->stats->msgs_in++;
+	p->stats->first_in += msg_prio(m.kind) == 0;
 	p->h.on_msg(p->h.ctx, p->number, &m);
 	return 1;
 }

@@ -31,9 +31,11 @@ TEST_P(Traffic, OrderAndOnceWithinAPriority)
 	connect(a, 2, b, 5);
 	b.on_msg = [&](unsigned peer, const struct msg &m) {
 		EXPECT_EQ(peer, 5u);
-		if (m.kind == MSG_PING)
+		if (m.kind == MSG_PING) {
 			got[0].push_back(m.u.ping.t_sent);
-		else
+			EXPECT_EQ(link_stats(b.l, 5)->first_in, got[0].size())
+				<< "the message itself, and none but what came";
+		} else
 			got[1].push_back(m.u.ctl_image.offset);
 	};
 	for (uint64_t i = 0; i < n; i++) {
@@ -52,6 +54,7 @@ TEST_P(Traffic, OrderAndOnceWithinAPriority)
 	EXPECT_TRUE(link_drained(a.l, 2));
 	EXPECT_EQ(link_stats(a.l, 2)->msgs_out, 2 * n);
 	EXPECT_EQ(link_stats(b.l, 5)->msgs_in, 2 * n);
+	EXPECT_EQ(link_stats(a.l, 2)->first_out, n);
 	EXPECT_EQ(link_stats(a.l, 2)->bytes_out, link_stats(b.l, 5)->bytes_in);
 }
 

@@ -5,7 +5,8 @@
 Usage: lossy.py LISTEN_PORT TARGET_PORT HOW KIND SIGN
   HOW   lose: the frame is left out; unknown: its message gets a kind that does not exist; crc: it gets a checksum that is
         wrong; none: nothing happens
-  KIND  number of the coherence message (order of coherence/coh_msg.def) that is harmed
+  KIND  number of the coherence message (order of coherence/coh_msg.def) that is harmed, or "m" and the number of another
+        message (net/msg.def)
   SIGN  a file: once it is there the next such frame is harmed, and "harmed" printed
 
 Only sessions between hosts are looked into (docs/WIRE.md: handshake, frame); all else passes as it is.
@@ -22,14 +23,15 @@ ROLE_HOST = 1
 COH = 1
 CHUNK = 1 << 16
 
-listen_port, target_port, how, kind, sign = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
+listen_port, target_port, how, kind, sign = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5]
 done = how == "none"
 
 
 def harm(frame):
     """What is sent instead of the frame."""
     global done
-    if done or frame[3] != COH or frame[HEADER] != kind or not os.path.exists(sign):
+    this = str(frame[HEADER]) if frame[3] == COH else f"m{frame[3]}"
+    if done or this != kind or not os.path.exists(sign):
         return frame
     done = True
     print("harmed", flush=True)

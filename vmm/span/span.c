@@ -174,6 +174,24 @@ void span_check_pager(struct span *d)
 	}
 }
 
+/*
+ * An interrupt, an access or a line that never comes would be waited for by nobody here, and by the guest for ever.
+ * What a link takes it delivers, in order: so this is the link's fault or a stranger's on the way, and which message it
+ * was nobody knows.
+ */
+static bool all_came(struct span *d, host_id from, const struct msg_ping *ping)
+{
+	uint64_t came = link_stats(d->link, from)->first_in - 1; // without this one
+	char why[160];
+
+	if (came == ping->before)
+		return true;
+	snprintf(why, sizeof(why), "the link lost or added messages: %llu came of %llu that it says it sent",
+		 (unsigned long long)came, (unsigned long long)ping->before);
+	fence(d, from, why);
+	return false;
+}
+
 static void answer_ping(struct span *d, host_id from, const struct msg_ping *ping, uint64_t received)
 {
 	struct msg m = {.kind = MSG_PONG, .epoch = d->desc->epoch};
@@ -246,7 +264,8 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 		}
 		break;
 	case MSG_PING:
-		answer_ping(d, from, &m->u.ping, tsc);
+		if (all_came(d, from, &m->u.ping))
+			answer_ping(d, from, &m->u.ping, tsc);
 		break;
 	case MSG_PONG:
 		peers_on_pong(&d->peers, from, &m->u.pong, tsc, now_ns());
@@ -298,6 +317,7 @@ static void send_pings(struct span *d, host_set to)
 		if (!(to & host_bit((host_id)h)))
 			continue;
 		trace_msg_out(d, (host_id)h, &m);
+		m.u.ping.before = link_stats(d->link, h)->first_out;
 		m.u.ping.t_sent = peers_clock(&d->peers, now_tsc());
 		link_send(d->link, h, &m);
 		link_flush(d->link);

@@ -163,6 +163,32 @@ TEST_P(Link, GoodFramesBeforeABadOneCount)
 
 // Found by fuzz-frames: a bad header was noticed only with the next byte when it came in two
 // pieces.
+// What the other end says of the end of its session must not be heard before the reason for it.
+TEST_P(Link, WhoIsGivenUpHearsOfItAfterEverybodyElse)
+{
+	bool open = false;
+	struct Seen {
+		int raw;
+		bool *open;
+	} seen = {raw, &open};
+	link_handler h = {};
+
+	h.ctx = &seen;
+	h.on_msg = [](void *, unsigned, const msg *) {};
+	h.on_down = [](void *ctx, unsigned, const char *) {
+		char byte;
+		auto s = (Seen *)ctx;
+		*s->open = recv(s->raw, &byte, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN;
+	};
+	ASSERT_EQ(link_set_handler(l, 3, &h), 0);
+	put(Bytes(MSG_HEADER_BYTES, 0xee));
+	run(1000);
+	run();
+	EXPECT_TRUE(open);
+	char byte;
+	EXPECT_EQ(recv(raw, &byte, 1, 0), 0);
+}
+
 TEST_P(Link, BadHeaderInTwoPiecesIsNoticedAtOnce)
 {
 	testing::internal::CaptureStderr();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of a table in msg_test.cc: {kind, header and fields filled by msg_fill.h}.
 {1, "504401011c000000040302010000000043ec4582831b8083a66b6e193df4904419b42c571689a5eb0d2a8b03"},                 // COH
-	{2, "50440102080000000403020100000000bab9088a1ff5c8f3"},                                                 // PING
+	{2, "50440102100000000403020100000000bab9088a1ff5c8f3beb2af4562a09ad8"},                                 // PING
 	{3, "50440103200000000403020100000000bab9088a1ff5c8f33769b76fd310899c27b75c9f7847f35a1979c532b4fd3aaa"}, // PONG
 	{10, "5044010a0c0000000403020100000000b5829dc595ce7c42204a7530"},                                        // IRQ
 	{11, "5044010b01000000040302010000000082"},                                                              // EOI

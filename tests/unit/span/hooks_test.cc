@@ -56,6 +56,7 @@ struct Hooks : testing::Test {
 	{
 		int fd[2];
 
+		desc.peer_timeout_ms = 1000; // a PING each fifth of it
 		open(0);
 		open(1);
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
@@ -123,6 +124,17 @@ TEST_F(Hooks, InterruptsGoAndAreCounted)
 	}));
 	span_irqs(side[1].span, &out, &in);
 	EXPECT_EQ(3u, out);
+}
+
+// An interrupt that a link loses is waited for by nobody: the next PING tells.
+TEST_F(Hooks, AMessageThatGotLostIsNoticed)
+{
+	ASSERT_TRUE(until([&] { return side[0].connected && side[1].connected; }));
+	EXPECT_EQ(0u, side[0].lost + side[1].lost);
+	const_cast<link_peer_stats *>(link_stats(side[1].link, 0))->first_out++; // as if it had been sent
+	ASSERT_TRUE(until([&] { return side[0].lost; }));
+	EXPECT_EQ(2u, side[0].lost); // host 1, once
+	EXPECT_NE(std::string::npos, side[0].why.find("lost or added messages")) << side[0].why;
 }
 
 TEST_F(Hooks, ASessionThatEndsIsALostHost)

@@ -13,6 +13,7 @@ cat >"$tmp/stages" <<'END'
 stage_good() { run good 10 bash -c 'until [ -e "$1/go" ]; do sleep 0.05; done; echo PASS x; echo PASS y' sh "$TRY"; }
 stage_bad() { touch "$TRY/go"; run bad 10 bash -c "echo FAIL x: why; exit 1"; }
 stage_skips() { run skips 10 bash -c "echo SKIP x: why"; }
+stage_idle() { run idle 10 bash -c 'chrt -p $$ | grep -q SCHED_IDLE && echo PASS idle'; }
 stage_late() { run late 1 sleep 30; }
 stage_dies() { exit 3; }
 stage_interrupt() { run interrupt 10 bash -c '! ((0x$(sed -n "s/^SigIgn:.//p" /proc/self/status) & 2)) && echo PASS int'; }
@@ -30,6 +31,7 @@ try one_after_the_other 1 "0 passed, 1 failed, 1 skipped" bad skips
 try at_the_same_time 1 "2 passed, 1 failed, 1 skipped" "good | bad skips" # good waits for bad
 [ "$(sed -n '/^== good/,/^   good/p' "$tmp/out" | wc -l)" -eq 2 ]
 verdict lines_stay_together $? "the lines of good are torn"
+try what_is_left 1 "1 passed, 1 failed" "bad | ~ idle"
 try a_limit_is_kept 1 "2 passed, 2 failed" "good | bad late"
 try a_stage_that_ends_is_a_failure 1 "0 passed, 1 failed, 1 skipped" "dies | skips"
 try interrupts_are_not_ignored 0 "1 passed, 0 failed, 1 skipped" "interrupt | skips"

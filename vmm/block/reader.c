@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "net/mutex.h"
 #include "vmm/block/block_priv.h"
 
 #define CHUNK_BYTES (1u << 20)
@@ -74,7 +75,7 @@ static void submit_all(void *arg)
 
 void block_readers_init(struct block *b)
 {
-	pthread_mutex_init(&b->readers_lock, NULL);
+	mutex_init(&b->readers_lock);
 	b->readers_task = (struct loop_task){.fn = submit_all, .arg = b};
 }
 
@@ -104,7 +105,7 @@ static struct block_reader *reader_make(uint64_t offset, size_t n)
 
 	if (!w)
 		return NULL;
-	pthread_mutex_init(&w->lock, NULL);
+	mutex_init(&w->lock);
 	pthread_condattr_init(&a);
 	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->ended, &a);

@@ -110,24 +110,68 @@ static int check_vcpus(const struct machine_desc *d, char *why, size_t cap)
 	return 0;
 }
 
+static int check_chip(const struct machine_desc *d, unsigned i, char *why, size_t cap)
+{
+	const struct desc_device *dev = &d->devices[i];
+	enum device_kind_id kind = device_kind_find(dev->kind);
+
+	if (kind == DEVICE_KINDS)
+		return refuse(why, cap, "device %u: there is no device of kind '%s' that is in no slot", i, dev->kind);
+	if (device_kind_where[kind] == DEVICE_EVERYWHERE)
+		return refuse(why, cap, "device %u: each host has a '%s' of its own", i, dev->kind);
+	if (desc_device(d, kind) != dev)
+		return refuse(why, cap, "device %u: there is a '%s' already, and can be one", i, dev->kind);
+	if (dev->config[0])
+		return refuse(why, cap, "device %u: a '%s' has no configuration", i, dev->kind);
+	return 0;
+}
+
+static int check_card(const struct machine_desc *d, unsigned i, char *why, size_t cap)
+{
+	const struct desc_device *dev = &d->devices[i];
+	enum card_kind_id kind = card_kind_find(dev->kind);
+	char what[DESC_REPORT_MAX / 2];
+
+	if (kind == CARD_KINDS)
+		return refuse(why, cap, "device %u: there is no card of kind '%s'", i, dev->kind);
+	if (dev->slot >= DESC_SLOTS)
+		return refuse(why, cap, "device %u: it is in slot %u, a PCI bus has 1 to %u", i, dev->slot,
+			      DESC_SLOTS - 1);
+	if (dev->host >= d->pci_buses)
+		return refuse(why, cap, "device %u: a '%s' is on host %u, which has no PCI bus: %u have one", i,
+			      dev->kind, dev->host, d->pci_buses);
+	for (unsigned k = 0; k < i; k++)
+		if (d->devices[k].host == dev->host && d->devices[k].slot == dev->slot)
+			return refuse(why, cap, "device %u: slot %u of the PCI bus of host %u has a '%s' already", i,
+				      dev->slot, dev->host, d->devices[k].kind);
+	if (card_kind_check(kind)(dev->config, what, sizeof(what)))
+		return refuse(why, cap, "device %u, a '%s': %s", i, dev->kind, what);
+	return 0;
+}
+
 static int check_device(const struct machine_desc *d, unsigned i, char *why, size_t cap)
 {
 	const struct desc_device *dev = &d->devices[i];
 
 	if (!is_clean(dev->kind, sizeof(dev->kind)))
 		return refuse(why, cap, "device %u: its kind is too long or not plain text", i);
-	enum device_kind_id kind = device_kind_find(dev->kind);
-
-	if (kind == DEVICE_KINDS)
-		return refuse(why, cap, "device %u: there is no device of kind '%s'", i, dev->kind);
-	if (device_kind_where[kind] == DEVICE_EVERYWHERE)
-		return refuse(why, cap, "device %u: each host has a '%s' of its own", i, dev->kind);
-	if (desc_device(d, kind) != dev)
-		return refuse(why, cap, "device %u: there is a '%s' already, and can be one", i, dev->kind);
+	if (!is_clean(dev->config, sizeof(dev->config)))
+		return refuse(why, cap, "device %u: its configuration is too long or not plain text", i);
 	if (i && dev->id <= d->devices[i - 1].id)
 		return refuse(why, cap, "device %u: its id %u does not follow that of the one before", i, dev->id);
 	if (dev->host >= d->hosts_n)
 		return refuse(why, cap, "device %u: it is on host %u, there are %u", i, dev->host, d->hosts_n);
+	return desc_is_card(dev) ? check_card(d, i, why, cap) : check_chip(d, i, why, cap);
+}
+
+static int check_pci(const struct machine_desc *d, char *why, size_t cap)
+{
+	if (d->pci_buses > d->nodes_n)
+		return refuse(why, cap, "%u PCI buses, at most one for each of the %u nodes is possible", d->pci_buses,
+			      d->nodes_n);
+	if (d->pci_buses && (d->address_bits < DESC_ADDRESS_BITS_MIN || d->address_bits > DESC_ADDRESS_BITS_MAX))
+		return refuse(why, cap, "guest addresses have %u bits; PCI needs %u to %u", d->address_bits,
+			      DESC_ADDRESS_BITS_MIN, DESC_ADDRESS_BITS_MAX);
 	return 0;
 }
 
@@ -211,6 +255,8 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 	if (next->devices_n != now->devices_n ||
 	    memcmp(next->devices, now->devices, sizeof(now->devices[0]) * now->devices_n))
 		return refuse(why, cap, "the description has other devices, or has them elsewhere");
+	if (next->pci_buses != now->pci_buses || next->address_bits != now->address_bits)
+		return refuse(why, cap, "the description has PCI elsewhere");
 	if (!keeps_memory(now, next))
 		return refuse(why, cap, "memory that was there is missing or stands elsewhere");
 	return 0;
@@ -218,8 +264,8 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 
 static int check_parts(const struct machine_desc *d, char *why, size_t cap)
 {
-	int (*const checks[])(const struct machine_desc *, char *, size_t) = {check_nodes, check_vcpus, check_ranges,
-									      check_devices, check_hosts};
+	int (*const checks[])(const struct machine_desc *, char *, size_t) = {check_nodes, check_vcpus,   check_ranges,
+									      check_pci,   check_devices, check_hosts};
 
 	if (d->hosts_n < 1 || d->hosts_n > HOSTS_MAX)
 		return refuse(why, cap, "%u hosts, 1 to %u are possible", d->hosts_n, HOSTS_MAX);

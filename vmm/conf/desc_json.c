@@ -10,13 +10,16 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define JSON_BYTES_MAX 262144u // the largest CTL_SETUP message
 
+#define DESC_CONFIG_FORMAT (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII)
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum kind { TEXT, U32, U64, I64 };
+enum kind { TEXT, U32, U64, I64, OBJECT }; // OBJECT: its text, "" if it is empty
 
 struct member {
 	const char *key;
@@ -35,6 +38,7 @@ static const struct member machine_members[] = {
 	MEMBER(machine_desc, peer_timeout_ms, U32), MEMBER(machine_desc, hold_ns, U64),
 	MEMBER(machine_desc, reserve_pages, U64),   MEMBER(machine_desc, prefetch_max, U32),
 	MEMBER(machine_desc, spin_us, U32),         MEMBER(machine_desc, tsc_skew, I64),
+	MEMBER(machine_desc, pci_buses, U32),       MEMBER(machine_desc, address_bits, U32),
 };
 
 static const struct member host_members[] = {
@@ -60,9 +64,8 @@ static const struct member vcpu_members[] = {
 };
 
 static const struct member device_members[] = {
-	MEMBER(desc_device, id, U32),
-	MEMBER(desc_device, kind, TEXT),
-	MEMBER(desc_device, host, U32),
+	MEMBER(desc_device, id, U32),   MEMBER(desc_device, kind, TEXT),     MEMBER(desc_device, host, U32),
+	MEMBER(desc_device, slot, U32), MEMBER(desc_device, config, OBJECT),
 };
 
 /* The lists of a description: how many there are, and where they lie. */
@@ -102,6 +105,10 @@ static json_t *write_member(const struct member *m, const void *base)
 		return v <= INT64_MAX ? json_integer((json_int_t)v) : NULL;
 	case I64:
 		return json_integer(*(const int64_t *)at);
+	case OBJECT:
+		if (!memchr(at, 0, m->bytes))
+			return NULL;
+		return at[0] ? json_loads(at, JSON_REJECT_DUPLICATES, NULL) : json_object();
 	}
 	return NULL;
 }
@@ -162,12 +169,25 @@ static int read_text(const json_t *v, char *at, size_t cap)
 	return 0;
 }
 
+static int read_object(const json_t *v, char *at, size_t cap)
+{
+	char *text = json_is_object(v) ? json_dumps(v, DESC_CONFIG_FORMAT) : NULL;
+	int r = text && strlen(text) < cap ? 0 : -EINVAL;
+
+	if (!r)
+		snprintf(at, cap, "%s", json_object_size(v) ? text : "");
+	free(text);
+	return r;
+}
+
 static int read_member(const struct member *m, const json_t *v, void *base)
 {
 	char *at = (char *)base + m->at;
 
 	if (m->kind == TEXT)
 		return read_text(v, at, m->bytes);
+	if (m->kind == OBJECT)
+		return read_object(v, at, m->bytes);
 	if (!json_is_integer(v))
 		return -EINVAL;
 	json_int_t n = json_integer_value(v);
@@ -190,6 +210,7 @@ static const char *expected(const struct member *m)
 		[U32] = "must be an integer from 0 to 4294967295",
 		[U64] = "must be an integer that is not negative",
 		[I64] = "must be an integer",
+		[OBJECT] = "must be an object within its length limit",
 	};
 	return text[m->kind];
 }

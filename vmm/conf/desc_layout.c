@@ -129,7 +129,7 @@ int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *
 
 	if (r)
 		return r;
-	d->version = 0;
+	d->version = d->pci_buses = 0;
 	d->ranges_n = d->vcpus_n = d->devices_n = 0;
 	memset(d->nodes, 0, sizeof(d->nodes));
 	memset(d->ranges, 0, sizeof(d->ranges));

@@ -11,7 +11,7 @@ enum device_kind_id {
 	DEVICE_KINDS
 };
 
-enum device_where { DEVICE_NEEDED, DEVICE_OPTIONAL, DEVICE_EVERYWHERE };
+enum device_where { DEVICE_NEEDED, DEVICE_EVERYWHERE };
 
 extern const char *const device_kind_names[DEVICE_KINDS];
 extern const enum device_where device_kind_where[DEVICE_KINDS];

@@ -10,6 +10,7 @@
 #ifndef VMM_CONF_MACHINE_DESC_H
 #define VMM_CONF_MACHINE_DESC_H
 
+#include "vmm/conf/cards.h"
 #include "vmm/conf/devices.h"
 
 #define DESC_CMDLINE_MAX  2048u
@@ -19,9 +20,17 @@
 #define DESC_XAPIC_ID_MAX 254u // eight bits; 255 is everybody
 #define DESC_RESERVE_MIN  256u // pages: one instruction may need several, and pages on their way home need room
 #define DESC_NODES_MAX    HOSTS_MAX
-#define DESC_KIND_MAX     16u // of a device, with its end
+#define DESC_KIND_MAX     16u   // of a device, with its end
+#define DESC_CONFIG_MAX   1024u // of a card's configuration, with its end
 #define DESC_DEVICES_MAX  256u
+#define DESC_SLOTS        32u  // of a PCI bus; slot 0 is never a card's
 #define DESC_RANGES_MAX   256u // ranges of memory: a node may be filled in several steps
+/*
+ * Bits of guest addresses: fewer leave no room for PCI, and page tables of four levels, the host's too, reach no
+ * further in every kernel.
+ */
+#define DESC_ADDRESS_BITS_MIN 36u
+#define DESC_ADDRESS_BITS_MAX 46u
 /* Guest addresses without memory, for devices. Page numbers do not count them (layout.h). */
 #define DESC_HOLE_BEGIN 0xc0000000ull
 #define DESC_HOLE_END   0x100000000ull
@@ -54,8 +63,10 @@ struct desc_vcpu {
 /* A device and the host that has it. In ascending order of ids, which are never used again. */
 struct desc_device {
 	uint32_t id;
-	char kind[DESC_KIND_MAX]; // devices.def
+	char kind[DESC_KIND_MAX]; // devices.def or cards.def
 	uint32_t host;
+	uint32_t slot;                // of a card: on the bus of its host's node, from 1 on; 0: it is no card
+	char config[DESC_CONFIG_MAX]; // of a card: the text of a JSON object, as json_dumps() has it; "": an empty one
 };
 
 struct machine_desc {
@@ -69,6 +80,8 @@ struct machine_desc {
 	struct desc_range ranges[DESC_RANGES_MAX];
 	struct desc_vcpu vcpus[VCPUS_MAX];
 	struct desc_device devices[DESC_DEVICES_MAX];
+	uint32_t pci_buses;    // number 0 and up, each of the node of the same number; 0: no PCI. For good
+	uint32_t address_bits; // of guest addresses: the fewest that any host offers; says where PCI's windows are
 	char cmdline[DESC_CMDLINE_MAX];
 	uint32_t epoch;
 	uint32_t dilate;          // guest time runs at 1/dilate of real time (1: real time)
@@ -97,6 +110,14 @@ struct desc_room {
 int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *memory, const struct desc_room *room,
 		 char *why, size_t why_cap);
 
+/*
+ * Adds a card: kind on host, in slot (0: the first that is free), configured by config (the text of a JSON object;
+ * NULL: an empty one). It gets the next id; with the first one there is PCI. Returns its place in d->devices, or
+ * -EINVAL or -ENOSPC with a sentence. Pure.
+ */
+int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host, uint32_t slot, const char *config,
+		  char *why, size_t why_cap);
+
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
 page_idx desc_pages_end(const struct machine_desc *d);             // behind the last page of the last window
@@ -119,6 +140,11 @@ bool desc_fits_xapic(const struct machine_desc *d);
 /* The device of that kind (the first, should there be several); NULL: there is none. */
 const struct desc_device *desc_device(const struct machine_desc *d, enum device_kind_id kind);
 host_id desc_device_host(const struct machine_desc *d, enum device_kind_id kind); // HOST_NONE: there is none
+bool desc_is_card(const struct desc_device *dev);
+/* The card of that id; NULL: there is none. */
+const struct desc_device *desc_card(const struct machine_desc *d, uint32_t id);
+/* Slots of a bus that have a card; bit n: slot n. The bus of a host has its number. */
+uint32_t desc_bus_slots(const struct machine_desc *d, uint32_t bus);
 /* false for an id that no vCPU has, now or ever. */
 bool desc_vcpu_of_apic(const struct machine_desc *d, uint32_t apic_id, uint32_t *vcpu);
 

@@ -16,7 +16,6 @@
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
 #include "vmm/conf/devices.h"
-#include "vmm/virtio/guest_mem.h"
 
 #define DEVICE_RANGES_MAX 4u
 #define DEVICE_MSGS_MAX   24u // interrupt messages of one step: as many as an I/O APIC has pins
@@ -55,24 +54,14 @@ struct device_fx {
 #define DEVICE_FX_RESET        2u  // the machine
 #define DEVICE_FX_PANICKED     4u  // the guest's kernel has panicked
 #define DEVICE_FX_CRASH_LOADED 8u  // ... and a crash kernel of its own deals with it
-#define DEVICE_FX_WORK         16u // work() is to be called
-
-/* What a device has while it works: guest memory, and its lock, which it takes for moments and not with memory. */
-struct device_worker {
-	struct device *d;
-	const struct guest_mem *mem;
-	void (*lock)(struct device *d);
-	void (*unlock)(struct device *d);
-	void (*send)(struct device *d, const struct apic_msg *msg); // an interrupt; without the lock
-	void (*random)(void *to, size_t n);
-};
+#define DEVICE_FX_WORK         16u // work() is to be called, when the lock is free
 
 /*
  * NULL where a device has nothing to say, but for access. Time never goes backwards, but may stand
  * still.
  */
 struct device_ops {
-	size_t bytes; // of its state, which is zeroed before the first reset()
+	size_t bytes; // of its state, which the board makes, zeroed, before the first reset(); 0: none, or the kind's
 	/* An ISA device is 8 bits wide: the board cuts wider accesses into bytes, as the chipset of a PC does. */
 	bool bytewise;
 	/* Its writes may be posted: nobody waits for them where nobody can tell (docs/decisions/0006). */
@@ -114,8 +103,8 @@ struct device_ops {
 	void (*eoi)(void *state, uint8_t vector, struct device_fx *fx); // a level-triggered interrupt was ended
 	int (*acknowledge)(void *state);                                // INTA: the vector; -1: none
 
-	/* On the board's thread, no lock held, may wait for pages: queues of requests. True: there is more to do. */
-	bool (*work)(void *state, const struct device_worker *w);
+	/* No lock held, does not wait: something is to be done on a thread of the device's own. */
+	void (*work)(void *state);
 
 	/* No lock held, may wait: nothing is in flight when it returns, and nothing comes later. Before reset() and
 	 * before the device is taken away. */
@@ -136,6 +125,7 @@ struct device_kind {
 	unsigned irq; // or DEVICE_NO_IRQ
 	unsigned ranges_n;
 	struct device_range ranges[DEVICE_RANGES_MAX];
+	void *state; // of the one device of this kind, where ops->bytes is 0: whoever made the kind frees it
 };
 
 /* devices.def as a table. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/dev/pc.h"
-#include "vmm/dev/pci.h"
 #include "vmm/mem/layout.h"
 
 #define NO_IRQ               DEVICE_NO_IRQ

@@ -143,9 +143,7 @@ static void device_power_on(struct device *d)
 
 	if (!d->here)
 		return;
-	pthread_mutex_lock(&d->work_lock); // what it is at in guest memory, it ends
 	device_do(d, &r);
-	pthread_mutex_unlock(&d->work_lock);
 }
 
 void board_reset(struct machine *m)
@@ -211,13 +209,13 @@ static int device_init(struct device *d, struct board *b, const struct device_ki
 	mutex_init(&d->lock);
 	mutex_init(&d->wire_lock);
 	mutex_init(&d->queue_lock);
-	device_work_init(d);
+	d->state = kind->state;
 	if (d->here && kind->ops->bytes)
 		d->state = calloc(1, kind->ops->bytes);
 	return d->here && kind->ops->bytes && !d->state ? -ENOMEM : 0;
 }
 
-int machine_add_device(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host)
+int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host, struct device **out)
 {
 	struct board *b = m->board;
 
@@ -230,11 +228,19 @@ int machine_add_device(struct machine *m, const struct device_kind *kind, uint32
 	pthread_mutex_unlock(&b->adding);
 	if (r)
 		return r;
+	*out = d;
 	device_power_on(d);
 	r = add_ranges(d);
 	if (r)
 		log_error("device %s: its ports or addresses cannot be had: %s", kind->name, strerror(-r));
 	return r;
+}
+
+int machine_add_device(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host)
+{
+	struct device *d;
+
+	return board_add(m, kind, id, host, &d);
 }
 
 static struct device *device_of(struct board *b, enum device_kind_id kind)
@@ -253,6 +259,8 @@ static int fill(struct board *b)
 	for (unsigned i = 0; i < m->desc->devices_n && !r; i++) {
 		const struct desc_device *d = &m->desc->devices[i];
 
+		if (desc_is_card(d)) // pcibus.c
+			continue;
 		r = machine_add_device(m, device_kind_of(device_kind_find(d->kind)), d->id, (host_id)d->host);
 		b->ioapic = device_of(b, DEVICE_IOAPIC);
 		b->pic = device_of(b, DEVICE_PIC);
@@ -275,7 +283,6 @@ int board_create(struct machine *m)
 	b->m = m;
 	m->board = b;
 	console_init(&b->console);
-	board_work_init(b);
 	board_thread_init(b);
 	mutex_init(&b->answers_lock);
 	pthread_cond_init(&b->answers, NULL);
@@ -297,7 +304,8 @@ void board_destroy(struct machine *m)
 	board_stop(m);
 	for (unsigned i = 0; i < b->n; i++) {
 		device_forget_queue(&b->devices[i]);
-		free(b->devices[i].state);
+		if (b->devices[i].kind->ops->bytes)
+			free(b->devices[i].state);
 	}
 	loop_destroy(b->loop);
 	free(b->devices);

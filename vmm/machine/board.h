@@ -14,7 +14,6 @@
 
 #include "net/loop.h"
 #include "vmm/dev/device.h"
-#include "vmm/machine/guest_mem.h"
 #include "vmm/machine/machine_priv.h"
 
 #define CONSOLE_OUT_MAX 1024u // bytes gathered before they go out
@@ -24,7 +23,7 @@
 /* Requests of one peer that wait: more than it can have under way (board_queue.c). Two a vCPU, what merges and what is
  * left of that. */
 #define PEER_WAITS_MAX    (2u * VCPUS_MAX + 1024u)
-#define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS)
+#define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS + HOSTS_MAX)
 #define PIN_INTR          0u // the 8259's output at the I/O APIC, as on a PC
 
 enum request_what {
@@ -73,10 +72,6 @@ struct device {
 	_Atomic bool waits;     // something is in the queue
 	_Atomic unsigned asked; // bits by request_what: what device_ask() has put there
 	struct loop_task turn;
-
-	struct loop_task work; // of ops->work()
-	struct device_worker worker;
-	pthread_mutex_t work_lock; // held while it works, which may wait for pages: only a reset waits for it
 };
 
 /* Between the serial port and whoever shows its bytes. */
@@ -111,8 +106,10 @@ struct board {
 	pthread_cond_t answers;
 	bool cancelled;
 	_Atomic unsigned waiting[HOSTS_MAX]; // requests, by peer
-	struct guest_mem mem;
 };
+
+/* board.c: machine_add_device(), and which device it has become. */
+int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host, struct device **out);
 
 /* board_step.c */
 /* Carries out what waits for the device, and then own (NULL: nothing). On any thread but the span thread, no lock of
@@ -135,10 +132,6 @@ void device_ask(struct device *d, enum request_what what);
 struct device_request *device_take(struct device *d);
 void device_dequeued(struct device_request *r);
 void device_forget_queue(struct device *d);
-
-/* board_work.c */
-void device_work_init(struct device *d);
-void board_work_init(struct board *b);
 
 /* board_wires.c */
 /* The interrupt controllers hear of what has become of its line. No lock held. */

@@ -108,7 +108,7 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 	if (!fx->flags)
 		return;
 	if (fx->flags & DEVICE_FX_WORK)
-		loop_call(d->board->loop, &d->work);
+		d->kind->ops->work(d->state);
 	if (fx->flags & (DEVICE_FX_POWEROFF | DEVICE_FX_RESET))
 		console_flush(d->board);
 	if (fx->flags & DEVICE_FX_POWEROFF)

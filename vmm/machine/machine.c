@@ -9,9 +9,9 @@
 #include "net/log.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/boot/boot.h"
-#include "vmm/dev/pci.h"
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/pause.h"
+#include "vmm/machine/pcibus.h"
 
 /* ---- composition: each step can be undone; a failure undoes the steps before it ---- */
 
@@ -92,7 +92,9 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 
 static void undo_devices(struct machine *m)
 {
+	pcibus_stop(m);
 	board_destroy(m);
+	pcibus_destroy(m);
 	bus_close(&m->ports);
 	bus_close(&m->mmio);
 }
@@ -104,10 +106,12 @@ static int do_devices(struct machine *m, char *why, size_t cap)
 	machine_name_absent(m);
 	int r = board_create(m);
 
-	if (r) {
-		undo_devices(m);
+	if (r)
 		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));
-	}
+	else
+		r = pcibus_create(m, why, cap);
+	if (r)
+		undo_devices(m);
 	return r;
 }
 
@@ -169,19 +173,12 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 
 /* ---- loading ---- */
 
-/* Where PCI is; pci->buses is 0 where there is none. */
-static int find_pci(const struct machine *m, struct pci_windows *pci, char *why, size_t cap)
-{
-	*pci = (struct pci_windows){.buses = 0};
-	return desc_device(m->desc, DEVICE_PCI) ? pci_bus0_windows(m->desc, pci, why, cap) : 0;
-}
-
 static int place_tables(struct machine *m, const struct pci_windows *pci, uint64_t *rsdp, char *why, size_t cap)
 {
 	struct acpi_tables t;
 	const size_t room = BOOT_ROM - ACPI_GPA;
 	uint8_t *buf = calloc(1, room), *to;
-	int r = buf ? acpi_build(m->desc, pci->buses ? pci : NULL, buf, room, ACPI_GPA, &t) : -ENOMEM;
+	int r = buf ? acpi_build(m->desc, pci, buf, room, ACPI_GPA, &t) : -ENOMEM;
 
 	if (r) {
 		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));
@@ -225,14 +222,12 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 		.initrd_bytes = images->initrd ? images->initrd_bytes : 0,
 		.cmdline = m->desc->cmdline,
 	};
+	const struct pci_windows *pci = pcibus_windows(m);
 	struct boot_entry e;
-	struct pci_windows pci;
-	int r = find_pci(m, &pci, why, why_cap);
+	int r = place_tables(m, pci, &in.rsdp, why, why_cap);
 
-	if (!r)
-		r = place_tables(m, &pci, &in.rsdp, why, why_cap);
-	in.ecam = pci.buses ? PCI_ECAM : 0;
-	in.ecam_bytes = pci.ecam_bytes;
+	in.ecam = pci ? PCI_ECAM : 0;
+	in.ecam_bytes = pci ? pci->ecam_bytes : 0;
 	if (!r)
 		r = boot_load(m->ram, &in, &e, why, why_cap);
 	if (r)
@@ -287,6 +282,7 @@ void machine_stop(struct machine *m)
 {
 	atomic_store(&m->stopping, true);
 	machine_kick_all(m); // all at once, before waiting for the first
+	pcibus_stop(m);
 	board_stop(m);
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		cpu_join(&m->cpus[i]);

@@ -52,6 +52,10 @@ enum machine_event_kind {
 	MACHINE_EV_ENDED,
 	MACHINE_EV_PANICKED,     // the guest's kernel says that it has panicked. It goes on
 	MACHINE_EV_CRASH_LOADED, // ... and a crash kernel of its own deals with it
+	/* Of a card, which goes on; text is one line for people: */
+	MACHINE_EV_CARD_IO_ERROR,
+	MACHINE_EV_CARD_LINK_UP,
+	MACHINE_EV_CARD_LINK_DOWN,
 	MACHINE_EVENTS
 };
 
@@ -62,7 +66,8 @@ struct machine_event {
 	size_t n;             // CONSOLE
 	uint64_t total;       // CONSOLE_ROOM: so many bytes may be typed for port by now, all in all
 	enum machine_end end; // ENDED
-	const char *text;     // ENDED
+	const char *text;     // ENDED, CARD_*
+	uint32_t card;        // CARD_*: its id in the description
 };
 
 /* The cluster clock as this host sees it: guest TSC = own TSC + tsc_offset. */
@@ -78,7 +83,7 @@ struct machine_config {
 	struct ram *ram; // mapped; not owned
 	struct machine_clock clock;
 	struct machine_peer peer;
-	/* On vCPU threads and the board's thread; maybe with a device's lock held. Must not block. */
+	/* On vCPU threads, the board's and the device thread; maybe with a device's lock held. Must not block. */
 	void (*event)(void *ctx, const struct machine_event *e);
 	void *event_ctx;
 };

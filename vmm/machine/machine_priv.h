@@ -27,6 +27,7 @@
 
 struct board;
 struct moves;
+struct pcibus;
 
 /* Why a vCPU should ask the 8259 for a vector: its output has risen and is wired to LINT0; the I/O APIC said so. */
 #define CPU_INTR_WIRE    1u
@@ -108,6 +109,7 @@ struct machine {
 	struct hv hv;
 	struct bus ports, mmio;
 	struct board *board;
+	struct pcibus *pci;              // NULL: there is none
 	uint32_t cpus_n;                 // of the whole machine
 	struct cpu *cpus;                // by index; those that are not here have nothing but that
 	pthread_rwlock_t placement_lock; // placement, cpu.present. Only the span thread writes

@@ -6,25 +6,18 @@
 
 #include "vmm/mem/layout.h"
 
-int pci_windows_lay_out(const struct machine_desc *d, unsigned address_bits, struct pci_windows *out, char *why,
-			size_t why_cap)
+int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap)
 {
-	unsigned bits = address_bits < PCI_ADDRESS_BITS_MAX ? address_bits : PCI_ADDRESS_BITS_MAX;
-	uint64_t half = 1ull << (bits - 1), end = layout_gpa(desc_pages_end(d));
+	uint64_t half = 1ull << (d->address_bits - 1), end = layout_gpa(desc_pages_end(d));
 
-	if (address_bits < PCI_ADDRESS_BITS_MIN) {
-		snprintf(why, why_cap, "guest addresses have %u bits; PCI needs at least %u", address_bits,
-			 PCI_ADDRESS_BITS_MIN);
-		return -EINVAL;
-	}
 	if (end > half) {
 		snprintf(why, why_cap,
 			 "memory ends at %#llx, room for more included; with %u bits of address PCI begins at %#llx",
-			 (unsigned long long)end, bits, (unsigned long long)half);
+			 (unsigned long long)end, d->address_bits, (unsigned long long)half);
 		return -EINVAL;
 	}
-	*out = (struct pci_windows){.buses = d->hosts_n,
-				    .ecam_bytes = d->hosts_n * PCI_ECAM_BUS_BYTES,
+	*out = (struct pci_windows){.buses = d->pci_buses,
+				    .ecam_bytes = d->pci_buses * PCI_ECAM_BUS_BYTES,
 				    .first = half,
 				    .bus_bytes = half / HOSTS_MAX};
 	return 0;

@@ -11,9 +11,7 @@
 #include "vmm/conf/machine_desc.h"
 #include "vmm/pci/bridge.h"
 
-#define PCI_ECAM             0xe0000000ull
-#define PCI_ADDRESS_BITS_MIN 36u // the smallest guest whose slots have room for a device
-#define PCI_ADDRESS_BITS_MAX 46u // page tables of four levels, the host's too, reach this far in every kernel
+#define PCI_ECAM 0xe0000000ull
 
 struct pci_windows {
 	unsigned buses;      // number 0 and up
@@ -23,11 +21,10 @@ struct pci_windows {
 };
 
 /*
- * address_bits: of guest-physical addresses, the fewest that any host offers (beyond PCI_ADDRESS_BITS_MAX they are not
- * used). Returns 0, or -EINVAL with a sentence: too few bits, or memory may reach into the upper half.
+ * Of the buses and the bits of address that a description names; there are some. Returns 0, or -EINVAL with a sentence:
+ * memory, with the room for more, may reach into the upper half.
  */
-int pci_windows_lay_out(const struct machine_desc *d, unsigned address_bits, struct pci_windows *out, char *why,
-			size_t why_cap);
+int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap);
 
 uint64_t pci_window_of(const struct pci_windows *w, unsigned bus); // its first address
 /* The bus whose window has addr; -1: none. */

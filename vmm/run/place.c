@@ -112,14 +112,6 @@ static int place_memory_parts(const struct machine_desc *d, struct plan *p, cons
 	return 0;
 }
 
-static void add_device(struct machine_desc *d, enum device_kind_id kind, host_id host)
-{
-	struct desc_device *dev = &d->devices[d->devices_n];
-
-	*dev = (struct desc_device){.id = d->devices_n++, .host = host};
-	snprintf(dev->kind, sizeof(dev->kind), "%s", device_kind_names[kind]);
-}
-
 int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
 		size_t why_cap)
 {
@@ -133,6 +125,6 @@ int place_guest(struct machine_desc *d, const struct place_offer *offers, const 
 	if (!r)
 		r = desc_lay_out(d, p.vcpus, p.memory, &wish->room, why, why_cap);
 	if (!r && wish->rng)
-		add_device(d, DEVICE_PCI, 0);
-	return r;
+		r = desc_add_card(d, CARD_RNG, 0, 0, NULL, why, why_cap);
+	return r < 0 ? r : 0;
 }

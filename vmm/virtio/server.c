@@ -35,6 +35,11 @@ void server_look(struct server *s, uint16_t queue)
 	s->look[queue / 64] |= 1ull << (queue % 64);
 }
 
+void server_hold(struct server *s, bool hold)
+{
+	s->held = hold;
+}
+
 bool server_accessed(struct server *s, const struct virtio_fx *fx)
 {
 	if (fx->flags & VIRTIO_FX_KICK)
@@ -61,7 +66,7 @@ static bool begin(struct server *s, uint16_t queue)
 	uint64_t bit = 1ull << (queue % 64);
 	struct ring_setup setup;
 
-	if (!(s->look[queue / 64] & bit))
+	if (s->held || !(s->look[queue / 64] & bit))
 		return false;
 	s->look[queue / 64] &= ~bit; // before anything is looked at: who comes later asks again
 	if (!virtio_queue(s->v, queue, &setup))

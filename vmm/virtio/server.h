@@ -31,6 +31,7 @@ struct server {
 	void *ctx;
 	const struct guest_mem *mem;
 	uint64_t look[(VIRTIO_QUEUES_MAX + 63) / 64]; // queues to look at; under the lock
+	bool held;                                    // under the lock
 	/* The serving thread's: */
 	struct ring *rings; // by queue, the caller's; size 0: not begun in this epoch
 	uint32_t epoch;
@@ -51,6 +52,9 @@ bool server_accessed(struct server *s, const struct virtio_fx *fx);
 /* Look at a queue; the lock held. */
 void server_look(struct server *s, uint16_t queue);
 
+/* While it is held nothing is taken from the rings; what is under way may end. The lock held. */
+void server_hold(struct server *s, bool hold);
+
 /*
  * Serving thread, without the lock: a round over the queues that are to be looked at, each of its ring's size at most.
  * Ends a reset when nothing is under way any more. True: there is more to do, call it again, after others had their
@@ -69,7 +73,8 @@ void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t u
 void server_told(struct server *s, uint16_t queue);
 
 /*
- * As after power-on; nothing is under way, and the serving thread is not in here. The lock held.
+ * As after power-on; nothing is under way, and the serving thread is not in here, or has begun nothing since
+ * server_hold(). The lock held.
  */
 void server_power_on(struct server *s);
 

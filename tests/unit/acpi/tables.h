@@ -17,11 +17,13 @@ extern "C" {
 
 using Bytes = std::vector<uint8_t>;
 
-static inline pci_windows sample_windows(const machine_desc &d)
+static inline pci_windows sample_windows(machine_desc d)
 {
 	pci_windows w = {};
 	char why[256] = "";
-	EXPECT_EQ(0, pci_windows_lay_out(&d, 40, &w, why, sizeof(why))) << why;
+	d.pci_buses = d.hosts_n;
+	d.address_bits = 40;
+	EXPECT_EQ(0, pci_windows_lay_out(&d, &w, why, sizeof(why))) << why;
 	return w;
 }
 

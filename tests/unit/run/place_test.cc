@@ -108,10 +108,11 @@ TEST_F(Place, AnEntropyDeviceOnlyIfAsked)
 	for (auto &o : offers)
 		o = {2, kGiB};
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
-	EXPECT_EQ(desc_device_host(d.get(), DEVICE_PCI), HOST_NONE);
+	EXPECT_EQ(desc_bus_slots(d.get(), 0), 0u);
 	wish.rng = true;
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
-	EXPECT_EQ(desc_device_host(d.get(), DEVICE_PCI), 0);
+	EXPECT_EQ(desc_bus_slots(d.get(), 0), 2u);
+	EXPECT_STREQ(d->devices[d->devices_n - 1].kind, "virtio-rng");
 }
 
 TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bus as the board sees it: accesses in, messages and work out, under the board's lock.
+#include "vmm/card/bus_priv.h"
+
+bool card_bus_decode(struct card_bus *b, const struct msix_message *m, struct apic_msg *out)
+{
+	if (msi_decode(m->address, m->data, true, out) == 0)
+		return true;
+	card_count(b->lost, 1);
+	return false;
+}
+
+static int bus_access(void *state, struct device_access *a, struct device_fx *fx)
+{
+	struct card_bus *b = state;
+
+	(void)fx;
+	switch (a->range) {
+	case CARD_BUS_ADDRESS:
+		pci_root_ports(&b->root, a->write, 0, a->size, &a->value);
+		break;
+	case CARD_BUS_DATA:
+		pci_root_ports(&b->root, a->write, PCI_PORT_DATA - PCI_PORT_ADDRESS + (unsigned)a->offset, a->size,
+			       &a->value);
+		break;
+	case CARD_BUS_ECAM:
+		pci_root_ecam(&b->root, a->write, a->offset, a->size, &a->value);
+		break;
+	default:
+		pci_root_window(&b->root, a->write, a->offset, a->size, &a->value);
+	}
+	return 0;
+}
+
+/* What an access has unmasked, and whether the device thread has something to do. */
+static void look_at(struct card_bus *b, struct card *c, struct device_fx *fx)
+{
+	struct msix_message m;
+
+	while (fx->msgs_n < DEVICE_MSGS_MAX && msix_take(&c->f.v.msix, &m))
+		fx->msgs_n += card_bus_decode(b, &m, &fx->msgs[fx->msgs_n]);
+	if (fx->msgs_n == DEVICE_MSGS_MAX) {
+		atomic_store(&b->unsent, true);
+		fx->flags |= DEVICE_FX_WORK;
+	}
+	if (c->f.wanted) {
+		atomic_store(&c->woken, true);
+		fx->flags |= DEVICE_FX_WORK;
+	}
+	c->f.wanted = c->f.moved = false; // who answers an address is looked up anew each time
+}
+
+static bool bus_run(void *state, uint64_t now_ns, unsigned *rises, struct device_fx *fx)
+{
+	struct card_bus *b = state;
+
+	(void)now_ns;
+	(void)rises;
+	for (unsigned i = 0; i < DESC_SLOTS; i++)
+		if (b->cards[i])
+			look_at(b, b->cards[i], fx);
+	return false;
+}
+
+/* After a drain, but for the first one: the device thread holds still. */
+static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct device_fx *fx)
+{
+	struct card_bus *b = state;
+
+	(void)now_ns;
+	(void)unix_s;
+	(void)fx;
+	pci_root_reset(&b->root);
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (!c)
+			continue;
+		virtio_power_on(&c->f.v);
+		server_power_on(&c->f.s);
+		server_hold(&c->f.s, false);
+		c->f.wanted = c->f.moved = false;
+	}
+	atomic_store(&b->drain, DRAIN_NONE);
+}
+
+static void bus_fields(struct fields *f, void *state)
+{
+	struct card_bus *b = state;
+
+	pci_root_fields(f, &b->root);
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (!c)
+			continue;
+		virtio_fields(f, &c->f.v);
+		server_fields(f, &c->f.s);
+		if (!f->to)
+			c->f.wanted = virtio_live(&c->f.v); // a queue may wait for it
+	}
+}
+
+static bool bus_valid(const void *state)
+{
+	(void)state;
+	return true; // the fields have judged all
+}
+
+static void bus_work(void *state)
+{
+	struct card_bus *b = state;
+
+	b->host->wake(b->host->ctx);
+}
+
+static void bus_drain(void *state)
+{
+	card_bus_drain(state, 0);
+}
+
+const struct device_ops card_bus_ops = {
+	.access = bus_access,
+	.run = bus_run,
+	.reset = bus_power_on,
+	.fields = bus_fields,
+	.valid = bus_valid,
+	.work = bus_work,
+	.drain = bus_drain,
+};
+
+uint64_t card_bus_lost(const struct card_bus *b)
+{
+	return __atomic_load_n(&b->lost, __ATOMIC_RELAXED);
+}
+
+void card_bus_each(struct card_bus *b, void (*fn)(void *ctx, const struct card *c), void *ctx)
+{
+	b->host->lock(b->host->ctx); // they stay where they are meanwhile
+	for (unsigned i = 0; i < DESC_SLOTS; i++)
+		if (b->cards[i])
+			fn(ctx, b->cards[i]);
+	b->host->unlock(b->host->ctx);
+}

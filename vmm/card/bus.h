@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One PCI bus of a host as a device of the board, with the cards that the description has on it. All of the above of
+ * card.h is carried out here: registers under the board's lock of the device, everything else on the device thread.
+ */
+#ifndef VMM_CARD_BUS_H
+#define VMM_CARD_BUS_H
+
+#include "vmm/card/card.h"
+#include "vmm/dev/device.h"
+#include "vmm/pci/root.h"
+
+#define CARD_BUS_DRAIN_S 10u // at the end of the guest a card has so long; then it is closed with what it has
+
+/* Ranges of the device: every bus has the first two, the ports have only bus 0. */
+enum { CARD_BUS_ECAM, CARD_BUS_WINDOW, CARD_BUS_ADDRESS, CARD_BUS_DATA, CARD_BUS_RANGES };
+
+struct card_bus;
+
+/*
+ * Makes bus number of d, and opens its cards. w and host must outlive it. May block. 0, or a negative errno with a
+ * sentence that names the card.
+ */
+int card_bus_create(struct card_bus **out, const struct machine_desc *d, uint8_t number, const struct pci_windows *w,
+		    const struct card_host *host, char *why, size_t why_cap);
+/* Its state is a struct card_bus. */
+extern const struct device_ops card_bus_ops;
+
+/* On the device thread: what host->wake() asks for. True: there is more to do, after others had their turn. */
+bool card_bus_work(struct card_bus *b);
+/* On the device thread, in each round of its loop: whoever waits for a drain hears of its end. */
+void card_bus_turn(struct card_bus *b);
+
+/*
+ * For good: nothing is begun any more, and what is under way has CARD_BUS_DRAIN_S seconds to end. Not on the device
+ * thread, which still runs.
+ */
+void card_bus_stop(struct card_bus *b);
+void card_bus_destroy(struct card_bus *b); // the device thread has ended; NULL: nothing
+
+/* MSIs that mean no interrupt. Any thread. */
+uint64_t card_bus_lost(const struct card_bus *b);
+/* Calls fn for each card, in the order of slots. Any thread. */
+void card_bus_each(struct card_bus *b, void (*fn)(void *ctx, const struct card *c), void *ctx);
+
+#endif

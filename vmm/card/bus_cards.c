@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cards of a bus, made from the description.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/mutex.h"
+#include "vmm/card/bus_priv.h"
+
+/* ---- what a card's queues have of the bus (server_ops) ---- */
+
+static void lock(void *card)
+{
+	const struct card_host *h = ((struct card *)card)->host;
+
+	h->lock(h->ctx);
+}
+
+static void unlock(void *card)
+{
+	const struct card_host *h = ((struct card *)card)->host;
+
+	h->unlock(h->ctx);
+}
+
+static void send(void *card, const struct msix_message *m)
+{
+	struct card *c = card;
+	struct apic_msg msg;
+
+	if (card_bus_decode(c->bus, m, &msg))
+		c->host->send(c->host->ctx, &msg);
+}
+
+/* ---- making and taking away ---- */
+
+static int put_in(struct card_bus *b, struct card *c, struct card_model *model)
+{
+	const uint64_t bytes[PCI_BARS] = {[VIRTIO_BAR] = VIRTIO_BAR_BYTES};
+	uint64_t address[PCI_BARS];
+	int r = pci_window_assign(b->windows, b->root.bus.number, c->slot, bytes, address);
+
+	c->rings = calloc(model->p.queues, sizeof(*c->rings));
+	if (r || !c->rings)
+		return r ? r : -ENOMEM;
+	model->p.window = pci_window_of(b->windows, b->root.bus.number);
+	model->p.window_bytes = b->windows->bus_bytes;
+	model->p.address = address[VIRTIO_BAR];
+	c->serve = (struct server_ops){.lock = lock,
+				       .unlock = unlock,
+				       .send = send,
+				       .request = c->ops->request,
+				       .on_demand = c->ops->on_demand};
+	virtio_init(&c->f.v, &model->p);
+	memcpy(c->f.v.config, model->config, sizeof(c->f.v.config));
+	server_init(&c->f.s, &c->f.v, c->rings, b->host->mem, &c->serve, c);
+	return 0;
+}
+
+static void take_away(struct card *c)
+{
+	free(c->rings);
+	free(c);
+}
+
+static int open_card(struct card_bus *b, const struct desc_device *dev, char *why, size_t why_cap)
+{
+	enum card_kind_id kind = card_kind_find(dev->kind);
+	const struct card_ops *ops = card_ops_of(kind);
+	struct card_model model = {0};
+	struct card *c = calloc(1, ops->bytes);
+
+	if (!c) {
+		snprintf(why, why_cap, "no memory");
+		return -ENOMEM;
+	}
+	c->ops = ops;
+	c->host = b->host;
+	c->bus = b;
+	c->kind = kind;
+	c->id = dev->id;
+	c->slot = (uint8_t)dev->slot;
+	int r = ops->open(c, dev->config, &model, why, why_cap);
+
+	if (r) {
+		take_away(c);
+		return r;
+	}
+	r = put_in(b, c, &model);
+	if (!r)
+		r = pci_bus_add(&b->root.bus, c->slot, &virtio_function_ops, &c->f, &c->f.v.pci);
+	if (r) {
+		snprintf(why, why_cap, "slot %u of the bus cannot take it: %s", c->slot, strerror(-r));
+		card_bus_close(c);
+		return r;
+	}
+	b->cards[c->slot] = c;
+	return 0;
+}
+
+void card_bus_close(struct card *c)
+{
+	if (c->ops->close)
+		c->ops->close(c);
+	take_away(c);
+}
+
+int card_bus_create(struct card_bus **out, const struct machine_desc *d, uint8_t number, const struct pci_windows *w,
+		    const struct card_host *host, char *why, size_t why_cap)
+{
+	struct card_bus *b = calloc(1, sizeof(*b));
+	pthread_condattr_t monotonic;
+	char what[DESC_REPORT_MAX / 2] = "";
+	int r = 0;
+
+	if (!b) {
+		snprintf(why, why_cap, "no memory for a PCI bus");
+		return -ENOMEM;
+	}
+	b->host = host;
+	b->windows = w;
+	mutex_init(&b->waits_lock);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->waits, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pci_root_init(&b->root, w, number);
+	for (unsigned i = 0; i < d->devices_n && !r; i++) {
+		const struct desc_device *dev = &d->devices[i];
+
+		if (!desc_is_card(dev) || dev->host != number)
+			continue;
+		r = open_card(b, dev, what, sizeof(what));
+		if (r)
+			snprintf(why, why_cap, "%s %u on host %u: %s", dev->kind, dev->id, dev->host, what);
+	}
+	if (r) {
+		card_bus_destroy(b);
+		return r;
+	}
+	*out = b;
+	return 0;
+}
+
+void card_bus_destroy(struct card_bus *b)
+{
+	for (unsigned i = 0; b && i < DESC_SLOTS; i++)
+		if (b->cards[i])
+			card_bus_close(b->cards[i]);
+	free(b);
+}

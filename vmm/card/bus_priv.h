@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Between bus*.c only. */
+#ifndef VMM_CARD_BUS_PRIV_H
+#define VMM_CARD_BUS_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vmm/card/bus.h"
+
+/* Of all cards, from who waits for it to the device thread and back. */
+enum drain { DRAIN_NONE, DRAIN_ASKED, DRAIN_BEGUN, DRAIN_DONE };
+
+struct card_bus {
+	const struct card_host *host;
+	const struct pci_windows *windows;
+	struct pci_root root;           // under the lock, as the registers of all cards
+	struct card *cards[DESC_SLOTS]; // by slot
+	_Atomic bool unsent;            // an access has unmasked more messages than it could send
+	uint64_t lost;                  // messages that no APIC understands
+	pthread_mutex_t waits_lock;     // over, and changes of drain; innermost
+	pthread_cond_t waits;
+	_Atomic int drain; // enum drain
+	bool over;         // nobody waits for a drain any more
+};
+
+/* bus.c: what a message means; false, and counted: nothing. */
+bool card_bus_decode(struct card_bus *b, const struct msix_message *m, struct apic_msg *out);
+
+/*
+ * bus_work.c: nothing is begun any more until the bus is reset; returns when nothing is under way. seconds: or after
+ * so long (0: never), then false. Not on the device thread.
+ */
+bool card_bus_drain(struct card_bus *b, unsigned seconds);
+
+/* bus_cards.c: the card closes what it has, and is freed. */
+void card_bus_close(struct card *c);
+
+#endif

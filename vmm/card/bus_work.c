@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// What cards do on the device thread: rounds of their queues, and how everything that is under way comes to an end.
+#include <errno.h>
+#include <time.h>
+
+#include "net/log.h"
+#include "vmm/card/bus_priv.h"
+
+#define MESSAGES_AT_ONCE 16u
+
+static void lock(struct card_bus *b)
+{
+	b->host->lock(b->host->ctx);
+}
+
+static void unlock(struct card_bus *b)
+{
+	b->host->unlock(b->host->ctx);
+}
+
+/* Messages of one card that an access has unmasked and could not send itself. */
+static void send_pending(struct card_bus *b, struct card *c)
+{
+	struct apic_msg out[MESSAGES_AT_ONCE];
+	struct msix_message m;
+	unsigned n, took;
+
+	do {
+		n = took = 0;
+		lock(b);
+		while (took < MESSAGES_AT_ONCE && msix_take(&c->f.v.msix, &m)) {
+			took++;
+			n += card_bus_decode(b, &m, &out[n]);
+		}
+		unlock(b);
+		for (unsigned i = 0; i < n; i++)
+			b->host->send(b->host->ctx, &out[i]);
+	} while (took == MESSAGES_AT_ONCE);
+}
+
+/* True: there is more to do. */
+static bool serve(struct card *c)
+{
+	if (!c->started && c->ops->start)
+		c->ops->start(c);
+	c->started = true;
+	if (!atomic_exchange(&c->woken, false)) // before it looks: who comes later asks again
+		return false;
+	bool more = c->ops->work ? c->ops->work(c) : server_round(&c->f.s);
+
+	if (more)
+		atomic_store(&c->woken, true);
+	return more;
+}
+
+static void begin_drain(struct card_bus *b)
+{
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (!c)
+			continue;
+		lock(b);
+		server_hold(&c->f.s, true);
+		unlock(b);
+		if (c->ops->drain)
+			c->ops->drain(c);
+	}
+}
+
+bool card_bus_work(struct card_bus *b)
+{
+	int asked = DRAIN_ASKED;
+	bool more = false;
+
+	if (atomic_compare_exchange_strong(&b->drain, &asked, DRAIN_BEGUN))
+		begin_drain(b);
+	bool unsent = atomic_exchange(&b->unsent, false);
+
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (c && unsent)
+			send_pending(b, c);
+		if (c && serve(c))
+			more = true;
+	}
+	return more;
+}
+
+/* ---- drains ---- */
+
+void card_bus_turn(struct card_bus *b)
+{
+	bool under_way = false;
+
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (!c)
+			continue;
+		under_way |= c->f.s.under_way != 0;
+		__atomic_store_n(&c->numbers.under_way, c->f.s.under_way, __ATOMIC_RELAXED);
+		__atomic_store_n(&c->numbers.broken, c->f.s.broken, __ATOMIC_RELAXED);
+	}
+	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN)
+		return;
+	for (unsigned i = 0; i < DESC_SLOTS; i++)
+		if (b->cards[i] && b->cards[i]->ops->reset)
+			b->cards[i]->ops->reset(b->cards[i]);
+	pthread_mutex_lock(&b->waits_lock);
+	atomic_store(&b->drain, DRAIN_DONE);
+	pthread_cond_broadcast(&b->waits);
+	pthread_mutex_unlock(&b->waits_lock);
+}
+
+bool card_bus_drain(struct card_bus *b, unsigned seconds)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&b->waits_lock);
+	if (atomic_load(&b->drain) == DRAIN_NONE)
+		atomic_store(&b->drain, DRAIN_ASKED);
+	b->host->wake(b->host->ctx);
+	while (atomic_load(&b->drain) != DRAIN_DONE && !b->over && r != ETIMEDOUT)
+		r = seconds ? pthread_cond_timedwait(&b->waits, &b->waits_lock, &until)
+			    : pthread_cond_wait(&b->waits, &b->waits_lock);
+	bool done = atomic_load(&b->drain) == DRAIN_DONE;
+
+	pthread_mutex_unlock(&b->waits_lock);
+	return done;
+}
+
+void card_bus_stop(struct card_bus *b)
+{
+	if (!card_bus_drain(b, CARD_BUS_DRAIN_S))
+		log_warn("requests of cards are still under way after %u s; they are given up", CARD_BUS_DRAIN_S);
+	pthread_mutex_lock(&b->waits_lock);
+	b->over = true; // a reset that waits does not wait any more
+	pthread_cond_broadcast(&b->waits);
+	pthread_mutex_unlock(&b->waits_lock);
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a card is: a virtio device in a slot of a host's PCI bus, made from the description. Its registers and rings are
+ * the same for all (virtio/function.h); here is what a kind of card adds.
+ *
+ * Two parties use a card. vCPUs, and other hosts for theirs, are at its registers, under one lock of the bus. The
+ * device thread of the host does everything else: it takes requests from the rings, touches guest memory, which may
+ * wait for a page, and has an event loop for files and sockets. Each function below says on which thread it is called;
+ * on the device thread nobody's lock is held, and none may be held while guest memory is touched.
+ *
+ * A request that cannot be answered at once is kept (its chain copied: it is valid during request() only) and ended by
+ * server_complete() and server_told() of &c->f.s, seconds later if need be. What comes by itself (a frame) takes a
+ * buffer by server_take(). A reset by the driver needs nothing from the card: what is ended afterwards is thrown away.
+ */
+#ifndef VMM_CARD_CARD_H
+#define VMM_CARD_CARD_H
+
+#include "vmm/conf/cards.h"
+#include "vmm/virtio/function.h"
+
+struct apic_msg; // chip/icr.h
+struct card;
+struct card_bus;
+struct loop; // net/loop.h
+
+/* What is news for people, and for whoever manages the guest. */
+enum card_event { CARD_IO_ERROR, CARD_LINK_UP, CARD_LINK_DOWN };
+
+/* What a card has of its host; the same for all cards of a bus. */
+struct card_host {
+	void *ctx;
+	const struct guest_mem *mem;
+	struct loop *loop;         // of the device thread
+	void (*lock)(void *ctx);   // of the registers of all cards here; for moments
+	void (*unlock)(void *ctx); // any thread
+	void (*wake)(void *ctx);   // the device thread looks at the cards soon; any thread, maybe with the lock
+	void (*send)(void *ctx, const struct apic_msg *m); // an interrupt; without the lock
+	void (*random)(void *to, size_t n);
+	/* text: one line for people. Any thread, without the lock; must not block. */
+	void (*event)(void *ctx, const struct card *c, enum card_event what, const char *text);
+};
+
+/* Counted by card_count(), read from other threads with STATUS_LOAD(). in: towards the guest. */
+struct card_numbers {
+	uint64_t requests, errors, bytes_in, bytes_out;
+	uint64_t under_way, broken; // requests now; queues that had to be given up. The bus counts them
+};
+
+/* What the guest sees of a card. */
+struct card_model {
+	struct virtio_params p;            // but for window, window_bytes and address
+	uint8_t config[VIRTIO_CONFIG_MAX]; // p.config_bytes of them
+};
+
+struct card_ops {
+	size_t bytes; // of its state, a structure that begins with struct card; zeroed before open()
+
+	/*
+	 * Opens what is behind it (a file, a connection, a child) and says what the guest sees. config was judged by
+	 * the kind's check (conf/cards.h) and is valid during the call. May block; on no particular thread, before the
+	 * card is used. 0, or a negative errno with a sentence; then it has left nothing behind.
+	 */
+	int (*open)(struct card *c, const char *config, struct card_model *out, char *why, size_t why_cap);
+	/* Device thread, once, before all below: the loop may be used from now on. NULL: nothing to do. */
+	void (*start)(struct card *c);
+
+	/* As server_ops have them; card is the struct card. Device thread. on_demand NULL: no such queue. */
+	enum ring_error (*request)(void *card, uint16_t queue, const struct chain *c, uint32_t *used, bool *later);
+	bool (*on_demand)(void *card, uint16_t queue);
+	/*
+	 * Device thread: a round, after a notification, card_wake(), or true from the last one. NULL: server_round().
+	 * Who has its own calls that, too; true: there is more to do.
+	 */
+	bool (*work)(struct card *c);
+
+	/*
+	 * Device thread: what is under way is to end soon, by server_complete() in here or later; no new request comes.
+	 * Then the machine is reset or ends, or the card is taken away. NULL: it ends by itself.
+	 */
+	void (*drain)(struct card *c);
+	/* Nothing is under way, and the machine is being reset: the card is as after open(). Device thread. NULL: it
+	 * is. */
+	void (*reset)(struct card *c);
+	/*
+	 * Closes all that open() and start() have opened. On the device thread, or after its end; a card that did not
+	 * drain in time may have requests under way. NULL: nothing to do.
+	 */
+	void (*close)(struct card *c);
+};
+
+struct card {
+	struct virtio_function f; // v: registers, under the lock. s: the device thread's
+	const struct card_ops *ops;
+	const struct card_host *host;
+	enum card_kind_id kind;
+	uint32_t id; // of the description
+	uint8_t slot;
+	struct card_numbers numbers;
+	/* The bus's: */
+	struct card_bus *bus;
+	struct server_ops serve;
+	struct ring *rings;
+	_Atomic bool woken;
+	bool started;
+};
+
+/* What cards.def names; never NULL. */
+const struct card_ops *card_ops_of(enum card_kind_id kind);
+
+/* Any thread: ops->work() is called soon. */
+void card_wake(struct card *c);
+/* Features that the driver accepted, 0 before it has. Device thread. */
+uint64_t card_accepted(struct card *c);
+/* Writes n bytes at offset of its configuration space, and tells the driver. Device thread. */
+void card_set_config(struct card *c, uint32_t offset, const void *bytes, uint32_t n);
+void card_tell(struct card *c, enum card_event what, const char *text);
+
+#define card_count(counter, n) __atomic_fetch_add(&(counter), (uint64_t)(n), __ATOMIC_RELAXED)
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cards in a description: virtio devices in the slots of the hosts' PCI buses.
+#include "vmm/conf/machine_desc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool desc_is_card(const struct desc_device *dev)
+{
+	return dev->slot != 0;
+}
+
+const struct desc_device *desc_card(const struct machine_desc *d, uint32_t id)
+{
+	for (unsigned i = 0; i < d->devices_n; i++)
+		if (d->devices[i].id == id && desc_is_card(&d->devices[i]))
+			return &d->devices[i];
+	return NULL;
+}
+
+uint32_t desc_bus_slots(const struct machine_desc *d, uint32_t bus)
+{
+	uint32_t slots = 0;
+
+	for (unsigned i = 0; i < d->devices_n; i++)
+		if (d->devices[i].host == bus && desc_is_card(&d->devices[i]))
+			slots |= 1u << d->devices[i].slot % DESC_SLOTS;
+	return slots;
+}
+
+/* 0: none is free. */
+static uint32_t free_slot(const struct machine_desc *d, uint32_t bus)
+{
+	uint32_t taken = desc_bus_slots(d, bus);
+
+	for (uint32_t slot = 1; slot < DESC_SLOTS; slot++)
+		if (!(taken >> slot & 1))
+			return slot;
+	return 0;
+}
+
+int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host, uint32_t slot, const char *config,
+		  char *why, size_t why_cap)
+{
+	const char *name = card_kind_names[kind];
+	struct desc_device *dev = &d->devices[d->devices_n];
+	uint32_t at = slot ? slot : free_slot(d, host);
+
+	if (d->devices_n == DESC_DEVICES_MAX || !at) {
+		snprintf(why, why_cap,
+			 "no room for a %s on host %u: %u devices in all and %u on each PCI bus are the most", name,
+			 host, DESC_DEVICES_MAX, DESC_SLOTS - 1);
+		return -ENOSPC;
+	}
+	if (config && strlen(config) >= sizeof(dev->config)) {
+		snprintf(why, why_cap, "the configuration of a %s has %zu characters, %zu are possible", name,
+			 strlen(config), sizeof(dev->config) - 1);
+		return -EINVAL;
+	}
+	memset(dev, 0, sizeof(*dev));
+	dev->id = d->devices_n ? dev[-1].id + 1 : 0;
+	dev->host = host;
+	dev->slot = at;
+	snprintf(dev->kind, sizeof(dev->kind), "%s", name);
+	snprintf(dev->config, sizeof(dev->config), "%s", config ? config : "");
+	if (!d->pci_buses)
+		d->pci_buses = 1;
+	if (!d->address_bits)
+		d->address_bits = DESC_ADDRESS_BITS_MIN;
+	return (int)d->devices_n++;
+}

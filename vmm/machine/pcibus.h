@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/* PCI as this host has it: its bus with the cards in it, and what stands for the buses of other hosts. */
+#ifndef VMM_MACHINE_PCIBUS_H
+#define VMM_MACHINE_PCIBUS_H
+
+#include "vmm/machine/machine_priv.h"
+#include "vmm/pci/windows.h"
+
+/* Opens the cards here, and starts the device thread. After board_create(). 0, or a negative errno with a sentence; no
+ * PCI in the description: nothing, and 0. */
+int pcibus_create(struct machine *m, char *why, size_t why_cap);
+void pcibus_stop(struct machine *m);    // cards end what is under way, or have to give up; the device thread ends
+void pcibus_destroy(struct machine *m); // closes the cards. Nobody is at the board's devices any more
+
+/* Where PCI is, for the firmware tables; NULL: there is none. */
+const struct pci_windows *pcibus_windows(const struct machine *m);
+
+#endif

@@ -185,6 +185,16 @@ void machine_page_waited(struct machine *m, uint32_t vcpu, uint64_t ticks);
 /* Fills in what the machine has counted: exits by kind, interrupts, vCPU states. Any thread. 0 or -ENOMEM. */
 int machine_status(struct machine *m, struct status_host *to);
 
+/* A card here, with what it has counted. in: towards the guest. */
+struct machine_card {
+	uint32_t id, slot; // as in the description
+	const char *kind;
+	uint64_t requests, errors, bytes_in, bytes_out;
+	uint64_t under_way, broken; // requests now; queues that had to be given up
+};
+/* The cards here in the order of slots, at most max of them; returns how many. Any thread. */
+unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max);
+
 /* What the boot processor has done so far, for whoever asks whether it does anything (host 0). Any thread. */
 struct machine_doings {
 	uint64_t console_bytes, interrupts; // of the whole guest, as far as host 0 knows

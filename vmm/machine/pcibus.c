@@ -203,3 +203,39 @@ const struct pci_windows *pcibus_windows(const struct machine *m)
 {
 	return m->pci ? &m->pci->windows : NULL;
 }
+
+uint64_t pcibus_lost(const struct machine *m)
+{
+	return m->pci && m->pci->bus ? card_bus_lost(m->pci->bus) : 0;
+}
+
+struct listing {
+	struct machine_card *out;
+	unsigned n, max;
+};
+
+static void list(void *ctx, const struct card *c)
+{
+	struct listing *l = ctx;
+	const struct card_numbers *n = &c->numbers;
+
+	if (l->n < l->max)
+		l->out[l->n++] = (struct machine_card){.id = c->id,
+						       .slot = c->slot,
+						       .kind = card_kind_names[c->kind],
+						       .requests = STATUS_LOAD(n->requests),
+						       .errors = STATUS_LOAD(n->errors),
+						       .bytes_in = STATUS_LOAD(n->bytes_in),
+						       .bytes_out = STATUS_LOAD(n->bytes_out),
+						       .under_way = STATUS_LOAD(n->under_way),
+						       .broken = STATUS_LOAD(n->broken)};
+}
+
+unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max)
+{
+	struct listing l = {.out = out, .max = max};
+
+	if (m->pci && m->pci->bus)
+		card_bus_each(m->pci->bus, list, &l);
+	return l.n;
+}

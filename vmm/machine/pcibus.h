@@ -12,6 +12,9 @@ int pcibus_create(struct machine *m, char *why, size_t why_cap);
 void pcibus_stop(struct machine *m);    // cards end what is under way, or have to give up; the device thread ends
 void pcibus_destroy(struct machine *m); // closes the cards. Nobody is at the board's devices any more
 
+/* MSIs of cards here that mean no interrupt. Any thread. */
+uint64_t pcibus_lost(const struct machine *m);
+
 /* Where PCI is, for the firmware tables; NULL: there is none. */
 const struct pci_windows *pcibus_windows(const struct machine *m);
 

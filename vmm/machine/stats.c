@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/machine/machine_priv.h"
+#include "vmm/machine/pcibus.h"
 
 #define STATUS_BUS_NAMES 64u // of ranges that are told apart
 

@@ -44,7 +44,7 @@ static void look_at(struct card_bus *b, struct card *c, struct device_fx *fx)
 		fx->flags |= DEVICE_FX_WORK;
 	}
 	if (c->f.wanted) {
-		atomic_store(&c->woken, true);
+		__atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
 		fx->flags |= DEVICE_FX_WORK;
 	}
 	c->f.wanted = c->f.moved = false; // who answers an address is looked up anew each time

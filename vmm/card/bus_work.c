@@ -44,12 +44,12 @@ static bool serve(struct card *c)
 	if (!c->started && c->ops->start)
 		c->ops->start(c);
 	c->started = true;
-	if (!atomic_exchange(&c->woken, false)) // before it looks: who comes later asks again
+	if (!__atomic_exchange_n(&c->woken, false, __ATOMIC_SEQ_CST)) // before it looks: who comes later asks again
 		return false;
 	bool more = c->ops->work ? c->ops->work(c) : server_round(&c->f.s);
 
 	if (more)
-		atomic_store(&c->woken, true);
+		__atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
 	return more;
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/card/card.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 void card_wake(struct card *c)
 {
-	atomic_store(&c->woken, true);
+	__atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
 	c->host->wake(c->host->ctx);
 }
 

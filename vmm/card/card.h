@@ -100,7 +100,7 @@ struct card {
 	struct card_bus *bus;
 	struct server_ops serve;
 	struct ring *rings;
-	_Atomic bool woken;
+	bool woken; // atomic
 	bool started;
 };
 

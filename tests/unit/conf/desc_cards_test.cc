@@ -55,7 +55,7 @@ TEST_F(Cards, TravelAsJson)
 	ASSERT_NE(nullptr, text);
 	ASSERT_EQ(0, desc_from_json(text, strlen(text), &back, why, sizeof(why))) << why;
 	free(text);
-	const desc_device &disk = back.devices[d.devices_n - 2], &rng = back.devices[d.devices_n - 1];
+	const struct desc_device &disk = back.devices[d.devices_n - 2], &rng = back.devices[d.devices_n - 1];
 	EXPECT_STREQ("{\"n\":[1,2],\"path\":\"/a \\\"b\\\"\"}", disk.config);
 	EXPECT_EQ(7u, disk.slot);
 	EXPECT_STREQ("", rng.config);
@@ -67,24 +67,26 @@ TEST_F(Cards, WhatCannotBeIsRefused)
 {
 	const struct {
 		const char *said;
-		void (*spoil)(desc_device *, machine_desc *);
+		void (*spoil)(struct desc_device *, machine_desc *);
 	} cases[] = {
-		{"no card of kind 'com1'", [](desc_device *c, machine_desc *) { strcpy(c->kind, "com1"); }},
-		{"in slot 32", [](desc_device *c, machine_desc *) { c->slot = 32; }},
-		{"'virtio-blk' that is in no slot", [](desc_device *c, machine_desc *) { c->slot = 0; }},
+		{"no card of kind 'com1'", [](struct desc_device *c, machine_desc *) { strcpy(c->kind, "com1"); }},
+		{"in slot 32", [](struct desc_device *c, machine_desc *) { c->slot = 32; }},
+		{"'virtio-blk' that is in no slot", [](struct desc_device *c, machine_desc *) { c->slot = 0; }},
 		{"host 1, which has no PCI bus",
-		 [](desc_device *c, machine_desc *d) { c->host = 1, d->pci_buses = 1; }},
+		 [](struct desc_device *c, machine_desc *d) { c->host = 1, d->pci_buses = 1; }},
 		{"slot 2 of the PCI bus of host 0 has a 'virtio-rng'",
-		 [](desc_device *c, machine_desc *) { c->slot = 2; }},
+		 [](struct desc_device *c, machine_desc *) { c->slot = 2; }},
 		{"configuration is too long",
-		 [](desc_device *c, machine_desc *) { memset(c->config, 'x', sizeof(c->config)); }},
+		 [](struct desc_device *c, machine_desc *) { memset(c->config, 'x', sizeof(c->config)); }},
 		{"a 'virtio-rng': it has nothing to configure",
-		 [](desc_device *c, machine_desc *) { strcpy(c->kind, "virtio-rng"), strcpy(c->config, "{\"a\":1}"); }},
-		{"3 PCI buses", [](desc_device *, machine_desc *d) { d->pci_buses = 3; }},
-		{"35 bits", [](desc_device *, machine_desc *d) { d->address_bits = 35; }},
-		{"47 bits", [](desc_device *, machine_desc *d) { d->address_bits = 47; }},
+		 [](struct desc_device *c, machine_desc *) {
+			 strcpy(c->kind, "virtio-rng"), strcpy(c->config, "{\"a\":1}");
+		 }},
+		{"3 PCI buses", [](struct desc_device *, machine_desc *d) { d->pci_buses = 3; }},
+		{"35 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 35; }},
+		{"47 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 47; }},
 		{"a 'com1' has no configuration",
-		 [](desc_device *, machine_desc *d) { strcpy(d->devices[4].config, "{}"); }},
+		 [](struct desc_device *, machine_desc *d) { strcpy(d->devices[4].config, "{}"); }},
 	};
 	ASSERT_LT(0, add(0, 2, nullptr, CARD_RNG));
 	int n = add();

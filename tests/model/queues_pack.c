@@ -129,8 +129,9 @@ static void walk_entry(struct walk *w, struct handover_entry *e)
 static void walk_place(struct walk *w, struct ring_place *p)
 {
 	BYTE(w, p->next_avail);
+	BYTE(w, p->next_used);
 	if (w->load)
-		p->next_used = p->told = p->next_avail;
+		p->told = p->next_used;
 }
 
 /* Flags, of which a structure has at most eight. */

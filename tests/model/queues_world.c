@@ -14,6 +14,11 @@ static struct handover_entry entry(uint32_t version, bool masked)
 		.address = 0xfee00000, .data = version, .irq = masked ? HANDOVER_IRQ_TELL : HANDOVER_IRQ_SEND};
 }
 
+static unsigned next_index(unsigned i)
+{
+	return (i + 1) % (2 * cfg.ring);
+}
+
 /* ---- messages ---- */
 
 static const char *push(struct q_state *s, unsigned from, unsigned to, const struct q_wire *w)
@@ -52,16 +57,13 @@ static const char *owner_sends(struct q_state *s, unsigned q)
 static const char *home_sends(struct q_state *s, unsigned h, unsigned q)
 {
 	struct home *g = &s->home[h][q];
-	struct ring_place at = {.next_avail = g->place.next_avail,
-				.next_used = g->place.next_avail, // it is, when it may leave
-				.told = g->place.next_avail};
 	unsigned under_way = g->under_way;
 	const char *wrong = NULL;
 	struct handover m;
 
 	if (cfg.fault == Q_HASTY_LEAVE)
 		g->under_way = 0;
-	while (!wrong && home_next(g, &at, &m)) {
+	while (!wrong && home_next(g, &g->place, &m)) {
 		struct q_wire w = q_wire_of(q, &m);
 		if (m.kind != HANDOVER_PENDING || cfg.fault != Q_MASKED_DROPPED)
 			wrong = push(s, h, Q_OWNER, &w);
@@ -80,11 +82,6 @@ static void begin_rings(struct q_state *s)
 
 		s->ring[q] = (struct q_ring){.armed = true, .kick = kick, .known = known};
 	}
-}
-
-static unsigned next_index(unsigned i)
-{
-	return (i + 1) % (2 * cfg.ring);
 }
 
 static void make_available(struct q_ring *r)
@@ -153,6 +150,7 @@ static const char *end_of_request(struct q_state *s, unsigned h, unsigned q, uns
 	if (s->ring[q].chain[c] != CHAIN_TAKEN)
 		return "a request ends twice";
 	s->ring[q].chain[c] = CHAIN_USED;
+	g->place.next_used = g->place.told = (uint16_t)next_index(g->place.next_used);
 	return interrupt(s, h, q);
 }
 

@@ -133,7 +133,7 @@ bool home_next(struct home *h, const struct ring_place *place, struct handover *
 	} else if (h->state == HOME_LEAVING && !h->under_way) {
 		h->state = HOME_AWAY; // last: what it had to say has been said
 		m->kind = HANDOVER_OFF_DONE;
-		if (!h->broken) // else it is nowhere, and the driver has to reset the device
+		if (!h->broken && !h->discard) // else it is nowhere: a reset ends, or has to come
 			m->place = *place;
 	} else {
 		return false;

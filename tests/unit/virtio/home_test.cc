@@ -89,7 +89,9 @@ TEST_F(Home, AResetThrowsAwayWhatComesBack)
 	off.discard = true;
 	EXPECT_EQ(home_in(&h, &off), HOME_NOTHING);
 	EXPECT_FALSE(home_ended(&h));
+	at = {1, 0, 0}; // it was not given back
 	EXPECT_EQ(next(), (std::vector<int>{HANDOVER_OFF_DONE}));
+	EXPECT_EQ(sent.back().place.next_avail, 0);
 }
 
 TEST_F(Home, InterruptsGoByTheNewestEntry)

@@ -29,7 +29,7 @@ bool net_features_good(uint64_t accepted)
 	       needs(accepted, NET_F_MQ, NET_F_CTRL_VQ);
 }
 
-void net_config(const struct net_state *s, uint8_t *out)
+void net_put_config(const struct net_state *s, uint8_t *out)
 {
 	memcpy(out, s->mac, sizeof(s->mac));
 	put_le(out + 6, s->link_up ? STATUS_LINK_UP : 0, 2);
@@ -37,7 +37,7 @@ void net_config(const struct net_state *s, uint8_t *out)
 	put_le(out + 10, s->mtu, 2);
 }
 
-static void encode(const struct net_header *h, uint16_t buffers, uint8_t *out)
+void net_header_encode(const struct net_header *h, uint16_t buffers, uint8_t out[NET_HEADER_BYTES])
 {
 	out[0] = h->flags;
 	out[1] = h->gso;
@@ -48,7 +48,7 @@ static void encode(const struct net_header *h, uint16_t buffers, uint8_t *out)
 	put_le(out + AT_NUM_BUFFERS, buffers, 2);
 }
 
-static void decode(const uint8_t *raw, struct net_header *h)
+void net_header_decode(const uint8_t raw[NET_HEADER_BYTES], struct net_header *h)
 {
 	*h = (struct net_header){.flags = raw[0],
 				 .gso = raw[1],
@@ -93,10 +93,24 @@ enum ring_error net_tx_parse(uint64_t accepted, const struct guest_mem *mem, con
 		return RING_BAD_REQUEST;
 	if (!chain_get(c, mem, 0, raw, sizeof(raw)))
 		return RING_NO_MEMORY;
-	decode(raw, h);
+	net_header_decode(raw, h);
 	*frame = c->readable_bytes - NET_HEADER_BYTES;
 	*drop = *frame < NET_FRAME_MIN || *frame > NET_FRAME_MAX || !header_good(accepted, h, *frame);
 	return RING_GOOD;
+}
+
+bool net_rx_header(uint64_t accepted, struct net_header *h)
+{
+	uint8_t gso = h->gso & (uint8_t)~NET_GSO_ECN;
+
+	if (((h->flags & NET_NEEDS_CSUM) && !(accepted & NET_F_GUEST_CSUM)) ||
+	    (gso == NET_GSO_TCP4 && !(accepted & NET_F_GUEST_TSO4)) ||
+	    (gso == NET_GSO_TCP6 && !(accepted & NET_F_GUEST_TSO6)) ||
+	    (gso != NET_GSO_NONE && gso != NET_GSO_TCP4 && gso != NET_GSO_TCP6) ||
+	    ((h->gso & NET_GSO_ECN) && !(accepted & NET_F_GUEST_ECN)))
+		return false;
+	h->flags &= accepted & NET_F_GUEST_CSUM ? NET_NEEDS_CSUM | NET_DATA_VALID : 0;
+	return true;
 }
 
 int net_rx_chains(uint64_t accepted, const struct chain *const *c, unsigned have, uint32_t n)
@@ -120,7 +134,7 @@ enum ring_error net_rx_put(const struct guest_mem *mem, const struct chain *cons
 {
 	uint8_t raw[NET_HEADER_BYTES];
 
-	encode(h, (uint16_t)chains, raw);
+	net_header_encode(h, (uint16_t)chains, raw);
 	for (unsigned i = 0; i < chains; i++) {
 		uint32_t head = i ? 0 : NET_HEADER_BYTES, room = c[i]->writable_bytes - head;
 		uint32_t part = n < room ? n : room;

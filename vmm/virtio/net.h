@@ -40,7 +40,7 @@ struct net_state {
 	uint16_t pairs; // of queues
 	uint16_t mtu;
 };
-void net_config(const struct net_state *s, uint8_t *out);
+void net_put_config(const struct net_state *s, uint8_t *out);
 
 /* What the header says of a frame (5.1.6). */
 #define NET_NEEDS_CSUM 1u // in flags
@@ -55,6 +55,22 @@ struct net_header {
 	uint16_t header_bytes, segment_bytes;
 	uint16_t csum_start, csum_offset;
 };
+/* buffers: chains that the frame is in (num_buffers). */
+void net_header_encode(const struct net_header *h, uint16_t buffers, uint8_t out[NET_HEADER_BYTES]);
+void net_header_decode(const uint8_t raw[NET_HEADER_BYTES], struct net_header *h);
+
+/* A frame on its way to the driver. */
+struct net_frame {
+	const uint8_t *bytes;
+	uint32_t n;
+	struct net_header header;
+};
+
+/*
+ * What a header may say to this driver. False: it has not accepted to finish this frame, which is to be dropped.
+ * Otherwise what it did not ask for is left out.
+ */
+bool net_rx_header(uint64_t accepted, struct net_header *h);
 
 /*
  * A frame to send: *frame bytes at NET_HEADER_BYTES of the readable part. *drop: the chain is given back, and nothing
@@ -70,7 +86,7 @@ enum ring_error net_tx_parse(uint64_t accepted, const struct guest_mem *mem, con
 int net_rx_chains(uint64_t accepted, const struct chain *const *c, unsigned have, uint32_t n);
 /*
  * Writes header and frame into the chains that net_rx_chains() counted; used[] is what to push for each, all of them
- * before the interrupt. Parts of the header that the driver did not accept are left out by whoever makes it.
+ * before the interrupt, and at once: a driver that sees some of them takes the frame for a broken one.
  */
 enum ring_error net_rx_put(const struct guest_mem *mem, const struct chain *const *c, unsigned chains,
 			   const struct net_header *h, const uint8_t *frame, uint32_t n, uint32_t *used);

@@ -131,8 +131,7 @@ void ring_unpop(struct ring *r, const struct chain *c)
 	r->next_avail--;
 }
 
-/* The element before the index: whoever sees the index sees the element, and the data before it. */
-int ring_push(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32_t bytes)
+int ring_put(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32_t bytes)
 {
 	uint8_t element[USED_ENTRY];
 
@@ -148,9 +147,28 @@ int ring_push(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32
 	if (!mem->write(mem->owner, entry, element, sizeof(element)))
 		return ring_break(r, RING_NO_MEMORY);
 	r->next_used++;
+	return 0;
+}
+
+/* The elements before the index: whoever sees the index sees them, and the data before them. */
+int ring_publish(struct ring *r, const struct guest_mem *mem)
+{
+	if (r->broken)
+		return -EPROTO;
 	if (!mem->write16(mem->owner, r->at.used + RING_IDX, r->next_used))
 		return ring_break(r, RING_NO_MEMORY);
 	return 0;
+}
+
+int ring_push(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32_t bytes)
+{
+	if (r->broken)
+		return -EPROTO;
+	if (!has(r, head))
+		return 0;
+	int e = ring_put(r, mem, head, bytes);
+
+	return e ? e : ring_publish(r, mem);
 }
 
 /*

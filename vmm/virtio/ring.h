@@ -61,6 +61,12 @@ void ring_unpop(struct ring *r, const struct chain *c);
  * (the used ring is not in memory). The head is one that the device has, otherwise nothing happens: 0.
  */
 int ring_push(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32_t bytes);
+/*
+ * The same in two steps, for several chains that the driver must see at once (a frame in more than one buffer): each is
+ * put, and all of them are there with ring_publish().
+ */
+int ring_put(struct ring *r, const struct guest_mem *mem, uint16_t head, uint32_t bytes);
+int ring_publish(struct ring *r, const struct guest_mem *mem);
 /* Whether the driver wants an interrupt for what was pushed since the last call. */
 bool ring_wants_interrupt(struct ring *r, const struct guest_mem *mem);
 

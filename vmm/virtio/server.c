@@ -175,22 +175,46 @@ bool server_take(struct server *s, uint16_t queue)
 	return got;
 }
 
-void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e)
+/* n requests are under way no more. False: a reset came between, and nothing of them may be seen. */
+static bool ended(struct server *s, unsigned n)
 {
-	struct ring *r = &s->rings[queue];
-
-	s->under_way--;
+	s->under_way -= n;
 	s->ops->lock(s->ctx);
 	bool current = !s->v->resetting && s->epoch == s->v->epoch;
 
 	follow_epoch(s); // the last one ends a reset
 	s->ops->unlock(s->ctx);
-	if (!current)
-		s->discarded++;
-	else if (e)
+	return current;
+}
+
+void server_complete_all(struct server *s, uint16_t queue, const struct server_used *used, unsigned n,
+			 enum ring_error e)
+{
+	struct ring *r = &s->rings[queue];
+
+	if (!ended(s, n)) {
+		s->discarded += n;
+		return;
+	}
+	if (e)
 		ring_break(r, e);
-	else
-		ring_push(r, s->mem, head, used);
+	for (unsigned i = 0; i < n && !r->broken; i++)
+		ring_put(r, s->mem, used[i].head, used[i].bytes);
+	if (r->at.size)
+		ring_publish(r, s->mem);
+}
+
+void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e)
+{
+	const struct server_used one = {.head = head, .bytes = used};
+
+	server_complete_all(s, queue, &one, 1, e);
+}
+
+void server_untake(struct server *s, uint16_t queue, const struct chain *c)
+{
+	if (ended(s, 1))
+		ring_unpop(&s->rings[queue], c);
 }
 
 void server_fields(struct fields *f, struct server *s)

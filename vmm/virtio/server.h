@@ -69,6 +69,18 @@ bool server_take(struct server *s, uint16_t queue);
  * if the device is being reset.
  */
 void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e);
+/* The same of n at once, which the driver sees together: a frame in more than one buffer. */
+struct server_used {
+	uint16_t head;
+	uint32_t bytes;
+};
+void server_complete_all(struct server *s, uint16_t queue, const struct server_used *used, unsigned n,
+			 enum ring_error e);
+/*
+ * Serving thread: what server_take() gave last is put back as it was, and comes again; of several the last one first,
+ * and before anything else is taken from that queue.
+ */
+void server_untake(struct server *s, uint16_t queue, const struct chain *c);
 /* ... and so have all of a batch; the queue's interrupt, if it is wanted. */
 void server_told(struct server *s, uint16_t queue);
 

@@ -125,6 +125,44 @@ TEST_F(Net, ReceivedFramesAreCutOverChains)
 	EXPECT_EQ(RING_NO_MEMORY, net_rx_put(&d.mem, all, 3, &what, data.data(), 100, used));
 }
 
+TEST_F(Net, HeadersForTheDriver)
+{
+	const uint64_t tso = NET_F_GUEST_CSUM | NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6 | NET_F_GUEST_ECN;
+	net_header t = {NET_NEEDS_CSUM | NET_DATA_VALID | 0x80, NET_GSO_NONE, 0, 0, 34, 16};
+	EXPECT_FALSE(net_rx_header(0, &t));
+	EXPECT_TRUE(net_rx_header(NET_F_GUEST_CSUM, &t));
+	EXPECT_EQ(NET_NEEDS_CSUM | NET_DATA_VALID, t.flags);
+	t.flags = NET_DATA_VALID;
+	EXPECT_TRUE(net_rx_header(0, &t));
+	EXPECT_EQ(0, t.flags) << "a hint that it did not ask for";
+	const struct {
+		uint8_t gso;
+		uint64_t needs;
+	} kinds[] = {{NET_GSO_TCP4, NET_F_GUEST_TSO4},
+		     {NET_GSO_TCP6, NET_F_GUEST_TSO6},
+		     {NET_GSO_TCP4 | NET_GSO_ECN, NET_F_GUEST_TSO4 | NET_F_GUEST_ECN},
+		     {NET_GSO_NONE | NET_GSO_ECN, NET_F_GUEST_ECN}};
+	for (auto &k : kinds) {
+		t = {NET_NEEDS_CSUM, k.gso, 54, 1448, 34, 16};
+		EXPECT_TRUE(net_rx_header(tso, &t));
+		for (uint64_t bit = 1; bit <= NET_F_GUEST_ECN; bit <<= 1) {
+			if (k.needs & bit) {
+				EXPECT_FALSE(net_rx_header(tso & ~bit, &t)) << (int)k.gso << " " << bit;
+			}
+		}
+	}
+	t.gso = 3; // UDP, which is offered to nobody
+	EXPECT_FALSE(net_rx_header(tso, &t));
+	uint8_t raw[NET_HEADER_BYTES];
+	net_header back;
+	t = {1, 4, 0x102, 0x304, 0x506, 0x708};
+	net_header_encode(&t, 0x90a, raw);
+	EXPECT_EQ((Bytes{1, 4, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9}), Bytes(raw, raw + 12));
+	net_header_decode(raw, &back);
+	EXPECT_EQ(0x708, back.csum_offset);
+	EXPECT_EQ(0x102, back.header_bytes);
+}
+
 TEST_F(Net, ControlQueue)
 {
 	net_command cmd;
@@ -170,9 +208,9 @@ TEST_F(Net, Configuration)
 {
 	net_state s = {{0x52, 0x54, 0, 1, 2, 3}, true, 4, 65520};
 	uint8_t b[NET_CONFIG_BYTES];
-	net_config(&s, b);
+	net_put_config(&s, b);
 	EXPECT_EQ((Bytes{0x52, 0x54, 0, 1, 2, 3, 1, 0, 4, 0, 0xf0, 0xff}), Bytes(b, b + sizeof(b)));
 	s.link_up = false;
-	net_config(&s, b);
+	net_put_config(&s, b);
 	EXPECT_EQ(0, b[6]);
 }

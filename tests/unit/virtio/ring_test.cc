@@ -222,6 +222,28 @@ TEST_F(Ring, ElementBeforeIndex)
 	EXPECT_EQ((std::vector<uint64_t>{d.at.used + 4, d.at.used + 2}), order);
 }
 
+TEST_F(Ring, SeveralAreSeenAtOnce)
+{
+	chain a, b;
+	d.add({{0x100, 16, Driver::WRITE}});
+	d.add({{0x200, 16, Driver::WRITE}});
+	ASSERT_EQ(1, ring_pop(&r, &d.mem, &a));
+	ASSERT_EQ(1, ring_pop(&r, &d.mem, &b));
+	ASSERT_EQ(0, ring_put(&r, &d.mem, a.head, 5));
+	ASSERT_EQ(0, ring_put(&r, &d.mem, b.head, 6));
+	EXPECT_EQ(0, d.used_idx()) << "a driver that looks now sees none of them";
+	EXPECT_EQ(std::make_pair((uint32_t)a.head, 5u), d.element(0));
+	EXPECT_EQ(std::make_pair((uint32_t)b.head, 6u), d.element(1));
+	ASSERT_EQ(0, ring_publish(&r, &d.mem));
+	EXPECT_EQ(2, d.used_idx());
+	EXPECT_EQ(0, r.taken);
+	EXPECT_EQ(0, ring_put(&r, &d.mem, a.head, 5)); // it has it no more
+	EXPECT_EQ(2, r.next_used);
+	ring_break(&r, RING_LOOP);
+	EXPECT_EQ(-EPROTO, ring_publish(&r, &d.mem));
+	EXPECT_EQ(-EPROTO, ring_put(&r, &d.mem, a.head, 5));
+}
+
 TEST_F(Ring, FlagsSuppressWithoutEventIndices)
 {
 	for (bool quiet : {false, true}) {

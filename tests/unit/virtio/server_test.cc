@@ -341,6 +341,86 @@ TEST_F(Server, BuffersOnDemand)
 	EXPECT_FALSE(server_take(&s, 1));
 }
 
+TEST_F(Server, SeveralBuffersOfOneThing)
+{
+	demand = true;
+	uint16_t a = add(), b = add();
+	kick();
+	server_round(&s);
+	ASSERT_TRUE(server_take(&s, 0));
+	chain first = s.chain;
+	ASSERT_TRUE(server_take(&s, 0));
+	chain second_one = s.chain;
+	EXPECT_FALSE(server_take(&s, 0)); // they are too few: all are put back
+	server_untake(&s, 0, &second_one);
+	server_untake(&s, 0, &first);
+	EXPECT_EQ(0u, s.under_way);
+	EXPECT_EQ(0u, used());
+	uint16_t c = add();
+	server_used all[3];
+	for (auto &u : all) {
+		ASSERT_TRUE(server_take(&s, 0));
+		u.head = s.chain.head;
+		u.bytes = 10u + u.head;
+	}
+	EXPECT_EQ(a, all[0].head);
+	EXPECT_EQ(b, all[1].head);
+	EXPECT_EQ(c, all[2].head);
+	unsigned writes = d.writes;
+	server_complete_all(&s, 0, all, 3, RING_GOOD);
+	EXPECT_EQ(3u, used());
+	EXPECT_EQ(writes + 4, d.writes) << "three elements, then one index";
+	EXPECT_EQ(0u, s.under_way);
+	server_told(&s, 0);
+	EXPECT_EQ((std::vector<unsigned>{1}), sent);
+}
+
+TEST_F(Server, SeveralBuffersAndAReset)
+{
+	demand = true;
+	server_used all[2];
+	chain kept[2];
+	for (bool back : {false, true}) {
+		add();
+		add();
+		kick();
+		server_round(&s);
+		for (unsigned i = 0; i < 2; i++) {
+			ASSERT_TRUE(server_take(&s, 0));
+			kept[i] = s.chain;
+			all[i] = {s.chain.head, 1};
+		}
+		w(0x14, 1, 0);
+		server_round(&s);
+		EXPECT_EQ(15, status());
+		if (back) {
+			server_untake(&s, 0, &kept[1]);
+			EXPECT_EQ(15, status());
+			server_untake(&s, 0, &kept[0]);
+		} else {
+			server_complete_all(&s, 0, all, 2, RING_GOOD);
+			EXPECT_EQ(2u, s.discarded);
+		}
+		EXPECT_EQ(0u, used());
+		EXPECT_EQ(0, status());
+		bring_up();
+	}
+	/* What is wrong with one of them breaks the queue, and none is seen. */
+	add();
+	add();
+	kick();
+	server_round(&s);
+	for (auto &u : all) {
+		ASSERT_TRUE(server_take(&s, 0));
+		u.head = s.chain.head;
+	}
+	server_complete_all(&s, 0, all, 2, RING_NO_MEMORY);
+	server_told(&s, 0);
+	EXPECT_EQ(0u, used());
+	EXPECT_EQ(RING_NO_MEMORY, s.why);
+	EXPECT_EQ(15 | VIRTIO_NEEDS_RESET, status());
+}
+
 TEST_F(Server, NotWhileItMayNotWriteToMemory)
 {
 	server_round(&s);

@@ -53,7 +53,7 @@ VMM  += qmp
 VMM  += metrics top report
 VMM  += span call
 VMM  += trace
-VMM  += machine acpi boot card dev hv virtio pci block mem conf chip
+VMM  += machine acpi boot card dev hv virtio pci block nets mem conf chip
 VMM  += status
 LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
@@ -120,6 +120,7 @@ needs_mem       := mem conf
 needs_pci       := pci mem conf
 needs_block     := block conf net coherence
 needs_virtio    := virtio pci mem conf
+needs_nets      := nets virtio pci mem conf net coherence
 needs_acpi      := acpi pci mem conf
 needs_boot      := boot acpi pci mem conf
 needs_trace     := trace coherence
@@ -147,9 +148,9 @@ include $(sort $(wildcard */rules.mk tests/*/rules.mk vmm/*/rules.mk))
 
 # ---- what people type ----------------------------------------------------------------------------
 deps:
-	@sh tests/support/install-deps.sh build
+	@sh tests/support/install-deps.sh build run
 deps-test:
-	@sh tests/support/install-deps.sh build test
+	@sh tests/support/install-deps.sh build run test
 
 # Make reads pkg-config when it starts, so the work begins in a second make, after the packages are there.
 unit-programs: $(unit_bins)

@@ -76,13 +76,13 @@ timed() { # NAME WHY COMMAND
 
 part_unit() {
 	local again end
-	timed installs "the installer failed" "sh tests/support/install-deps.sh build test" || return
-	again=$(inside "sh tests/support/install-deps.sh build test" 2>&1)
+	timed installs "the installer failed" "sh tests/support/install-deps.sh build run test" || return
+	again=$(inside "sh tests/support/install-deps.sh build run test" 2>&1)
 	[ -z "$again" ]
 	verdict second_time_is_quiet $? "it said: $again"
-	inside "for c in dpdk-testpmd promtool iasl virt-xml-validate qemu-system-x86_64 tmux socat readelf clang clang-format pgrep ss; do command -v \$c; done" \
+	inside "for c in dpdk-testpmd promtool iasl virt-xml-validate qemu-system-x86_64 tmux socat readelf clang clang-format pgrep ss passt; do command -v \$c; done" \
 		>"$O/check/fresh-commands" 2>&1
-	[ "$(grep -c / "$O/check/fresh-commands")" = 12 ]
+	[ "$(grep -c / "$O/check/fresh-commands")" = 13 ]
 	verdict brings_the_programs $? "only these are there: $(tr '\n' ' ' <"$O/check/fresh-commands")"
 	timed builds "make failed" "make -s -j$(nproc)" || return
 	timed unit "make unit failed" "make -s -j$(nproc) unit"

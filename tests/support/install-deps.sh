@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, through apt, without questions. Says what and why. Quick when all is there.
 #
-#   install-deps.sh [GROUP...]      build, test, testbed, emulator, intel, fresh (default: build test testbed)
+#   install-deps.sh [GROUP...]      build, run, test, testbed, emulator, intel, fresh (default: build run test testbed)
 set -u
 say() { echo "install-deps: $*"; }
 die() { say "$*" >&2; exit 1; }
@@ -23,6 +23,7 @@ build libncurses-dev pando top
 build libmicrohttpd-dev the metrics page
 build libdpdk-dev the link over DPDK ports (left out where it is missing)
 build libxml2-dev domain XML
+run passt gives a guest the network of its user
 test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)
 test g++ tests are C++
 test libgtest-dev the test framework
@@ -93,9 +94,9 @@ intel iproute2 network namespaces in the emulated machine
 EOF
 }
 
-[ $# -gt 0 ] || set -- build test testbed
+[ $# -gt 0 ] || set -- build run test testbed
 for group in "$@"; do
-	list | grep -q "^$group " || die "unknown group $group (build, test, testbed, emulator, intel, fresh)"
+	list | grep -q "^$group " || die "unknown group $group (build, run, test, testbed, emulator, intel, fresh)"
 done
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	die "this is not a system with apt: install by hand what this script's list names ($*)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, through apt, without questions. Says what and why. Quick when all is there.
 #
-#   install-deps.sh [GROUP...]      build, run, test, testbed, emulator, intel, fresh (default: build run test testbed)
+#   install-deps.sh [GROUP...]      build, run, test, testbed, image, emulator, intel, fresh (default: build run test testbed)
 set -u
 say() { echo "install-deps: $*"; }
 die() { say "$*" >&2; exit 1; }
@@ -23,6 +23,7 @@ build libncurses-dev pando top
 build libmicrohttpd-dev the metrics page
 build libdpdk-dev the link over DPDK ports (left out where it is missing)
 build libxml2-dev domain XML
+build libext2fs-dev reads the kernel out of a guest's disk
 run passt gives a guest the network of its user
 test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)
 test g++ tests are C++
@@ -37,6 +38,7 @@ test prometheus scrapes the metrics, and checks the alert rules (promtool)
 test python3 runs QEMU's QMP client library, and judges what it says
 test dpkg-dev unpacks source packages
 test socat a QMP client without any library
+test e2fsprogs makes file systems to read kernels from
 test memtest86+ a guest that begins as PCs do
 test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
@@ -55,6 +57,10 @@ testbed iproute2 network namespaces in the nested machine
 testbed gcc static programs of the guest
 testbed make the build
 testbed libc6-dev static programs of the guest
+image mmdebstrap sets Debian up in a folder
+image e2fsprogs makes its file system
+image fdisk makes its partition table (sfdisk)
+image openssl hashes the console's password
 fresh debootstrap makes the root in which this script is tried
 fresh util-linux unshare
 emulator dpkg-dev unpacks source packages
@@ -96,7 +102,7 @@ EOF
 
 [ $# -gt 0 ] || set -- build run test testbed
 for group in "$@"; do
-	list | grep -q "^$group " || die "unknown group $group (build, run, test, testbed, emulator, intel, fresh)"
+	list | grep -q "^$group " || die "unknown group $group (build, run, test, testbed, image, emulator, intel, fresh)"
 done
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	die "this is not a system with apt: install by hand what this script's list names ($*)"

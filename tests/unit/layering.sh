@@ -104,6 +104,7 @@ forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mh
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'
 forbid the_reading_of_status_is_pure 'vmm/status/sample.c vmm/status/rates.c vmm/metrics/exposition.c' 'unistd|sys/|pthread|time\.h|net/'
 forbid dpdk_is_fenced 'vmm net coherence' 'rte_' '^net/dpdk/'
+forbid libext2fs_is_fenced 'vmm net coherence' 'ext2fs|et/' '^vmm/boot/ext\.c'
 forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'
 forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/uffd'
 forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/session'

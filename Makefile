@@ -28,9 +28,11 @@ PKGS     := liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_er
 HAVE_MHD := $(shell pkg-config --exists libmicrohttpd && echo yes)
 # DPDK is optional: without it one link transport is missing, and --link dpdk: says so.
 HAVE_DPDK := $(shell pkg-config --exists libdpdk && echo yes)
+# libnbd is optional: without it there are no volumes on the network, and --disk nbd:// says so.
+HAVE_NBD := $(shell pkg-config --exists libnbd && echo yes)
 DPDK_LIBS := $(if $(HAVE_DPDK),-Wl$(comma)--as-needed $(shell pkg-config --libs libdpdk))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(HAVE_MHD),$(shell pkg-config --libs libmicrohttpd)) $(DPDK_LIBS) -lm
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(HAVE_MHD),$(shell pkg-config --libs libmicrohttpd)) $(if $(HAVE_NBD),$(shell pkg-config --libs libnbd)) $(DPDK_LIBS) -lm
 VERSION  := 0.1.0
 CPPFLAGS_ALL = -I. -I$(O)/gen -D_GNU_SOURCE -DPANDO_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) -pthread $(CFLAGS)
@@ -59,6 +61,7 @@ LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
 dirs_net       := net net/rel $(if $(HAVE_DPDK),net/dpdk,net/nodpdk)
 $(foreach m,$(VMM),$(eval dirs_$(m) := vmm/$(m)))
+dirs_block += $(if $(HAVE_NBD),vmm/block/nbd,vmm/block/nonbd)
 dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
@@ -77,7 +80,7 @@ $(foreach m,$(LIBS),$(eval $(call LIB_RULE,$(m))))
 lib: $(foreach m,$(LIBS),$(call lib_of,$(m)))
 
 # Flags are an input too: objects are rebuilt when they change.
-FLAGS_NOW := $(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(CXXFLAGS) $(HAVE_DPDK)
+FLAGS_NOW := $(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(CXXFLAGS) $(HAVE_DPDK) $(HAVE_NBD)
 $(O)/flags: FORCE
 	@mkdir -p $(O); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
 

@@ -25,6 +25,7 @@ build libdpdk-dev the link over DPDK ports (left out where it is missing)
 build libxml2-dev domain XML
 build libext2fs-dev reads the kernel out of a guest's disk
 run passt gives a guest the network of its user
+build libnbd-dev volumes on the network (left out where it is missing)
 test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)
 test g++ tests are C++
 test libgtest-dev the test framework
@@ -42,6 +43,8 @@ test e2fsprogs makes file systems to read kernels from
 test memtest86+ a guest that begins as PCs do
 test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
+test nbdkit NBD servers that delay, fail and go away
+test qemu-utils an NBD server of somebody else, and images in other formats
 test tmux a terminal for pando top
 test procps pgrep, pkill and ps
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization

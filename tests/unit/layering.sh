@@ -103,6 +103,7 @@ forbid reliable_datagrams_are_pure net/rel 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]
 forbid libmicrohttpd_is_fenced 'vmm net coherence' 'microhttpd' '^vmm/metrics/mhd/'
 forbid curses_is_fenced 'vmm net coherence' 'n?curses' '^vmm/top/top'
 forbid the_reading_of_status_is_pure 'vmm/status/sample.c vmm/status/rates.c vmm/metrics/exposition.c' 'unistd|sys/|pthread|time\.h|net/'
+forbid libnbd_is_fenced 'vmm net coherence' 'libnbd' '^vmm/block/nbd/'
 forbid dpdk_is_fenced 'vmm net coherence' 'rte_' '^net/dpdk/'
 forbid libext2fs_is_fenced 'vmm net coherence' 'ext2fs|et/' '^vmm/boot/ext\.c'
 forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'

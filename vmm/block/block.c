@@ -7,6 +7,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/block/block_priv.h"
+#include "vmm/block/nbd.h"
 
 static const char *const op_names[BLOCK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
 
@@ -362,6 +363,8 @@ int block_open(const struct disk_config *c, struct block **out, char *why, size_
 		return r;
 	if (disk_config_place(c) == DISK_FILE && c->format == DISK_RAW)
 		return file_open(c, out, why, why_cap);
+	if (disk_config_place(c) == DISK_NBD)
+		return nbd_block_open(c, out, why, why_cap);
 	snprintf(why, why_cap, "disk %s: this build opens raw files and devices only", c->path);
 	return -ENOTSUP;
 }
@@ -451,6 +454,12 @@ void block_submit(struct block *b, struct block_request *r)
 	block_count(&b->stats.requests[r->op], 1);
 	block_count(&b->stats.under_way, 1);
 	wait_turn(b, r);
+}
+
+void block_hurry(struct block *b)
+{
+	if (b->ops->hurry)
+		b->ops->hurry(b);
 }
 
 void block_forget(struct block *b)

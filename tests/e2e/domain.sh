@@ -77,7 +77,7 @@ wait "$guest" || no pty_ends "exit status $?"
 guest=""
 
 # What cannot be honoured: all of it is named, and nothing starts.
-sed 's|<devices>|<devices><disk type="file"/><interface type="user"/>|' "$tmp/d.xml" >"$tmp/bad.xml"
+sed 's|<devices>|<devices><disk type="file"/><interface type="bridge"/>|' "$tmp/d.xml" >"$tmp/bad.xml"
 "$O/pando" run --domain "$tmp/bad.xml" >"$tmp/e" 2>&1; rc=$?
 [ $rc = 2 ] && grep -q 'line 14: <devices><disk>: ' "$tmp/e" && grep -q '<devices><interface>: ' "$tmp/e" && ok errors_are_named ||
 	no errors_are_named "$rc $(cat "$tmp/e")"

@@ -8,6 +8,8 @@
 #ifndef VMM_BRIDGE_DOMAIN_H
 #define VMM_BRIDGE_DOMAIN_H
 
+#include "vmm/conf/disk_config.h"
+#include "vmm/conf/net_config.h"
 #include "vmm/conf/tuning.h"
 #include "vmm/conf/uuid.h"
 
@@ -20,6 +22,8 @@
 #define DOMAIN_PATH_MAX        1024u
 #define DOMAIN_TITLE_MAX       256u
 #define DOMAIN_DESCRIPTION_MAX 2048u
+#define DOMAIN_DEVICES_MAX     64u // disks, and the same of network devices
+#define DOMAIN_RNGS_MAX        8u
 
 /* Our own part of a domain, inside <metadata>: the hosts and the tuning. */
 #define DOMAIN_PANDO_URI "https://pando.invalid/domain/1"
@@ -30,6 +34,21 @@ struct domain_cell {
 	uint32_t vcpus; // numbered cell by cell
 	uint64_t memory_bytes;
 	uint8_t distance[HOSTS_MAX]; // to each cell; 0: the standard one
+};
+
+/* Where a device is on PCI: a bus is a host. Slot 0: nobody cares. */
+struct domain_place {
+	uint32_t host, slot;
+};
+
+struct domain_disk {
+	struct domain_place at;
+	struct disk_config config;
+};
+
+struct domain_net {
+	struct domain_place at;
+	struct net_config config; // mac: all zeroes if none is given
 };
 
 /* Everything that is read and written. Texts are empty and numbers 0 where nothing is said; unused bytes are 0, so that
@@ -48,6 +67,10 @@ struct domain {
 	enum domain_console console;
 	char console_file[DOMAIN_PATH_MAX];
 	bool console_append;
+	unsigned disks_n, nets_n, rngs_n;
+	struct domain_disk disks[DOMAIN_DEVICES_MAX]; // in the order in which the guest finds them
+	struct domain_net nets[DOMAIN_DEVICES_MAX];
+	struct domain_place rngs[DOMAIN_RNGS_MAX];
 	bool no_reboot; // <on_reboot>destroy: the guest's own reset ends it
 	unsigned local; // number of hosts on this machine, or:
 	unsigned hosts_n;

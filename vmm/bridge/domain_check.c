@@ -151,6 +151,71 @@ static void check_console(struct walk *w)
 	}
 }
 
+/* ---- devices ---- */
+
+/* A bus is a host; how many there are may be said elsewhere (the command line). */
+static void check_place(struct walk *w, const char *path, unsigned line, const struct domain_place *at)
+{
+	unsigned hosts = w->d.local     ? w->d.local
+			 : w->d.hosts_n ? w->d.hosts_n
+			 : w->d.cells_n ? w->d.cells_n
+					: w->d.sockets;
+
+	if (hosts && at->host >= hosts)
+		walk_error(w->errors, line, path, "<address> bus='%u': a bus is a host, and there are %u", at->host,
+			   hosts);
+}
+
+/* Which interface's socket it is: one that libvirt thinks leads nowhere. */
+static void check_stream(struct walk *w, const struct stream_draft *s)
+{
+	for (unsigned i = 0; i < w->d.nets_n; i++) {
+		struct net_config *c = &w->d.nets[i].config;
+
+		if (memcmp(c->mac, s->mac, sizeof(s->mac)) || c->back != NET_BACK_NONE)
+			continue;
+		c->back = NET_BACK_STREAM;
+		strcpy(c->socket, s->path);
+		return;
+	}
+	walk_error(w->errors, s->line, "<metadata><pando:stream>",
+		   "there is no <interface type='null'> with this MAC address");
+}
+
+/* One that was not given is made later, when the guest's name is known: until then any will do. */
+static bool check_net(const struct domain_net *n, char *why, size_t cap)
+{
+	static const uint8_t none[NET_CONFIG_MAC_BYTES];
+	struct net_config c = n->config;
+
+	if (memcmp(c.mac, none, sizeof(none)) == 0)
+		net_mac_make("", 0, c.mac);
+	return net_config_check(&c, why, cap) == 0;
+}
+
+static void check_devices(struct walk *w)
+{
+	char why[DOMAIN_ERROR_BYTES];
+	unsigned boots = 0;
+
+	for (unsigned i = 0; i < w->streams_n; i++)
+		check_stream(w, &w->streams[i]);
+	for (unsigned i = 0; i < w->d.disks_n; i++) {
+		check_place(w, "<devices><disk>", w->disk_lines[i], &w->d.disks[i].at);
+		boots += w->d.disks[i].config.boot;
+		if (w->d.disks[i].config.boot && boots > 1)
+			walk_error(w->errors, w->disk_lines[i], "<devices><disk><boot>",
+				   "another disk has order='1' already");
+	}
+	for (unsigned i = 0; i < w->d.nets_n; i++) {
+		check_place(w, "<devices><interface>", w->net_lines[i], &w->d.nets[i].at);
+		if (!check_net(&w->d.nets[i], why, sizeof(why)))
+			walk_error(w->errors, w->net_lines[i], "<devices><interface>", "%s", why);
+	}
+	for (unsigned i = 0; i < w->d.rngs_n; i++)
+		check_place(w, "<devices><rng>", w->rng_lines[i], &w->d.rngs[i]);
+}
+
 void domain_check(struct walk *w)
 {
 	if (!w->name_line)
@@ -164,4 +229,5 @@ void domain_check(struct walk *w)
 	check_cells(w);
 	check_hosts(w);
 	check_console(w);
+	check_devices(w);
 }

@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other way: a domain as XML that libvirt's schema accepts and that reads back as the same domain.
-#include <libxml/xmlwriter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/bridge/domain.h"
+#include "vmm/bridge/domain_dump_priv.h"
 
 #define X(s) ((const xmlChar *)(s))
 
-static void leaf(xmlTextWriter *w, const char *name, const char *text)
+void dump_leaf(xmlTextWriter *w, const char *name, const char *text)
 {
 	if (*text)
 		xmlTextWriterWriteElement(w, X(name), X(text));
 }
 
-static void attribute(xmlTextWriter *w, const char *name, unsigned long long n)
+void dump_number(xmlTextWriter *w, const char *name, unsigned long long n)
 {
 	xmlTextWriterWriteFormatAttribute(w, X(name), "%llu", n);
 }
 
-static void text_attribute(xmlTextWriter *w, const char *name, const char *text)
+void dump_text(xmlTextWriter *w, const char *name, const char *text)
 {
 	xmlTextWriterWriteAttribute(w, X(name), X(text));
 }
 
-static void begin(xmlTextWriter *w, const char *name)
+void dump_begin(xmlTextWriter *w, const char *name)
 {
 	xmlTextWriterStartElement(w, X(name));
 }
 
-static void end(xmlTextWriter *w)
+void dump_end(xmlTextWriter *w)
 {
 	xmlTextWriterEndElement(w);
 }
@@ -45,74 +44,75 @@ static bool tuned(const struct domain *d)
 
 static void write_hosts(xmlTextWriter *w, const struct domain *d)
 {
-	begin(w, "pando:hosts");
-	text_attribute(w, "xmlns:pando", DOMAIN_PANDO_URI);
+	dump_begin(w, "pando:hosts");
+	dump_text(w, "xmlns:pando", DOMAIN_PANDO_URI);
 	if (d->local)
-		attribute(w, "local", d->local);
+		dump_number(w, "local", d->local);
 	if (d->key[0])
-		text_attribute(w, "key", d->key);
+		dump_text(w, "key", d->key);
 	for (unsigned h = 0; h < d->hosts_n; h++) {
-		begin(w, "pando:host");
-		text_attribute(w, "address", d->addresses[h]);
-		attribute(w, "cell", h);
-		end(w);
+		dump_begin(w, "pando:host");
+		dump_text(w, "address", d->addresses[h]);
+		dump_number(w, "cell", h);
+		dump_end(w);
 	}
-	end(w);
+	dump_end(w);
 }
 
 static void write_tuning(xmlTextWriter *w, const struct domain *d)
 {
-	begin(w, "pando:tuning");
-	text_attribute(w, "xmlns:pando", DOMAIN_PANDO_URI);
+	dump_begin(w, "pando:tuning");
+	dump_text(w, "xmlns:pando", DOMAIN_PANDO_URI);
 	for (unsigned k = 0; k < TUNINGS; k++)
 		if (d->tuning.value[k] != TUNING_UNSET)
-			attribute(w, tuning_rules[k].name, d->tuning.value[k]);
-	end(w);
+			dump_number(w, tuning_rules[k].name, d->tuning.value[k]);
+	dump_end(w);
 }
 
 static void write_metadata(xmlTextWriter *w, const struct domain *d)
 {
 	bool hosts = d->local || d->hosts_n || d->key[0];
 
-	if (!hosts && !tuned(d))
+	if (!hosts && !tuned(d) && !dump_has_streams(d))
 		return;
-	begin(w, "metadata");
+	dump_begin(w, "metadata");
 	if (hosts)
 		write_hosts(w, d);
 	if (tuned(d))
 		write_tuning(w, d);
-	end(w);
+	dump_streams(w, d);
+	dump_end(w);
 }
 
 static void write_size(xmlTextWriter *w, const struct domain *d)
 {
-	begin(w, "memory");
-	text_attribute(w, "unit", "KiB");
+	dump_begin(w, "memory");
+	dump_text(w, "unit", "KiB");
 	xmlTextWriterWriteFormatString(w, "%llu", (unsigned long long)d->memory_bytes >> 10);
-	end(w);
-	begin(w, "vcpu");
-	text_attribute(w, "placement", "static");
+	dump_end(w);
+	dump_begin(w, "vcpu");
+	dump_text(w, "placement", "static");
 	xmlTextWriterWriteFormatString(w, "%u", d->vcpus);
-	end(w);
+	dump_end(w);
 }
 
 static void write_os(xmlTextWriter *w, const struct domain *d)
 {
-	begin(w, "os");
-	begin(w, "type");
-	text_attribute(w, "arch", "x86_64");
+	dump_begin(w, "os");
+	dump_begin(w, "type");
+	dump_text(w, "arch", "x86_64");
 	xmlTextWriterWriteString(w, X("hvm"));
-	end(w);
-	leaf(w, "kernel", d->kernel);
-	leaf(w, "initrd", d->initrd);
-	leaf(w, "cmdline", d->cmdline);
-	end(w);
-	begin(w, "features");
-	begin(w, "acpi");
-	end(w);
-	begin(w, "apic");
-	end(w);
-	end(w);
+	dump_end(w);
+	dump_leaf(w, "kernel", d->kernel);
+	dump_leaf(w, "initrd", d->initrd);
+	dump_leaf(w, "cmdline", d->cmdline);
+	dump_end(w);
+	dump_begin(w, "features");
+	dump_begin(w, "acpi");
+	dump_end(w);
+	dump_begin(w, "apic");
+	dump_end(w);
+	dump_end(w);
 }
 
 static void write_distances(xmlTextWriter *w, const struct domain_cell *c)
@@ -123,57 +123,57 @@ static void write_distances(xmlTextWriter *w, const struct domain_cell *c)
 		if (!c->distance[h])
 			continue;
 		if (!any)
-			begin(w, "distances");
+			dump_begin(w, "distances");
 		any = true;
-		begin(w, "sibling");
-		attribute(w, "id", h);
-		attribute(w, "value", c->distance[h]);
-		end(w);
+		dump_begin(w, "sibling");
+		dump_number(w, "id", h);
+		dump_number(w, "value", c->distance[h]);
+		dump_end(w);
 	}
 	if (any)
-		end(w);
+		dump_end(w);
 }
 
 static void write_cells(xmlTextWriter *w, const struct domain *d)
 {
 	uint32_t first = 0;
 
-	begin(w, "numa");
+	dump_begin(w, "numa");
 	for (unsigned i = 0; i < d->cells_n; i++) {
 		const struct domain_cell *c = &d->cells[i];
 
-		begin(w, "cell");
-		attribute(w, "id", i);
+		dump_begin(w, "cell");
+		dump_number(w, "id", i);
 		if (c->vcpus > 1)
 			xmlTextWriterWriteFormatAttribute(w, X("cpus"), "%u-%u", first, first + c->vcpus - 1);
 		else if (c->vcpus) // a cell without gives memory only
-			attribute(w, "cpus", first);
-		attribute(w, "memory", c->memory_bytes >> 10);
-		text_attribute(w, "unit", "KiB");
+			dump_number(w, "cpus", first);
+		dump_number(w, "memory", c->memory_bytes >> 10);
+		dump_text(w, "unit", "KiB");
 		write_distances(w, c);
-		end(w);
+		dump_end(w);
 		first += c->vcpus;
 	}
-	end(w);
+	dump_end(w);
 }
 
 static void write_cpu(xmlTextWriter *w, const struct domain *d)
 {
 	if (!d->host_passthrough && !d->sockets && !d->cells_n)
 		return;
-	begin(w, "cpu");
+	dump_begin(w, "cpu");
 	if (d->host_passthrough)
-		text_attribute(w, "mode", "host-passthrough");
+		dump_text(w, "mode", "host-passthrough");
 	if (d->sockets) {
-		begin(w, "topology");
-		attribute(w, "sockets", d->sockets);
-		attribute(w, "cores", d->cores);
-		attribute(w, "threads", 1);
-		end(w);
+		dump_begin(w, "topology");
+		dump_number(w, "sockets", d->sockets);
+		dump_number(w, "cores", d->cores);
+		dump_number(w, "threads", 1);
+		dump_end(w);
 	}
 	if (d->cells_n)
 		write_cells(w, d);
-	end(w);
+	dump_end(w);
 }
 
 static void write_devices(xmlTextWriter *w, const struct domain *d)
@@ -183,50 +183,55 @@ static void write_devices(xmlTextWriter *w, const struct domain *d)
 					    [DOMAIN_CONSOLE_FILE] = "file",
 					    [DOMAIN_CONSOLE_NULL] = "null"};
 
-	begin(w, "devices");
-	begin(w, "serial");
-	text_attribute(w, "type", types[d->console]);
+	dump_begin(w, "devices");
+	dump_cards(w, d);
+	dump_begin(w, "serial");
+	dump_text(w, "type", types[d->console]);
 	if (d->console == DOMAIN_CONSOLE_FILE) {
-		begin(w, "source");
-		text_attribute(w, "path", d->console_file);
+		dump_begin(w, "source");
+		dump_text(w, "path", d->console_file);
 		if (d->console_append)
-			text_attribute(w, "append", "on");
-		end(w);
+			dump_text(w, "append", "on");
+		dump_end(w);
 	}
-	begin(w, "target");
-	text_attribute(w, "type", "isa-serial");
-	attribute(w, "port", 0);
-	end(w);
-	end(w);
-	begin(w, "memballoon");
-	text_attribute(w, "model", "none");
-	end(w);
-	begin(w, "panic");
-	text_attribute(w, "model", "isa");
-	end(w);
-	end(w);
+	dump_begin(w, "target");
+	dump_text(w, "type", "isa-serial");
+	dump_number(w, "port", 0);
+	dump_end(w);
+	dump_end(w);
+	dump_begin(w, "memballoon");
+	dump_text(w, "model", "none");
+	dump_end(w);
+	dump_begin(w, "watchdog");
+	dump_text(w, "model", "ib700");
+	dump_text(w, "action", "reset");
+	dump_end(w);
+	dump_begin(w, "panic");
+	dump_text(w, "model", "isa");
+	dump_end(w);
+	dump_end(w);
 }
 
 static void write_domain(xmlTextWriter *w, const struct domain *d)
 {
-	begin(w, "domain");
-	text_attribute(w, "type", "kvm");
-	leaf(w, "name", d->name);
-	leaf(w, "uuid", d->uuid);
-	leaf(w, "title", d->title);
-	leaf(w, "description", d->description);
+	dump_begin(w, "domain");
+	dump_text(w, "type", "kvm");
+	dump_leaf(w, "name", d->name);
+	dump_leaf(w, "uuid", d->uuid);
+	dump_leaf(w, "title", d->title);
+	dump_leaf(w, "description", d->description);
 	write_metadata(w, d);
 	write_size(w, d);
 	write_os(w, d);
 	write_cpu(w, d);
-	begin(w, "clock");
-	text_attribute(w, "offset", "utc");
-	end(w);
-	leaf(w, "on_poweroff", "destroy");
-	leaf(w, "on_reboot", d->no_reboot ? "destroy" : "restart");
-	leaf(w, "on_crash", "destroy");
+	dump_begin(w, "clock");
+	dump_text(w, "offset", "utc");
+	dump_end(w);
+	dump_leaf(w, "on_poweroff", "destroy");
+	dump_leaf(w, "on_reboot", d->no_reboot ? "destroy" : "restart");
+	dump_leaf(w, "on_crash", "destroy");
 	write_devices(w, d);
-	end(w);
+	dump_end(w);
 }
 
 char *domain_dump(const struct domain *d)

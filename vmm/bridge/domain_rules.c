@@ -359,6 +359,11 @@ static const struct element_rule metadata_children[] = {
 	 .children = hosts_children,
 	 .begin = begin_hosts},
 	{.name = "tuning", .ours = true, .attributes = tuning_attributes},
+	{.name = "stream",
+	 .ours = true,
+	 .many = true,
+	 .attributes = domain_stream_attributes,
+	 .begin = domain_stream_begin},
 	{0},
 };
 
@@ -513,8 +518,8 @@ static const struct element_rule domain_children[] = {
 	{.name = "memtune", .treatment = REFUSED, .why = "memory is what the hosts give"},
 	{.name = "numatune", .treatment = REFUSED, .why = "a cell is a host"},
 	{.name = "cputune", .treatment = REFUSED, .why = "vCPU threads are not tuned"},
-	{.name = "blkiotune", .treatment = REFUSED, .why = "there is no disk yet"},
-	{.name = "iothreads", .treatment = REFUSED, .why = "there is no disk yet"},
+	{.name = "blkiotune", .treatment = REFUSED, .why = "requests to disks are not weighed"},
+	{.name = "iothreads", .treatment = REFUSED, .why = "each host has one device thread"},
 	{.name = "resource", .treatment = REFUSED, .why = "hosts are not put into resource groups"},
 	{.name = "sysinfo", .treatment = REFUSED, .why = "there are no SMBIOS tables yet"},
 	{.name = "bootloader", .treatment = REFUSED, .why = "<kernel> is what boots"},

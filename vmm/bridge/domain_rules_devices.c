@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of <devices>: the serial port and its console, and devices that say what is not there.
+// The rules of <devices>: the serial port and its console, small devices, and those that say what is not there.
 #include "vmm/bridge/domain_rules_priv.h"
 
 #include <string.h>
@@ -77,12 +77,10 @@ static const struct attribute_rule console_target_attributes[] = {
 	{0},
 };
 
-static const struct attribute_rule alias_attributes[] = {IGNORES("name", "a name that a run gives"), {0}};
-
 static const struct element_rule serial_children[] = {
 	{.name = "source", .attributes = source_attributes},
 	{.name = "target", .attributes = serial_target_attributes, .children = serial_target_children},
-	{.name = "alias", .treatment = NO_EFFECT, .why = "a name that a run gives", .attributes = alias_attributes},
+	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
 	{.name = "log", .treatment = REFUSED, .why = "the console has one place to go to"},
 	{.name = "protocol", .treatment = REFUSED, .why = "the console is a terminal or a file"},
 	{.name = "address", .treatment = REFUSED, .why = "the serial port is COM1"},
@@ -92,17 +90,93 @@ static const struct element_rule serial_children[] = {
 static const struct element_rule console_children[] = {
 	{.name = "source", .attributes = source_attributes},
 	{.name = "target", .attributes = console_target_attributes},
-	{.name = "alias", .treatment = NO_EFFECT, .why = "a name that a run gives", .attributes = alias_attributes},
+	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
 	{.name = "log", .treatment = REFUSED, .why = "the console has one place to go to"},
 	{0},
 };
 
 static const struct attribute_rule memballoon_attributes[] = {ATTR("model", .values = "none", .required = true), {0}};
 static const struct attribute_rule panic_attributes[] = {ATTR("model", .values = "isa", .required = true), {0}};
+
+/* ---- the entropy device ---- */
+
+static void begin_rng(struct walk *w)
+{
+	if (w->d.rngs_n == DOMAIN_RNGS_MAX) {
+		walk_error(w->errors, walk_line(w), "<devices><rng>", "there are more than %u", DOMAIN_RNGS_MAX);
+		w->d.rngs_n--; // the last one is written over: the file is refused anyway
+	}
+	w->rng_lines[w->d.rngs_n] = walk_line(w);
+	w->place = &w->d.rngs[w->d.rngs_n++];
+	*w->place = (struct domain_place){0};
+}
+
+static const char *take_random_source(struct walk *w, const char *v)
+{
+	(void)w; // the kernel has one source, whatever it is called
+	return !*v || strcmp(v, "/dev/urandom") == 0 || strcmp(v, "/dev/random") == 0
+		       ? NULL
+		       : "expected /dev/urandom: the entropy is that of the host's kernel";
+}
+
+static const struct attribute_rule rng_attributes[] = {ATTR("model", .values = "virtio", .required = true), {0}};
+static const struct attribute_rule rng_backend_attributes[] = {
+	ATTR("model", .values = "random|builtin", .required = true), {0}};
+static const struct element_rule rng_children[] = {
+	{.name = "backend", .attributes = rng_backend_attributes, .take = take_random_source},
+	{.name = "address", .attributes = domain_place_attributes},
+	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
+	{.name = "rate", .treatment = REFUSED, .why = "requests for entropy are not held back"},
+	{.name = "driver", .treatment = REFUSED, .why = "there is nothing to choose"},
+	{0},
+};
+
+/* ---- what each machine has ---- */
+
+static const struct attribute_rule watchdog_attributes[] = {
+	ATTR("model", .values = "ib700", .required = true),
+	ATTR("action", .values = "reset"),
+	{0},
+};
+static const struct element_rule watchdog_children[] = {
+	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
+	{.name = "address", .treatment = REFUSED, .why = "its ports are those of an IB700 board"},
+	{0},
+};
+
+static void begin_controller(struct walk *w)
+{
+	w->controller_pci = w->controller_none = w->controller_root = false;
+}
+
+static const char *take_controller_type(struct walk *w, const char *v)
+{
+	w->controller_pci = strcmp(v, "pci") == 0;
+	return NULL;
+}
+
+static const char *take_controller_model(struct walk *w, const char *v)
+{
+	w->controller_root = strcmp(v, "pci-root") == 0;
+	w->controller_none = !w->controller_root;
+	return NULL;
+}
+
+static void end_controller(struct walk *w)
+{
+	if (w->controller_pci ? w->controller_none : w->controller_root)
+		walk_error(w->errors, walk_line(w), "<devices><controller>",
+			   "expected type='usb' model='none', or type='pci' model='pci-root'");
+}
+
 static const struct attribute_rule controller_attributes[] = {
-	ATTR("type", .values = "usb", .required = true),
+	ATTR("type", .values = "usb|pci", .take = take_controller_type, .required = true),
 	ATTR("index", .values = "0"),
-	ATTR("model", .values = "none", .required = true),
+	ATTR("model", .values = "none|pci-root", .take = take_controller_model, .required = true),
+	{0},
+};
+static const struct element_rule controller_children[] = {
+	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
 	{0},
 };
 
@@ -127,9 +201,26 @@ const struct element_rule domain_devices[] = {
 	 .begin = begin_console_element},
 	{.name = "memballoon", .attributes = memballoon_attributes},
 	{.name = "panic", .attributes = panic_attributes},
-	{.name = "controller", .many = true, .attributes = controller_attributes},
-	NO_DEVICE("disk", "disk"),
-	NO_DEVICE("interface", "network interface"),
+	{.name = "controller",
+	 .many = true,
+	 .attributes = controller_attributes,
+	 .children = controller_children,
+	 .begin = begin_controller,
+	 .end = end_controller},
+	{.name = "disk",
+	 .many = true,
+	 .attributes = domain_disk_attributes,
+	 .children = domain_disk_children,
+	 .begin = domain_disk_begin,
+	 .end = domain_disk_end},
+	{.name = "interface",
+	 .many = true,
+	 .attributes = domain_net_attributes,
+	 .children = domain_net_children,
+	 .begin = domain_net_begin,
+	 .end = domain_net_end},
+	{.name = "rng", .many = true, .attributes = rng_attributes, .children = rng_children, .begin = begin_rng},
+	{.name = "watchdog", .attributes = watchdog_attributes, .children = watchdog_children},
 	NO_DEVICE("filesystem", "shared file system"),
 	NO_DEVICE("hostdev", "device assignment"),
 	NO_DEVICE("input", "keyboard, mouse or tablet"),
@@ -139,8 +230,6 @@ const struct element_rule domain_devices[] = {
 	NO_DEVICE("audio", "sound device"),
 	NO_DEVICE("channel", "virtio channel"),
 	NO_DEVICE("parallel", "parallel port"),
-	NO_DEVICE("rng", "virtio random number device"),
-	NO_DEVICE("watchdog", "watchdog"),
 	NO_DEVICE("tpm", "TPM"),
 	NO_DEVICE("redirdev", "USB"),
 	NO_DEVICE("hub", "USB"),

@@ -59,6 +59,34 @@ struct console_draft {
 	bool append, has_append;
 };
 
+/* Of a disk while it is read. */
+struct disk_draft {
+	unsigned line, errors; // errors: found before it
+	bool network;
+	char source[DISK_PATH_MAX]; // file, block device, or the name of an export
+	char server[DESC_ADDRESS_MAX], socket[DISK_PATH_MAX];
+	uint64_t port;
+	bool unix_socket, tls;
+};
+
+/* Of a network device. */
+struct net_draft {
+	unsigned line, errors;
+	bool client;      // frames over TCP
+	char address[64]; // of its server
+	uint64_t port;
+	bool udp; // of the portForward at hand
+	char from[46];
+	uint64_t first, last, to;
+};
+
+/* What stands in <metadata> of a network device: the socket of a stream, which libvirt has no word for. */
+struct stream_draft {
+	unsigned line;
+	uint8_t mac[NET_CONFIG_MAC_BYTES];
+	char path[NET_CONFIG_SOCKET_MAX];
+};
+
 /* What is collected before it is checked as a whole (domain_check.c). Lines are 0 where the element is not there. */
 struct walk {
 	struct domain d;
@@ -74,6 +102,15 @@ struct walk {
 	struct cell_draft cells[HOSTS_MAX], *cell;
 	uint64_t sibling;
 	struct console_draft serial, console, *chardev;
+	struct domain_disk *disk; // at hand
+	struct disk_draft disk_draft;
+	struct domain_net *net;
+	struct net_draft net_draft;
+	unsigned streams_n;
+	struct stream_draft streams[DOMAIN_DEVICES_MAX];
+	struct domain_place *place;
+	unsigned disk_lines[DOMAIN_DEVICES_MAX], net_lines[DOMAIN_DEVICES_MAX], rng_lines[DOMAIN_RNGS_MAX];
+	bool controller_pci, controller_none, controller_root;
 	const char *timer;
 	uint64_t timer_present;
 	uint64_t host_cell;

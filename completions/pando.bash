@@ -6,7 +6,7 @@
 declare -gA _pando_options=(
 	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --hosts --key --local --netns --link --name --uuid
 		--qmp --console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
-		--local-memory --dilate --tsc-skew --overcommit --no-reboot --rng --metrics --metrics-anywhere --metrics-file --metrics-every
+		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
 	[host]="--listen --key --cpus --memory --spin --link --overcommit --once --log-name --listen-fd --key-fd --quiet --verbose"
 	[check]="--key --json"
@@ -40,6 +40,24 @@ _pando() {
 	case $prev in
 	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | -o)
 		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--disk) # its path is a file's name; properties follow a comma
+		if [[ $cur == *,* ]]; then
+			COMPREPLY=($(compgen -P "${cur%,*}," -W "host= serial= ro discard format=raw format=qcow2 queues= boot" -- "${cur##*,}"))
+		else
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi
+		compopt -o nospace 2>/dev/null
+		return
+		;;
+	--net)
+		if [[ $cur == *,* ]]; then
+			COMPREPLY=($(compgen -P "${cur%,*}," -W "host= mac= mtu= forward= queues= offload=off" -- "${cur##*,}"))
+		else
+			COMPREPLY=($(compgen -W "passt tap= stream= none" -- "$cur"))
+		fi
+		compopt -o nospace 2>/dev/null
 		return
 		;;
 	--console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;

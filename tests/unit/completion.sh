@@ -27,6 +27,8 @@ for c in $commands; do
 		"$(offered "$c" -)"
 done
 same values "$(printf '%s\n' file: null pty stdio)" "$(offered run --console '')"
+same backs "$(printf '%s\n' none passt stream= tap=)" "$(offered run --net '')"
+same properties "$(printf '%s\n' /a,ro,discard)" "$(offered run --disk /a,ro,d)"
 same words "$(printf '%s\n' decode start stop)" "$(offered trace '')"
 same after_a_flag --json "$(offered status --json --j)"
 exit $bad

@@ -15,14 +15,22 @@ int cli_main(int argc, char **argv); // the exit status
  */
 int cli_close_stdout(int status);
 
-enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_SIZE, CLI_COUNT };
+enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_SIZE, CLI_COUNT, CLI_TEXTS };
+
+#define CLI_TEXTS_MAX 64u
+
+/* The values of an option that may be given several times, in order. */
+struct cli_texts {
+	unsigned n;
+	const char *text[CLI_TEXTS_MAX];
+};
 
 struct cli_option {
 	const char *name; // without the dashes
 	const char *arg;  // what --help calls the value; NULL for a flag
 	const char *help;
 	enum cli_kind kind;
-	void *to; // bool *, const char **, uint64_t * (CLI_SIZE, CLI_COUNT)
+	void *to; // bool *, const char **, uint64_t * (CLI_SIZE, CLI_COUNT), struct cli_texts *
 	uint64_t min, max;
 };
 

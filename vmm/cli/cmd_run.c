@@ -91,6 +91,11 @@ static int usage(const struct cli_option *table)
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"
 	       "Ctrl-C ends the guest on every host.\n\n");
 	cli_print_options(table);
+	printf("\nA disk's properties: host=H (number or name of the host that has it, default 0), serial=S, ro, "
+	       "discard,\n"
+	       "format=raw|qcow2, queues=N, boot. A network device's: host=H, mac=M, mtu=N, forward=P:G, queues=N,\n"
+	       "offload=off. Two commas are one of a value: path=/srv/a,,b.img.\n"
+	       "    --disk /srv/root.img,boot --disk /srv/data.img,host=1,serial=DATA --net passt --forward 2222:22\n");
 	printf("\nExit status: 0 the guest powered off, 1 it could not be run, 2 bad usage, 3 it reset\n"
 	       "itself and --no-reboot was given, 4 KVM could not go on with it, 5 a host was lost, 130 "
 	       "interrupted.\n");
@@ -110,11 +115,29 @@ static int start(struct run_args *a, struct run_options *o)
 	return check_room(a, o) ? RUN_FAILED : run_local(o, a);
 }
 
+static int parse_and_start(int argc, char **argv, const struct cli_option *table, struct run_args *a,
+			   struct run_options *o)
+{
+	static struct domain domain; // large, and the arguments point into it
+
+	tuning_clear(&a->tuning);
+	int left = cli_parse(argc, argv, table);
+
+	if (left == -2)
+		return usage(table);
+	if (left > 0)
+		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
+	log_set(a->verbose ? LOG_DEBUG : LOG_WARN, "run");
+	if (left || (a->domain && run_domain_apply(a, &domain)) || run_args_fill(a, o) ||
+	    (a->hosts && read_key(o, a->key)) || open_images(o))
+		return RUN_USAGE;
+	return start(a, o);
+}
+
 int cli_run(int argc, char **argv)
 {
 	static struct run_options o; // large; one guest a process
 	static struct run_args a;
-	static struct domain domain; // the arguments point into it
 	const struct cli_option table[] = {
 		{"domain", "FILE", "libvirt domain XML: what the other options do not say", CLI_TEXT, &a.domain, 0, 0},
 		{"kernel", "FILE", "kernel to boot: bzImage, Multiboot 1 or ELF64", CLI_TEXT, &a.kernel, 0, 0},
@@ -154,8 +177,13 @@ int cli_run(int argc, char **argv)
 		{"overcommit", NULL, "local hosts may offer more memory than this machine has", CLI_FLAG, &a.overcommit,
 		 0, 0},
 		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG, &a.no_reboot, 0, 0},
-		{"rng", NULL, "a virtio entropy device on PCI, at the first host (not yet for daily use)", CLI_FLAG,
-		 &a.rng, 0, 0},
+		{"disk", "PATH[,...]", "a disk: a file or block device of a host, or nbd://...; may be repeated",
+		 CLI_TEXTS, &a.disks, 0, 0},
+		{"net", "BACK[,...]", "a network device: passt, tap=NAME, stream=PATH or none; may be repeated",
+		 CLI_TEXTS, &a.nets, 0, 0},
+		{"forward", "P:G", "port P of the host leads to port G of the guest, through --net passt", CLI_TEXTS,
+		 &a.forwards, 0, 0},
+		{"rng", NULL, "a virtio entropy device, at the first host", CLI_FLAG, &a.rng, 0, 0},
 		{"metrics", "ADDRESS", "serve metrics for Prometheus at http://ADDRESS/metrics, e.g. :9477", CLI_TEXT,
 		 &o.metrics.listen, 0, 0},
 		{"metrics-anywhere", NULL, "ADDRESS may be one that others reach; nobody is asked for a password",
@@ -169,16 +197,5 @@ int cli_run(int argc, char **argv)
 		{0},
 	};
 
-	tuning_clear(&a.tuning);
-	int left = cli_parse(argc, argv, table);
-
-	if (left == -2)
-		return usage(table);
-	if (left > 0)
-		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
-	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, "run");
-	if (left || (a.domain && run_domain_apply(&a, &domain)) || run_args_fill(&a, &o) ||
-	    (a.hosts && read_key(&o, a.key)) || open_images(&o))
-		return RUN_USAGE;
-	return start(&a, &o);
+	return parse_and_start(argc, argv, table, &a, &o);
 }

@@ -18,10 +18,24 @@ static int complain(const struct cli_option *o, const char *value, int r)
 	return -1;
 }
 
+static int add_text(const struct cli_option *o, const char *value)
+{
+	struct cli_texts *t = o->to;
+
+	if (t->n == CLI_TEXTS_MAX) {
+		fprintf(stderr, "pando: --%s '%s': it can be given %u times\n", o->name, value, CLI_TEXTS_MAX);
+		return -1;
+	}
+	t->text[t->n++] = value;
+	return 0;
+}
+
 static int set_value(const struct cli_option *o, const char *value)
 {
 	int r = 0;
 
+	if (o->kind == CLI_TEXTS)
+		return add_text(o, value);
 	if (o->kind == CLI_TEXT)
 		*(const char **)o->to = value;
 	else if (o->kind == CLI_SIZE)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vmm/cli/run_devices.h"
 #include "vmm/conf/output_file.h"
 
 #define STANDARD_NAME            "pando"
@@ -172,7 +173,6 @@ static int set_size(const struct run_args *a, struct run_options *o)
 	o->wish = a->parts;
 	o->wish.vcpus = (uint32_t)(a->cpus ? a->cpus : a->local ? a->local : o->hosts_n);
 	o->wish.memory_bytes = memory;
-	o->wish.rng = a->rng;
 	o->wish.room = (struct desc_room){
 		.vcpus_max = (uint32_t)a->max_cpus, .memory_max = a->max_memory, .nodes_max = (unsigned)a->max_hosts};
 	return 0;
@@ -186,7 +186,8 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 		fprintf(stderr, "pando: either --hosts or --local is needed\n");
 		return -1;
 	}
-	if ((a->hosts && split_hosts(o, a->hosts)) || set_size(a, o) || check_outputs(a, o))
+	o->local = (unsigned)a->local;
+	if ((a->hosts && split_hosts(o, a->hosts)) || set_size(a, o) || run_devices_fill(a, o) || check_outputs(a, o))
 		return -1;
 	tuning_apply(&a->tuning, &o->desc);
 	o->desc.tsc_skew = (int64_t)a->skew;
@@ -197,7 +198,6 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	o->title = a->title;
 	o->description = a->description;
 	o->key_path = a->key;
-	o->local = (unsigned)a->local;
 	if (console_parse(a->console ? a->console : "stdio", &o->console_to)) {
 		fprintf(stderr, "pando: --console '%s': expected stdio, pty, null or file:PATH\n", a->console);
 		return -1;

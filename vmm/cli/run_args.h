@@ -6,8 +6,11 @@
 #ifndef VMM_CLI_RUN_ARGS_H
 #define VMM_CLI_RUN_ARGS_H
 
+#include "vmm/cli/cli.h"
 #include "vmm/conf/tuning.h"
 #include "vmm/run/run.h"
+
+struct domain;
 
 struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */
@@ -16,7 +19,9 @@ struct run_args {
 	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
 	bool quiet, verbose, netns, no_reboot, rng, overcommit, console_append;
-	struct place_wish parts; // of a domain: only its prescribed parts are used
+	struct cli_texts disks, nets, forwards; // run_devices.h
+	const struct domain *from;              // the domain, for its devices; NULL: there is none
+	struct place_wish parts;                // of a domain: only its prescribed parts are used
 };
 
 /*

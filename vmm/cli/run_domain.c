@@ -89,6 +89,7 @@ int run_domain_apply(struct run_args *a, struct domain *d)
 	take(&a->title, d->title);
 	take(&a->description, d->description);
 	a->no_reboot |= d->no_reboot;
+	a->from = d;
 	take_hosts(a, d);
 	take_parts(a, d);
 	take_console(a, d);

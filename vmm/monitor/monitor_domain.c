@@ -38,6 +38,33 @@ static void set_hosts(struct domain *d, const struct run *r)
 	set_path(d->key, sizeof(d->key), r->opt->key_path);
 }
 
+/* Its configuration was checked when it was added. */
+static void set_card(struct domain *d, const struct desc_device *dev)
+{
+	struct domain_place at = {.host = dev->host, .slot = dev->slot};
+	char why[256];
+
+	switch (card_kind_find(dev->kind)) {
+	case CARD_BLK:
+		if (d->disks_n < DOMAIN_DEVICES_MAX &&
+		    disk_config_from_json(dev->config, &d->disks[d->disks_n].config, why, sizeof(why)) == 0)
+			d->disks[d->disks_n++].at = at;
+		break;
+	case CARD_NET:
+		if (d->nets_n < DOMAIN_DEVICES_MAX &&
+		    net_config_from_json(dev->config, strlen(dev->config), &d->nets[d->nets_n].config, why,
+					 sizeof(why)) == 0)
+			d->nets[d->nets_n++].at = at;
+		break;
+	case CARD_RNG:
+		if (d->rngs_n < DOMAIN_RNGS_MAX)
+			d->rngs[d->rngs_n++] = at;
+		break;
+	default:
+		break;
+	}
+}
+
 static void describe(struct domain *d, const struct run *r)
 {
 	static const enum domain_console consoles[] = {[CONSOLE_STDIO] = DOMAIN_CONSOLE_STDIO,
@@ -62,6 +89,9 @@ static void describe(struct domain *d, const struct run *r)
 	d->console_append = o->console_to.append;
 	d->no_reboot = o->no_reboot;
 	set_hosts(d, r);
+	for (unsigned i = 0; i < r->desc.devices_n; i++)
+		if (desc_is_card(&r->desc.devices[i]))
+			set_card(d, &r->desc.devices[i]);
 	tuning_of(&d->tuning, &r->desc);
 }
 

@@ -112,6 +112,24 @@ static int place_memory_parts(const struct machine_desc *d, struct plan *p, cons
 	return 0;
 }
 
+/* Those that need a certain slot first: the others take what is left. */
+static int place_cards(struct machine_desc *d, const struct place_wish *wish, char *why, size_t why_cap)
+{
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < wish->cards_n; i++) {
+			const struct desc_device *c = &wish->cards[i];
+			enum card_kind_id kind = card_kind_find(c->kind);
+
+			if ((c->slot == 0) != pass)
+				continue;
+			int r = desc_add_card(d, kind, c->host, c->slot, c->config[0] ? c->config : NULL, why, why_cap);
+
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
 int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
 		size_t why_cap)
 {
@@ -124,7 +142,5 @@ int place_guest(struct machine_desc *d, const struct place_offer *offers, const 
 				       : place_memory(d, &p, offers, wish->memory_bytes, why, why_cap);
 	if (!r)
 		r = desc_lay_out(d, p.vcpus, p.memory, &wish->room, why, why_cap);
-	if (!r && wish->rng)
-		r = desc_add_card(d, CARD_RNG, 0, 0, NULL, why, why_cap);
-	return r < 0 ? r : 0;
+	return r ? r : place_cards(d, wish, why, why_cap);
 }

@@ -5,6 +5,8 @@
 
 #include "vmm/conf/machine_desc.h"
 
+#define PLACE_CARDS_MAX 128u
+
 struct place_offer {
 	uint32_t vcpus;
 	uint64_t memory_bytes;
@@ -22,7 +24,9 @@ struct place_wish {
 	uint32_t vcpus_of[HOSTS_MAX]; // [0, vcpu_parts): their sum is vcpus
 	uint64_t memory_of[HOSTS_MAX];
 	struct desc_room room; // for hosts that may join later
-	bool rng;              // an entropy device, on host 0
+	unsigned cards_n;
+	/* PCI devices: kind, host, config, and the slot if it matters (0: it does not). They have no ids yet. */
+	struct desc_device cards[PLACE_CARDS_MAX];
 };
 
 /*

@@ -103,16 +103,29 @@ TEST_F(Place, PrescribedPartsAreKeptAsTheyAre)
 	EXPECT_EQ((desc_host_pages(d.get(), (host_id)1) * PAGE_BYTES), kGiB);
 }
 
-TEST_F(Place, AnEntropyDeviceOnlyIfAsked)
+TEST_F(Place, CardsAreThereOnlyIfAskedAndWhereTheyAreWanted)
 {
+	auto add = [&](const char *kind, uint32_t host, uint32_t slot, const char *config) {
+		struct desc_device *c = &wish.cards[wish.cards_n++];
+		snprintf(c->kind, sizeof(c->kind), "%s", kind);
+		snprintf(c->config, sizeof(c->config), "%s", config);
+		c->host = host;
+		c->slot = slot;
+	};
 	for (auto &o : offers)
 		o = {2, kGiB};
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
 	EXPECT_EQ(desc_bus_slots(d.get(), 0), 0u);
-	wish.rng = true;
+	add("virtio-rng", 0, 0, "");
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
 	EXPECT_EQ(desc_bus_slots(d.get(), 0), 2u);
 	EXPECT_STREQ(d->devices[d->devices_n - 1].kind, "virtio-rng");
+	add("virtio-rng", 0, 1, ""); // a slot that is asked for is not given away before
+	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
+	EXPECT_EQ(desc_bus_slots(d.get(), 0), 6u);
+	add("virtio-rng", 0, 1, "");
+	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why; // what cannot be is desc_check()'s to say
+	EXPECT_EQ(d->devices[d->devices_n - 2].slot, 1u);
 }
 
 TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)

@@ -47,6 +47,11 @@ static void status_doc(FILE *f)
 			 status_peer_lines, STATUS_PEER_NUMBERS);
 	status_doc_table(f, "Each vCPU, in `hosts[].machine.vcpus[]`; `guest`, `host` and `vcpu`:", status_vcpu_lines,
 			 STATUS_VCPU_NUMBERS);
+	status_doc_table(
+		f,
+		"Each PCI device of a host, in `hosts[].machine.cards[]`; `guest`, `host`, `device`, `kind` and "
+		"`name` (what is behind it: a disk's path, a network's back):",
+		status_card_lines, STATUS_CARD_NUMBERS);
 }
 
 #endif

@@ -37,6 +37,7 @@ done <<-END
 	PAGED vmm/span/stats.c o->pages_in
 	FRAMES vmm/span/stats.c f->drops
 	VCPU vmm/machine/stats.c c->nmis
+	CARD vmm/machine/stats.c c->requests
 END
 
 missing=""

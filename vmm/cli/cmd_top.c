@@ -40,8 +40,8 @@ int cli_top(int argc, char **argv)
 	bool once = false;
 	const struct cli_option table[] = {
 		{"interval", "S", "seconds between two samples (default 1)", CLI_COUNT, &interval, 1, 3600},
-		{"view", "N", "start with view N: overview, hosts, vCPUs, memory map, hot pages", CLI_COUNT, &view, 1,
-		 SCREEN_VIEWS},
+		{"view", "N", "start with view N: overview, hosts, vCPUs, memory map, hot pages, devices", CLI_COUNT,
+		 &view, 1, SCREEN_VIEWS},
 		{"once", NULL, "print one frame as text, and leave", CLI_FLAG, &once, 0, 0},
 		{"rows", "N", "height of that frame (default 24)", CLI_COUNT, &rows, SCREEN_ROWS_MIN, GRID_SIDE_MAX},
 		{"cols", "N", "width of that frame (default 80)", CLI_COUNT, &cols, SCREEN_COLS_MIN, GRID_SIDE_MAX},

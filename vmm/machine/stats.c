@@ -53,6 +53,21 @@ static void fill_vcpu(struct cpu *c, struct status_vcpu *to)
 		status_list_add(&to->exits, hv_exit_names[i], STATUS_LOAD(c->vcpu.exits[i]));
 }
 
+static void fill_cards(struct machine *m, struct status_host *to)
+{
+	struct machine_card cards[STATUS_CARDS_MAX];
+
+	to->cards_n = machine_cards(m, cards, STATUS_CARDS_MAX);
+	for (unsigned i = 0; i < to->cards_n; i++) {
+		const struct machine_card *c = &cards[i];
+		struct status_card *s = &to->cards[i];
+
+#define CARD(name, object, key, value, ...) s->v[STATUS_CARD_##name] = (int64_t)(value);
+#include "vmm/status/status.def"
+		s->kind = c->kind;
+	}
+}
+
 /* Names may repeat. */
 static void fill_range(void *ctx, const char *name, uint64_t first, uint64_t accesses)
 {
@@ -109,6 +124,7 @@ int machine_status(struct machine *m, struct status_host *to)
 	for (uint32_t i = 0; i < m->cpus_n; i++)
 		if (STATUS_LOAD(m->cpus[i].present))
 			fill_vcpu(&m->cpus[i], &to->vcpus[to->vcpus_n++]);
+	fill_cards(m, to);
 	fill_bus(&m->ports, &to->ports);
 	fill_bus(&m->mmio, &to->mmio);
 	fill_absent(&m->ports.absent, &to->ports_absent);

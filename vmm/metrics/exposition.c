@@ -28,6 +28,8 @@ static const struct {
 };
 #define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
 
+#define LABELS_MAX 512u
+
 struct out {
 	FILE *f;
 	const struct sample *s;
@@ -76,7 +78,7 @@ static void value(struct out *o, const char *labels, double v)
 /* One number of one of its subject's, whose labels are given; its own come after them. */
 static void number(struct out *o, const struct status_line *l, const char *help, const char *labels, int64_t v)
 {
-	char all[192];
+	char all[LABELS_MAX];
 
 	if (v == STATUS_NONE)
 		return;
@@ -145,6 +147,37 @@ static void each_peer(struct out *o, const struct status_line *l, const char *he
 		for (unsigned j = 0; j < h->peers_n; j++) {
 			snprintf(labels, sizeof(labels), "host=\"%u\",peer=\"%u\"", h->host, h->peers[j].host);
 			number(o, l, help, labels, h->peers[j].v[k]);
+		}
+	}
+}
+
+/* As put_escaped(), into a buffer that has room for twice the text. */
+static const char *escaped(const char *text, char *out)
+{
+	char *to = out;
+
+	for (; *text; text++) {
+		if (*text == '\\' || *text == '"')
+			*to++ = '\\';
+		*to++ = *text;
+	}
+	*to = 0;
+	return out;
+}
+
+static void each_card(struct out *o, const struct status_line *l, const char *help, unsigned k)
+{
+	char labels[LABELS_MAX - 64], kind[64], name[2 * SAMPLE_TEXT_MAX];
+
+	for (unsigned i = 0; i < o->s->hosts_n; i++) {
+		const struct sample_host *h = &o->s->hosts[i];
+
+		for (unsigned j = 0; j < h->cards_n; j++) {
+			const struct sample_card *c = &h->cards[j];
+
+			snprintf(labels, sizeof(labels), "host=\"%u\",device=\"%" PRId64 "\",kind=\"%s\",name=\"%s\"",
+				 h->host, c->device, escaped(c->kind, kind), escaped(c->name, name));
+			number(o, l, help, labels, c->v[k]);
 		}
 	}
 }
@@ -260,6 +293,7 @@ char *metrics_exposition(const struct sample *s, size_t *n)
 	clock_bound(&o);
 	numbers(&o, status_vcpu_lines, STATUS_VCPU_NUMBERS, each_vcpu);
 	numbers(&o, status_peer_lines, STATUS_PEER_NUMBERS, each_peer);
+	numbers(&o, status_card_lines, STATUS_CARD_NUMBERS, each_card);
 	of_latency(&o);
 	if (fclose(o.f)) {
 		free(text);

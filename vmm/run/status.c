@@ -11,6 +11,24 @@
 #include "vmm/conf/output_file.h"
 #include "vmm/status/status.h"
 
+/* What the guest has on PCI, whether its host answers or not; a host's part has what such a device has counted. */
+static json_t *devices(const struct machine_desc *d)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < d->devices_n; i++) {
+		const struct desc_device *dev = &d->devices[i];
+		json_t *config = dev->config[0] ? json_loads(dev->config, 0, NULL) : json_object();
+
+		if (desc_is_card(dev))
+			json_array_append_new(list, json_pack("{s:I,s:s,s:I,s:I,s:O}", "device", (json_int_t)dev->id,
+							      "kind", dev->kind, "host", (json_int_t)dev->host, "slot",
+							      (json_int_t)dev->slot, "config", config));
+		json_decref(config);
+	}
+	return list;
+}
+
 static json_t *document(struct run_status *s)
 {
 	int64_t v[STATUS_GUEST_NUMBERS];
@@ -32,6 +50,7 @@ static json_t *document(struct run_status *s)
 #include "vmm/status/status.def"
 	status_write_all(doc, status_guest_lines, STATUS_GUEST_NUMBERS, v);
 	json_object_set(doc, "warnings", s->warnings);
+	json_object_set_new(doc, "devices", devices(s->desc));
 	json_object_set_new(doc, "hosts", list);
 	return doc;
 }

@@ -133,6 +133,20 @@ static void add_paging(json_t *o, const struct status_host *s)
 	json_object_set_new(o, "heat", map(s));
 }
 
+static json_t *cards(const struct status_host *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < s->cards_n; i++) {
+		json_t *c = json_object();
+
+		status_write_all(c, status_card_lines, STATUS_CARD_NUMBERS, s->cards[i].v);
+		json_object_set_new(c, "kind", json_string(s->cards[i].kind));
+		json_array_append_new(list, c);
+	}
+	return list;
+}
+
 static void add_machine(json_t *o, const struct status_host *s)
 {
 	json_t *machine = json_object_get(o, "machine"), *vcpus = json_array();
@@ -146,6 +160,7 @@ static void add_machine(json_t *o, const struct status_host *s)
 		json_array_append_new(vcpus, v);
 	}
 	json_object_set_new(machine, "vcpus", vcpus);
+	json_object_set_new(machine, "cards", cards(s));
 	json_object_set_new(machine, "ports", bus(&s->ports, &s->ports_absent));
 	json_object_set_new(machine, "mmio", bus(&s->mmio, &s->mmio_absent));
 }

@@ -23,6 +23,10 @@ const struct status_line status_vcpu_lines[STATUS_VCPU_NUMBERS] = {
 #define VCPU_NUMBER LINE
 #include "vmm/status/status.def"
 };
+const struct status_line status_card_lines[STATUS_CARD_NUMBERS] = {
+#define CARD_NUMBER LINE
+#include "vmm/status/status.def"
+};
 
 static const struct {
 	const char *name, *qmp;

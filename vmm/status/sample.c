@@ -111,6 +111,43 @@ static int parse_peers(const json_t *list, struct sample_host *h)
 	return h->peers ? 0 : -1;
 }
 
+/* What the document as a whole says of the device: whose file, whose network. */
+static void name_card(const json_t *devices, struct sample_card *c)
+{
+	static const char *const keys[] = {"path", "tap", "socket", "back"};
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(devices, i, d)
+	{
+		if (count(d, "device") != c->device)
+			continue;
+		for (unsigned k = 0; k < sizeof(keys) / sizeof(*keys) && !c->name[0]; k++)
+			text(json_object_get(d, "config"), keys[k], c->name, sizeof(c->name));
+		return;
+	}
+}
+
+static int parse_cards(const json_t *list, const json_t *devices, struct sample_host *h)
+{
+	size_t n = list_size(list, STATUS_CARDS_MAX);
+
+	h->cards = calloc(n + 1, sizeof(*h->cards));
+	for (size_t i = 0; h->cards && i < n; i++) {
+		const json_t *o = json_array_get(list, i);
+		struct sample_card *c = &h->cards[h->cards_n];
+
+		status_read_all(o, status_card_lines, STATUS_CARD_NUMBERS, c->v);
+		c->device = c->v[STATUS_CARD_DEVICE];
+		if (c->device < 0)
+			continue;
+		text(o, "kind", c->kind, sizeof(c->kind));
+		name_card(devices, c);
+		h->cards_n++;
+	}
+	return h->cards ? 0 : -1;
+}
+
 static double rate(const json_t *o)
 {
 	const json_t *v = json_object_get(o, "rate");
@@ -162,7 +199,7 @@ static void parse_heat(const json_t *o, struct sample_map *m)
 	}
 }
 
-static int parse_host(const json_t *o, unsigned at, struct sample *s)
+static int parse_host(const json_t *o, unsigned at, const json_t *devices, struct sample *s)
 {
 	struct sample_host *h = &s->hosts[at];
 	int64_t number = count(o, "host");
@@ -175,7 +212,8 @@ static int parse_host(const json_t *o, unsigned at, struct sample *s)
 	parse_heat(json_object_get(o, "heat"), &s->map);
 	return parse_vcpus(json_object_get(json_object_get(o, "machine"), "vcpus"), h) ||
 			       parse_peers(json_object_get(o, "peers"), h) ||
-			       parse_hot(json_object_get(o, "hot_pages"), h)
+			       parse_hot(json_object_get(o, "hot_pages"), h) ||
+			       parse_cards(json_object_get(json_object_get(o, "machine"), "cards"), devices, h)
 		       ? -1
 		       : 0;
 }
@@ -202,7 +240,7 @@ struct sample *sample_parse(const json_t *document, uint64_t taken_ns)
 	}
 	s->hosts_n = (unsigned)list_size(hosts, HOSTS_MAX);
 	for (unsigned i = 0; i < s->hosts_n; i++)
-		r |= parse_host(json_array_get(hosts, i), i, s);
+		r |= parse_host(json_array_get(hosts, i), i, json_object_get(document, "devices"), s);
 	if (r) {
 		sample_free(s);
 		return NULL;
@@ -216,6 +254,7 @@ void sample_free(struct sample *s)
 		free(s->hosts[i].vcpus);
 		free(s->hosts[i].peers);
 		free(s->hosts[i].hot);
+		free(s->hosts[i].cards);
 	}
 	free(s);
 }
@@ -242,5 +281,14 @@ const struct sample_peer *sample_peer(const struct sample_host *h, unsigned host
 	for (unsigned i = 0; h && i < h->peers_n; i++)
 		if (h->peers[i].host == host)
 			return &h->peers[i];
+	return NULL;
+}
+
+const struct sample_card *sample_card(const struct sample *s, int64_t device)
+{
+	for (unsigned i = 0; s && i < s->hosts_n; i++)
+		for (unsigned k = 0; k < s->hosts[i].cards_n; k++)
+			if (s->hosts[i].cards[k].device == device)
+				return &s->hosts[i].cards[k];
 	return NULL;
 }

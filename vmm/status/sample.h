@@ -36,6 +36,14 @@ struct sample_peer {
 	struct sample_histogram latency[STATUS_FAULTS];
 };
 
+/* A PCI device of a host. */
+struct sample_card {
+	int64_t device; // of the guest
+	char kind[24];
+	char name[SAMPLE_TEXT_MAX]; // what is behind it: a disk's path, a network's back; "" when not told
+	int64_t v[STATUS_CARD_NUMBERS];
+};
+
 struct sample_hot {
 	uint64_t address;
 	int64_t reads, writes, error;
@@ -47,10 +55,11 @@ struct sample_host {
 	char address[SAMPLE_TEXT_MAX];
 	char error[SAMPLE_TEXT_MAX]; // "" when it answered
 	int64_t v[STATUS_NUMBERS];
-	unsigned vcpus_n, peers_n, hot_n;
+	unsigned vcpus_n, peers_n, hot_n, cards_n;
 	struct sample_vcpu *vcpus;
 	struct sample_peer *peers;
 	struct sample_hot *hot;
+	struct sample_card *cards;
 	struct sample_histogram latency[STATUS_FAULTS];
 };
 
@@ -84,6 +93,7 @@ void sample_free(struct sample *s);
 const struct sample_host *sample_host(const struct sample *s, unsigned host);      // NULL: not in it
 const struct sample_vcpu *sample_vcpu(const struct sample *s, int64_t index);      // NULL
 const struct sample_peer *sample_peer(const struct sample_host *h, unsigned host); // NULL; h may be NULL
+const struct sample_card *sample_card(const struct sample *s, int64_t device);     // NULL; s may be NULL
 
 /*
  * A counter's growth a second. NAN when either is missing, when it shrank (the guest was restarted) or when no time

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Included by status.def, each time: what a line does whose source the includer did not define. A reader defines the
- * subjects it wants (GUEST_NUMBER, HOST_NUMBER, PEER_NUMBER, VCPU_NUMBER) and gets all their lines; who fills numbers
- * defines its source, and gets those.
+ * subjects it wants (GUEST_NUMBER, HOST_NUMBER, PEER_NUMBER, VCPU_NUMBER, CARD_NUMBER) and gets all their lines; who
+ * fills numbers defines its source, and gets those.
  */
 #ifndef GUEST_NUMBER
 #define GUEST_NUMBER(...)
@@ -15,6 +15,9 @@
 #endif
 #ifndef VCPU_NUMBER
 #define VCPU_NUMBER(...)
+#endif
+#ifndef CARD_NUMBER
+#define CARD_NUMBER(...)
 #endif
 #ifndef QMP_NAME
 #define QMP_NAME(...)
@@ -48,4 +51,7 @@
 #endif
 #ifndef VCPU
 #define VCPU VCPU_NUMBER
+#endif
+#ifndef CARD
+#define CARD CARD_NUMBER
 #endif

@@ -18,6 +18,7 @@
 #define STATUS_LIST_MAX    72u
 #define STATUS_HOT_MAX     64u
 #define STATUS_REGIONS_MAX 512u // of the map, the whole guest
+#define STATUS_CARDS_MAX   32u  // of a host: the slots of its PCI bus
 
 /* Reads a counter that other threads change. */
 #define STATUS_LOAD(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
@@ -44,6 +45,12 @@ enum status_vcpu_number {
 #define VCPU_NUMBER(name, ...) STATUS_VCPU_##name,
 #include "vmm/status/status.def"
 	STATUS_VCPU_NUMBERS
+};
+
+enum status_card_number {
+#define CARD_NUMBER(name, ...) STATUS_CARD_##name,
+#include "vmm/status/status.def"
+	STATUS_CARD_NUMBERS
 };
 
 enum status_unit {
@@ -86,7 +93,8 @@ struct status_line {
 
 /* numbers.c */
 extern const struct status_line status_guest_lines[STATUS_GUEST_NUMBERS], status_lines[STATUS_NUMBERS],
-	status_peer_lines[STATUS_PEER_NUMBERS], status_vcpu_lines[STATUS_VCPU_NUMBERS];
+	status_peer_lines[STATUS_PEER_NUMBERS], status_vcpu_lines[STATUS_VCPU_NUMBERS],
+	status_card_lines[STATUS_CARD_NUMBERS];
 
 #define STATUS_QMP_NAME_MAX 64u
 /* The name of a line in QMP. Returns name. */
@@ -131,6 +139,11 @@ struct status_vcpu {
 	struct status_list exits;
 };
 
+struct status_card {
+	int64_t v[STATUS_CARD_NUMBERS];
+	const char *kind;
+};
+
 struct status_hot {
 	uint64_t address, reads, writes, error, upgrades, migrated;
 	double rate;
@@ -156,6 +169,8 @@ struct status_host {
 	bool machine;
 	unsigned vcpus_n;
 	struct status_vcpu *vcpus; // malloc'd, the host's
+	unsigned cards_n;
+	struct status_card cards[STATUS_CARDS_MAX];
 	struct status_list ports, mmio, ports_absent, mmio_absent;
 };
 

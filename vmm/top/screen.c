@@ -7,11 +7,11 @@
 
 #include "vmm/top/screen_priv.h"
 
-static const char *const view_names[SCREEN_VIEWS] = {"Overview", "Hosts", "vCPUs", "Memory map", "Hot pages"};
+static const char *const view_names[SCREEN_VIEWS] = {"Overview", "Hosts", "vCPUs", "Memory", "Hot pages", "Devices"};
 static const char *const sort_names[SCREEN_VIEWS][SCREEN_SORTS] = {
 	[SCREEN_OVERVIEW] = {"number", "running", "waiting"}, [SCREEN_HOSTS] = {"number", "running", "traffic"},
 	[SCREEN_VCPUS] = {"number", "running", "waiting"},    [SCREEN_MAP] = {"address", "address", "address"},
-	[SCREEN_HOT] = {"rate", "writes", "address"},
+	[SCREEN_HOT] = {"rate", "writes", "address"},         [SCREEN_DEVICES] = {"number", "bytes", "rate"},
 };
 
 static void draw_title(struct draw *d)
@@ -44,7 +44,7 @@ static void draw_tabs(struct draw *d)
 	for (unsigned v = 0; v < SCREEN_VIEWS; v++) {
 		enum look look = v == d->o->view ? LOOK_TAB : LOOK_DIM;
 
-		col = grid_printf(d->g, 1, col, look, " %u %s ", v + 1, view_names[v]) + 1;
+		col = grid_printf(d->g, 1, col, look, " %u %s ", v + 1, view_names[v]);
 	}
 	grid_printf(d->g, 1, col + 1, LOOK_DIM, "by %s", sort_names[d->o->view][d->o->sort]);
 }
@@ -68,7 +68,7 @@ static void draw_keys(struct draw *d)
 	static const struct {
 		const char *key, *does;
 	} keys[] = {
-		{"q", "quit"},  {"1-5,Tab", "view"}, {"s", "sort"},      {"+-", "speed"},
+		{"q", "quit"},  {"1-6,Tab", "view"}, {"s", "sort"},      {"+-", "speed"},
 		{"p", "pause"}, {"c", "colour"},     {"arrows", "move"}, {"h", "help"},
 	};
 	int row = d->g->rows - 1, col = 1;
@@ -89,8 +89,9 @@ static void draw_help(struct draw *d)
 		"  1  Overview    the whole guest on one screen",
 		"  2  Hosts       memory, faults and links of each host",
 		"  3  vCPUs       share of real time each vCPU runs, halts, waits for a page",
-		"  4  Memory map  guest memory by the host that owns it, and by traffic",
+		"  4  Memory      guest memory by the host that owns it, and by traffic",
 		"  5  Hot pages   the pages that move most, and who reads and writes them",
+		"  6  Devices     requests and bytes of disks and networks, and their host",
 		"",
 		"  Tab  next view      s  another order      up down PgUp PgDn  scroll",
 		"  +  -  interval      p  pause              c  colours on and off",
@@ -109,8 +110,8 @@ static void draw_help(struct draw *d)
 
 void screen_draw(struct grid *g, const struct screen *o, const struct sample *before, const struct sample *now)
 {
-	static void (*const views[SCREEN_VIEWS])(struct draw *) = {view_overview, view_hosts, view_vcpus, view_map,
-								   view_hot};
+	static void (*const views[SCREEN_VIEWS])(struct draw *) = {view_overview, view_hosts, view_vcpus,
+								   view_map,      view_hot,   view_devices};
 	struct draw d = {
 		.g = g, .o = o, .before = before, .now = now, .top = 3, .bottom = g->rows - (o->message ? 2 : 1)};
 

@@ -59,6 +59,7 @@ void view_hosts(struct draw *d);
 void view_vcpus(struct draw *d);
 void view_map(struct draw *d);
 void view_hot(struct draw *d);
+void view_devices(struct draw *d);
 int draw_hot_rows(struct draw *d, int row, int end, int skip); // with their head; returns the next free row
 
 #endif

@@ -196,7 +196,7 @@ static void on_key(struct top *t, int key)
 	case 'Q':
 		t->quit = true;
 		break;
-	case '1' ... '5':
+	case '1' ... '6':
 		set_view(t, key - '1');
 		break;
 	case '\t':

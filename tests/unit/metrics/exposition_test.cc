@@ -61,6 +61,15 @@ TEST(Exposition, SaysWhatTheDocumentSays)
 		     "pando_vcpu_exits_total{guest=\"web\",host=\"1\",vcpu=\"3\"} 1000",
 		     "pando_peer_rtt_seconds{guest=\"web\",host=\"0\",peer=\"1\"} 4.1e-05",
 		     "pando_peer_received_pages_total{guest=\"web\",host=\"0\",peer=\"1\"} 10000",
+		     "# TYPE pando_device_requests_total counter",
+		     "pando_device_requests_total{guest=\"web\",host=\"1\",device=\"9\",kind=\"virtio-net\",name="
+		     "\"vm0\"} "
+		     "15000",
+		     "pando_device_received_bytes_total{guest=\"web\",host=\"0\",device=\"8\",kind=\"virtio-blk\",name="
+		     "\"/srv/a "
+		     "\\\"b\\\".img\"} 60000000",
+		     "pando_device_errors_total{guest=\"web\",host=\"1\",device=\"9\",kind=\"virtio-net\",name=\"vm0\"}"
+		     " 2",
 		     "# TYPE pando_fault_latency_seconds histogram",
 		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"1.6384e-05\"} 0",
 		     "pando_fault_latency_seconds_bucket{guest=\"web\",host=\"0\",kind=\"read\",le=\"2.4576e-05\"} "

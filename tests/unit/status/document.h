@@ -49,6 +49,13 @@ inline json_t *heat_of(int host, long long t)
 			 faults);
 }
 
+inline json_t *card_of(int host, long long t)
+{
+	return json_pack("{s:i,s:i,s:s,s:I,s:i,s:I,s:I,s:i,s:i}", "device", 8 + host, "slot", 1, "kind",
+			 host ? "virtio-net" : "virtio-blk", "requests", 1500 * t, "errors", 2 * host, "bytes_in",
+			 6000000 * t, "bytes_out", 2000000 * t, "under_way", 3, "broken_queues", 0);
+}
+
 inline json_t *host_of(int host, long long t)
 {
 	json_t *o =
@@ -60,11 +67,12 @@ inline json_t *host_of(int host, long long t)
 				      "resident_pages", 4096 + 512 * host, "resident_pages_max", 6000, "owned_pages",
 				      4000));
 	json_object_set_new(o, "coherence",
-			    json_pack("{s:I,s:I,s:I,s:i,s:i,s:I,s:I,s:i,s:I,s:I,s:i,s:i,s:i,s:i,s:i}", "faults_read",
-				      1200 * t, "faults_write", 800 * t, "faults_upgrade", 400 * t, "faults_spurious",
-				      1, "faults_local", 20, "pages_in", 1500 * t, "pages_out", 1400 * t, "zero_in", 3,
-				      "invalidations_in", 700 * t, "invalidations_out", 600 * t, "downgrades", 5,
-				      "prefetches", 9, "prefetch_hits", 8, "queue_full", 0, "bad_msgs", 0));
+			    json_pack("{s:I,s:I,s:I,s:i,s:i,s:I,s:I,s:i,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i}",
+				      "faults_read", 1200 * t, "faults_write", 800 * t, "faults_upgrade", 400 * t,
+				      "faults_spurious", 1, "faults_local", 20, "pages_in", 1500 * t, "pages_out",
+				      1400 * t, "zero_in", 3, "invalidations_in", 700 * t, "invalidations_out", 600 * t,
+				      "downgrades", 5, "prefetches", 9, "prefetch_hits", 8, "queue_full", 0, "bad_msgs",
+				      0, "oldest_wait_ms", 0));
 	json_object_set_new(o, "hot_pages",
 			    json_pack("[{s:I,s:I,s:I,s:i,s:f},{s:i,s:I,s:i,s:i,s:f}]", "address", 3309568LL, "reads",
 				      300 * t, "writes", 200 * t, "error", 0, "rate", 500.0, "address",
@@ -74,19 +82,26 @@ inline json_t *host_of(int host, long long t)
 			    json_pack("{s:i,s:I,s:i}", "tsc_khz", 2600000, "offset_ticks", -70052706511645LL,
 				      "bound_ticks", 26000 * host));
 	json_object_set_new(o, "machine",
-			    json_pack("{s:[o,o],s:i}", "vcpus", vcpu_of(2 * host, t), vcpu_of(2 * host + 1, t),
-				      "console_bytes", 178));
+			    json_pack("{s:[o,o],s:[o],s:i}", "vcpus", vcpu_of(2 * host, t), vcpu_of(2 * host + 1, t),
+				      "cards", card_of(host, t), "console_bytes", 178));
 	json_object_set_new(o, "latency", latencies(100 * t));
 	json_object_set_new(o, "heat", heat_of(host, t));
 	return o;
 }
 
+inline json_t *devices_of()
+{
+	return json_pack("[{s:i,s:s,s:i,s:i,s:{s:s}},{s:i,s:s,s:i,s:i,s:{s:s,s:s}}]", "device", 8, "kind", "virtio-blk",
+			 "host", 0, "slot", 1, "config", "path", "/srv/a \"b\".img", "device", 9, "kind", "virtio-net",
+			 "host", 1, "slot", 1, "config", "back", "tap", "tap", "vm0");
+}
+
 /* The document after t seconds: everything has grown evenly. */
 inline json_t *document(long long t)
 {
-	return json_pack("{s:s,s:s,s:i,s:I,s:i,s:I,s:[o,o]}", "name", "web", "state", "running", "vcpus", 4,
-			 "memory_bytes", 64LL << 20, "dilate", 1, "uptime_ms", 1000 * t, "hosts", host_of(0, t),
-			 host_of(1, t));
+	return json_pack("{s:s,s:s,s:i,s:I,s:i,s:I,s:o,s:[o,o]}", "name", "web", "state", "running", "vcpus", 4,
+			 "memory_bytes", 64LL << 20, "dilate", 1, "uptime_ms", 1000 * t, "devices", devices_of(),
+			 "hosts", host_of(0, t), host_of(1, t));
 }
 
 inline struct sample *sample_of(json_t *doc, double seconds)

@@ -47,6 +47,9 @@ struct status_host *full()
 	fill(s->vcpus[0].v, status_vcpu_lines, STATUS_VCPU_NUMBERS);
 	s->vcpus[0].state = "running";
 	status_list_add(&s->vcpus[0].exits, "halt", 7);
+	s->cards_n = 1;
+	fill(s->cards[0].v, status_card_lines, STATUS_CARD_NUMBERS);
+	s->cards[0].kind = "virtio-blk";
 	status_list_add(&s->ports, "uart", 2);
 	status_list_add(&s->ports, "uart", 3);
 	status_list_add(&s->mmio, "ioapic", 1);

@@ -19,10 +19,9 @@ struct Subject {
 	unsigned n;
 };
 const Subject subjects[] = {
-	{"guest", status_guest_lines, STATUS_GUEST_NUMBERS},
-	{"host", status_lines, STATUS_NUMBERS},
-	{"peer", status_peer_lines, STATUS_PEER_NUMBERS},
-	{"vcpu", status_vcpu_lines, STATUS_VCPU_NUMBERS},
+	{"guest", status_guest_lines, STATUS_GUEST_NUMBERS}, {"host", status_lines, STATUS_NUMBERS},
+	{"peer", status_peer_lines, STATUS_PEER_NUMBERS},    {"vcpu", status_vcpu_lines, STATUS_VCPU_NUMBERS},
+	{"card", status_card_lines, STATUS_CARD_NUMBERS},
 };
 
 std::vector<std::string> qmp_names(const Subject &s, unsigned type)

@@ -52,7 +52,7 @@ struct screen view(enum screen_view v)
 TEST(Screen, EveryViewInTwoSizes)
 {
 	struct sample *a = sample_of(document(10), 10), *b = sample_of(document(12), 12);
-	const char *const names[] = {"overview", "hosts", "vcpus", "map", "hot"};
+	const char *const names[] = {"overview", "hosts", "vcpus", "map", "hot", "devices"};
 	for (int v = 0; v < SCREEN_VIEWS; v++) {
 		golden(std::string(names[v]) + "-80x24", show(24, 80, view((enum screen_view)v), a, b));
 		golden(std::string(names[v]) + "-200x50", show(50, 200, view((enum screen_view)v), a, b));

@@ -101,6 +101,9 @@ void acpi_parse(void)
 	const uint8_t *rsdp = rsdp_find(), *madt = rsdp ? table_find(rsdp, "APIC") : NULL;
 	const uint8_t *srat = rsdp ? table_find(rsdp, "SRAT") : NULL;
 
+	const uint8_t *fadt = rsdp ? table_find(rsdp, "FACP") : NULL;
+
+	mach.pm_timer = fadt ? (uint16_t)get32(fadt + 76) : 0;
 	mach.nodes_n = 1;
 	for (uint32_t at = 44; madt && at + 2 <= get32(madt + 4) && madt[at + 1]; at += madt[at + 1]) {
 		if (madt[at] == 0)

@@ -50,6 +50,7 @@ struct range {
 struct machine {
 	char cmdline[2048];
 	uint64_t tsc_khz;
+	uint16_t pm_timer; // its port, 0: none
 	uint64_t apic_khz; // input clock of the local APIC's timer
 	bool tsc_deadline; // CPUID offers that mode of it
 	uint32_t vcpus_n, nodes_n, ranges_n;

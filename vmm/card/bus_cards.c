@@ -51,7 +51,8 @@ static int put_in(struct card_bus *b, struct card *c, struct card_model *model)
 				       .unlock = unlock,
 				       .send = send,
 				       .request = c->ops->request,
-				       .on_demand = c->ops->on_demand};
+				       .on_demand = c->ops->on_demand,
+				       .full = c->ops->full};
 	virtio_init(&c->f.v, &model->p);
 	memcpy(c->f.v.config, model->config, sizeof(c->f.v.config));
 	server_init(&c->f.s, &c->f.v, c->rings, b->host->mem, &c->serve, c);

@@ -30,6 +30,8 @@ enum card_event { CARD_IO_ERROR, CARD_LINK_UP, CARD_LINK_DOWN };
 struct card_host {
 	void *ctx;
 	const struct guest_mem *mem;
+	uint32_t vcpus;            // of the machine
+	uint8_t number;            // of the host
 	struct loop *loop;         // of the device thread
 	void (*lock)(void *ctx);   // of the registers of all cards here; for moments
 	void (*unlock)(void *ctx); // any thread
@@ -64,9 +66,11 @@ struct card_ops {
 	/* Device thread, once, before all below: the loop may be used from now on. NULL: nothing to do. */
 	void (*start)(struct card *c);
 
-	/* As server_ops have them; card is the struct card. Device thread. on_demand NULL: no such queue. */
+	/* As server_ops have them; card is the struct card. Device thread. on_demand NULL: no such queue; full
+	 * NULL: never. */
 	enum ring_error (*request)(void *card, uint16_t queue, const struct chain *c, uint32_t *used, bool *later);
 	bool (*on_demand)(void *card, uint16_t queue);
+	bool (*full)(void *card);
 	/*
 	 * Device thread: a round, after a notification, card_wake(), or true from the last one. NULL: server_round().
 	 * Who has its own calls that, too; true: there is more to do.

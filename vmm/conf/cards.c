@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/conf/disk_config.h"
+
 const char *const card_kind_names[CARD_KINDS] = {
 #define CARD(name, kind, ...) kind,
 #include "vmm/conf/cards.def"

@@ -189,6 +189,13 @@ int disk_config_from_json(const char *text, struct disk_config *out, char *why, 
 	return r;
 }
 
+int disk_config_takes(const char *config, char *why, size_t why_cap)
+{
+	struct disk_config c;
+
+	return disk_config_from_json(config, &c, why, why_cap);
+}
+
 /* *out NULL: it has its standard value. False: it can't be written. */
 static bool write_member(const struct member *m, const struct disk_config *c, json_t **out)
 {

@@ -41,6 +41,8 @@ int disk_config_check(const struct disk_config *c, char *why, size_t why_cap);
 /* Strict: unknown, repeated and ill-typed members are refused, and what disk_config_check() refuses. *out: on success
  * only. */
 int disk_config_from_json(const char *text, struct disk_config *out, char *why, size_t why_cap);
+/* The judge of a card's configuration (cards.h). */
+int disk_config_takes(const char *config, char *why, size_t why_cap);
 /* Without what has its standard value; malloc'd, the caller frees. NULL: no memory, or the path is no UTF-8. */
 char *disk_config_to_json(const struct disk_config *c);
 

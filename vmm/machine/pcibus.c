@@ -126,6 +126,8 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
 	p->host = (struct card_host){.ctx = p,
 				     .mem = &p->mem,
+				     .vcpus = desc_vcpus(m->desc),
+				     .number = (uint8_t)m->self,
 				     .loop = devio_loop(p->devio),
 				     .lock = lock,
 				     .unlock = unlock,

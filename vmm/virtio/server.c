@@ -110,14 +110,20 @@ void server_told(struct server *s, uint16_t queue)
 	fail(s, r);
 }
 
+static bool full(struct server *s)
+{
+	return s->ops->full && s->ops->full(s->ctx);
+}
+
 /* Requests of one queue; true: there may be more. */
 static bool drain(struct server *s, uint16_t queue)
 {
 	struct ring *r = &s->rings[queue];
+	bool stopped = false;
 	unsigned n = 0;
 
 	ring_disarm(r, s->mem);
-	while (n < r->at.size && ring_pop(r, s->mem, &s->chain) == 1) {
+	while (n < r->at.size && !(stopped = full(s)) && ring_pop(r, s->mem, &s->chain) == 1) {
 		bool later = false;
 		uint32_t used = 0;
 		enum ring_error e = s->ops->request(s->ctx, queue, &s->chain, &used, &later);
@@ -132,7 +138,7 @@ static bool drain(struct server *s, uint16_t queue)
 	}
 	s->served += n;
 	server_told(s, queue);
-	return !r->broken && (n == r->at.size || ring_arm(r, s->mem));
+	return !r->broken && !stopped && (n == r->at.size || ring_arm(r, s->mem));
 }
 
 bool server_round(struct server *s)

@@ -23,6 +23,11 @@ struct server_ops {
 	/* A queue that takes its buffers when it has something to put into them is not drained by rounds. NULL: none.
 	 */
 	bool (*on_demand)(void *ctx, uint16_t queue);
+	/*
+	 * No more requests can be taken now: the rest stays in the rings until server_look() for its queue. NULL:
+	 * never.
+	 */
+	bool (*full)(void *ctx);
 };
 
 struct server {

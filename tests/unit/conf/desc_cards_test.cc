@@ -12,7 +12,7 @@ struct Cards : testing::Test {
 	machine_desc d = sample_desc(2);
 	char why[512] = "";
 
-	int add(uint32_t host = 0, uint32_t slot = 0, const char *config = nullptr, card_kind_id kind = CARD_BLK)
+	int add(uint32_t host = 0, uint32_t slot = 0, const char *config = nullptr, card_kind_id kind = CARD_CONSOLE)
 	{
 		return desc_add_card(&d, kind, host, slot, config, why, sizeof(why));
 	}
@@ -71,7 +71,7 @@ TEST_F(Cards, WhatCannotBeIsRefused)
 	} cases[] = {
 		{"no card of kind 'com1'", [](struct desc_device *c, machine_desc *) { strcpy(c->kind, "com1"); }},
 		{"in slot 32", [](struct desc_device *c, machine_desc *) { c->slot = 32; }},
-		{"'virtio-blk' that is in no slot", [](struct desc_device *c, machine_desc *) { c->slot = 0; }},
+		{"'virtio-console' that is in no slot", [](struct desc_device *c, machine_desc *) { c->slot = 0; }},
 		{"host 1, which has no PCI bus",
 		 [](struct desc_device *c, machine_desc *d) { c->host = 1, d->pci_buses = 1; }},
 		{"slot 2 of the PCI bus of host 0 has a 'virtio-rng'",

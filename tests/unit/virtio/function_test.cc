@@ -7,7 +7,7 @@ extern "C" {
 #include "vmm/virtio/function.h"
 }
 
-static const server_ops no_ops = {[](void *) {}, [](void *) {}, nullptr, nullptr, nullptr};
+static const server_ops no_ops = {[](void *) {}, [](void *) {}, nullptr, nullptr, nullptr, nullptr};
 
 /* By the ways a guest has: configuration space, then the BAR in the window. */
 TEST(VirtioFunction, IsReachedThroughItsBus)

@@ -80,6 +80,7 @@ struct Front : ::testing::Test {
 			return net_front_request(&self(c)->f, queue, ch, used);
 		},
 		[](void *c, uint16_t queue) { return net_front_on_demand(&self(c)->f, queue); },
+		nullptr,
 	};
 
 	Front()

@@ -18,6 +18,7 @@ struct Server : ::testing::Test {
 	std::map<uint16_t, std::vector<uint16_t>> heads;
 	enum ring_error answer = RING_GOOD;
 	bool later = false, demand = false;
+	size_t room = SIZE_MAX;       // requests of queue 0 that are taken
 	std::function<void()> during; // a request, once
 	guest_mem mem;
 	virtio_fx fx;
@@ -153,6 +154,7 @@ const server_ops Server::ops = {
 		return t->answer;
 	},
 	[](void *c, uint16_t) { return ((Server *)c)->demand; },
+	[](void *c) { return ((Server *)c)->heads[0].size() >= ((Server *)c)->room; },
 };
 
 TEST_F(Server, ServesWhatWasKicked)
@@ -288,6 +290,28 @@ TEST_F(Server, LaterRequests)
 	EXPECT_EQ(std::make_pair((uint32_t)a, 4u), d.element(1));
 	server_told(&s, 0);
 	EXPECT_EQ(1u, sent.size());
+}
+
+/* What there is no room for stays in the ring, whatever is kicked, until there is a look. */
+TEST_F(Server, WhoIsFullTakesNoMore)
+{
+	room = 2;
+	for (unsigned i = 0; i < 5; i++)
+		add();
+	kick();
+	EXPECT_FALSE(server_round(&s));
+	EXPECT_EQ(2u, used());
+	kick();
+	EXPECT_FALSE(server_round(&s));
+	EXPECT_EQ(2u, used());
+	room = 100;
+	server_look(&s, 0);
+	EXPECT_FALSE(server_round(&s));
+	EXPECT_EQ(5u, used());
+	add();
+	EXPECT_TRUE(kick()); // and notifications are on again
+	server_round(&s);
+	EXPECT_EQ(6u, used());
 }
 
 TEST_F(Server, ResetWaitsForWhatIsUnderWayAndThrowsItAway)

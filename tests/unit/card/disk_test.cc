@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// A disk in a slot, on a real file: registers, rings and resets as a driver uses them.
+#include "tests/unit/card/one_bus.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+extern "C" {
+#include "net/loop.h"
+#include "net/now.h"
+#include "vmm/card/disk.h"
+#include "vmm/virtio/blk.h"
+}
+
+namespace
+{
+
+struct Disk : OneBus {
+	std::string path;
+	uint16_t asked = 0;
+
+	Disk()
+	{
+		char name[] = "/tmp/pando-disk-XXXXXX";
+		int fd = mkstemp(name);
+		loop_options o = {"poll", 0};
+
+		path = name;
+		EXPECT_EQ(ftruncate(fd, 1 << 20), 0);
+		close(fd);
+		EXPECT_EQ(loop_create(&host.loop, &o), 0);
+		host.vcpus = 3;
+		host.number = 0;
+	}
+	~Disk() override
+	{
+		card_bus_destroy(bus);
+		bus = nullptr;
+		loop_destroy(host.loop);
+		unlink(path.c_str());
+	}
+	int Make(const std::string &more = "")
+	{
+		add(CARD_BLK, ("{\"path\":\"" + path + "\"" + more + "}").c_str());
+		int r = make();
+
+		if (r)
+			return r;
+		woken = true; // as the machine does once
+		serve();
+		return 0;
+	}
+	/* The device thread, until cond holds. */
+	template <class T> bool Until(T cond)
+	{
+		uint64_t end = now_ns() + 20000000000ull;
+
+		for (serve(); !cond() && now_ns() < end; serve())
+			loop_run(host.loop, now_ns() + 10000000);
+		return cond();
+	}
+	uint64_t Config(unsigned at, unsigned n)
+	{
+		return get(VIRTIO_AT_CONFIG + at, n);
+	}
+	/* One request with three descriptors; n bytes of data at 0x8000. Returns its status. */
+	void Ask(uint32_t type, uint64_t sector, uint32_t n, bool write)
+	{
+		unsigned d = asked % 16 * 3;
+
+		put_le(&memory[0x7000], type, 4);
+		put_le(&memory[0x7008], sector, 8);
+		memory[0x7100] = 0xff;
+		Desc(d, 0x7000, 16, 1, d + 1);
+		Desc(d + 1, n ? 0x8000 : 0x7100, n ? n : 1, n ? (write ? 3 : 1) : 2, d + 2);
+		Desc(d + 2, 0x7100, 1, 2, 0);
+		put_le(&memory[0x2004 + 2 * (asked % 256)], d, 2);
+		put_le(&memory[0x2002], ++asked, 2);
+		set(VIRTIO_AT_NOTIFY, 2, 0);
+	}
+	uint8_t Do(uint32_t type, uint64_t sector, uint32_t n, bool write)
+	{
+		Ask(type, sector, n, write);
+		EXPECT_TRUE(Until([&] { return used() == asked; }));
+		return memory[0x7100];
+	}
+	void Desc(unsigned i, uint64_t at, uint32_t n, unsigned flags, unsigned next)
+	{
+		put_le(&memory[0x1000 + 16 * i], at, 8);
+		put_le(&memory[0x1008 + 16 * i], n, 4);
+		put_le(&memory[0x100c + 16 * i], flags, 2);
+		put_le(&memory[0x100e + 16 * i], next, 2);
+	}
+	void Begin(uint64_t features = BLK_F_FLUSH)
+	{
+		asked = 0;
+		memset(&memory[0], 0, 0x7000);
+		bring_up(features);
+	}
+	card *One()
+	{
+		card *c = nullptr;
+
+		card_bus_each(
+			bus, [](void *x, const card *k) { *(card **)x = (card *)k; }, &c);
+		return c;
+	}
+};
+
+TEST_F(Disk, WhatTheDriverIsTold)
+{
+	ASSERT_EQ(Make(R"(,"serial":"abc")"), 0) << why;
+	EXPECT_EQ(cfg(0, 4), 0x10421af4u);
+	Begin();
+	EXPECT_EQ(Config(0, 8), 2048u);
+	EXPECT_EQ(Config(12, 4), DISK_QUEUE_SIZE - 2);
+	EXPECT_EQ(Config(34, 2), 3u); // a queue for each vCPU
+	EXPECT_EQ(Do(8, 0, 20, true), BLK_OK);
+	EXPECT_STREQ((const char *)&memory[0x8000], "abc");
+}
+
+TEST_F(Disk, WritesFlushesAndReads)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	memset(&memory[0x8000], 0x6b, 0x4000);
+	EXPECT_EQ(Do(1, 5, 0x4000, false), BLK_OK);
+	EXPECT_EQ(Do(4, 0, 0, false), BLK_OK);
+	memset(&memory[0x8000], 0, 0x4000);
+	EXPECT_EQ(Do(0, 5, 0x4000, true), BLK_OK);
+	EXPECT_EQ(memory[0x8000], 0x6b);
+	EXPECT_EQ(memory[0xbfff], 0x6b);
+	EXPECT_EQ(get_le(&memory[0x3004 + 8 * 2 + 4], 4), 0x4001u);
+	EXPECT_FALSE(sent.empty());
+	int fd = open(path.c_str(), O_RDONLY);
+	uint8_t b = 0;
+
+	EXPECT_EQ(pread(fd, &b, 1, 5 * 512), 1);
+	EXPECT_EQ(b, 0x6b);
+	close(fd);
+	EXPECT_EQ(One()->numbers.bytes_out, 0x4000u);
+	EXPECT_EQ(One()->numbers.errors, 0u);
+	struct block_stats s = block_stats(disk_block(One()));
+
+	EXPECT_EQ(s.requests[BLOCK_FLUSH], 1u);
+}
+
+/* The driver's reset ends when nothing is under way, and then nothing is written any more. */
+TEST_F(Disk, AResetWithRequestsUnderWay)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	for (unsigned round = 0; round < 20; round++) {
+		Begin();
+		for (unsigned i = 0; i < 10; i++)
+			Ask(0, i * 16, 0x2000, true);
+		serve(); // they are taken
+		for (unsigned i = 0; i < round % 4; i++)
+			loop_run(host.loop, 0);
+		set(0x14, 1, 0);
+		EXPECT_TRUE(Until([&] { return get(0x14, 1) == 0; }));
+		memset(&memory[0], 0x5a, memory.size());
+		for (unsigned i = 0; i < 5; i++) {
+			loop_run(host.loop, now_ns() + 1000000);
+			serve();
+		}
+		EXPECT_EQ(std::count(memory.begin(), memory.end(), 0x5a), (long)memory.size());
+	}
+	Begin();
+	EXPECT_EQ(Do(0, 0, 512, true), BLK_OK);
+}
+
+TEST_F(Disk, AnErrorIsToldOnceASecond)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	ASSERT_EQ(truncate(path.c_str(), 4096), 0); // behind its back
+	for (unsigned i = 0; i < 5; i++)
+		EXPECT_EQ(Do(0, 1024, 512, true), BLK_IOERR);
+	ASSERT_GE(told.size(), 1u);
+	EXPECT_LE(told.size(), 2u);
+	EXPECT_NE(told[0].find("read of 512 bytes at 524288 of "), std::string::npos) << told[0];
+	EXPECT_NE(told[0].find(path), std::string::npos) << told[0];
+}
+
+TEST_F(Disk, ANewSizeIsToldToTheDriver)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	uint64_t generation = get(0x15, 1);
+
+	ASSERT_EQ(truncate(path.c_str(), 2 << 20), 0);
+	EXPECT_EQ(Do(0, 2048, 512, true), BLK_IOERR); // it does not know yet
+	EXPECT_TRUE(Until([&] { return Config(0, 8) == 4096; }));
+	EXPECT_NE(get(0x15, 1), generation);
+	EXPECT_EQ(Do(0, 2048, 512, true), BLK_OK);
+}
+
+TEST_F(Disk, AReadOnlyDiskRefusesWritesOnly)
+{
+	ASSERT_EQ(Make(R"(,"read-only":true)"), 0) << why;
+	Begin();
+	EXPECT_EQ(Do(1, 0, 512, false), BLK_IOERR);
+	EXPECT_EQ(Do(0, 0, 512, true), BLK_OK);
+	EXPECT_EQ(Do(4, 0, 0, false), BLK_OK);
+	EXPECT_EQ(Do(8, 0, 20, true), BLK_OK);
+}
+
+TEST_F(Disk, WhatCannotBeOpenedIsNamed)
+{
+	path += "-none";
+	EXPECT_EQ(Make(), -ENOENT);
+	EXPECT_NE(std::string(why).find(path + ": No such file"), std::string::npos) << why;
+}
+
+} // namespace

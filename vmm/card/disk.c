@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/card/disk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coherence/base/bytes.h"
+#include "net/loop.h"
+#include "net/now.h"
+#include "vmm/card/blk_front.h"
+
+#define SAY_NS 1000000000ull // between two events of errors
+
+struct disk {
+	struct card c;
+	struct block *b;
+	struct blk_front front;
+	struct loop_poller poller;
+	uint64_t said_ns; // of the last error
+	uint64_t unsaid;  // errors since
+	bool full;        // the front is: queues wait for room
+};
+
+/* ---- what the front half wants of the card ---- */
+
+static void give(void *ctx, struct block_request *r)
+{
+	block_submit(((struct disk *)ctx)->b, r);
+}
+
+static void complete(void *ctx, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e)
+{
+	struct disk *d = ctx;
+
+	server_complete(&d->c.f.s, queue, head, used, e);
+}
+
+static bool wanted(void *ctx)
+{
+	struct disk *d = ctx;
+
+	d->c.host->lock(d->c.host->ctx);
+	bool yes = !d->c.f.v.resetting && d->c.f.s.epoch == d->c.f.v.epoch;
+
+	d->c.host->unlock(d->c.host->ctx);
+	return yes;
+}
+
+static void failed(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error)
+{
+	static const char *const names[BLOCK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
+	struct disk *d = ctx;
+	uint64_t now = now_ns();
+	char text[256];
+
+	if (d->said_ns && now - d->said_ns < SAY_NS) {
+		d->unsaid++;
+		return;
+	}
+	int n = snprintf(text, sizeof(text), "%s of %" PRIu64 " bytes at %" PRIu64 " of %.120s: %s", names[op], bytes,
+			 offset, block_name(d->b), strerror(-error));
+
+	if (d->unsaid && n > 0 && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, " (and %" PRIu64 " errors before)", d->unsaid);
+	d->said_ns = now;
+	d->unsaid = 0;
+	card_tell(&d->c, CARD_IO_ERROR, text);
+}
+
+static const struct blk_front_ops front_ops = {
+	.submit = give, .complete = complete, .wanted = wanted, .failed = failed};
+
+/* ---- rounds ---- */
+
+static enum ring_error request(void *card, uint16_t queue, const struct chain *c, uint32_t *used, bool *later)
+{
+	struct disk *d = card;
+
+	return blk_front_request(&d->front, card_accepted(&d->c), queue, c, used, later);
+}
+
+static bool full(void *card)
+{
+	struct disk *d = card;
+
+	d->full |= blk_front_full(&d->front);
+	return blk_front_full(&d->front);
+}
+
+static void tell(void *ctx, uint16_t queue)
+{
+	server_told(&((struct disk *)ctx)->c.f.s, queue);
+}
+
+/* Rings that were left alone because nothing more could be kept. */
+static void look_again(struct disk *d)
+{
+	d->full = false;
+	d->c.host->lock(d->c.host->ctx);
+	for (uint16_t q = 0; q < d->c.f.v.p.queues; q++)
+		server_look(&d->c.f.s, q);
+	d->c.host->unlock(d->c.host->ctx);
+	card_wake(&d->c);
+}
+
+/* After the back half's turn: one interrupt a queue for all that has ended in it. */
+static int turn(void *ctx)
+{
+	struct disk *d = ctx;
+
+	blk_front_told(&d->front, tell);
+	if (d->full && d->front.kept <= BLK_FRONT_REQUESTS / 2)
+		look_again(d);
+	__atomic_store_n(&d->c.numbers.requests, d->front.numbers.requests, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->c.numbers.errors, d->front.numbers.errors, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->c.numbers.bytes_in, d->front.numbers.bytes_read, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->c.numbers.bytes_out, d->front.numbers.bytes_written, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void on_resized(void *ctx)
+{
+	struct disk *d = ctx;
+	uint8_t config[BLK_CONFIG_BYTES];
+
+	d->front.disk.sectors = block_info(d->b).bytes / BLK_SECTOR;
+	blk_config(&d->front.disk, config);
+	card_set_config(&d->c, 0, config, 8);
+}
+
+static int open_disk(struct card *c, const char *config, struct card_model *out, char *why, size_t why_cap)
+{
+	struct disk *d = (struct disk *)c;
+	struct disk_config what;
+	int r = disk_config_from_json(config, &what, why, why_cap);
+
+	if (!r)
+		r = block_open(&what, &d->b, why, why_cap);
+	if (r)
+		return r;
+	struct block_info info = block_info(d->b);
+	struct blk_disk *to = &d->front.disk;
+
+	*to = (struct blk_disk){.sectors = info.bytes / BLK_SECTOR,
+				.read_only = info.read_only,
+				.discards = info.discards,
+				.block_bytes = info.block_bytes,
+				.discard_blocks = info.discard_bytes / BLK_SECTOR,
+				.queues = disk_config_queues(&what, c->host->vcpus),
+				.queue_size = DISK_QUEUE_SIZE};
+	disk_config_serial(&what, c->host->number, to->id);
+	d->front.ops = &front_ops;
+	d->front.ctx = d;
+	d->front.mem = c->host->mem;
+	out->p = (struct virtio_params){.type = BLK_TYPE,
+					.class_code = BLK_CLASS,
+					.queues = to->queues,
+					.queue_size = DISK_QUEUE_SIZE,
+					.features = blk_features(to),
+					.config_bytes = BLK_CONFIG_BYTES};
+	blk_config(to, out->config);
+	return 0;
+}
+
+static void start(struct card *c)
+{
+	struct disk *d = (struct disk *)c;
+	const struct block_events events = {.resized = on_resized, .ctx = d};
+	int r = block_start(d->b, c->host->loop, &events);
+
+	if (r) {
+		char text[160];
+
+		snprintf(text, sizeof(text), "read or write of %.100s: it cannot be started: %s", block_name(d->b),
+			 strerror(-r));
+		card_tell(c, CARD_IO_ERROR, text);
+	}
+	d->poller = (struct loop_poller){.turn = turn, .ctx = d};
+	loop_add_poller(c->host->loop, &d->poller); // after the back half's
+}
+
+static void drain(struct card *c)
+{
+	block_hurry(((struct disk *)c)->b);
+}
+
+static void reset(struct card *c)
+{
+	block_forget(((struct disk *)c)->b);
+}
+
+static void close_disk(struct card *c)
+{
+	struct disk *d = (struct disk *)c;
+
+	if (d->poller.ctx)
+		loop_remove_poller(c->host->loop, &d->poller);
+	block_close(d->b);
+}
+
+struct block *disk_block(const struct card *c)
+{
+	return ((const struct disk *)c)->b;
+}
+
+const struct card_ops disk_card = {
+	.bytes = sizeof(struct disk),
+	.open = open_disk,
+	.start = start,
+	.request = request,
+	.full = full,
+	.drain = drain,
+	.reset = reset,
+	.close = close_disk,
+};

@@ -98,7 +98,7 @@ static bool chosen(const char *list, const char *name)
 void bsp_main(void)
 {
 	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests,  irq_tests, apic_tests,
-						  storm_tests,  drive_tests, absent_tests, pci_tests};
+						  storm_tests,  drive_tests, absent_tests, pci_tests, disk_tests};
 	const char *list;
 
 	boot_memory();
@@ -115,6 +115,7 @@ void bsp_main(void)
 		power_off();
 	}
 	pci_begin();
+	disk_begin();
 	smp_start();
 	test_pass("smp");
 	list = option("test");

@@ -176,7 +176,8 @@ static inline bool wait_word(const volatile uint64_t *word, uint64_t want, uint6
 void sort_words(uint64_t *v, uint32_t n); // ascending
 uint32_t vcpu_far(void);                  // the first vCPU on another node than vCPU 0, or 0 if there is none
 
-void pci_begin(void); // pci.c: before smp_start()
+void pci_begin(void);  // pci.c: before smp_start()
+void disk_begin(void); // disk.c: the same
 
 /* the tests, one entry a name; each prints its own PASS, FAIL or SKIP */
 struct test {
@@ -184,6 +185,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[], apic_tests[], pci_tests[];
+	absent_tests[], apic_tests[], pci_tests[], disk_tests[];
 
 #endif

@@ -140,6 +140,17 @@ print([[m["mmio"]["absent"]["HPET"], m["ports"]["absent"]["PCI configuration"], 
 	fi
 }
 
+# One disk, each vCPU with a queue of its own, the vCPUs on one host and on two.
+disks() {
+	local hosts disk=$logs/disk.img
+	[ "$via" = pando ] || return 0
+	for hosts in 1 2; do
+		rm -f "$disk" && truncate -s 4M "$disk"
+		PANDO_OPTIONS="${PANDO_OPTIONS:-} --disk $disk" boot "disk-$hosts" $hosts $hosts 64 400 "test=disk"
+	done
+	rm -f "$disk"
+}
+
 if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo "SKIP micro: /dev/kvm cannot be opened"
 	exit 0
@@ -166,6 +177,7 @@ boot two-cost 2 2 64 300 "test=fault,stream,cpu"
 boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
 absent
 [ "$via" = pando ] && for hosts in 1 2; do PANDO_OPTIONS="${PANDO_OPTIONS:-} --rng" boot "pci-$hosts" $hosts $hosts 64 300 "test=pci,rng"; done
+disks
 boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"
 boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
 boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"

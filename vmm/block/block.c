@@ -8,6 +8,7 @@
 #include "net/now.h"
 #include "vmm/block/block_priv.h"
 #include "vmm/block/nbd.h"
+#include "vmm/block/qemu.h"
 
 static const char *const op_names[BLOCK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
 
@@ -357,6 +358,8 @@ struct block *block_make(const struct block_ops *ops, void *back, const char *na
 
 int block_open(const struct disk_config *c, struct block **out, char *why, size_t why_cap)
 {
+	char uri[DISK_PATH_MAX];
+	struct qemu_image *q;
 	int r = disk_config_check(c, why, why_cap);
 
 	if (r)
@@ -364,9 +367,9 @@ int block_open(const struct disk_config *c, struct block **out, char *why, size_
 	if (disk_config_place(c) == DISK_FILE && c->format == DISK_RAW)
 		return file_open(c, out, why, why_cap);
 	if (disk_config_place(c) == DISK_NBD)
-		return nbd_block_open(c, out, why, why_cap);
-	snprintf(why, why_cap, "disk %s: this build opens raw files and devices only", c->path);
-	return -ENOTSUP;
+		return nbd_block_open(c, c->path, NULL, out, why, why_cap);
+	r = qemu_image_open(c, &q, uri, why, why_cap);
+	return r ? r : nbd_block_open(c, uri, q, out, why, why_cap);
 }
 
 static int turn(void *ctx)

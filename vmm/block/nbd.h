@@ -20,8 +20,13 @@
 #define NBD_PAUSES_NS   5000000000ull
 #define NBD_PATIENCE_NS 30000000000ull // also for a server that answers nothing while asked for something
 
-/* As file_open(), of a path that is a URI. */
-int nbd_block_open(const struct disk_config *c, struct block **out, char *why, size_t why_cap);
+struct qemu_image;
+
+/*
+ * As file_open(). c->path is a URI; or it is a file, and q serves it at uri: then q is the block's, whatever is
+ * returned. */
+int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_image *q, struct block **out, char *why,
+		   size_t why_cap);
 /* Another patience, for tests. Before block_start(). */
 void nbd_block_patience(struct block *b, uint64_t ns);
 

@@ -345,4 +345,53 @@ TEST_F(Nbd, QemuNbd)
 	EXPECT_EQ(system(write.c_str()), 0);
 }
 
+/* An image in QEMU's own format, by a child that is started again when it is killed. */
+TEST_F(Nbd, AQcow2Image)
+{
+	std::string image = dir + "/image";
+
+	ASSERT_EQ(system(("qemu-img create -q -f qcow2 " + image + " 16M").c_str()), 0);
+	snprintf(c.path, sizeof(c.path), "%s", image.c_str());
+	c.format = DISK_QCOW2;
+	c.discard = true;
+	Start();
+	EXPECT_STREQ(block_name(b), image.c_str());
+	EXPECT_EQ(block_info(b).bytes, 16u << 20);
+	Request w(BLOCK_WRITE, 4096, 1 << 20, 0x99), f(BLOCK_FLUSH, 0, 0), r(BLOCK_READ, 4096, 1 << 20);
+
+	EXPECT_EQ(Do(w), 0);
+	EXPECT_EQ(Do(f), 0);
+	ASSERT_EQ(system(("pkill -KILL -f ' " + image + "$'").c_str()), 0); // the one that has this image
+	EXPECT_EQ(Do(r), 0);
+	EXPECT_TRUE(r.data == w.data);
+	EXPECT_EQ(block_stats(b).reconnects, 1u);
+	disk_config same = c;
+	block *second = nullptr;
+
+	EXPECT_EQ(block_open(&same, &second, why, sizeof(why)), -EIO);
+	EXPECT_NE(std::string(why).find("another process using"), std::string::npos) << why; // QEMU says it
+	block_close(b);
+	b = nullptr;
+	EXPECT_NE(system(("pgrep -f ' " + image + "$' >/dev/null").c_str()), 0) << "a child is left";
+	EXPECT_EQ(system(("qemu-img check -q " + image).c_str()), 0);
+	Start(); // what was flushed is there
+	r.ended = 0;
+	EXPECT_EQ(Do(r), 0);
+	EXPECT_TRUE(r.data == w.data);
+}
+
+TEST_F(Nbd, AnImageThatIsNone)
+{
+	std::string image = dir + "/image";
+	int fd = creat(image.c_str(), 0600);
+
+	ASSERT_EQ(ftruncate(fd, 1 << 20), 0);
+	close(fd);
+	snprintf(c.path, sizeof(c.path), "%s", image.c_str());
+	c.format = DISK_QCOW2;
+	EXPECT_EQ(Open(), -EIO);
+	EXPECT_NE(std::string(why).find("not in qcow2 format"), std::string::npos) << why;
+	EXPECT_NE(std::string(why).find(image), std::string::npos) << why;
+}
+
 } // namespace

@@ -15,6 +15,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/block/nbd/connect.h"
+#include "vmm/block/qemu.h"
 
 #define LOOK_NS 250000000ull // at who waits too long
 
@@ -31,7 +32,8 @@ struct asked {
 
 struct nbd {
 	struct block *b;
-	char uri[DISK_PATH_MAX];
+	char uri[DISK_PATH_MAX], name[DISK_PATH_MAX];
+	struct qemu_image *q; // who serves it, if that is a child of ours
 	bool read_only;
 	uint64_t patience_ns;
 	struct nbd_handle *h; // NULL: no connection
@@ -275,7 +277,7 @@ static void on_look(void *arg)
 /* What had no answer is as if it had never been asked. */
 static void lose(struct nbd *n, const char *why)
 {
-	log_warn("disk %s: the connection is lost: %.200s; connecting again%s", n->uri, why ? why : "",
+	log_warn("disk %s: the connection is lost: %.200s; connecting again%s", n->name, why ? why : "",
 		 n->unflushed ? " (if the server itself began anew, what was written since the last flush may be lost)"
 			      : "");
 	unwatch(n);
@@ -294,8 +296,10 @@ static void *connect_thread(void *arg)
 {
 	struct nbd *n = arg;
 
-	n->new_error = nbd_connect_to(n->uri, n->read_only, &n->stop, &n->new_h, &n->new_volume, n->new_why,
-				      sizeof(n->new_why));
+	n->new_error = n->q ? qemu_image_revive(n->q, n->new_why, sizeof(n->new_why)) : 0;
+	if (!n->new_error)
+		n->new_error = nbd_connect_to(n->uri, n->read_only, &n->stop, &n->new_h, &n->new_volume, n->new_why,
+					      sizeof(n->new_why));
 	loop_call(n->b->loop, &n->connected);
 	return NULL;
 }
@@ -326,7 +330,7 @@ static void on_connected(void *arg)
 	n->volume = n->new_volume;
 	n->heard_ns = now_ns();
 	block_count(&n->b->stats.reconnects, 1);
-	log_info("disk %s: connected again after %llu ms; %u requests are asked again", n->uri,
+	log_info("disk %s: connected again after %llu ms; %u requests are asked again", n->name,
 		 (unsigned long long)((n->heard_ns - n->lost_ns) / 1000000), n->under_way);
 	block_sized(n->b, n->volume.info.bytes);
 	for (unsigned i = 0; i < BLOCK_PIECES && n->h; i++)
@@ -368,6 +372,15 @@ static void nbd_hurry(struct block *b)
 	fail_all(n, -EIO);
 }
 
+static void give_up(struct nbd *n)
+{
+	if (n->h)
+		nbd_close(n->h);
+	if (n->q)
+		qemu_image_close(n->q);
+	free(n);
+}
+
 static void nbd_end(struct block *b)
 {
 	struct nbd *n = b->back;
@@ -384,11 +397,9 @@ static void nbd_end(struct block *b)
 		if (!n->new_error)
 			nbd_close(n->new_h);
 	}
-	if (n->h) {
+	if (n->h)
 		nbd_aio_disconnect(n->h, 0); // a word to the server, if it can be said at once
-		nbd_close(n->h);
-	}
-	free(n);
+	give_up(n);
 }
 
 static const struct block_ops nbd_ops = {
@@ -401,32 +412,36 @@ static const struct block_ops nbd_ops = {
 	.close = nbd_end,
 };
 
-int nbd_block_open(const struct disk_config *c, struct block **out, char *why, size_t why_cap)
+int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_image *q, struct block **out, char *why,
+		   size_t why_cap)
 {
 	struct nbd *n = calloc(1, sizeof(*n));
 	bool stop = false;
 
 	if (!n) {
+		if (q)
+			qemu_image_close(q);
 		snprintf(why, why_cap, "disk %.200s: no memory", c->path);
 		return -ENOMEM;
 	}
 	n->fd = -1;
+	n->q = q;
 	n->read_only = c->read_only;
 	n->patience_ns = NBD_PATIENCE_NS;
-	snprintf(n->uri, sizeof(n->uri), "%s", c->path);
+	snprintf(n->uri, sizeof(n->uri), "%s", uri);
+	snprintf(n->name, sizeof(n->name), "%s", c->path);
 	int r = nbd_connect_to(n->uri, n->read_only, &stop, &n->h, &n->volume, why, why_cap);
 
 	if (r) {
-		free(n);
+		give_up(n);
 		return r;
 	}
 	n->volume.info.discards &= c->discard;
-	*out = block_make(&nbd_ops, n, n->uri, &n->volume.info);
+	*out = block_make(&nbd_ops, n, n->name, &n->volume.info);
 	if (*out)
 		return 0;
 	snprintf(why, why_cap, "disk %.200s: no memory for its buffers", c->path);
-	nbd_close(n->h);
-	free(n);
+	give_up(n);
 	return -ENOMEM;
 }
 

@@ -4,9 +4,15 @@
 #include <errno.h>
 #include <stdio.h>
 
-int nbd_block_open(const struct disk_config *c, struct block **out, char *why, size_t why_cap)
+#include "vmm/block/qemu.h"
+
+int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_image *q, struct block **out, char *why,
+		   size_t why_cap)
 {
+	(void)uri;
 	(void)out;
+	if (q)
+		qemu_image_close(q);
 	snprintf(why, why_cap, "disk %.200s: this build has no libnbd (libnbd-dev was not found)", c->path);
 	return -ENOTSUP;
 }

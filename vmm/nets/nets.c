@@ -40,7 +40,11 @@ int nets_open(struct nets **out, const struct net_config *c, const struct nets_o
 		[NET_BACK_STREAM] = &nets_stream,
 	};
 
-	return kinds[c->back]->open(out, c, o, why, cap);
+	int r = kinds[c->back]->open(out, c, o, why, cap);
+
+	if (!r)
+		(*out)->up = (*out)->has_link;
+	return r;
 }
 
 int nets_start(struct nets *n)
@@ -70,13 +74,27 @@ bool nets_up(const struct nets *n)
 	return n->up;
 }
 
-void nets_link(struct nets *n, bool up, const char *why)
+static void tell(struct nets *n, const char *why)
 {
+	bool up = n->has_link && !n->pulled;
+
 	if (n->up == up)
 		return;
 	n->up = up;
-	n->count.links_lost += !up;
 	n->events.link(n->ctx, up, why);
+}
+
+void nets_link(struct nets *n, bool up, const char *why)
+{
+	n->count.links_lost += n->has_link && !up;
+	n->has_link = up;
+	tell(n, why);
+}
+
+void nets_pull(struct nets *n, bool out)
+{
+	n->pulled = out;
+	tell(n, "the cable was pulled");
 }
 
 uint8_t *nets_room(struct nets *n)
@@ -103,7 +121,13 @@ void nets_flush(struct nets *n)
 
 bool nets_peek(struct nets *n, struct net_frame *out)
 {
-	return n->ops->peek && n->ops->peek(n, out);
+	while (n->ops->peek && n->ops->peek(n, out)) {
+		if (n->up)
+			return true;
+		n->count.dropped_in++; // the cable is out: they come to nobody
+		n->ops->consume(n);
+	}
+	return false;
 }
 
 void nets_consume(struct nets *n)

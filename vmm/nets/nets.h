@@ -61,6 +61,8 @@ uint64_t nets_features(const struct nets *n);
 void nets_accepted(struct nets *n, uint64_t features);
 
 bool nets_up(const struct nets *n);
+/* out: there is no link whatever the back has, as without the cable; frames that come are lost. */
+void nets_pull(struct nets *n, bool out);
 
 /* Room for a frame of NET_FRAME_MAX bytes, until the next call of anything here; NULL: none now, the event room comes.
  */

@@ -13,7 +13,7 @@ struct nets_ops {
 	void (*close)(struct nets *n); // and frees it
 	void (*accepted)(struct nets *n, uint64_t features);
 	uint8_t *(*room)(struct nets *n);
-	/* The link is up. False: it was not sent. */
+	/* There is a link. False: it was not sent. */
 	bool (*commit)(struct nets *n, uint32_t bytes, const struct net_header *h);
 	void (*flush)(struct nets *n);
 	bool (*peek)(struct nets *n, struct net_frame *out);
@@ -26,7 +26,9 @@ struct nets {
 	struct loop *loop;
 	struct nets_events events;
 	void *ctx;
-	bool up;
+	bool has_link;     // of the back
+	bool pulled;       // nets_pull()
+	bool up;           // what was told last
 	uint64_t features; // that it can do
 	uint8_t *nowhere;  // where frames are written to that are dropped
 	struct nets_counts count;
@@ -35,7 +37,7 @@ struct nets {
 /* Fills the beginning of one. 0 or -ENOMEM. */
 int nets_init(struct nets *n, const struct nets_ops *ops, const struct nets_options *o);
 void nets_fini(struct nets *n);
-/* The link is another one now; tells, if it is news. why: where it has gone. */
+/* The back's link has come or gone; tells, if it is news. why: where it has gone. */
 void nets_link(struct nets *n, bool up, const char *why);
 /* Writes a sentence, and returns r. */
 int nets_refuse(char *why, size_t cap, int r, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -28,7 +28,7 @@ void over_frames_flush(struct nets *n)
 bool over_frames_peek(struct nets *n, struct net_frame *out)
 {
 	*out = (struct net_frame){.n = 0};
-	out->bytes = n->up ? frames_peek(frames(n), &out->n) : NULL;
+	out->bytes = n->has_link ? frames_peek(frames(n), &out->n) : NULL;
 	return out->bytes;
 }
 

@@ -179,7 +179,7 @@ static void down(struct passt *p, const char *how, unsigned lost)
 	p->o.n.count.dropped_in += lost;
 	explain(p, how, text, sizeof(text));
 	child_end(&p->child, 0);
-	log_at(p->o.n.up ? LOG_WARN : LOG_INFO, "%s; it is started again", text); // loudly once, not at each try
+	log_at(p->o.n.has_link ? LOG_WARN : LOG_INFO, "%s; it is started again", text); // loudly once, not at each try
 	nets_retry_later(&p->retry, p->o.n.loop);
 	nets_link(&p->o.n, false, text);
 }
@@ -218,7 +218,7 @@ static void on_received(void *ctx)
 	}
 	if (p->asked)
 		return;
-	if (!p->o.n.up) {
+	if (!p->o.n.has_link) {
 		loop_timer_stop(&p->retry.timer);
 		nets_retry_up(&p->retry);
 		nets_link(&p->o.n, true, "");
@@ -335,7 +335,7 @@ static int open_passt(struct nets **out, const struct net_config *c, const struc
 		close_passt(&p->o.n);
 		return r;
 	}
-	p->o.n.up = true;
+	p->o.n.has_link = true;
 	*out = &p->o.n;
 	return 0;
 }

@@ -217,7 +217,7 @@ static int open_stream(struct nets **out, const struct net_config *c, const stru
 		close_stream(&s->o.n);
 		return r;
 	}
-	s->o.n.up = true;
+	s->o.n.has_link = true;
 	*out = &s->o.n;
 	return 0;
 }

@@ -42,7 +42,7 @@ static void gone(struct tap *t, int error)
 {
 	char text[96];
 
-	if (!t->n.up)
+	if (!t->n.has_link)
 		return;
 	snprintf(text, sizeof(text), "tap %s: %s", t->name, strerror(error));
 	log_warn("%s", text);
@@ -212,7 +212,7 @@ static int open_tap(struct nets **out, const struct net_config *c, const struct 
 		return r;
 	}
 	t->n.features = c->offload ? TAP_FEATURES : 0;
-	t->n.up = true;
+	t->n.has_link = true;
 	*out = &t->n;
 	return 0;
 }

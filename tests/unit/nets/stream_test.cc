@@ -59,6 +59,8 @@ struct Stream : Nets {
 	}
 	void accept_one()
 	{
+		pollfd p = {listener, POLLIN, 0};
+		ASSERT_TRUE(until([&] { return poll(&p, 1, 0) == 1; }));
 		peer = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
 		ASSERT_GE(peer, 0);
 	}
@@ -160,6 +162,37 @@ TEST_F(Stream, TooLongForThisProtocol)
 	ASSERT_TRUE(send(frame(NET_FRAME_MAX, 1)));
 	EXPECT_EQ(2u, counts().dropped_out);
 	talk(5);
+}
+
+TEST_F(Stream, TheCableIsPulled)
+{
+	listen_there();
+	ASSERT_EQ(0, open()) << why;
+	accept_one();
+	nets_pull(n, true);
+	nets_pull(n, true);
+	EXPECT_EQ((std::vector<std::string>{"the cable was pulled"}), links);
+	EXPECT_EQ(0u, counts().links_lost);
+	ASSERT_TRUE(send(frame(60, 1)));
+	Bytes b = with_length(frame(60, 2));
+	ASSERT_EQ((ssize_t)b.size(), write(peer, b.data(), b.size()));
+	ASSERT_TRUE(until([&] { return counts().dropped_in == 1; }));
+	EXPECT_EQ(1u, counts().dropped_out);
+	EXPECT_TRUE(got.empty());
+	nets_pull(n, false);
+	EXPECT_EQ(2u, links.size());
+	talk(6);
+	/* Both ends: up again when both are. */
+	nets_pull(n, true);
+	close(peer);
+	ASSERT_TRUE(until([&] { return counts().links_lost == 1; }));
+	EXPECT_EQ(3u, links.size());
+	accept_one();
+	rounds(50);
+	EXPECT_FALSE(nets_up(n));
+	nets_pull(n, false);
+	ASSERT_TRUE(until([&] { return links.size() == 4; }));
+	talk(7);
 }
 
 TEST_F(Stream, ClosedWhileItIsTriedAgain)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/conf/disk_config.h"
+#include "vmm/conf/net_config.h"
 
 const char *const card_kind_names[CARD_KINDS] = {
 #define CARD(name, kind, ...) kind,

@@ -66,6 +66,9 @@ int net_config_check(const struct net_config *c, char *why, size_t cap);
 char *net_config_to_json(const struct net_config *c);
 int net_config_from_json(const char *text, size_t len, struct net_config *out, char *why, size_t cap);
 
+/* The same as the check of a card's configuration (cards.h). */
+int net_config_takes(const char *config, char *why, size_t why_cap);
+
 /* "52:54:00:12:34:56", of one station and not all zeroes. Returns 0 or -EINVAL. */
 int net_mac_parse(const char *text, uint8_t mac[NET_CONFIG_MAC_BYTES]);
 const char *net_mac_format(const uint8_t mac[NET_CONFIG_MAC_BYTES], char out[NET_CONFIG_MAC_TEXT]);

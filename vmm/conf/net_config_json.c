@@ -218,3 +218,10 @@ int net_config_from_json(const char *text, size_t len, struct net_config *out, c
 		*out = c;
 	return r;
 }
+
+int net_config_takes(const char *config, char *why, size_t why_cap)
+{
+	struct net_config c;
+
+	return net_config_from_json(config, strlen(config), &c, why, why_cap);
+}

@@ -516,6 +516,20 @@ TEST_F(Front, ResetInEveryState)
 	EXPECT_EQ(frame(60, 7), receive(0));
 }
 
+TEST_F(Front, HeldStill)
+{
+	bring_up(kAll);
+	server_hold(&s, true);
+	send(1, frame(60, 1));
+	kick(1);
+	in = {frame(60, 2)};
+	post(0, 1000);
+	work();
+	EXPECT_TRUE(out.empty());
+	EXPECT_EQ(1u, in.size());
+	EXPECT_EQ(0u, done(0));
+}
+
 /* What is impossible breaks the device until it is reset, and the network behind it stays as it was. */
 TEST_F(Front, HostileRings)
 {

@@ -7,7 +7,8 @@
  */
 #include <stdlib.h>
 
-#include "vmm/virtio/server.h"
+#include "coherence/base/bytes.h"
+#include "vmm/virtio/owners.h"
 
 #define MEMORY     0x4000u
 #define STEP_BYTES 8u
@@ -19,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 struct world {
 	struct virtio v;
 	struct server s;
+	struct owners o;
 	struct ring rings[3];
 	uint8_t memory[MEMORY];
 	bool locked, later;
@@ -119,7 +121,8 @@ static enum ring_error on_request(void *ctx, uint16_t queue, const struct chain 
 	return RING_GOOD;
 }
 
-static const struct server_ops ops = {.lock = on_lock, .unlock = on_unlock, .send = on_send, .request = on_request};
+static const struct owners_ops registers = {.lock = on_lock, .unlock = on_unlock, .send = on_send};
+static const struct server_ops ops = {.request = on_request};
 
 static void complete(struct world *w, unsigned which)
 {
@@ -146,7 +149,7 @@ static void bring_up(struct world *w)
 	virtio_pci_write(&w->v, w->v.msix.cap + 2u, 2, 0x8000, &fx);
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		virtio_bar_write(&w->v, steps[i].at, steps[i].size, steps[i].value, &fx);
-		server_accessed(&w->s, &fx);
+		owners_accessed(&w->o, &fx);
 	}
 	for (unsigned q = 0; q < 3; q++) {
 		virtio_bar_write(&w->v, 0x16, 2, q, &fx);
@@ -156,7 +159,7 @@ static void bring_up(struct world *w)
 		virtio_bar_write(&w->v, 0x1c, 2, 1, &fx);
 	}
 	virtio_bar_write(&w->v, 0x14, 1, 15, &fx);
-	server_accessed(&w->s, &fx);
+	owners_accessed(&w->o, &fx);
 }
 
 static void step(struct world *w, const uint8_t *at)
@@ -194,7 +197,7 @@ static void step(struct world *w, const uint8_t *at)
 		w->later = where & 1;
 		server_round(&w->s);
 	}
-	server_accessed(&w->s, &fx);
+	owners_accessed(&w->o, &fx);
 	require(w->s.under_way == w->kept_n);
 }
 
@@ -204,7 +207,7 @@ static void recover(struct world *w)
 	struct virtio_fx fx;
 
 	virtio_bar_write(&w->v, 0x14, 1, 0, &fx);
-	server_accessed(&w->s, &fx);
+	owners_accessed(&w->o, &fx);
 	while (w->kept_n)
 		complete(w, 0);
 	server_round(&w->s);
@@ -218,7 +221,7 @@ static void recover(struct world *w)
 	w->memory[12] = 2;
 	w->later = false;
 	virtio_bar_write(&w->v, VIRTIO_AT_NOTIFY, 2, 0, &fx);
-	server_accessed(&w->s, &fx);
+	owners_accessed(&w->o, &fx);
 	server_round(&w->s);
 	require(w->memory[0x802] == 1 && w->memory[0x808] == 16);
 }
@@ -237,7 +240,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	memset(&w, 0, sizeof(w));
 	virtio_init(&w.v, &p);
-	server_init(&w.s, &w.v, w.rings, &mem, &ops, &w);
+	const struct server_link link = owners_link(&w.o);
+
+	server_init(&w.s, 3, w.rings, &mem, &ops, &w, &link);
+	owners_init(&w.o, &w.v, &w.s, 0, &registers, &w);
 	for (; n >= STEP_BYTES; data += STEP_BYTES, n -= STEP_BYTES)
 		step(&w, data);
 	recover(&w);

@@ -38,7 +38,7 @@ static void end(struct kept *k, int error)
 
 	if (k->unreachable)
 		e = RING_NO_MEMORY;
-	else if (f->ops->wanted(f->ctx))
+	else if (f->ops->wanted(f->ctx, k->queue))
 		e = blk_finish(&f->disk, f->mem, k->chain, &what, error ? BLK_IOERR : BLK_OK, &used);
 	free(k);
 	f->kept--;
@@ -55,14 +55,14 @@ static void submit(struct kept *k)
 		k->r.bytes = a->bytes;
 		k->r.unmap = a->unmap;
 	}
-	k->f->ops->submit(k->f->ctx, &k->r);
+	k->f->ops->submit(k->f->ctx, k->queue, &k->r);
 }
 
 static void on_done(struct block_request *r, int error)
 {
 	struct kept *k = (struct kept *)r; // its first member
 	struct blk_front *f = k->f;
-	bool wanted = f->ops->wanted(f->ctx);
+	bool wanted = f->ops->wanted(f->ctx, k->queue);
 
 	if (!error && wanted && ++k->range < k->ranges) {
 		submit(k);
@@ -85,7 +85,7 @@ static bool on_copy(struct block_request *r, uint64_t at, void *buf, size_t n)
 	const struct blk_front *f = k->f;
 	bool there;
 
-	if (!f->ops->wanted(f->ctx))
+	if (!f->ops->wanted(f->ctx, k->queue))
 		return false;
 	if (r->op == BLOCK_WRITE)
 		there = chain_get(k->chain, f->mem, (uint32_t)(BLK_HEADER_BYTES + at), buf, (uint32_t)n);

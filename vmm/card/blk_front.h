@@ -17,14 +17,14 @@
 
 struct blk_front_ops {
 	/* Gives a request to the back half: block_submit(), or something that does the same by messages. */
-	void (*submit)(void *ctx, struct block_request *r);
+	void (*submit)(void *ctx, uint16_t queue, struct block_request *r);
 	/*
 	 * A request of the ring has ended: as server_complete(), with what it wants. The queue's interrupt comes by
 	 * tell(), once for all that end together.
 	 */
 	void (*complete)(void *ctx, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e);
-	/* The driver still wants what was begun: it has not reset the device since. */
-	bool (*wanted)(void *ctx);
+	/* The driver still wants what was begun in this queue: it has not reset the device since. */
+	bool (*wanted)(void *ctx, uint16_t queue);
 	/* A request failed: op and error of the back half. */
 	void (*failed)(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error);
 };

@@ -77,7 +77,7 @@ static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct de
 		if (!c)
 			continue;
 		virtio_power_on(&c->f.v);
-		server_power_on(&c->f.s);
+		owners_power_on(&c->f.o);
 		server_hold(&c->f.s, false);
 		c->f.wanted = c->f.moved = false;
 	}
@@ -95,7 +95,7 @@ static void bus_fields(struct fields *f, void *state)
 		if (!c)
 			continue;
 		virtio_fields(f, &c->f.v);
-		server_fields(f, &c->f.s);
+		owners_fields(f, &c->f.o);
 		if (!f->to)
 			c->f.wanted = virtio_live(&c->f.v); // a queue may wait for it
 	}

@@ -8,7 +8,7 @@
 #include "net/mutex.h"
 #include "vmm/card/bus_priv.h"
 
-/* ---- what a card's queues have of the bus (server_ops) ---- */
+/* ---- what a card's queues have of the bus (owners_ops) ---- */
 
 static void lock(void *card)
 {
@@ -47,15 +47,15 @@ static int put_in(struct card_bus *b, struct card *c, struct card_model *model)
 	model->p.window = pci_window_of(b->windows, b->root.bus.number);
 	model->p.window_bytes = b->windows->bus_bytes;
 	model->p.address = address[VIRTIO_BAR];
-	c->serve = (struct server_ops){.lock = lock,
-				       .unlock = unlock,
-				       .send = send,
-				       .request = c->ops->request,
-				       .on_demand = c->ops->on_demand,
-				       .full = c->ops->full};
+	c->keep = (struct owners_ops){.lock = lock, .unlock = unlock, .send = send};
+	c->serve =
+		(struct server_ops){.request = c->ops->request, .on_demand = c->ops->on_demand, .full = c->ops->full};
 	virtio_init(&c->f.v, &model->p);
 	memcpy(c->f.v.config, model->config, sizeof(c->f.v.config));
-	server_init(&c->f.s, &c->f.v, c->rings, b->host->mem, &c->serve, c);
+	struct server_link link = owners_link(&c->f.o);
+
+	server_init(&c->f.s, model->p.queues, c->rings, b->host->mem, &c->serve, c, &link);
+	owners_init(&c->f.o, &c->f.v, &c->f.s, b->root.bus.number, &c->keep, c);
 	return 0;
 }
 

@@ -101,7 +101,7 @@ void card_bus_turn(struct card_bus *b)
 			continue;
 		under_way |= c->f.s.under_way != 0;
 		__atomic_store_n(&c->numbers.under_way, c->f.s.under_way, __ATOMIC_RELAXED);
-		__atomic_store_n(&c->numbers.broken, c->f.s.broken, __ATOMIC_RELAXED);
+		__atomic_store_n(&c->numbers.broken, c->f.o.broken, __ATOMIC_RELAXED);
 	}
 	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN)
 		return;

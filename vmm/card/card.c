@@ -28,7 +28,7 @@ void card_set_config(struct card *c, uint32_t offset, const void *bytes, uint32_
 
 	c->host->unlock(c->host->ctx);
 	if (told)
-		c->serve.send(c, &m);
+		c->keep.send(c, &m);
 }
 
 void card_tell(struct card *c, enum card_event what, const char *text)

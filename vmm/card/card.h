@@ -102,6 +102,7 @@ struct card {
 	struct card_numbers numbers;
 	/* The bus's: */
 	struct card_bus *bus;
+	struct owners_ops keep;
 	struct server_ops serve;
 	struct ring *rings;
 	bool woken; // atomic

@@ -25,8 +25,9 @@ struct disk {
 
 /* ---- what the front half wants of the card ---- */
 
-static void give(void *ctx, struct block_request *r)
+static void give(void *ctx, uint16_t queue, struct block_request *r)
 {
+	(void)queue;
 	block_submit(((struct disk *)ctx)->b, r);
 }
 
@@ -37,15 +38,9 @@ static void complete(void *ctx, uint16_t queue, uint16_t head, uint32_t used, en
 	server_complete(&d->c.f.s, queue, head, used, e);
 }
 
-static bool wanted(void *ctx)
+static bool wanted(void *ctx, uint16_t queue)
 {
-	struct disk *d = ctx;
-
-	d->c.host->lock(d->c.host->ctx);
-	bool yes = !d->c.f.v.resetting && d->c.f.s.epoch == d->c.f.v.epoch;
-
-	d->c.host->unlock(d->c.host->ctx);
-	return yes;
+	return server_wanted(&((struct disk *)ctx)->c.f.s, queue);
 }
 
 static void failed(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error)
@@ -98,10 +93,8 @@ static void tell(void *ctx, uint16_t queue)
 static void look_again(struct disk *d)
 {
 	d->full = false;
-	d->c.host->lock(d->c.host->ctx);
 	for (uint16_t q = 0; q < d->c.f.v.p.queues; q++)
-		server_look(&d->c.f.s, q);
-	d->c.host->unlock(d->c.host->ctx);
+		server_kick(&d->c.f.s, q);
 	card_wake(&d->c);
 }
 

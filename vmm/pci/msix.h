@@ -55,6 +55,12 @@ void msix_table_write(struct msix *m, uint32_t offset, unsigned size, uint64_t v
 /* The pending bits; they are read-only. */
 uint64_t msix_pba_read(const struct msix *m, uint32_t offset, unsigned size);
 
+/* This vector would be sent if it were raised. */
+static inline bool msix_entry_open(const struct msix *m, uint16_t vector)
+{
+	return m->open && vector < m->vectors && !m->entry[vector].masked;
+}
+
 /* The device wants this interrupt. True: send *out now. */
 bool msix_raise(struct msix *m, uint16_t vector, struct msix_message *out);
 /* Takes a pending vector that nothing masks any more. False: there is none. */

@@ -10,7 +10,7 @@ static uint32_t read_config(void *owner, unsigned offset, unsigned size)
 
 static void note(struct virtio_function *f, const struct virtio_fx *fx)
 {
-	f->wanted |= server_accessed(&f->s, fx);
+	f->wanted |= owners_accessed(&f->o, fx);
 	f->moved |= (fx->flags & VIRTIO_FX_MOVED) != 0;
 }
 

@@ -7,16 +7,17 @@
 #define VMM_VIRTIO_FUNCTION_H
 
 #include "vmm/pci/bridge.h"
-#include "vmm/virtio/server.h"
+#include "vmm/virtio/owners.h"
 
 struct virtio_function {
 	struct virtio v;
-	struct server s;
-	bool wanted; // server_round() is to be called: whoever sees to that clears it
-	bool moved;  // its BAR may answer somewhere else; the same
+	struct owners o;
+	struct server s; // its queues that are served here
+	bool wanted;     // server_round() is to be called: whoever sees to that clears it
+	bool moved;      // its BAR may answer somewhere else; the same
 };
 
-/* Its place in a bus: the owner is a struct virtio_function, whose v and s were initialized. */
+/* Its place in a bus: the owner is a struct virtio_function, whose v, o and s were initialized. */
 extern const struct pci_slot_ops virtio_function_ops;
 
 #endif

@@ -10,25 +10,17 @@
 void net_front_init(struct net_front *f, struct server *s, uint16_t pairs_max, struct chain *chains,
 		    const struct net_back_ops *back, void *ctx)
 {
-	*f = (struct net_front){.s = s,
-				.back = back,
-				.ctx = ctx,
-				.pairs_max = pairs_max,
-				.pairs = 1,
-				.epoch = s->epoch,
-				.chains = chains};
+	*f = (struct net_front){.s = s, .back = back, .ctx = ctx, .pairs_max = pairs_max, .pairs = 1, .chains = chains};
 }
 
 /* Whether there is a driver; what is different of it is said to the back. */
 static bool follow_driver(struct net_front *f)
 {
-	struct server *s = f->s;
+	uint64_t accepted;
+	uint32_t epoch;
 
-	s->ops->lock(s->ctx);
-	uint64_t accepted = virtio_live(s->v) ? s->v->accepted : 0;
-	uint32_t epoch = s->v->epoch;
-
-	s->ops->unlock(s->ctx);
+	if (!server_driver(f->s, &accepted, &epoch))
+		accepted = 0;
 	if (accepted == f->accepted && epoch == f->epoch)
 		return accepted;
 	f->accepted = accepted;

@@ -56,6 +56,15 @@ static bool begin_turn(struct owner *o, struct handover *m)
 	return true;
 }
 
+bool owner_due(const struct owner *o)
+{
+	struct owner copy = *o;
+	struct handover m;
+	host_id to;
+
+	return owner_next(&copy, &to, &m);
+}
+
 bool owner_next(struct owner *o, host_id *to, struct handover *m)
 {
 	if (o->at == HOST_NONE) {

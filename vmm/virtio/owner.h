@@ -40,6 +40,8 @@ void owner_set_entry(struct owner *o, const struct handover_entry *e);
 /* The driver has notified, and the queue is not served by whoever saw that. */
 void owner_kick(struct owner *o);
 
+/* owner_next() would give something. */
+bool owner_due(const struct owner *o);
 /* True: send *m to host *to. */
 bool owner_next(struct owner *o, host_id *to, struct handover *m);
 

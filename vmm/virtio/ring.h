@@ -18,6 +18,9 @@ struct ring_setup {
 	uint16_t size; // a power of two, at most RING_SIZE_MAX
 	bool indirect, event_idx;
 	uint64_t desc, avail, used;
+	/* Not the ring's, but its driver's, for whoever takes requests out of it. */
+	uint64_t accepted; // features
+	uint32_t epoch;    // counts the device's resets
 };
 
 /* Where a ring is while the device has no chain: all that whoever serves it next has to know. */

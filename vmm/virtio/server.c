@@ -1,113 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/virtio/server.h"
 
-#include <string.h>
+#include <errno.h>
 
-void server_init(struct server *s, struct virtio *v, struct ring *rings, const struct guest_mem *mem,
-		 const struct server_ops *ops, void *ctx)
+#include "coherence/base/check.h"
+
+/* ---- sets of queues, of which any thread may ask ---- */
+
+static bool in_set(const uint64_t *set, uint16_t queue)
 {
+	return __atomic_load_n(&set[queue / 64], __ATOMIC_SEQ_CST) >> (queue % 64) & 1;
+}
+
+static void put_in(uint64_t *set, uint16_t queue)
+{
+	__atomic_fetch_or(&set[queue / 64], 1ull << (queue % 64), __ATOMIC_SEQ_CST);
+}
+
+static bool take_out(uint64_t *set, uint16_t queue)
+{
+	uint64_t bit = 1ull << (queue % 64);
+
+	return __atomic_fetch_and(&set[queue / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+void server_init(struct server *s, uint16_t queues, struct ring *rings, const struct guest_mem *mem,
+		 const struct server_ops *ops, void *ctx, const struct server_link *link)
+{
+	PD_CHECK(queues && queues <= SERVER_QUEUES_MAX);
 	memset(s, 0, sizeof(*s));
-	s->v = v;
+	s->queues = queues;
 	s->rings = rings;
 	s->mem = mem;
 	s->ops = ops;
 	s->ctx = ctx;
-	server_power_on(s);
+	s->link = *link;
 }
 
-static void forget_rings(struct server *s)
+void server_forget(struct server *s)
 {
-	for (unsigned q = 0; q < s->v->p.queues; q++)
-		s->rings[q].at.size = 0;
-	s->epoch = s->v->epoch;
-	s->failed = false;
-}
-
-void server_power_on(struct server *s)
-{
-	memset(s->look, 0, sizeof(s->look));
+	memset(s->homes, 0, sizeof(s->homes));
+	for (uint16_t q = 0; q < s->queues; q++) {
+		take_out(s->here, q);
+		take_out(s->kicked, q);
+	}
 	s->under_way = 0;
-	forget_rings(s);
 }
 
-void server_look(struct server *s, uint16_t queue)
+/*
+ * That the queue leaves between the two is no harm: its next home looks later than this, and the driver has stored
+ * before it notified.
+ */
+bool server_kick(struct server *s, uint16_t queue)
 {
-	s->look[queue / 64] |= 1ull << (queue % 64);
+	if (!in_set(s->here, queue))
+		return false;
+	put_in(s->kicked, queue);
+	return true;
 }
 
 void server_hold(struct server *s, bool hold)
 {
-	s->held = hold;
+	__atomic_store_n(&s->held, hold, __ATOMIC_SEQ_CST);
 }
 
-bool server_accessed(struct server *s, const struct virtio_fx *fx)
-{
-	if (fx->flags & VIRTIO_FX_KICK)
-		server_look(s, fx->queue);
-	for (uint16_t q = 0; (fx->flags & VIRTIO_FX_READY) && q < s->v->p.queues; q++)
-		server_look(s, q);
-	return fx->flags & (VIRTIO_FX_KICK | VIRTIO_FX_READY | VIRTIO_FX_RESET);
-}
+/* ---- words ---- */
 
-/* Lock held. What was broken or unfinished before a reset is none of this epoch's. */
-static void follow_epoch(struct server *s)
+/* What the owner is owed; not while the ring is worked on. */
+static void say(struct server *s, uint16_t queue)
 {
-	if (s->v->resetting && !s->under_way) {
-		virtio_reset_done(s->v);
-		memset(s->look, 0, sizeof(s->look));
+	struct home *h = &s->homes[queue];
+	struct ring_place at = ring_place_of(&s->rings[queue]);
+	struct handover m;
+
+	while (home_next(h, &at, &m)) {
+		if (h->state == HOME_AWAY)
+			take_out(s->here, queue);
+		s->link.tell(s->link.ctx, queue, &m);
 	}
-	if (s->epoch != s->v->epoch)
-		forget_rings(s);
 }
 
-/* Takes the queue's turn to be looked at, under the lock. False: it has none, or is not to be served. */
-static bool begin(struct server *s, uint16_t queue)
+int server_in(struct server *s, uint16_t queue, const struct handover *m)
 {
-	uint64_t bit = 1ull << (queue % 64);
-	struct ring_setup setup;
+	if (queue >= s->queues)
+		return -EPROTO;
+	struct home *h = &s->homes[queue];
+	int r = home_in(h, m);
 
-	if (s->held || !(s->look[queue / 64] & bit))
-		return false;
-	s->look[queue / 64] &= ~bit; // before anything is looked at: who comes later asks again
-	if (!virtio_queue(s->v, queue, &setup))
-		return false;
-	if (!s->rings[queue].at.size)
-		ring_start(&s->rings[queue], &setup);
-	return true;
+	if (r < 0)
+		return r;
+	if (r == HOME_BEGIN) {
+		take_out(s->kicked, queue);
+		ring_resume(&s->rings[queue], &h->setup, &h->place);
+		s->accepted = h->setup.accepted;
+		s->epoch = h->setup.epoch;
+		put_in(s->here, queue);
+	}
+	say(s, queue);
+	return 0;
 }
 
-/* No lock held. Tells the driver that it must reset the device, once. */
-static void fail(struct server *s, struct ring *r)
+static void hear(struct server *s)
 {
-	struct msix_message m;
-
-	if (s->failed || !r->broken)
-		return;
-	s->failed = true;
-	s->why = r->broken;
-	s->broken++;
-	s->ops->lock(s->ctx);
-	bool told = virtio_fail(s->v, &m);
-
-	s->ops->unlock(s->ctx);
-	if (told)
-		s->ops->send(s->ctx, &m);
+	if (s->link.hear)
+		s->link.hear(s->link.ctx);
 }
+
+/* ---- rings ---- */
 
 void server_told(struct server *s, uint16_t queue)
 {
+	struct home *h = &s->homes[queue];
 	struct ring *r = &s->rings[queue];
-	struct msix_message m;
 
-	if (r->at.size && ring_wants_interrupt(r, s->mem)) {
-		s->ops->lock(s->ctx);
-		bool told = virtio_queue_interrupt(s->v, queue, &m);
-
-		s->ops->unlock(s->ctx);
-		if (told)
-			s->ops->send(s->ctx, &m);
-	}
-	fail(s, r);
+	if (h->state == HOME_AWAY)
+		return;
+	if (ring_wants_interrupt(r, s->mem) && home_interrupts(h))
+		s->link.interrupt(s->link.ctx, &h->entry);
+	if (r->broken)
+		home_breaks(h, r->broken);
+	say(s, queue);
 }
 
 static bool full(struct server *s)
@@ -118,6 +130,7 @@ static bool full(struct server *s)
 /* Requests of one queue; true: there may be more. */
 static bool drain(struct server *s, uint16_t queue)
 {
+	struct home *h = &s->homes[queue];
 	struct ring *r = &s->rings[queue];
 	bool stopped = false;
 	unsigned n = 0;
@@ -126,13 +139,18 @@ static bool drain(struct server *s, uint16_t queue)
 	while (n < r->at.size && !(stopped = full(s)) && ring_pop(r, s->mem, &s->chain) == 1) {
 		bool later = false;
 		uint32_t used = 0;
+
+		home_took(h);
+		s->under_way++;
 		enum ring_error e = s->ops->request(s->ctx, queue, &s->chain, &used, &later);
 
 		n++;
+		if (later && !e)
+			continue;
+		home_ended(h);
+		s->under_way--;
 		if (e)
 			ring_break(r, e);
-		else if (later)
-			s->under_way++;
 		else
 			ring_push(r, s->mem, s->chain.head, used);
 	}
@@ -141,73 +159,93 @@ static bool drain(struct server *s, uint16_t queue)
 	return !r->broken && !stopped && (n == r->at.size || ring_arm(r, s->mem));
 }
 
+static bool held(const struct server *s)
+{
+	return __atomic_load_n(&s->held, __ATOMIC_SEQ_CST);
+}
+
+/* Takes the queue's turn to be looked at. */
+static bool begin(struct server *s, uint16_t queue)
+{
+	if (held(s))
+		return false;
+	if (take_out(s->kicked, queue))
+		home_kick(&s->homes[queue]);
+	return home_look(&s->homes[queue]);
+}
+
 bool server_round(struct server *s)
 {
 	bool more = false;
 
-	for (uint16_t q = 0; q < s->v->p.queues; q++) {
-		s->ops->lock(s->ctx);
-		follow_epoch(s);
-		bool serve = begin(s, q);
-
-		s->ops->unlock(s->ctx);
-		if (!serve || (s->ops->on_demand && s->ops->on_demand(s->ctx, q)) || !drain(s, q))
+	for (uint16_t q = 0; q < s->queues; q++) {
+		hear(s);
+		if (!begin(s, q) || (s->ops->on_demand && s->ops->on_demand(s->ctx, q)) || !drain(s, q))
 			continue;
 		more = true;
-		s->ops->lock(s->ctx);
-		server_look(s, q);
-		s->ops->unlock(s->ctx);
+		home_look_again(&s->homes[q]);
 	}
+	hear(s);
 	return more;
 }
 
 bool server_take(struct server *s, uint16_t queue)
 {
-	s->ops->lock(s->ctx);
-	follow_epoch(s);
-	server_look(s, queue);
-	bool serve = begin(s, queue);
-
-	s->ops->unlock(s->ctx);
+	struct home *h = &s->homes[queue];
 	struct ring *r = &s->rings[queue];
-	bool got = serve && ring_pop(r, s->mem, &s->chain) == 1;
 
-	if (serve && !got && ring_arm(r, s->mem)) // tell us of the next one; there is one already
+	hear(s);
+	if (h->state != HOME_HERE || h->broken || held(s))
+		return false;
+	begin(s, queue); // whoever asked for a look has it
+	bool got = ring_pop(r, s->mem, &s->chain) == 1;
+
+	if (!got && ring_arm(r, s->mem)) // tell us of the next one; there is one already
 		got = ring_pop(r, s->mem, &s->chain) == 1;
-	if (got)
+	if (got) {
+		home_took(h);
 		s->under_way++;
-	else if (serve)
-		fail(s, r);
+	} else if (r->broken) {
+		server_told(s, queue);
+		hear(s);
+	}
 	return got;
 }
 
-/* n requests are under way no more. False: a reset came between, and nothing of them may be seen. */
-static bool ended(struct server *s, unsigned n)
+/* One is under way no more. False: it is thrown away. */
+static bool ended(struct server *s, uint16_t queue)
 {
-	s->under_way -= n;
-	s->ops->lock(s->ctx);
-	bool current = !s->v->resetting && s->epoch == s->v->epoch;
+	bool wanted = home_ended(&s->homes[queue]);
 
-	follow_epoch(s); // the last one ends a reset
-	s->ops->unlock(s->ctx);
-	return current;
+	s->under_way--;
+	s->discarded += !wanted;
+	return wanted;
+}
+
+/* No interrupt comes that would say what is owed. */
+static void say_now(struct server *s, uint16_t queue)
+{
+	say(s, queue);
+	hear(s);
 }
 
 void server_complete_all(struct server *s, uint16_t queue, const struct server_used *used, unsigned n,
 			 enum ring_error e)
 {
 	struct ring *r = &s->rings[queue];
+	bool wanted = true;
 
-	if (!ended(s, n)) {
-		s->discarded += n;
-		return;
-	}
-	if (e)
+	hear(s);
+	for (unsigned i = 0; i < n; i++)
+		wanted = ended(s, queue); // of all of them
+	if (wanted && e)
 		ring_break(r, e);
-	for (unsigned i = 0; i < n && !r->broken; i++)
+	for (unsigned i = 0; i < n && wanted && !r->broken; i++)
 		ring_put(r, s->mem, used[i].head, used[i].bytes);
-	if (r->at.size)
+	if (wanted)
 		ring_publish(r, s->mem);
+	if (s->homes[queue].discard)
+		say_now(s, queue);
 }
 
 void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e)
@@ -219,34 +257,27 @@ void server_complete(struct server *s, uint16_t queue, uint16_t head, uint32_t u
 
 void server_untake(struct server *s, uint16_t queue, const struct chain *c)
 {
-	if (ended(s, 1))
+	hear(s);
+	if (ended(s, queue))
 		ring_unpop(&s->rings[queue], c);
+	if (s->homes[queue].state == HOME_LEAVING)
+		say_now(s, queue);
 }
 
-void server_fields(struct fields *f, struct server *s)
+bool server_driver(const struct server *s, uint64_t *accepted, uint32_t *epoch)
 {
-	if (s->under_way) {
-		f->bad = true;
-		return;
-	}
-	for (unsigned q = 0; q < s->v->p.queues && !f->bad; q++) {
-		uint8_t begun = s->rings[q].at.size != 0;
+	uint64_t any = 0;
 
-		FIELD(f, begun);
-		f->bad |= begun > 1;
-		if (!begun) {
-			s->rings[q].at.size = 0;
-			continue;
-		}
-		ring_fields(f, &s->rings[q]);
-		if (!f->to) /* a ring is where its queue is */
-			f->bad |= !s->v->queue[q].enabled || s->rings[q].at.size != s->v->queue[q].size ||
-				  s->rings[q].at.desc != s->v->queue[q].desc ||
-				  s->rings[q].at.avail != s->v->queue[q].avail ||
-				  s->rings[q].at.used != s->v->queue[q].used;
-	}
-	for (uint16_t q = 0; !f->to && q < s->v->p.queues; q++)
-		server_look(s, q); // who knows what was asked meanwhile
-	if (!f->to)
-		s->epoch = s->v->epoch;
+	for (unsigned w = 0; w < sizeof(s->here) / sizeof(s->here[0]); w++)
+		any |= __atomic_load_n(&s->here[w], __ATOMIC_RELAXED);
+	*accepted = s->accepted;
+	*epoch = s->epoch;
+	return any;
+}
+
+bool server_wanted(const struct server *s, uint16_t queue)
+{
+	const struct home *h = &s->homes[queue];
+
+	return h->state != HOME_AWAY && !h->discard && !h->broken;
 }

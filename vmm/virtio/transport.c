@@ -206,6 +206,8 @@ void virtio_queue_setup(const struct virtio *v, const struct virtio_queue *q, st
 	*out = (struct ring_setup){.size = q->size,
 				   .indirect = v->accepted & VIRTIO_F_INDIRECT_DESC,
 				   .event_idx = v->accepted & VIRTIO_F_EVENT_IDX,
+				   .accepted = v->accepted,
+				   .epoch = v->epoch,
 				   .desc = q->desc,
 				   .avail = q->avail,
 				   .used = q->used};
@@ -225,6 +227,22 @@ bool virtio_queue(const struct virtio *v, uint16_t queue, struct ring_setup *out
 static bool interrupt(struct virtio *v, uint16_t vector, struct msix_message *out)
 {
 	return vector != VIRTIO_NO_VECTOR && msix_raise(&v->msix, vector, out);
+}
+
+void virtio_queue_entry(const struct virtio *v, uint16_t queue, struct handover_entry *out)
+{
+	uint16_t vector = v->queue[queue].vector;
+
+	*out = (struct handover_entry){.irq = HANDOVER_IRQ_TELL};
+	if (!v->msix.on)
+		return; // its driver polls the ISR
+	out->irq = vector == VIRTIO_NO_VECTOR          ? HANDOVER_IRQ_NONE
+		   : msix_entry_open(&v->msix, vector) ? HANDOVER_IRQ_SEND
+						       : HANDOVER_IRQ_TELL;
+	if (vector != VIRTIO_NO_VECTOR) {
+		out->address = v->msix.entry[vector].address;
+		out->data = v->msix.entry[vector].data;
+	}
 }
 
 bool virtio_queue_interrupt(struct virtio *v, uint16_t queue, struct msix_message *out)

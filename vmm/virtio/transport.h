@@ -12,7 +12,7 @@
 #define VMM_VIRTIO_TRANSPORT_H
 
 #include "vmm/pci/msix.h"
-#include "vmm/virtio/ring.h"
+#include "vmm/virtio/handover.h"
 
 #define VIRTIO_QUEUES_MAX  (MSIX_VECTORS_MAX - 1u) // one vector each, and one for the configuration
 #define VIRTIO_CONFIG_MAX  128u
@@ -83,7 +83,7 @@ struct virtio {
 #define VIRTIO_FX_KICK  1u  // look at fx.queue
 #define VIRTIO_FX_READY 2u  // look at all queues: some may have begun, or the device as a whole
 #define VIRTIO_FX_RESET 4u  // stop all work, throw away what is done, then call virtio_reset_done()
-#define VIRTIO_FX_MSIX  8u  // ask msix_take() of v->msix
+#define VIRTIO_FX_MSIX  8u  // ask msix_take() of v->msix; queues may interrupt another way, or not be served
 #define VIRTIO_FX_MOVED 16u // its BAR may answer somewhere else
 
 struct virtio_fx {
@@ -112,6 +112,9 @@ void virtio_reset_done(struct virtio *v);
 bool virtio_live(const struct virtio *v);
 /* How to serve a queue; false: it is not to be served now. A setup holds for the epoch. */
 bool virtio_queue(const struct virtio *v, uint16_t queue, struct ring_setup *out);
+
+/* The entry of a queue's vector, for whoever sends its interrupts. */
+void virtio_queue_entry(const struct virtio *v, uint16_t queue, struct handover_entry *out);
 
 /* Interrupts. True: send *out. */
 bool virtio_queue_interrupt(struct virtio *v, uint16_t queue, struct msix_message *out);

@@ -157,6 +157,7 @@ static void write_queue(struct virtio *v, unsigned offset, uint64_t value, struc
 	}
 	if (offset == AT_QUEUE_VECTOR) { // may change at any time
 		q->vector = vector(v, value);
+		fx->flags |= VIRTIO_FX_MSIX;
 		return;
 	}
 	if (q->enabled || !(v->status & VIRTIO_FEATURES_OK)) {

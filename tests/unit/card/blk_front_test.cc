@@ -55,11 +55,11 @@ struct Front : testing::Test {
 			memcpy(&self(x)->memory[gpa], from, n);
 			return true;
 		};
-		ops.submit = [](void *x, block_request *r) { self(x)->given.push_back(r); };
+		ops.submit = [](void *x, uint16_t, block_request *r) { self(x)->given.push_back(r); };
 		ops.complete = [](void *x, uint16_t q, uint16_t h, uint32_t used, enum ring_error e) {
 			self(x)->ended.push_back({q, h, used, e});
 		};
-		ops.wanted = [](void *x) { return self(x)->want; };
+		ops.wanted = [](void *x, uint16_t) { return self(x)->want; };
 		ops.failed = [](void *x, enum block_op, uint64_t, uint64_t, int) { self(x)->failures++; };
 		f.ops = &ops;
 		f.ctx = this;

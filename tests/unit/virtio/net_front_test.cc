@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "vmm/virtio/net_front.h"
+#include "vmm/virtio/owners.h"
 }
 
 namespace
@@ -28,6 +29,7 @@ struct Front : ::testing::Test {
 	Memory m{16 << 20};
 	virtio v;
 	server s;
+	owners o;
 	net_front f;
 	std::vector<ring> rings = std::vector<ring>(kQueues);
 	std::vector<chain> chains = std::vector<chain>(NET_RX_CHAINS_MAX);
@@ -69,13 +71,17 @@ struct Front : ::testing::Test {
 		[](void *c) { self(c)->in.pop_front(); },
 		[](void *c, uint64_t a) { self(c)->accepted.push_back(a); },
 	};
-	const server_ops ops = {
+	const owners_ops registers = {
 		[](void *c) {
 			EXPECT_FALSE(self(c)->locked);
 			self(c)->locked = true;
 		},
 		[](void *c) { self(c)->locked = false; },
 		[](void *c, const msix_message *msg) { self(c)->sent.push_back(msg->vector); },
+		nullptr,
+		nullptr,
+	};
+	const server_ops ops = {
 		[](void *c, uint16_t queue, const chain *ch, uint32_t *used, bool *) {
 			return net_front_request(&self(c)->f, queue, ch, used);
 		},
@@ -96,7 +102,9 @@ struct Front : ::testing::Test {
 		p.window = p.address = 1ull << 38;
 		p.window_bytes = 1ull << 32;
 		virtio_init(&v, &p);
-		server_init(&s, &v, rings.data(), &m.mem, &ops, this);
+		server_link link = owners_link(&o);
+		server_init(&s, kQueues, rings.data(), &m.mem, &ops, this, &link);
+		owners_init(&o, &v, &s, 0, &registers, this);
 		net_front_init(&f, &s, kPairs, chains.data(), &back, this);
 		for (unsigned i = 0; i < kQueues; i++)
 			q[i].at = 0x1000 + i * 0x8000;
@@ -105,13 +113,13 @@ struct Front : ::testing::Test {
 	{
 		virtio_fx fx;
 		virtio_bar_write(&v, at, n, x, &fx);
-		server_accessed(&s, &fx);
+		owners_accessed(&o, &fx);
 	}
 	void cfg(unsigned at, unsigned n, uint32_t x)
 	{
 		virtio_fx fx;
 		virtio_pci_write(&v, at, n, x, &fx);
-		server_accessed(&s, &fx);
+		owners_accessed(&o, &fx);
 	}
 	uint64_t desc(unsigned i)
 	{

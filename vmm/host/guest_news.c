@@ -59,6 +59,9 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e)
 		take_room(ctx, e);
 	else if (e->kind == MACHINE_EV_ENDED)
 		take_end(ctx, e);
+	else if (e->kind == MACHINE_EV_CARD_IO_ERROR || e->kind == MACHINE_EV_CARD_LINK_UP ||
+		 e->kind == MACHINE_EV_CARD_LINK_DOWN)
+		guest_cards_take(ctx, e);
 	else
 		take_news(ctx, e->kind);
 }
@@ -156,4 +159,5 @@ void guest_news_init(struct guest *g)
 	g->console_has_room = (struct loop_task){.fn = tell_room, .arg = g};
 	g->machine_ended = (struct loop_task){.fn = tell_end, .arg = g};
 	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
+	guest_cards_init(g);
 }

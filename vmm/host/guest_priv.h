@@ -20,8 +20,18 @@
 #define GUEST_CONNECT_MS  5000u
 #define GUEST_CONSOLE_MAX (1u << 20) // console bytes not yet sent: beyond it the oldest are lost, counted
 #define GUEST_STEPS_MAX   8u
+#define GUEST_CARDS_MAX   DESC_SLOTS
+#define GUEST_CARD_TEXT   160u
 
 struct guest_moves; // serve_move.c
+
+/* What a PCI device here has to tell. */
+struct guest_card {
+	uint32_t id;     // of the description
+	uint64_t errors; // since they were told last
+	bool link_news, up;
+	char error[GUEST_CARD_TEXT], link[GUEST_CARD_TEXT];
+};
 
 struct guest_image {
 	uint8_t *bytes;
@@ -59,8 +69,10 @@ struct guest {
 	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
 	struct guest_image images[2];
-	struct loop_task job_over, console_said, console_has_room, machine_ended,
-		has_news; // other threads call for these
+	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news,
+		card_says;           // other threads call for these
+	struct loop_timer cards_due; // cards have more to tell
+	uint64_t cards_told_ns;      // when they last did
 
 	enum guest_phase phase;
 	const struct guest_step *begun[GUEST_STEPS_MAX]; // in order, to be undone
@@ -90,6 +102,7 @@ struct guest {
 	size_t console_n;
 	uint64_t console_lost;
 	uint64_t console_room; // how much may be typed by now, all in all
+	struct guest_card cards[GUEST_CARDS_MAX];
 	enum machine_end how;
 	char how_text[DESC_REPORT_MAX];
 };
@@ -123,6 +136,10 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e); // any t
 void guest_news_typed(struct guest *g, const struct msg *m);            // span thread: CTL_CONSOLE came
 void guest_news_flush(struct guest *g);                                 // span thread: console bytes leave
 void guest_news_end(struct guest *g); // span thread: tells it if the guest powered off, wants a reset or died
+
+/* guest_cards.c */
+void guest_cards_init(struct guest *g);
+void guest_cards_take(struct guest *g, const struct machine_event *e); // any thread: MACHINE_EV_CARD_*
 
 /* guest_control.c, span thread: is `pando run` there? */
 void guest_control_watch(struct guest *g); // it has said something, or the time after which silence counts is known

@@ -14,7 +14,11 @@
 
 static void on_event(void *ctx, const char *event, const json_t *data)
 {
-	qmp_event(((struct monitor *)ctx)->q, event, data);
+	struct monitor *m = ctx;
+	json_t *told = monitor_device_event(m, event, data);
+
+	qmp_event(m->q, event, told);
+	json_decref(told);
 }
 
 /* A port that the system chose is known to nobody else: it is told also where progress is not. */
@@ -51,7 +55,8 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 }
 
 const struct qmp_command *const monitor_tables[] = {
-	monitor_queries, monitor_machine, monitor_pando, monitor_move, monitor_trace, monitor_domain, monitor_hmp, NULL,
+	monitor_queries, monitor_machine, monitor_devices, monitor_pando, monitor_move,
+	monitor_trace,   monitor_domain,  monitor_hmp,     NULL,
 };
 
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)

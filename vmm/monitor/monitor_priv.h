@@ -3,6 +3,7 @@
 #ifndef VMM_MONITOR_MONITOR_PRIV_H
 #define VMM_MONITOR_MONITOR_PRIV_H
 
+#include "vmm/monitor/device_names.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/run/run_priv.h"
 #include "vmm/qmp/qmp.h"
@@ -12,11 +13,13 @@
 struct monitor {
 	struct run *r;
 	struct qmp *q;
+	struct device_names names;
 };
 
 extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL
 extern const struct qmp_command monitor_queries[]; // monitor_queries.c: what is known without asking, and QEMU's lists
 extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what acts on the machine
+extern const struct qmp_command monitor_devices[]; // monitor_devices.c: PCI devices in QEMU's words
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
@@ -44,6 +47,9 @@ void monitor_refuse(struct qmp_call *call, int error);
 
 /* The vCPUs in the document in order of their numbers, each with "host" added: a new array. */
 json_t *monitor_vcpus(const json_t *document);
+
+/* monitor_devices.c: the data of an event as clients get it. A new reference. */
+json_t *monitor_device_event(struct monitor *m, const char *event, const json_t *data);
 
 static inline json_int_t monitor_int(const json_t *o, const char *key)
 {

@@ -151,9 +151,6 @@ const struct qmp_command monitor_queries[] = {
 	{"query-chardev", query_chardev},
 	{"query-dump", query_dump},
 	{"query-memory-devices", nothing},
-	{"query-pci", nothing},
-	{"query-block", nothing},
-	{"query-blockstats", nothing},
 	{"query-iothreads", nothing},
 	{0},
 };

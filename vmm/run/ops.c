@@ -168,6 +168,11 @@ void ops_on_event(struct ops *v, host_id from, const char *name, const json_t *d
 				   "rip", json_integer_value(json_object_get(data, "rip")), "seconds",
 				   json_integer_value(json_object_get(data, "seconds")), "halted",
 				   json_is_true(json_object_get(data, "halted"))));
+	if (strcmp(name, "DEVICE_ERROR") == 0)
+		ops_tell(v, "BLOCK_IO_ERROR",
+			 json_incref((json_t *)data)); // by the device's number; the monitor has its name
+	if (strcmp(name, "DEVICE_LINK") == 0)
+		ops_tell(v, "X_PANDO_LINK", json_incref((json_t *)data));
 	if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "GUEST_CRASHLOADED") == 0)
 		ops_tell(v, name, json_pack("{s:s}", "action", "run"));
 }

@@ -21,6 +21,7 @@ COMMANDS = [
     ("query-uuid", {}), ("query-status", {}), ("query-kvm", {}), ("query-target", {}), ("query-machines", {}),
     ("query-cpus-fast", {}), ("query-hotpluggable-cpus", {}), ("query-memory-size-summary", {}),
     ("query-memory-devices", {}), ("query-pci", {}), ("query-block", {}), ("query-blockstats", {}),
+    ("query-named-block-nodes", {}),
     ("query-chardev", {}), ("query-iothreads", {}), ("query-dump", {}),
     ("stop", {}), ("query-status", {}), ("cont", {}), ("query-status", {}),
     ("inject-nmi", {}), ("system_wakeup", {}),

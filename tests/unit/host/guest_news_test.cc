@@ -23,10 +23,16 @@ struct GuestNews : testing::Test {
 	std::unique_ptr<struct guest> g{new struct guest()};
 	std::vector<std::string> events;
 
+	std::vector<std::string> data; // of events, as JSON
+
 	static void RunMsg(void *ctx, unsigned, const struct msg *m)
 	{
-		if (m->kind == MSG_CTL_EVENT)
-			static_cast<GuestNews *>(ctx)->events.push_back((const char *)m->blob);
+		auto *t = static_cast<GuestNews *>(ctx);
+		if (m->kind != MSG_CTL_EVENT)
+			return;
+		std::string blob((const char *)m->blob, m->blob_bytes);
+		t->events.push_back(blob.c_str());
+		t->data.push_back(blob.substr(t->events.back().size() + 1));
 	}
 	static void HostMsg(void *, unsigned, const struct msg *)
 	{
@@ -58,6 +64,14 @@ struct GuestNews : testing::Test {
 		struct machine_event e = {};
 		e.kind = MACHINE_EV_ENDED;
 		e.end = end;
+		e.text = text;
+		guest_news_from_machine(g.get(), &e);
+	}
+	void Card(enum machine_event_kind kind, uint32_t card, const char *text)
+	{
+		struct machine_event e = {};
+		e.kind = kind;
+		e.card = card;
 		e.text = text;
 		guest_news_from_machine(g.get(), &e);
 	}
@@ -113,4 +127,34 @@ TEST_F(GuestNews, AnEndStaysTheEndWhateverFollows)
 	Ends(MACHINE_CRASH, "KVM");
 	Settle();
 	EXPECT_EQ(Names({HOST_EV_POWEROFF}), events);
+}
+
+// A guest can make a disk fail as often as it likes.
+TEST_F(GuestNews, DevicesSpeakOnceASecond)
+{
+	for (int i = 0; i < 1000; i++)
+		Card(MACHINE_EV_CARD_IO_ERROR, 9, i ? "read at 4096: Input/output error" : "first");
+	Settle();
+	EXPECT_EQ(Names({HOST_EV_DEVICE_ERROR}), events);
+	EXPECT_EQ("{\"device\":9,\"text\":\"read at 4096: Input/output error\",\"count\":1000}", data[0]);
+	uint64_t first = now_ns();
+	events.clear(), data.clear();
+	Card(MACHINE_EV_CARD_IO_ERROR, 9, "write at 0: No space left on device");
+	Card(MACHINE_EV_CARD_LINK_DOWN, 10, "passt ended");
+	Card(MACHINE_EV_CARD_LINK_UP, 10, "passt runs again");
+	while (events.empty() && now_ns() < first + 20000000000u)
+		Settle();
+	Settle();
+	EXPECT_GE(now_ns(), first + 900000000u);
+	EXPECT_EQ(Names({HOST_EV_DEVICE_ERROR, HOST_EV_DEVICE_LINK}), events);
+	EXPECT_EQ("{\"device\":9,\"text\":\"write at 0: No space left on device\",\"count\":1}", data[0]);
+	EXPECT_EQ("{\"device\":10,\"up\":true,\"text\":\"passt runs again\"}", data[1]);
+}
+
+TEST_F(GuestNews, MoreDevicesThanThereCanBeHarmNobody)
+{
+	for (uint32_t card = 0; card < 1000; card++)
+		Card(MACHINE_EV_CARD_IO_ERROR, card, "x");
+	Settle();
+	EXPECT_EQ((size_t)GUEST_CARDS_MAX, events.size());
 }

@@ -126,6 +126,58 @@ TEST_F(Live, AWarningIsAnEventAndIsToldWhenAsked)
 	}
 }
 
+TEST_F(Live, DevicesInQemusWords)
+{
+	char why[256];
+	const char *disk = "{\"path\":\"/srv/a.img\",\"read-only\":true,\"format\":\"qcow2\"}";
+
+	Say("{\"execute\":\"qmp_capabilities\"}");
+	EXPECT_NE(Say("{\"execute\":\"query-pci\"}").find("{\"return\": []}"), std::string::npos);
+	EXPECT_NE(Say("{\"execute\":\"query-block\"}").find("{\"return\": []}"), std::string::npos);
+	ASSERT_GE(desc_add_card(&r->desc, CARD_BLK, 0, 0, disk, why, sizeof(why)), 0) << why;
+	ASSERT_GE(desc_add_card(&r->desc, CARD_RNG, 0, 5, nullptr, why, sizeof(why)), 0) << why;
+	std::string got = Say("{\"execute\":\"query-pci\"}");
+	for (const char *part :
+	     {"\"slot\": 0", "Host bridge", "\"qdev_id\": \"disk0\"", "\"slot\": 5", "\"qdev_id\": \"rng0\""})
+		EXPECT_NE(got.find(part), std::string::npos) << part << got;
+	got = Say("{\"execute\":\"query-block\"}"); // no host answers: what is described is told all the same
+	for (const char *part :
+	     {"\"device\": \"disk0\"", "\"file\": \"/srv/a.img\"", "\"ro\": true", "\"drv\": \"qcow2\""})
+		EXPECT_NE(got.find(part), std::string::npos) << part << got;
+	got = Say("{\"execute\":\"query-named-block-nodes\"}");
+	EXPECT_NE(got.find("\"node-name\": \"disk0\""), std::string::npos) << got;
+	got = Say("{\"execute\":\"query-blockstats\"}");
+	EXPECT_NE(got.find("\"rd_operations\": 0"), std::string::npos) << got;
+}
+
+TEST_F(Live, EventsOfDevicesHaveTheirNames)
+{
+	char why[256];
+	int at = desc_add_card(&r->desc, CARD_BLK, 0, 0, "{\"path\":\"/a\"}", why, sizeof(why));
+
+	ASSERT_GE(at, 0) << why;
+	Say("{\"execute\":\"qmp_capabilities\"}");
+	json_t *data = json_pack("{s:i,s:s,s:i}", "device", (int)r->desc.devices[at].id, "text",
+				 "write at 0: No space left on device", "count", 3);
+	ops_on_event(r->ops, 0, "DEVICE_ERROR", data);
+	json_decref(data);
+	std::string got = Say("{\"execute\":\"query-name\"}");
+	EXPECT_NE(got.find("\"event\": \"BLOCK_IO_ERROR\""), std::string::npos) << got;
+	for (const char *part :
+	     {"\"device\": \"disk0\"", "\"operation\": \"write\"", "\"nospace\": true", "\"action\": \"report\""})
+		EXPECT_NE(got.find(part), std::string::npos) << part << got;
+	data = json_pack("{s:i,s:b,s:s}", "device", (int)r->desc.devices[at].id, "up", 0, "text", "passt ended");
+	ops_on_event(r->ops, 0, "DEVICE_LINK", data);
+	json_decref(data);
+	got = Say("{\"execute\":\"query-name\"}");
+	EXPECT_NE(got.find("\"event\": \"X_PANDO_LINK\""), std::string::npos) << got;
+	EXPECT_NE(got.find("\"up\": false"), std::string::npos) << got;
+	data = json_object(); // a host may say anything
+	ops_on_event(r->ops, 0, "DEVICE_ERROR", data);
+	json_decref(data);
+	EXPECT_NE(Say("{\"execute\":\"query-name\"}").find("\"reason\": \"\""), std::string::npos);
+}
+
 TEST_F(Live, OneThatCannotListenHearsNothingMore)
 {
 	struct monitor *other = nullptr;

@@ -55,6 +55,48 @@ static void print_host(json_t *h)
 	       number(coh, "invalidations_in"), (double)bytes_in / 1e6, (double)bytes_out / 1e6);
 }
 
+/* What a device has counted, in its host's part; NULL: that does not say. */
+static json_t *counted(json_t *doc, long long device)
+{
+	json_t *h, *c;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(doc, "hosts"), i, h)
+		json_array_foreach(json_object_get(json_object_get(h, "machine"), "cards"), k,
+				   c) if (number(c, "device") == device) return c;
+	return NULL;
+}
+
+/* A disk's path, a network's tap or socket, or what kind it is. */
+static const char *behind(json_t *config)
+{
+	static const char *const keys[] = {"path", "tap", "socket", "back"};
+
+	for (unsigned k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		if (json_string_value(json_object_get(config, keys[k])))
+			return json_string_value(json_object_get(config, keys[k]));
+	return "";
+}
+
+static void print_devices(json_t *doc)
+{
+	json_t *d;
+	size_t i;
+
+	if (json_array_size(json_object_get(doc, "devices")))
+		printf("\nhost  slot  device          requests   errors  MB to it  MB of it\n");
+	json_array_foreach(json_object_get(doc, "devices"), i, d)
+	{
+		const char *kind = json_string_value(json_object_get(d, "kind"));
+		json_t *c = counted(doc, number(d, "device"));
+
+		printf("%4lld  %4lld  %-14s %9lld %8lld %9.1f %9.1f  %s\n", number(d, "host"), number(d, "slot"),
+		       kind ? kind : "?", number(c, "requests"), number(c, "errors"),
+		       (double)number(c, "bytes_in") / 1e6, (double)number(c, "bytes_out") / 1e6,
+		       behind(json_object_get(d, "config")));
+	}
+}
+
 /* What the guest looked for and did not find: names of both buses of all hosts, each once. */
 static void print_absent(json_t *doc)
 {
@@ -126,6 +168,7 @@ static void print_document(json_t *doc)
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
+	print_devices(doc);
 	print_absent(doc);
 	print_life(doc);
 }
@@ -143,7 +186,7 @@ int cli_status(int argc, char **argv)
 		fprintf(left == -2 ? stdout : stderr,
 			"Usage: pando status [NAME] [--json]\n\nShows the guest that 'pando run --name NAME' runs "
 			"(default: pando).\nColumns: memory given and held, faults by kind, invalidations, "
-			"traffic.\n\n");
+			"traffic; of each PCI device requests, errors and bytes.\n\n");
 		if (left == -2)
 			cli_print_options(table);
 		return left == -2 ? 0 : 2;

@@ -45,6 +45,8 @@ struct card_host {
 /* Counted by card_count(), read from other threads with STATUS_LOAD(). in: towards the guest. */
 struct card_numbers {
 	uint64_t requests, errors, bytes_in, bytes_out;
+	uint64_t writes, flushes;   // of the requests of a disk: the others are reads, and what is rarer
+	uint64_t capacity;          // of a disk now, in bytes
 	uint64_t under_way, broken; // requests now; queues that had to be given up. The bus counts them
 };
 

@@ -229,6 +229,9 @@ static void list(void *ctx, const struct card *c)
 						       .errors = STATUS_LOAD(n->errors),
 						       .bytes_in = STATUS_LOAD(n->bytes_in),
 						       .bytes_out = STATUS_LOAD(n->bytes_out),
+						       .writes = STATUS_LOAD(n->writes),
+						       .flushes = STATUS_LOAD(n->flushes),
+						       .capacity = STATUS_LOAD(n->capacity),
 						       .under_way = STATUS_LOAD(n->under_way),
 						       .broken = STATUS_LOAD(n->broken)};
 }

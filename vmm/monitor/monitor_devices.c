@@ -96,7 +96,7 @@ static const json_t *counted(const json_t *document, uint32_t id)
 static json_t *image(const struct disk_config *c, const json_t *numbers)
 {
 	return json_pack("{s:s,s:s,s:I}", "filename", c->path, "format", disk_format_names[c->format], "virtual-size",
-			 monitor_int(numbers, "capacity"));
+			 monitor_int(numbers, "capacity_bytes"));
 }
 
 /* QEMU's BlockDeviceInfo. Nothing is throttled, encrypted or based on another image. */

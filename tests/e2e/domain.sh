@@ -35,11 +35,19 @@ cat >"$tmp/d.xml" <<END
     <cell cpus='1-2' memory='32' unit='MiB'/>
   </numa></cpu>
   <on_reboot>destroy</on_reboot>
-  <devices><serial type='file'><source path='$tmp/console'/></serial></devices>
+  <devices>
+    <serial type='file'><source path='$tmp/console'/></serial>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' bus='0' slot='3'/></rng>
+  </devices>
 </domain>
 END
 valid the_test_is_valid "$tmp/d.xml"
 valid the_example_is_valid docs/examples/two-hosts.xml
+valid the_devices_are_valid docs/examples/devices.xml
+"$O/pando" dumpxml --from docs/examples/devices.xml >"$tmp/devices.xml" 2>"$tmp/e" && ok devices || no devices "$(cat "$tmp/e")"
+valid the_devices_dumped_are_valid "$tmp/devices.xml"
+"$O/pando" dumpxml --from "$tmp/devices.xml" | diff - "$tmp/devices.xml" >"$tmp/diff" && ok devices_round_trip ||
+	no devices_round_trip "$(cat "$tmp/diff")"
 
 "$O/pando" run --domain "$tmp/d.xml" --quiet >"$tmp/log" 2>&1 </dev/null &
 guest=$!
@@ -57,6 +65,8 @@ import json, sys
 d = json.load(open(sys.argv[1]))
 assert [h["vcpus"] for h in d["hosts"]] == [1, 2], d["hosts"]
 assert [h["memory"]["given_pages"] for h in d["hosts"]] == [16384, 8192]
+assert [(x["kind"], x["host"], x["slot"]) for x in d["devices"]] == [("virtio-rng", 0, 3)], d["devices"]
+assert [c["kind"] for c in d["hosts"][0]["machine"]["cards"]] == ["virtio-rng"]
 assert d["uuid"] == "6f1c1f3e-6a43-4c7e-9d0b-5f4ad53f1c0a" and d["state"] == "running" and d["libvirt"] == {"state": 1, "reason": 1}
 END
 "$O/pando" qmp dom stop >/dev/null

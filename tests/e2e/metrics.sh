@@ -53,7 +53,7 @@ if [ ! -w /dev/kvm ]; then
 fi
 
 # ---- a guest that never ends by itself ----
-"$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name metrics --metrics :0 \
+"$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name metrics --rng --metrics :0 \
 	--metrics-file "$WORK/pando.prom" --metrics-every 1 --append "test=storm ops=4000000000" >"$WORK/run.log" 2>&1 </dev/null &
 run_pid=$!
 pids+=($run_pid)
@@ -64,6 +64,8 @@ port=$(sed -n 's|.*metrics at http://127.0.0.1:\([0-9]*\)/metrics.*|\1|p' "$WORK
 get "$port" /metrics >"$WORK/page"
 grep -q '^pando_host_up{guest="metrics",host="1",address="[^"]*"} 1$' "$WORK/page"
 verdict page_names_both_hosts $? "$(head -n 20 "$WORK/page")"
+grep -q '^pando_device_requests_total{guest="metrics",host="0",device="[0-9]*",kind="virtio-rng",name=""} [0-9]' "$WORK/page"
+verdict page_has_the_devices $? "$(grep device "$WORK/page")"
 if command -v promtool >/dev/null; then
 	promtool check metrics <"$WORK/page" >"$WORK/lint" 2>&1
 	verdict page_follows_the_conventions $? "$(cat "$WORK/lint")"

@@ -14,7 +14,7 @@ suite=qmp
 . tests/support/suite.sh
 
 boot() { # NAME: a guest that works for longer than any test here
-	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet \
+	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --rng \
 		--qmp "tcp:127.0.0.1:$port" --append "test=storm ops=1000000000" >"$tmp/$1.log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 guest_runs "$1" && return

@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 
 start_guest() {
-	"$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name top --quiet \
+	"$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name top --quiet --rng \
 		--append "test=storm ops=4000000000" >"$WORK/run.log" 2>&1 </dev/null &
 	RUN_PID=$!
 	wait_for 20 grep -q 'PASS smp' "$WORK/run.log"
@@ -75,7 +75,7 @@ fi
 # ---- 80x24, with colours, every view ----
 start main 80 24 screen-256color
 check overview_has_figures main 'faults [0-9.]+k?/s'
-check keys_are_on_the_screen main '^ q quit  1-5,Tab view .* h help$'
+check keys_are_on_the_screen main '^ q quit  1-6,Tab view .* h help$'
 check both_hosts_are_shown main '^ +1 127\.0\.0\.1:'
 term send-keys -t main 2
 check hosts_view main 'from one host to another'
@@ -86,6 +86,8 @@ term send-keys -t main 4
 check map_view main 'who owns it|no map of memory'
 term send-keys -t main Tab
 check hot_view main '0x[0-9a-f]+ .*(shared|one)'
+term send-keys -t main 6
+check devices_view main '^ +0 virtio-rng '
 term send-keys -t main h
 check help main 'write-shared: several hosts'
 term send-keys -t main h 1 p

@@ -45,8 +45,8 @@ struct card_host {
 /* Counted by card_count(), read from other threads with STATUS_LOAD(). in: towards the guest. */
 struct card_numbers {
 	uint64_t requests, errors, bytes_in, bytes_out;
-	uint64_t writes, flushes;   // of the requests of a disk: the others are reads, and what is rarer
-	uint64_t capacity;          // of a disk now, in bytes
+	/* Of a disk: requests by kind (the others are reads), how long they took in all, and its size in bytes. */
+	uint64_t writes, flushes, discards, read_ns, write_ns, flush_ns, capacity;
 	uint64_t under_way, broken; // requests now; queues that had to be given up. The bus counts them
 };
 

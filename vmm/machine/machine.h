@@ -190,8 +190,8 @@ struct machine_card {
 	uint32_t id, slot; // as in the description
 	const char *kind;
 	uint64_t requests, errors, bytes_in, bytes_out;
-	uint64_t writes, flushes, capacity; // of a disk
-	uint64_t under_way, broken;         // requests now; queues that had to be given up
+	uint64_t writes, flushes, discards, read_ns, write_ns, flush_ns, capacity; // of a disk
+	uint64_t under_way, broken; // requests now; queues that had to be given up
 };
 /* The cards here in the order of slots, at most max of them; returns how many. Any thread. */
 unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max);

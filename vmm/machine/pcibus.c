@@ -231,6 +231,10 @@ static void list(void *ctx, const struct card *c)
 						       .bytes_out = STATUS_LOAD(n->bytes_out),
 						       .writes = STATUS_LOAD(n->writes),
 						       .flushes = STATUS_LOAD(n->flushes),
+						       .discards = STATUS_LOAD(n->discards),
+						       .read_ns = STATUS_LOAD(n->read_ns),
+						       .write_ns = STATUS_LOAD(n->write_ns),
+						       .flush_ns = STATUS_LOAD(n->flush_ns),
 						       .capacity = STATUS_LOAD(n->capacity),
 						       .under_way = STATUS_LOAD(n->under_way),
 						       .broken = STATUS_LOAD(n->broken)};

@@ -144,10 +144,6 @@ static json_t *stats(const json_t *numbers)
 {
 	static const char *const zeroes[] = {
 		"unmap_bytes",
-		"unmap_operations",
-		"rd_total_time_ns",
-		"wr_total_time_ns",
-		"flush_total_time_ns",
 		"unmap_total_time_ns",
 		"wr_highest_offset",
 		"rd_merged",
@@ -161,14 +157,22 @@ static json_t *stats(const json_t *numbers)
 		"invalid_flush_operations",
 		"invalid_unmap_operations",
 	};
-	json_int_t requests = monitor_int(numbers, "requests"), writes = monitor_int(numbers, "writes"),
-		   flushes = monitor_int(numbers, "flushes");
-	json_t *o =
-		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:[]}", "rd_bytes", monitor_int(numbers, "bytes_in"),
-			  "wr_bytes", monitor_int(numbers, "bytes_out"), "rd_operations", requests - writes - flushes,
-			  "wr_operations", writes, "flush_operations", flushes, "failed_rd_operations",
-			  monitor_int(numbers, "errors"), "account_invalid", 1, "account_failed", 1, "timed_stats");
+	static const struct {
+		const char *name, *key;
+	} counts[] = {
+		{"rd_bytes", "bytes_in"},           {"wr_bytes", "bytes_out"},
+		{"wr_operations", "writes"},        {"flush_operations", "flushes"},
+		{"unmap_operations", "discards"},   {"rd_total_time_ns", "read_ns"},
+		{"wr_total_time_ns", "write_ns"},   {"flush_total_time_ns", "flush_ns"},
+		{"failed_rd_operations", "errors"},
+	};
+	json_int_t reads = monitor_int(numbers, "requests") - monitor_int(numbers, "writes") -
+			   monitor_int(numbers, "flushes") - monitor_int(numbers, "discards");
+	json_t *o = json_pack("{s:I,s:b,s:b,s:[]}", "rd_operations", reads > 0 ? reads : 0, "account_invalid", 1,
+			      "account_failed", 1, "timed_stats");
 
+	for (unsigned i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		json_object_set_new(o, counts[i].name, json_integer(monitor_int(numbers, counts[i].key)));
 	for (unsigned i = 0; i < sizeof(zeroes) / sizeof(*zeroes); i++)
 		json_object_set_new(o, zeroes[i], json_integer(0));
 	return o;

@@ -207,6 +207,8 @@ static void check_devices(struct walk *w)
 			walk_error(w->errors, w->disk_lines[i], "<devices><disk><boot>",
 				   "another disk has order='1' already");
 	}
+	if (w->boot_line && w->d.disks_n && !boots) // of all disks the first
+		w->d.disks[0].config.boot = true;
 	for (unsigned i = 0; i < w->d.nets_n; i++) {
 		check_place(w, "<devices><interface>", w->net_lines[i], &w->d.nets[i].at);
 		if (!check_net(&w->d.nets[i], why, sizeof(why)))
@@ -220,9 +222,10 @@ void domain_check(struct walk *w)
 {
 	if (!w->name_line)
 		walk_error(w->errors, 0, "<name>", "this element is missing");
-	if (!w->d.kernel[0])
-		walk_error(w->errors, 0, "<os><kernel>",
-			   "this element is missing: there is no firmware that boots from a disk");
+	if (!w->d.kernel[0] && !w->d.disks_n)
+		walk_error(w->errors, 0, "<os><kernel>", "this element is missing, and there is no disk to boot from");
+	if (w->boot_line && w->d.kernel[0])
+		walk_error(w->errors, w->boot_line, "<os><boot>", "<kernel> is what boots");
 	check_memory(w);
 	check_vcpus(w);
 	check_topology(w);

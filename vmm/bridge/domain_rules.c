@@ -81,6 +81,11 @@ static const char *take_initrd(struct walk *w, const char *v)
 	return *v ? value_path(w, v, w->d.initrd, sizeof(w->d.initrd)) : NULL;
 }
 
+static void begin_os_boot(struct walk *w)
+{
+	w->boot_line = walk_line(w);
+}
+
 static const char *take_cmdline(struct walk *w, const char *v)
 {
 	return value_text(w, v, w->d.cmdline, sizeof(w->d.cmdline));
@@ -373,14 +378,14 @@ static const struct attribute_rule os_type_attributes[] = {
 	{0},
 };
 
+static const struct attribute_rule os_boot_attributes[] = {ATTR("dev", .values = "hd", .required = true), {0}};
+
 static const struct element_rule os_children[] = {
 	{.name = "type", .attributes = os_type_attributes, .values = "hvm"},
 	{.name = "kernel", .take = take_kernel},
 	{.name = "initrd", .take = take_initrd},
 	{.name = "cmdline", .take = take_cmdline},
-	{.name = "boot",
-	 .treatment = REFUSED,
-	 .why = "there is no firmware that boots from a device: <kernel> is what boots"},
+	{.name = "boot", .attributes = os_boot_attributes, .begin = begin_os_boot},
 	{.name = "loader", .treatment = REFUSED, .why = "there is no firmware: <kernel> is what boots"},
 	{.name = "nvram", .treatment = REFUSED, .why = "there is no firmware"},
 	{.name = "bios", .treatment = REFUSED, .why = "there is no BIOS"},

@@ -94,7 +94,7 @@ struct walk {
 	const xmlNode *at; // the element that is being walked
 	char why[160];     // for takers
 	uint64_t scale;    // of the size at hand
-	unsigned name_line, memory_line, current_line, vcpu_line, topology_line, numa_line, hosts_line;
+	unsigned boot_line, name_line, memory_line, current_line, vcpu_line, topology_line, numa_line, hosts_line;
 	uint64_t current_memory;
 	uint64_t vcpus_current;
 	uint64_t sockets, dies, cores, threads;

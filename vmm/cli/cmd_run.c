@@ -86,7 +86,8 @@ static int open_images(struct run_options *o)
 
 static int usage(const struct cli_option *table)
 {
-	printf("Usage: pando run (--domain FILE | --kernel FILE) (--hosts A:PORT,B:PORT,... --key FILE | --local N) "
+	printf("Usage: pando run (--domain FILE | --kernel FILE | --disk FILE) (--hosts A:PORT,B:PORT,... --key FILE | "
+	       "--local N) "
 	       "[OPTION ...]\n\n"
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"
 	       "Ctrl-C ends the guest on every host.\n\n");
@@ -140,9 +141,11 @@ int cli_run(int argc, char **argv)
 	static struct run_args a;
 	const struct cli_option table[] = {
 		{"domain", "FILE", "libvirt domain XML: what the other options do not say", CLI_TEXT, &a.domain, 0, 0},
-		{"kernel", "FILE", "kernel to boot: bzImage, Multiboot 1 or ELF64", CLI_TEXT, &a.kernel, 0, 0},
+		{"kernel", "FILE", "kernel to boot: bzImage, Multiboot 1 or ELF64 (default: the one on the first disk)",
+		 CLI_TEXT, &a.kernel, 0, 0},
 		{"initrd", "FILE", "initial RAM disk; of a Multiboot kernel the module", CLI_TEXT, &a.initrd, 0, 0},
-		{"append", "TEXT", "kernel command line (default console=ttyS0)", CLI_TEXT, &a.append, 0, 0},
+		{"append", "TEXT", "kernel command line (default console=ttyS0); of a disk's kernel more words",
+		 CLI_TEXT, &a.append, 0, 0},
 		{"cpus", "N", "vCPUs of the guest (default: one a host)", CLI_COUNT, &a.cpus, 1, VCPUS_MAX},
 		{"memory", "SIZE", "memory of the guest, e.g. 4G (default 1G)", CLI_SIZE, &a.memory, 1, 0},
 		{"max-cpus", "N", "room for vCPUs of hosts that join later, in all", CLI_COUNT, &a.max_cpus, 1,

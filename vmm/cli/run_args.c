@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vmm/bridge/domain.h"
 #include "vmm/cli/run_devices.h"
 #include "vmm/conf/output_file.h"
 
@@ -128,12 +129,14 @@ static int set_identity(const struct run_args *a, struct run_options *o)
 	return a->uuid ? 0 : uuid_random(o->uuid);
 }
 
+/* A disk that boots has words of its own for the command line: what is said here comes behind them. */
 static int set_boot(const struct run_args *a, struct run_options *o)
 {
-	const char *append = a->append ? a->append : STANDARD_APPEND;
+	const char *append = a->append ? a->append : a->kernel ? STANDARD_APPEND : "";
 
-	if (!a->kernel) {
-		fprintf(stderr, "pando: --kernel FILE is needed\n");
+	if (!a->kernel && (a->initrd || !(a->disks.n || (a->from && a->from->disks_n)))) {
+		fprintf(stderr, "pando: --kernel FILE is needed%s\n",
+			a->initrd ? " with --initrd" : ", or a --disk that has one");
 		return -1;
 	}
 	if (strlen(append) >= DESC_CMDLINE_MAX) {

@@ -104,6 +104,27 @@ TEST_F(Devices, ADiskOfTheNetwork)
 	}
 }
 
+TEST_F(Devices, ADiskBootsWhereThereIsNoKernel)
+{
+	auto domain = [&](const std::string &os, const std::string &devices) {
+		std::string xml =
+			"<domain type='kvm'><name>n</name><memory unit='MiB'>64</memory><os><type>hvm</type>" + os +
+			"</os><devices>" + devices + "</devices></domain>";
+		memset(&d, 0x5a, sizeof(d));
+		return domain_parse(xml.data(), xml.size(), &d, &e);
+	};
+	const std::string a = "<disk type='file'><source file='/a'/>" + vda + "</disk>";
+	EXPECT_EQ(-EINVAL, domain("", ""));
+	EXPECT_NE(std::string::npos, said().find("there is no disk to boot from")) << said();
+	ASSERT_EQ(0, domain("", a)) << said();
+	EXPECT_FALSE(d.disks[0].config.boot); // the first one goes without saying
+	ASSERT_EQ(0, domain("<boot dev='hd'/>", a + a)) << said();
+	EXPECT_TRUE(d.disks[0].config.boot);
+	EXPECT_FALSE(d.disks[1].config.boot);
+	EXPECT_EQ(-EINVAL, domain("<kernel>/k</kernel><boot dev='hd'/>", a));
+	EXPECT_EQ(-EINVAL, domain("<boot dev='network'/>", a));
+}
+
 TEST_F(Devices, DisksKeepTheirOrder)
 {
 	std::string many;

@@ -45,6 +45,26 @@ TEST_F(RunArgs, OneVcpuAHostIsTheStandard)
 	EXPECT_EQ(o.wish.vcpus, 3u);
 }
 
+TEST_F(RunArgs, AKernelOrADiskThatHasOneIsNeeded)
+{
+	a.kernel = nullptr;
+	EXPECT_FALSE(fill());
+	EXPECT_NE(said.find("--kernel FILE is needed, or a --disk"), std::string::npos) << said;
+	a.disks.text[a.disks.n++] = "/srv/root.img";
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(o.kernel, nullptr);
+	EXPECT_STREQ(o.desc.cmdline, ""); // the disk has its own
+	a.append = "single";
+	ASSERT_TRUE(fill());
+	EXPECT_STREQ(o.desc.cmdline, "single");
+	a.initrd = "/proc/self/exe";
+	EXPECT_FALSE(fill());
+	EXPECT_NE(said.find("with --initrd"), std::string::npos) << said;
+	a.kernel = "/proc/self/exe", a.append = nullptr;
+	ASSERT_TRUE(fill());
+	EXPECT_STREQ(o.desc.cmdline, "console=ttyS0");
+}
+
 TEST_F(RunArgs, ListsHaveNoEmptyEntries)
 {
 	for (const char *list : {"", ",", "a:1,", ",a:1", "a:1,,b:2"}) {

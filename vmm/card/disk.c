@@ -98,6 +98,33 @@ static void look_again(struct disk *d)
 	card_wake(&d->c);
 }
 
+static void set(uint64_t *counter, uint64_t v)
+{
+	__atomic_store_n(counter, v, __ATOMIC_RELAXED);
+}
+
+/* For other threads: what both halves have counted. */
+static void tell_numbers(struct disk *d)
+{
+	const struct blk_front_numbers *n = &d->front.numbers;
+	struct card_numbers *to = &d->c.numbers;
+
+	if (to->requests == n->requests && to->errors == n->errors)
+		return;
+	struct block_stats s = block_stats(d->b);
+
+	set(&to->requests, n->requests);
+	set(&to->errors, n->errors);
+	set(&to->bytes_in, n->bytes_read);
+	set(&to->bytes_out, n->bytes_written);
+	set(&to->writes, s.requests[BLOCK_WRITE] + s.requests[BLOCK_ZEROES]);
+	set(&to->flushes, s.requests[BLOCK_FLUSH]);
+	set(&to->discards, s.requests[BLOCK_DISCARD]);
+	set(&to->read_ns, s.time_ns[BLOCK_READ]);
+	set(&to->write_ns, s.time_ns[BLOCK_WRITE] + s.time_ns[BLOCK_ZEROES]);
+	set(&to->flush_ns, s.time_ns[BLOCK_FLUSH]);
+}
+
 /* After the back half's turn: one interrupt a queue for all that has ended in it. */
 static int turn(void *ctx)
 {
@@ -106,10 +133,7 @@ static int turn(void *ctx)
 	blk_front_told(&d->front, tell);
 	if (d->full && d->front.kept <= BLK_FRONT_REQUESTS / 2)
 		look_again(d);
-	__atomic_store_n(&d->c.numbers.requests, d->front.numbers.requests, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->c.numbers.errors, d->front.numbers.errors, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->c.numbers.bytes_in, d->front.numbers.bytes_read, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->c.numbers.bytes_out, d->front.numbers.bytes_written, __ATOMIC_RELAXED);
+	tell_numbers(d);
 	return 0;
 }
 
@@ -121,6 +145,7 @@ static void on_resized(void *ctx)
 	uint8_t config[BLK_CONFIG_BYTES];
 
 	d->front.disk.sectors = block_info(d->b).bytes / BLK_SECTOR;
+	set(&d->c.numbers.capacity, block_info(d->b).bytes);
 	blk_config(&d->front.disk, config);
 	card_set_config(&d->c, 0, config, 8);
 }
@@ -146,6 +171,7 @@ static int open_disk(struct card *c, const char *config, struct card_model *out,
 				.queues = disk_config_queues(&what, c->host->vcpus),
 				.queue_size = DISK_QUEUE_SIZE};
 	disk_config_serial(&what, c->host->number, to->id);
+	set(&c->numbers.capacity, info.bytes);
 	d->front.ops = &front_ops;
 	d->front.ctx = d;
 	d->front.mem = c->host->mem;

@@ -140,6 +140,11 @@ TEST_F(Disk, WritesFlushesAndReads)
 	close(fd);
 	EXPECT_EQ(One()->numbers.bytes_out, 0x4000u);
 	EXPECT_EQ(One()->numbers.errors, 0u);
+	EXPECT_EQ(One()->numbers.requests, 3u);
+	EXPECT_EQ(One()->numbers.writes, 1u);
+	EXPECT_EQ(One()->numbers.flushes, 1u);
+	EXPECT_EQ(One()->numbers.capacity, 2048u * 512);
+	EXPECT_GT(One()->numbers.write_ns, 0u);
 	struct block_stats s = block_stats(disk_block(One()));
 
 	EXPECT_EQ(s.requests[BLOCK_FLUSH], 1u);

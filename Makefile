@@ -5,7 +5,7 @@
 #   make            the monitor and its tools            make unit     the fast tests (a minute)
 #   make check      every test                           make bench    measurements
 #   make demo       boot a guest across two hosts        make soak     what takes long, and the installer
-#   make install    DESTDIR= PREFIX=
+#   make install    DESTDIR= PREFIX=              make image    Debian on a disk
 #   SAN=address,undefined | SAN=thread                   CC=clang
 
 CC       ?= cc
@@ -66,7 +66,7 @@ dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
-.PHONY: all lib unit check demo bench install clean deps deps-test unit-programs unit-stage check-programs bench-programs FORCE
+.PHONY: all lib unit check demo image bench install clean deps deps-test unit-programs unit-stage check-programs bench-programs FORCE
 .SECONDARY:
 all: $(O)/pando
 
@@ -174,6 +174,14 @@ bench: deps-test
 	$(Q)bash tests/bench/run.sh $(O)
 bench-programs: $(O)/pando $(O)/tests/fault_bench $(O)/tests/trace_bench $(O)/tests/link_bench $(O)/tests/driver $(O)/tests/detect \
 	$(O)/guest-tools/micro.elf $(O)/guest-tools/pando-guest
+
+# Debian 12 on a disk; IMAGE_ARGS: images/make-disk.sh --help. A disk that is there stays: it may have been used.
+IMAGE ?= $(O)/debian.img
+image:
+	$(Q)sh tests/support/install-deps.sh image
+	$(Q)mkdir -p $(dir $(IMAGE))
+	$(Q)if [ -e $(IMAGE) ]; then echo "$(IMAGE) is there already (images/make-disk.sh --replace makes it anew)"; \
+		else images/make-disk.sh $(IMAGE_ARGS) $(IMAGE); fi
 
 # It installs what it needs itself, which is less.
 demo:

@@ -86,7 +86,7 @@ static int open_images(struct run_options *o)
 
 static int usage(const struct cli_option *table)
 {
-	printf("Usage: pando run (--domain FILE | --kernel FILE | --disk FILE) (--hosts A:PORT,B:PORT,... --key FILE | "
+	printf("Usage: pando run (--domain FILE | --kernel FILE | --disk PATH) (--hosts A:PORT,B:PORT,... --key FILE | "
 	       "--local N) "
 	       "[OPTION ...]\n\n"
 	       "Boots one guest whose vCPUs and memory span the hosts, and shows its console.\n"

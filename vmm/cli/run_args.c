@@ -132,11 +132,15 @@ static int set_identity(const struct run_args *a, struct run_options *o)
 /* A disk that boots has words of its own for the command line: what is said here comes behind them. */
 static int set_boot(const struct run_args *a, struct run_options *o)
 {
-	const char *append = a->append ? a->append : a->kernel ? STANDARD_APPEND : "";
+	bool disk = !a->kernel; // the kernel comes from it, with a command line of its own
+	const char *append = a->append ? a->append : disk ? "" : STANDARD_APPEND;
 
-	if (!a->kernel && (a->initrd || !(a->disks.n || (a->from && a->from->disks_n)))) {
-		fprintf(stderr, "pando: --kernel FILE is needed%s\n",
-			a->initrd ? " with --initrd" : ", or a --disk that has one");
+	if (disk && !a->disks.n && !(a->from && a->from->disks_n)) {
+		fprintf(stderr, "pando: --kernel FILE is needed, or a disk to boot from (--disk PATH)\n");
+		return -1;
+	}
+	if (disk && a->initrd) {
+		fprintf(stderr, "pando: --initrd '%s' goes with --kernel; the disk brings its own\n", a->initrd);
 		return -1;
 	}
 	if (strlen(append) >= DESC_CMDLINE_MAX) {

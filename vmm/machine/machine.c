@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/boot/boot.h"
+#include "vmm/machine/boot_disk.h"
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/pause.h"
 #include "vmm/machine/pcibus.h"
@@ -213,6 +214,24 @@ static int set_start(struct machine *m, const struct boot_entry *e)
 	return e->flat32 ? hv_vcpu_set_flat32(v, &flat32) : hv_vcpu_set_linux64(v, &linux64);
 }
 
+static int place_kernel(struct machine *m, struct boot_images *in, char *why, size_t why_cap)
+{
+	const struct pci_windows *pci = pcibus_windows(m);
+	struct boot_entry e;
+	int r = place_tables(m, pci, &in->rsdp, why, why_cap);
+
+	in->ecam = pci ? PCI_ECAM : 0;
+	in->ecam_bytes = pci ? pci->ecam_bytes : 0;
+	if (!r)
+		r = boot_load(m->ram, in, &e, why, why_cap);
+	if (r)
+		return r;
+	r = set_start(m, &e);
+	if (r)
+		snprintf(why, why_cap, "KVM takes no %u-bit start state: %s", e.flat32 ? 32 : 64, strerror(-r));
+	return r;
+}
+
 int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
 {
 	struct boot_images in = {
@@ -222,19 +241,21 @@ int machine_place_kernel(struct machine *m, const struct machine_images *images,
 		.initrd_bytes = images->initrd ? images->initrd_bytes : 0,
 		.cmdline = m->desc->cmdline,
 	};
-	const struct pci_windows *pci = pcibus_windows(m);
-	struct boot_entry e;
-	int r = place_tables(m, pci, &in.rsdp, why, why_cap);
+	struct boot_disk disk;
 
-	in.ecam = pci ? PCI_ECAM : 0;
-	in.ecam_bytes = pci ? pci->ecam_bytes : 0;
-	if (!r)
-		r = boot_load(m->ram, &in, &e, why, why_cap);
+	if (in.kernel)
+		return place_kernel(m, &in, why, why_cap);
+	int r = machine_read_boot_disk(m, &disk, why, why_cap);
+
 	if (r)
 		return r;
-	r = set_start(m, &e);
-	if (r)
-		snprintf(why, why_cap, "KVM takes no %u-bit start state: %s", e.flat32 ? 32 : 64, strerror(-r));
+	in.kernel = disk.kernel;
+	in.kernel_bytes = disk.kernel_bytes;
+	in.initrd = disk.initrd;
+	in.initrd_bytes = disk.initrd_bytes;
+	in.cmdline = disk.cmdline;
+	r = place_kernel(m, &in, why, why_cap);
+	boot_disk_free(&disk);
 	return r;
 }
 

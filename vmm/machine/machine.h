@@ -88,7 +88,7 @@ struct machine_config {
 	void *event_ctx;
 };
 
-/* Boot images of host 0; borrowed during a call. initrd may be NULL. */
+/* Boot images of host 0; borrowed during a call. initrd may be NULL; kernel NULL: the boot disk has them. */
 struct machine_images {
 	const void *kernel, *initrd;
 	size_t kernel_bytes, initrd_bytes;
@@ -105,7 +105,7 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 
 /*
  * Host 0 only: places the firmware tables and the kernel (see vmm/boot/boot.h) with its initrd (may be NULL) in guest
- * memory and prepares vCPU 0. Images are borrowed during the call.
+ * memory and prepares vCPU 0. Images are borrowed during the call. kernel NULL: the boot disk has them (boot_disk.h).
  */
 int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,
 		 char *why, size_t why_cap);

@@ -68,8 +68,8 @@ static int reset_cpus(struct machine *m)
 
 int machine_reset(struct machine *m, const struct machine_images *images, char *why, size_t why_cap)
 {
-	if (!atomic_load(&m->pause.asked) || (m->self == 0 && !images->kernel)) {
-		snprintf(why, why_cap, "a machine that runs, or has no kernel at hand, is not reset");
+	if (!atomic_load(&m->pause.asked)) {
+		snprintf(why, why_cap, "a machine that runs is not reset");
 		return -EINVAL;
 	}
 	int r = reset_cpus(m);

@@ -102,7 +102,7 @@ static void end_line(struct child *c)
 	if (c->part_n) {
 		memcpy(c->line, c->part, c->part_n + 1);
 		if (c->loop)
-			log_info("%s: %s", c->name, c->line);
+			log_debug("%s: %s", c->name, c->line);
 	}
 	c->part_n = 0;
 }

@@ -218,6 +218,7 @@ static void on_received(void *ctx)
 	}
 	if (p->asked)
 		return;
+	p->child.line[0] = 0; // what it said while it started is not why it ends later
 	if (!p->o.n.has_link) {
 		loop_timer_stop(&p->retry.timer);
 		nets_retry_up(&p->retry);

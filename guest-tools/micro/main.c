@@ -97,8 +97,9 @@ static bool chosen(const char *list, const char *name)
 
 void bsp_main(void)
 {
-	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests,  irq_tests, apic_tests,
-						  storm_tests,  drive_tests, absent_tests, pci_tests, disk_tests};
+	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests, irq_tests,
+						  apic_tests,   storm_tests, drive_tests, absent_tests,
+						  pci_tests,    disk_tests,  net_tests};
 	const char *list;
 
 	boot_memory();
@@ -116,6 +117,7 @@ void bsp_main(void)
 	}
 	pci_begin();
 	disk_begin();
+	net_begin();
 	smp_start();
 	test_pass("smp");
 	list = option("test");

@@ -178,6 +178,7 @@ uint32_t vcpu_far(void);                  // the first vCPU on another node than
 
 void pci_begin(void);  // pci.c: before smp_start()
 void disk_begin(void); // disk.c: the same
+void net_begin(void);  // net.c
 
 /* the tests, one entry a name; each prints its own PASS, FAIL or SKIP */
 struct test {
@@ -185,6 +186,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[], apic_tests[], pci_tests[], disk_tests[];
+	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[];
 
 #endif

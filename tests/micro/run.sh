@@ -151,6 +151,23 @@ disks() {
 	rm -f "$disk"
 }
 
+# One network card, each vCPU with a pair of queues, the vCPUs on one host and on two; the other end sends all back.
+nets() {
+	local hosts echo="" socket=$logs/echo.sock
+	[ "$via" = pando ] || return 0
+	[ "$only" = "  " ] || [[ $only == *" net-"* ]] || return 0
+	rm -f "$socket"
+	exec {ready}< <(exec python3 tests/micro/echo.py "$socket" 2>&1)
+	echo=$!
+	read -r -t 60 -u $ready || fail "net: the other end did not start"
+	for hosts in 1 2; do
+		PANDO_OPTIONS="${PANDO_OPTIONS:-} --net stream=$(realpath "$socket"),queues=2" boot "net-$hosts" $hosts $hosts 64 400 "test=net"
+	done
+	kill "$echo"
+	exec {ready}<&-
+	rm -f "$socket"
+}
+
 if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo "SKIP micro: /dev/kvm cannot be opened"
 	exit 0
@@ -178,6 +195,7 @@ boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
 absent
 [ "$via" = pando ] && for hosts in 1 2; do PANDO_OPTIONS="${PANDO_OPTIONS:-} --rng" boot "pci-$hosts" $hosts $hosts 64 300 "test=pci,rng"; done
 disks
+nets
 boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"
 boot three-iriw 3 4 96 500 "test=iriw rounds=$rounds"
 boot three-share 3 3 96 400 "test=$share rounds=20000 tickets=1000 handoffs=2000 moves=300 messages=5000"

@@ -59,6 +59,8 @@ struct block_request {
 	bool zero, forced; // a write of zeroes; it is being made stable
 	int error;         // the first
 	bool waiting;      // in the list of those with more to give
+	uint16_t queue;    // of one that goes to another host (remote.h)
+	uint32_t turn;
 };
 
 struct block_info {

@@ -3,13 +3,13 @@
 # Measures and prints one figure a line: name value unit [limit]. Medians where there are several runs; figures of the nested
 # testbed say so in the comment lines. What must come out is listed in figures.txt; a figure without a value is a failure.
 # Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
-# Parts: native links micro moves guest (all of them without a word).
+# Parts: native links micro disk moves guest (all of them without a word).
 set -u
 cd "$(dirname "$0")/../.."
 . tests/bench/medians.sh
 O=${1:?build folder}
 shift
-[ $# -gt 0 ] || set -- native links micro moves guest
+[ $# -gt 0 ] || set -- native links micro disk moves guest
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -51,6 +51,34 @@ micro() {
 	[ -s "$out/micro" ] || { echo "# the micro-guest gave no figure:"; sed 's/^/# /' "$out/micro.err" | tail -n 5; }
 }
 
+# A file read by fio on the host, then by a guest of two hosts: from its own host and from the other, with as much under way.
+disk() {
+	local i file=$out/disk.img
+	echo "# a file of 128 MiB, direct I/O where it has that: fio here, the micro-guest of two monitors; medians of $RUNS runs"
+	head -c 128M /dev/urandom >"$file" && sync "$file"
+	for ((i = 0; i < RUNS; i++)); do
+		fio_reads disk_randread_4k_host IOPS randread 4k 16
+		fio_reads disk_seqread_1m_host MB/s read 1m 4
+		timeout 200 "$O/pando" run --local 2 --cpus 2 --memory 128M --kernel "$O/guest-tools/micro.elf" --disk "$file" \
+			--quiet --append test=diskbench 2>>"$out/disk.err" </dev/null | tr -d '\r' | sed -n 's/^RESULT //p'
+	done >"$out/disk"
+	medians "$out/disk" | tee "$out/disk.medians"
+	awk '{ v[$1] = $2 }
+		function ratio(name, a, b) { if (v[a] && v[b]) print name, v[a] / v[b], "ratio" }
+		END {
+			ratio("disk_randread_4k_local_over_host", "disk_randread_4k_guest", "disk_randread_4k_host")
+			ratio("disk_seqread_1m_local_over_host", "disk_seqread_1m_guest", "disk_seqread_1m_host")
+			ratio("disk_randread_4k_remote_over_local", "disk_randread_4k_far_guest", "disk_randread_4k_guest")
+		}' "$out/disk.medians"
+	[ -s "$out/disk.medians" ] || { echo "# no figure of disks:"; sed 's/^/# /' "$out/disk.err" | tail -n 5; }
+	rm -f "$file"
+}
+fio_reads() { # NAME UNIT RW BLOCK DEPTH
+	fio --name=x --filename="$file" --readonly --rw="$3" --bs="$4" --iodepth="$5" --ioengine=io_uring --direct=1 --runtime=3 \
+		--time_based --output-format=terse --terse-version=3 2>>"$out/disk.err" |
+		awk -F';' -v name="$1" -v unit="$2" '$1 == 3 { print name, unit == "IOPS" ? $8 : $7 * 1024 / 1e6, unit }'
+}
+
 # From the last exit of a running vCPU at its old host to the first entry at the new one, on the cluster clock.
 moves() {
 	local i
@@ -71,8 +99,8 @@ guest() {
 
 for part in "$@"; do
 	case $part in
-	native | links | micro | moves | guest) ;;
-	*) echo "bench: no part $part (native links micro moves guest)" >&2; exit 2 ;;
+	native | links | micro | disk | moves | guest) ;;
+	*) echo "bench: no part $part (native links micro disk moves guest)" >&2; exit 2 ;;
 	esac
 done
 for part in "$@"; do

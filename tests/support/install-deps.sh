@@ -43,6 +43,7 @@ test e2fsprogs makes file systems to read kernels from
 test memtest86+ a guest that begins as PCs do
 test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
+test fio reads a disk on the host, which the bench compares a guest with
 test nbdkit NBD servers that delay, fail and go away
 test qemu-utils an NBD server of somebody else, and images in other formats
 test tmux a terminal for pando top

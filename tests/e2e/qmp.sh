@@ -13,8 +13,10 @@ trap 'for p in $guest $qemu; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; r
 suite=qmp
 . tests/support/suite.sh
 
+truncate -s 1M "$tmp/disk.img" # of both monitors, one after the other
+
 boot() { # NAME: a guest that works for longer than any test here
-	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --rng \
+	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --disk "$tmp/disk.img" \
 		--qmp "tcp:127.0.0.1:$port" --append "test=storm ops=1000000000" >"$tmp/$1.log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 guest_runs "$1" && return
@@ -46,6 +48,7 @@ judged returns python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json"
 boot_qemu() {
 	rm -f "$tmp/qemu.sock"
 	qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
+		-drive "if=none,id=disk0,node-name=disk0,format=raw,file=$tmp/disk.img,file.locking=off" -device virtio-blk-pci,drive=disk0,id=disk0 \
 		-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
 	qemu=$!
 	wait_for 10 test -S "$tmp/qemu.sock"

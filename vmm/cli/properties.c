@@ -115,10 +115,8 @@ static int one(struct reading *r, char *text, bool first)
 	char *equals = strchr(text, '=');
 	const struct property *p = find(r->table, text, equals ? (size_t)(equals - text) : strlen(text));
 
-	if (!p && first && r->bare && !equals)
+	if (!p && first && r->bare && (!equals || memchr(text, '/', (size_t)(equals - text)))) // no name has a slash
 		return set(r, find(r->table, r->bare, strlen(r->bare)), text);
-	if (!p && first && r->bare && strchr(text, '/') && strchr(text, '/') < equals)
-		return refuse(r, "'%.80s': a value with '=' in it is written %s=...", text, r->bare);
 	if (!p)
 		return refuse(r, "there is no property '%.*s': expected %s", (int)(equals ? equals - text : 80), text,
 			      names(r->table, known, sizeof(known)));

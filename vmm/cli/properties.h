@@ -40,7 +40,8 @@ struct property {
 
 /*
  * Reads text by the table; what it does not name stays as it is. bare: the name of the property, a text, that the first
- * one is when it is a value alone ("/srv/a.img,ro"); NULL: there is none. Returns 0, or -EINVAL with a sentence that
+ * one is when it is a value alone ("/srv/a.img,ro"; a '=' in it is one of the value if a slash stands before); NULL:
+ * there is none. Returns 0, or -EINVAL with a sentence that
  * names the property and what was expected.
  */
 int properties_parse(const char *text, const struct property *table, const char *bare, char *why, size_t why_cap);

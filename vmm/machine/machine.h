@@ -195,6 +195,8 @@ struct machine_card {
 };
 /* The cards here in the order of slots, at most max of them; returns how many. Any thread. */
 unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max);
+/* The cable of a network card here: in or out. Any thread. 0, or -ENODEV: there is no such network card here. */
+int machine_card_link(struct machine *m, uint32_t id, bool in);
 
 /* What the boot processor has done so far, for whoever asks whether it does anything (host 0). Any thread. */
 struct machine_doings {

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "vmm/card/bus.h"
+#include "vmm/card/nic.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/devio.h"
 #include "vmm/machine/guest_mem.h"
@@ -247,4 +248,28 @@ unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max
 	if (m->pci && m->pci->bus)
 		card_bus_each(m->pci->bus, list, &l);
 	return l.n;
+}
+
+struct cable {
+	uint32_t id;
+	bool in, found;
+};
+
+static void plug(void *ctx, const struct card *c)
+{
+	struct cable *k = ctx;
+
+	if (c->id != k->id || c->kind != CARD_NET)
+		return;
+	nic_plug((struct card *)c, k->in);
+	k->found = true;
+}
+
+int machine_card_link(struct machine *m, uint32_t id, bool in)
+{
+	struct cable k = {.id = id, .in = in};
+
+	if (m->pci && m->pci->bus)
+		card_bus_each(m->pci->bus, plug, &k);
+	return k.found ? 0 : -ENODEV;
 }

@@ -198,6 +198,72 @@ DISKS(query_block, block)
 DISKS(query_blockstats, blockstats)
 DISKS(query_named_block_nodes, node)
 
+/* ---- what is done to a device ---- */
+
+/* All hosts are asked; the one that has it has done it. */
+static void on_done(void *ctx, const json_t *answers, const char *error)
+{
+	const json_t *a;
+	bool here = false;
+	size_t i;
+
+	json_array_foreach(answers, i, a) here |= json_is_true(json_object_get(a, "here"));
+	if (error)
+		qmp_error(ctx, "%s", error);
+	else if (!here)
+		qmp_error(ctx, "no host has this device any more");
+	else
+		qmp_return_empty(ctx);
+}
+
+static void ask(struct monitor *m, struct qmp_call *call, enum verb verb, json_t *args)
+{
+	int e = ops_ask_all(m->r->ops, verb, args, OP_FREE, on_done, call);
+
+	if (e)
+		monitor_refuse(call, e);
+}
+
+static const struct desc_device *named(struct monitor *m, const char *name, enum card_kind_id kind)
+{
+	device_names_update(&m->names, desc_of(m));
+	const struct desc_device *d = name ? device_names_find(&m->names, desc_of(m), name) : NULL;
+
+	return d && strcmp(d->kind, card_kind_names[kind]) == 0 ? d : NULL;
+}
+
+static void set_link(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	const char *name = json_string_value(json_object_get(args, "name"));
+	const struct desc_device *d = named(ctx, name, CARD_NET);
+
+	if (d)
+		ask(ctx, call, VERB_DEVICE_LINK,
+		    json_pack("{s:I,s:b}", "device", (json_int_t)d->id, "up",
+			      json_is_true(json_object_get(args, "up"))));
+	else
+		qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found", name);
+}
+
+static void block_resize(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	const char *device = json_string_value(json_object_get(args, "device")),
+		   *node = json_string_value(json_object_get(args, "node-name"));
+	json_int_t size = monitor_int(args, "size");
+	const struct desc_device *d = named(ctx, node ? node : device, CARD_BLK);
+
+	if (!device == !node)
+		qmp_error(call, "Need exactly one of 'device' and 'node-name'");
+	else if (!d && node)
+		qmp_error(call, "Cannot find device='' nor node-name='%.200s'", node);
+	else if (!d)
+		qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found", device);
+	else if (size < 0)
+		qmp_error(call, "Parameter 'size' expects a >0 size");
+	else
+		ask(ctx, call, VERB_DEVICE_SIZE, json_pack("{s:I,s:I}", "device", (json_int_t)d->id, "bytes", size));
+}
+
 /* ---- events ---- */
 
 /* What a host says of a failed request begins with what was tried. */
@@ -235,5 +301,7 @@ const struct qmp_command monitor_devices[] = {
 	{"query-block", query_block},
 	{"query-blockstats", query_blockstats},
 	{"query-named-block-nodes", query_named_block_nodes},
+	{"set_link", set_link},
+	{"block_resize", block_resize},
 	{0},
 };

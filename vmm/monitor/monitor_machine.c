@@ -115,7 +115,6 @@ const struct qmp_command monitor_machine[] = {
 	{"system_wakeup", system_wakeup},
 	{"inject-nmi", inject_nmi},
 	{"quit", quit},
-	{"set_link", no_device},
 	{"device_del", no_device},
 	{"device_add", device_add},
 	{"dump-guest-memory", dump_guest_memory},

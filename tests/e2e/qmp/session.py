@@ -25,6 +25,8 @@ COMMANDS = [
     ("query-chardev", {}), ("query-iothreads", {}), ("query-dump", {}),
     ("stop", {}), ("query-status", {}), ("cont", {}), ("query-status", {}),
     ("inject-nmi", {}), ("system_wakeup", {}),
+    ("block_resize", {"device": "disk0", "size": 2 << 20}), ("block_resize", {"device": "nosuch", "size": 1}),
+    ("block_resize", {"node-name": "nosuch", "size": 1}), ("block_resize", {"size": 1}),
     ("set_link", {"name": "nosuch", "up": True}), ("device_add", {"driver": "nosuch", "addr": "5"}),
     ("device_del", {"id": "nosuch"}),
     (HMP, {"command-line": "info status"}), (HMP, {"command-line": "info cpus"}),

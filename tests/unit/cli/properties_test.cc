@@ -77,10 +77,12 @@ TEST_F(Properties, TwoCommasAreOneOfAValue)
 	EXPECT_TRUE(ro);
 }
 
-TEST_F(Properties, ABareValueWithAnEqualsSignIsExplained)
+TEST_F(Properties, ABareValueMayHaveAnEqualsSign)
 {
-	refused("/srv/a=b.img", "path=");
-	refused("nbd://host/x?y=z", "path=");
+	ASSERT_EQ(0, parse("nbd+unix:///?socket=/a,ro")) << why;
+	EXPECT_STREQ("nbd+unix:///?socket=/a", path);
+	EXPECT_TRUE(ro);
+	refused("a=b.img", "'a'"); // no property, and nothing says that it is a path
 }
 
 TEST_F(Properties, ErrorsNameTheValueAndWhatWasExpected)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -179,6 +180,51 @@ TEST_F(Serve, WhatIsNoCallIsRefused)
 	EXPECT_EQ("!the call is malformed", Call("nmi", "{"));
 	EXPECT_EQ("!the call is malformed", Call("", "{}"));
 	EXPECT_EQ("!this host does not know the verb 'nmi2'", Call("nmi2", "{}"));
+}
+
+TEST_F(Serve, ADiskOfThisHostBecomesLarger)
+{
+	char path[] = "/tmp/serve-disk.XXXXXX", why[256];
+	int fd = mkstemp(path);
+	struct stat st;
+	auto add = [&](uint32_t host, const std::string &more) {
+		std::string config = std::string("{\"path\":\"") + path + "\"" + more + "}";
+		int at = desc_add_card(&g->desc, CARD_BLK, host, 0, config.c_str(), why, sizeof(why));
+		EXPECT_GE(at, 0) << why;
+		return std::to_string(g->desc.devices[at].id);
+	};
+	auto size = [&](const std::string &device, const std::string &bytes) {
+		return Call("device-size", "{\"device\":" + device + ",\"bytes\":" + bytes + "}");
+	};
+	ASSERT_GE(fd, 0);
+	std::string here = add(0, ""), there = add(1, ""), fixed = add(0, ",\"read-only\":true"),
+		    other = add(0, ",\"format\":\"qcow2\"");
+	EXPECT_EQ("{\"here\":true}", size(here, "1048576"));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(1048576, st.st_size);
+	EXPECT_NE(std::string::npos, size(here, "512").find("what would be cut off may be in use"));
+	EXPECT_NE(std::string::npos, size(here, "1048577").find("multiple of 512"));
+	EXPECT_NE(std::string::npos, size(here, "-512").find("multiple of 512"));
+	EXPECT_NE(std::string::npos, size(fixed, "2097152").find("read-only"));
+	EXPECT_NE(std::string::npos, size(other, "2097152").find("raw image"));
+	EXPECT_EQ("{\"here\":false}", size(there, "2097152"));
+	EXPECT_EQ("!there is no device 99", size("99", "2097152"));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(1048576, st.st_size);
+	unlink(path);
+	EXPECT_NE(std::string::npos, size(here, "2097152").find("No such file"));
+	close(fd);
+}
+
+TEST_F(Serve, ACableOfADeviceThatIsNotHereIsNobodys)
+{
+	char why[256];
+	int at = desc_add_card(&g->desc, CARD_NET, 1, 0, "{}", why, sizeof(why));
+
+	ASSERT_GE(at, 0) << why;
+	std::string there = std::to_string(g->desc.devices[at].id);
+	EXPECT_EQ("{\"here\":false}", Call("device-link", "{\"device\":" + there + ",\"up\":true}"));
+	EXPECT_EQ("!there is no device 99", Call("device-link", "{\"device\":99,\"up\":true}"));
 }
 
 } // namespace

@@ -150,6 +150,29 @@ TEST_F(Live, DevicesInQemusWords)
 	EXPECT_NE(got.find("\"rd_operations\": 0"), std::string::npos) << got;
 }
 
+TEST_F(Live, WhatIsDoneToADeviceNeedsOne)
+{
+	char why[256];
+	auto say = [&](const std::string &command, const std::string &args) {
+		return Say("{\"execute\":\"" + command + "\",\"arguments\":{" + args + "}}");
+	};
+	ASSERT_GE(desc_add_card(&r->desc, CARD_BLK, 0, 0, "{\"path\":\"/a\"}", why, sizeof(why)), 0) << why;
+	Say("{\"execute\":\"qmp_capabilities\"}");
+	for (const char *none : {"nosuch", "disk0"}) // a disk has no cable
+		EXPECT_NE(say("set_link", std::string("\"name\":\"") + none + "\",\"up\":true").find("DeviceNotFound"),
+			  std::string::npos)
+			<< none;
+	EXPECT_NE(say("block_resize", "\"device\":\"x\",\"size\":1").find("DeviceNotFound"), std::string::npos);
+	EXPECT_NE(say("block_resize", "\"node-name\":\"x\",\"size\":1").find("node-name='x'"), std::string::npos);
+	EXPECT_NE(say("block_resize", "\"size\":1").find("exactly one of"), std::string::npos);
+	EXPECT_NE(say("block_resize", "\"device\":\"disk0\",\"node-name\":\"disk0\",\"size\":1").find("exactly one of"),
+		  std::string::npos);
+	EXPECT_NE(say("block_resize", "\"device\":\"disk0\",\"size\":-1").find("'size'"), std::string::npos);
+	ops_started(r->ops);
+	EXPECT_NE(say("block_resize", "\"device\":\"disk0\",\"size\":512").find("cannot be reached"),
+		  std::string::npos);
+}
+
 TEST_F(Live, EventsOfDevicesHaveTheirNames)
 {
 	char why[256];

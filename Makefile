@@ -21,7 +21,7 @@ comma    := ,
 O        ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
-OPT      := -O2 -g -fno-strict-aliasing -fstack-protector-strong
+OPT      := $(if $(SAN),-O1,-O2) -g -fno-strict-aliasing -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 PKGS     := liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_err
 # libmicrohttpd is optional: without it there is no metrics page, and --metrics says so.

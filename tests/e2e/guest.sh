@@ -3,6 +3,7 @@
 # Whole guests: Debian's own kernels on one, two and four hosts, and over each kind of link, in the nested testbed
 # where the local KVM can't run them; there also on hosts with the oldest kernel that is supported (no UFFDIO_MOVE).
 # Usage: tests/e2e/guest.sh BUILD_FOLDER [CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"
+#   GUEST_FAR=20  percent of memory that is read by a CPU of another host than wrote it; make soak has 100
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
@@ -16,7 +17,7 @@ make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 
 # one HOSTS KERNEL TOOLS SECONDS LINK HOST_KERNEL: a guest to its power-off, judged by the demo's own checks
 one() {
-	HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=$3 DEMO_TIMEOUT=$4 DEMO_LINK=$5 HOST_KERNEL=$6 DEMO_APPEND="quiet nokaslr" O=$O \
+	DEMO_FAR=${GUEST_FAR:-20} HOSTS=$1 GUEST_KERNEL=$2 DEMO_TOOLS=$3 DEMO_TIMEOUT=$4 DEMO_LINK=$5 HOST_KERNEL=$6 DEMO_APPEND="quiet nokaslr" O=$O \
 		timeout -k 30 $(($4 + 900)) bash tests/testbed/demo.sh >"$log" 2>&1 </dev/null
 }
 

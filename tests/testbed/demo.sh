@@ -8,6 +8,7 @@
 # DEMO_TIMEOUT=1800 (s) for the guest       PANDO_DILATE             guest time at 1/K of real time
 # HOST_KERNEL=6.12|6.1  of the nested machine
 # DEMO_TOOLS, DEMO_APPEND                   which tools run (all: each); more words for the guest's kernel
+# DEMO_FAR=10|100 (%)                       so much memory is read by another host's CPU than wrote it, where guests are nested
 # DEMO_LINK=uring|dpdk:KIND[,drop=1%]       how the hosts reach each other; KIND: memif, af_packet or af_xdp
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -82,7 +83,9 @@ args="pando.topology=--cpus=$cpus,--nodes=$hosts"
 if [ "$mode" = nested ]; then
 	args="$args pando.litmus=--rounds=100000,--seconds=0.2 pando.sharing=--rounds=2000,--seconds=0.05"
 	args="$args pando.clock=--rounds=100,--seconds=0.5 pando.compute=--msteps=400"
-	[ -n "${DEMO_TOOLS:-}" ] || args="$args pando.pattern=--far=10" # a page that crosses takes milliseconds
+	far=10 # a page that crosses takes milliseconds
+	[ -z "${DEMO_TOOLS:-}" ] || far=100
+	args="$args pando.pattern=--far=${DEMO_FAR:-$far}"
 fi
 append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
 before="" files=()

@@ -24,12 +24,17 @@ says no_such_interface "there is no such network interface" "dpdk:vdev=net_af_pa
 says no_such_device "no such PCI device" "dpdk:pci=ffff:ff:1f.7"
 
 guest() { # NAME LINK ARGUMENTS...: a guest with a CPU of each of $hosts hosts
-	local name=$1 link=$2
+	local name=$1 link=$2 rc began=$SECONDS
 	shift 2
 	timeout 120 "$O/pando" run --local "$hosts" --cpus "$hosts" --memory "$((64 * hosts))M" \
 		--kernel "$O/guest-tools/micro.elf" --link "$link" "$@" \
-		--append "test=sb,mp,lb,corr,s rounds=5000" --status-json "$out/status" >"$out/log" 2>&1 </dev/null
-	local rc=$?
+		--append "test=sb,mp,lb,corr,s rounds=5000" --status-json "$out/status" 2>&1 </dev/null |
+		tee "$out/log" | awk -v t="$(date +%s)" '{ print systime() - t " s: " $0; fflush() }' >"$out/when"
+	rc=${PIPESTATUS[0]}
+	if [ $((SECONDS - began)) -gt 20 ]; then # some seconds are usual: what was it that took so long?
+		echo "    $name took $((SECONDS - began)) s:"
+		sed 's/^/    /' "$out/when"
+	fi
 	if [ $rc -ne 0 ] || grep -q '^FAIL' "$out/log" || ! grep -Eq $'^PASS s\r?$' "$out/log"; then
 		no "$name" "exit status $rc: $(grep -m1 -E 'error|FAIL|pando:' "$out/log")"
 	else

@@ -38,9 +38,9 @@ struct child {
 int child_start(struct child *c, const char *name, const char *const argv[], const int *fds, unsigned fds_n);
 
 /*
- * From now on lines that it says go to the log (debug), and ended() is called once when it has ended, with how in words:
- * "ended with status 1", "was killed by signal 9 (Killed)". Then it is reaped, and c->line is the last it said. On the
- * loop's thread. Returns 0 or a negative errno.
+ * From now on lines that it says go to the log (debug), and ended() is called once when it has ended, with how in
+ * words: "ended with status 1", "was killed by signal 9 (Killed)". Then it is reaped, and c->line is the last it said.
+ * On the loop's thread. Returns 0 or a negative errno.
  */
 int child_watch(struct child *c, struct loop *l, void (*ended)(void *ctx, const char *how), void *ctx);
 

@@ -148,6 +148,11 @@ static int open_nic(struct card *c, const char *config, struct card_model *out, 
 		return -ENOMEM;
 	}
 	r = nets_open(&n->back, &cfg, &o, why, why_cap);
+	if (r && cfg.optional) {
+		log_warn("no network for the guest: %s", why);
+		cfg.back = NET_BACK_NONE;
+		r = nets_open(&n->back, &cfg, &o, why, why_cap);
+	}
 	if (r) {
 		free(n->chains);
 		return r;

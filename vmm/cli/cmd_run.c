@@ -96,7 +96,8 @@ static int usage(const struct cli_option *table)
 	       "discard,\n"
 	       "format=raw|qcow2, queues=N, boot. A network device's: host=H, mac=M, mtu=N, forward=P:G, queues=N,\n"
 	       "offload=off. Two commas are one of a value: path=/srv/a,,b.img.\n"
-	       "    --disk /srv/root.img,boot --disk /srv/data.img,host=1,serial=DATA --net passt --forward 2222:22\n");
+	       "    --disk /srv/root.img,boot --disk /srv/data.img,host=1,serial=DATA --net passt --forward 2222:22\n"
+	       "A guest that boots from a disk has --net passt where that is installed, if no --net is given.\n");
 	printf("\nExit status: 0 the guest powered off, 1 it could not be run, 2 bad usage, 3 it reset\n"
 	       "itself and --no-reboot was given, 4 KVM could not go on with it, 5 a host was lost, 130 "
 	       "interrupted.\n");

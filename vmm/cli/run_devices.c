@@ -256,6 +256,7 @@ static int forward(struct run_options *o, const char *text)
 			continue;
 		if (add_forward(&s, &c, text))
 			return -1;
+		c.optional = false; // who counts on it is told where it cannot be
 		char *json = net_config_check(&c, why, sizeof(why)) ? NULL : net_config_to_json(&c);
 
 		if (!json)
@@ -308,6 +309,19 @@ static int add_of_domain(struct run_options *o, const struct domain *d)
 	return 0;
 }
 
+/* What boots from a disk is a whole system, which expects a network: the host's user has one for it. */
+static int add_usual_net(struct run_options *o)
+{
+	struct said s = {"net", "passt"};
+	struct net_config c;
+
+	net_config_init(&c);
+	c.back = NET_BACK_PASST;
+	c.optional = true;
+	net_mac_make(o->desc.name, 0, c.mac);
+	return add_card(&s, o, CARD_NET, (struct domain_place){0}, net_config_to_json(&c));
+}
+
 int run_devices_fill(const struct run_args *a, struct run_options *o)
 {
 	struct said rng = {"rng", ""};
@@ -320,6 +334,8 @@ int run_devices_fill(const struct run_args *a, struct run_options *o)
 	for (unsigned i = 0; i < a->nets.n; i++)
 		if (add_net(o, a->nets.text[i]))
 			return -1;
+	if (!a->kernel && !a->from && a->disks.n && !a->nets.n && add_usual_net(o))
+		return -1;
 	if (a->rng && add_card(&rng, o, CARD_RNG, (struct domain_place){0}, strdup("")))
 		return -1;
 	for (unsigned i = 0; i < a->forwards.n; i++)

@@ -45,6 +45,7 @@ struct net_config {
 	char socket[NET_CONFIG_SOCKET_MAX];                  // stream only: a path that begins with "/", or HOST:PORT
 	uint16_t queues;                                     // pairs
 	bool offload;                                        // may be offered where the back can (tap)
+	bool optional; // where it cannot be opened the card has no link, and the guest starts all the same
 };
 
 /* One queue pair, offloads on, no address, nothing behind it. */

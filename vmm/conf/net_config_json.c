@@ -76,6 +76,17 @@ static int read_offload(const json_t *v, struct net_config *c)
 	return json_is_boolean(v) ? 0 : -EINVAL;
 }
 
+static json_t *write_optional(const struct net_config *c)
+{
+	return c->optional ? json_true() : NULL;
+}
+
+static int read_optional(const json_t *v, struct net_config *c)
+{
+	c->optional = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
 static int read_text(const json_t *v, char *out, size_t cap)
 {
 	if (!json_is_string(v) || json_string_length(v) >= cap || strlen(json_string_value(v)) != json_string_length(v))
@@ -146,6 +157,7 @@ static const struct member {
 	{"socket", write_socket, read_socket, false, "a path or HOST:PORT, at most 107 bytes long"},
 	{"queues", write_queues, read_queues, false, "an integer from 1 to 64"},
 	{"offload", write_offload, read_offload, false, "true or false"},
+	{"optional", write_optional, read_optional, false, "true or false"},
 };
 
 char *net_config_to_json(const struct net_config *c)

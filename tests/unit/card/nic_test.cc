@@ -304,6 +304,22 @@ TEST_F(Nic, WhatCannotBeOpenedIsSaid)
 	EXPECT_TRUE(strstr(why, path)) << why;
 }
 
+TEST_F(Nic, WithoutALinkWhereItIsOptional)
+{
+	close(listener);
+	listener = -1;
+	unlink(path);
+	std::string c =
+		std::string("{\"mac\":\"52:54:00:12:34:56\",\"back\":\"stream\",\"optional\":true,\"socket\":\"") +
+		path + "\"}";
+	add(CARD_NET, c.c_str());
+	ASSERT_EQ(0, make()) << why;
+	up();
+	EXPECT_EQ(0u, get(VIRTIO_AT_CONFIG + 6, 2));
+	send(Bytes(60, 1));
+	EXPECT_EQ(1u, done(1));
+}
+
 TEST_F(Nic, ADescriptionThatIsNone)
 {
 	EXPECT_GT(0, desc_add_card(&desc, CARD_NET, 0, 0, "{\"back\":\"passt\"}", why, sizeof(why)) < 0

@@ -21,6 +21,7 @@ struct RunDevices : testing::Test {
 
 	void SetUp() override
 	{
+		a.kernel = "vmlinuz"; // without one a guest boots from a disk
 		o.hosts_n = 3;
 		strcpy(o.addresses[0], "a.example:7411");
 		strcpy(o.addresses[1], "b.example:7411");
@@ -76,6 +77,38 @@ struct RunDevices : testing::Test {
 		return c;
 	}
 };
+
+/* A whole system expects a network; what was asked for in so many words has to be there. */
+TEST_F(RunDevices, WhatBootsFromADiskHasANetwork)
+{
+	auto filled = [&] {
+		o.wish.cards_n = 0;
+		return run_devices_fill(&a, &o) == 0;
+	};
+	net_config c = {};
+	char why[256];
+	disk("/srv/root.img");
+	ASSERT_TRUE(filled());
+	EXPECT_EQ(1u, o.wish.cards_n) << "with a kernel it may be anything";
+	a.kernel = nullptr;
+	ASSERT_TRUE(filled());
+	ASSERT_EQ(2u, o.wish.cards_n);
+	const char *config = o.wish.cards[1].config;
+	ASSERT_EQ(0, net_config_from_json(config, strlen(config), &c, why, sizeof(why))) << why;
+	EXPECT_EQ(NET_BACK_PASST, c.back);
+	EXPECT_TRUE(c.optional);
+	forward("2222:22");
+	ASSERT_TRUE(filled());
+	ASSERT_EQ(0, net_config_from_json(config, strlen(config), &c, why, sizeof(why))) << why;
+	EXPECT_EQ(1u, c.forwards_n);
+	EXPECT_FALSE(c.optional);
+	a.forwards.n = 0;
+	net("none");
+	ASSERT_TRUE(filled());
+	ASSERT_EQ(2u, o.wish.cards_n);
+	ASSERT_EQ(0, net_config_from_json(config, strlen(config), &c, why, sizeof(why))) << why;
+	EXPECT_EQ(NET_BACK_NONE, c.back);
+}
 
 } // namespace
 

@@ -219,7 +219,11 @@ TEST_F(NetConfig, ThereAndBack)
 		ASSERT_EQ(0, read(other)) << why;
 		EXPECT_EQ(other, written());
 	}
+	ASSERT_EQ(0, read("{\"mac\":\"52:54:00:12:34:56\",\"back\":\"passt\",\"optional\":true}"));
+	EXPECT_TRUE(c.optional);
+	EXPECT_TRUE(strstr(written().c_str(), ",\"optional\":true}"));
 	ASSERT_EQ(0, read("{\"mac\":\"52:54:00:12:34:56\",\"back\":\"passt\"}"));
+	EXPECT_FALSE(c.optional);
 	EXPECT_EQ(1, c.queues);
 	EXPECT_TRUE(c.offload);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PCI and a virtio entropy device, by hand: bus 0 by ports and by ECAM, BARs sized and moved, then the device's queue
- * with MSI-X, and resets of it under way. A driver of a page, from the specifications: Virtio 1.2, PCI 3.0.
+ * PCI and a virtio entropy device, by hand: the buses by ports and by ECAM, BARs sized and moved, then the device's
+ * queue with MSI-X, and resets of it under way. A driver of a page, from the specifications: Virtio 1.2, PCI 3.0.
  */
 #include "guest-tools/micro/micro.h"
 
 #define ECAM       0xe0000000ull
-#define SLOTS      32u
+#define BUS_SLOTS  32u
+#define SLOTS      (mach.nodes_n * BUS_SLOTS) // of all buses: a node has one
 #define RNG_ID     0x10441af4u
 #define VECTOR     0x72u // of the queue
 #define WAIT_MS    20000u
@@ -29,6 +30,7 @@ static uint64_t wrong;
 		}                                                     \
 	} while (0)
 
+/* slot: bus * BUS_SLOTS + number, as both ways to it count on. */
 static uint32_t port_config(uint32_t slot, uint32_t reg, uint32_t width)
 {
 	uint32_t mask = width == 4 ? ~0u : (1u << 8 * width) - 1;

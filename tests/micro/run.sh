@@ -194,6 +194,12 @@ boot two-cost 2 2 64 300 "test=fault,stream,cpu"
 boot two-iriw 2 4 64 500 "test=wrc,iriw rounds=$rounds"
 absent
 [ "$via" = pando ] && for hosts in 1 2; do PANDO_OPTIONS="${PANDO_OPTIONS:-} --rng" boot "pci-$hosts" $hosts $hosts 64 300 "test=pci,rng"; done
+# ... and on the bus of the second host.
+cat >"$logs/far.xml" <<END
+<domain type='kvm'><name>far</name><memory unit='MiB'>64</memory><vcpu>2</vcpu><os><type>hvm</type><kernel>$(realpath "$image")</kernel></os>
+<devices><rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' bus='0x01' slot='0x03'/></rng></devices></domain>
+END
+[ "$via" = pando ] && PANDO_OPTIONS="${PANDO_OPTIONS:-} --domain $logs/far.xml" boot pci-far 2 2 64 300 "test=pci,rng"
 disks
 nets
 boot three-litmus 3 3 96 500 "test=$two,wrc rounds=$rounds"

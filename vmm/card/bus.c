@@ -10,19 +10,35 @@ bool card_bus_decode(struct card_bus *b, const struct msix_message *m, struct ap
 	return false;
 }
 
+/* The ports name any bus. */
+static int access_data(struct card_bus *b, struct device_access *a, struct device_fx *fx)
+{
+	struct pci_address at;
+
+	if (!pci_ports_decode(b->root.address, (unsigned)a->offset, &at) || at.bus == b->root.bus.number ||
+	    a->size > PCI_PORT_DATA_BYTES - a->offset) {
+		pci_root_ports(&b->root, a->write, PCI_PORT_DATA - PCI_PORT_ADDRESS + (unsigned)a->offset, a->size,
+			       &a->value);
+		return 0;
+	}
+	if (!pci_present(b->host->present, at))
+		return 0; // all ones, as it came
+	fx->flags |= DEVICE_FX_ELSEWHERE;
+	fx->elsewhere = PCI_ECAM + pci_ecam_encode(at);
+	fx->request = a->request;
+	return DEVICE_LATER;
+}
+
 static int bus_access(void *state, struct device_access *a, struct device_fx *fx)
 {
 	struct card_bus *b = state;
 
-	(void)fx;
 	switch (a->range) {
 	case CARD_BUS_ADDRESS:
 		pci_root_ports(&b->root, a->write, 0, a->size, &a->value);
 		break;
 	case CARD_BUS_DATA:
-		pci_root_ports(&b->root, a->write, PCI_PORT_DATA - PCI_PORT_ADDRESS + (unsigned)a->offset, a->size,
-			       &a->value);
-		break;
+		return access_data(b, a, fx);
 	case CARD_BUS_ECAM:
 		pci_root_ecam(&b->root, a->write, a->offset, a->size, &a->value);
 		break;
@@ -119,7 +135,42 @@ static void bus_drain(void *state)
 	card_bus_drain(state, 0);
 }
 
+/* Where a slot is empty nobody has to be asked: kernels probe all of them. */
+static bool bus_absent(const struct device_kind *k, const struct device_access *a)
+{
+	const struct card_bus_kind *of = (const struct card_bus_kind *)k; // its first member
+	struct pci_address at = pci_ecam_decode(a->offset);
+
+	at.bus = of->bus;
+	return a->range == CARD_BUS_ECAM && !pci_present(of->present, at);
+}
+
+static void add_range(struct device_kind *k, struct device_range r)
+{
+	r.name = "pci";
+	k->ranges[k->ranges_n++] = r;
+}
+
+/* In the order of CARD_BUS_*. */
+void card_bus_describe(struct card_bus_kind *k, const struct pci_windows *w, uint8_t bus,
+		       const struct pci_presence *present, struct card_bus *state)
+{
+	*k = (struct card_bus_kind){.kind = {.name = "pci", .ops = &card_bus_ops, .irq = DEVICE_NO_IRQ, .state = state},
+				    .bus = bus,
+				    .present = present};
+	add_range(&k->kind, (struct device_range){.mmio = true,
+						  .first = PCI_ECAM + bus * PCI_ECAM_BUS_BYTES,
+						  .bytes = PCI_ECAM_BUS_BYTES});
+	add_range(&k->kind, (struct device_range){.mmio = true, .first = pci_window_of(w, bus), .bytes = w->bus_bytes});
+	if (bus)
+		return;
+	add_range(&k->kind, (struct device_range){.start_only = true, .first = PCI_PORT_ADDRESS, .bytes = 1});
+	add_range(&k->kind, (struct device_range){.first = PCI_PORT_DATA, .bytes = PCI_PORT_DATA_BYTES});
+}
+
 const struct device_ops card_bus_ops = {
+	.late = 1u << CARD_BUS_DATA,
+	.absent = bus_absent,
 	.access = bus_access,
 	.run = bus_run,
 	.reset = bus_power_on,

@@ -17,6 +17,16 @@ enum { CARD_BUS_ECAM, CARD_BUS_WINDOW, CARD_BUS_ADDRESS, CARD_BUS_DATA, CARD_BUS
 
 struct card_bus;
 
+/* A bus as the board has it: the device of its kind, on whichever host. Its ops are card_bus_ops. */
+struct card_bus_kind {
+	struct device_kind kind;
+	uint8_t bus;
+	const struct pci_presence *present;
+};
+/* Puts it together. state: NULL, where the bus is on another host. w and present must outlive it. */
+void card_bus_describe(struct card_bus_kind *k, const struct pci_windows *w, uint8_t bus,
+		       const struct pci_presence *present, struct card_bus *state);
+
 /*
  * Makes bus number of d, and opens its cards. w and host must outlive it. May block. 0, or a negative errno with a
  * sentence that names the card.

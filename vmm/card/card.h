@@ -30,12 +30,13 @@ enum card_event { CARD_IO_ERROR, CARD_LINK_UP, CARD_LINK_DOWN };
 struct card_host {
 	void *ctx;
 	const struct guest_mem *mem;
-	uint32_t vcpus;            // of the machine
-	uint8_t number;            // of the host
-	struct loop *loop;         // of the device thread
-	void (*lock)(void *ctx);   // of the registers of all cards here; for moments
-	void (*unlock)(void *ctx); // any thread
-	void (*wake)(void *ctx);   // the device thread looks at the cards soon; any thread, maybe with the lock
+	const struct pci_presence *present; // functions of all buses; read atomically
+	uint32_t vcpus;                     // of the machine
+	uint8_t number;                     // of the host
+	struct loop *loop;                  // of the device thread
+	void (*lock)(void *ctx);            // of the registers of all cards here; for moments
+	void (*unlock)(void *ctx);          // any thread
+	void (*wake)(void *ctx); // the device thread looks at the cards soon; any thread, maybe with the lock
 	void (*send)(void *ctx, const struct apic_msg *m); // an interrupt; without the lock
 	void (*random)(void *to, size_t n);
 	/* text: one line for people. Any thread, without the lock; must not block. */

@@ -31,6 +31,7 @@ struct check_identity {
 	uint32_t signature; // CPUID.1:EAX
 	uint64_t tsc_khz;   // 0: not told
 	enum walks walks;
+	uint8_t address_bits;           // of a guest's addresses; 0: not known, or not told
 	uint32_t features[CPUID_WORDS]; // as a guest is shown them; all 0: no guest can run
 };
 

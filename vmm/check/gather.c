@@ -108,6 +108,7 @@ static void gather_kvm(struct check_facts *f)
 	t.emulated = f->kvm.emulated;
 	cpuid_policy(&f->kvm.supported, &t, &shown);
 	cpuid_words(&shown, f->self.features);
+	f->self.address_bits = (uint8_t)cpuid_address_bits(&shown);
 }
 
 void check_gather(struct check_facts *out)

@@ -65,7 +65,7 @@ int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host,
 	snprintf(dev->kind, sizeof(dev->kind), "%s", name);
 	snprintf(dev->config, sizeof(dev->config), "%s", config ? config : "");
 	if (!d->pci_buses)
-		d->pci_buses = 1;
+		d->pci_buses = d->hosts_n;
 	if (!d->address_bits)
 		d->address_bits = DESC_ADDRESS_BITS_MIN;
 	return (int)d->devices_n++;

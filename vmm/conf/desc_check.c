@@ -169,8 +169,8 @@ static int check_pci(const struct machine_desc *d, char *why, size_t cap)
 	if (d->pci_buses > d->nodes_n)
 		return refuse(why, cap, "%u PCI buses, at most one for each of the %u nodes is possible", d->pci_buses,
 			      d->nodes_n);
-	if (d->pci_buses && (d->address_bits < DESC_ADDRESS_BITS_MIN || d->address_bits > DESC_ADDRESS_BITS_MAX))
-		return refuse(why, cap, "guest addresses have %u bits; PCI needs %u to %u", d->address_bits,
+	if (d->address_bits > DESC_ADDRESS_BITS_MAX || (d->pci_buses && d->address_bits < DESC_ADDRESS_BITS_MIN))
+		return refuse(why, cap, "guest addresses have %u bits; with PCI %u to %u are possible", d->address_bits,
 			      DESC_ADDRESS_BITS_MIN, DESC_ADDRESS_BITS_MAX);
 	return 0;
 }

@@ -13,24 +13,20 @@
 #include "vmm/conf/cards.h"
 #include "vmm/conf/devices.h"
 
-#define DESC_CMDLINE_MAX  2048u
-#define DESC_ADDRESS_MAX  128u
-#define DESC_NAME_MAX     64u
-#define DESC_REPORT_MAX   512u
-#define DESC_XAPIC_ID_MAX 254u // eight bits; 255 is everybody
-#define DESC_RESERVE_MIN  256u // pages: one instruction may need several, and pages on their way home need room
-#define DESC_NODES_MAX    HOSTS_MAX
-#define DESC_KIND_MAX     16u   // of a device, with its end
-#define DESC_CONFIG_MAX   1024u // of a card's configuration, with its end
-#define DESC_DEVICES_MAX  256u
-#define DESC_SLOTS        32u  // of a PCI bus; slot 0 is never a card's
-#define DESC_RANGES_MAX   256u // ranges of memory: a node may be filled in several steps
-/*
- * Bits of guest addresses: fewer leave no room for PCI, and page tables of four levels, the host's too, reach no
- * further in every kernel.
- */
-#define DESC_ADDRESS_BITS_MIN 36u
-#define DESC_ADDRESS_BITS_MAX 46u
+#define DESC_CMDLINE_MAX      2048u
+#define DESC_ADDRESS_MAX      128u
+#define DESC_NAME_MAX         64u
+#define DESC_REPORT_MAX       512u
+#define DESC_XAPIC_ID_MAX     254u // eight bits; 255 is everybody
+#define DESC_RESERVE_MIN      256u // pages: one instruction may need several, and pages on their way home need room
+#define DESC_NODES_MAX        HOSTS_MAX
+#define DESC_KIND_MAX         16u   // of a device, with its end
+#define DESC_CONFIG_MAX       1024u // of a card's configuration, with its end
+#define DESC_DEVICES_MAX      256u
+#define DESC_SLOTS            32u  // of a PCI bus; slot 0 is never a card's
+#define DESC_RANGES_MAX       256u // ranges of memory: a node may be filled in several steps
+#define DESC_ADDRESS_BITS_MIN 36u  // fewer leave no room for PCI
+#define DESC_ADDRESS_BITS_MAX 52u
 /* Guest addresses without memory, for devices. Page numbers do not count them (layout.h). */
 #define DESC_HOLE_BEGIN 0xc0000000ull
 #define DESC_HOLE_END   0x100000000ull
@@ -81,7 +77,8 @@ struct machine_desc {
 	struct desc_vcpu vcpus[VCPUS_MAX];
 	struct desc_device devices[DESC_DEVICES_MAX];
 	uint32_t pci_buses;    // number 0 and up, each of the node of the same number; 0: no PCI. For good
-	uint32_t address_bits; // of guest addresses: the fewest that any host offers; says where PCI's windows are
+	uint32_t address_bits; // of guest addresses: the fewest that any host has, and what all vCPUs are shown; 0:
+			       // their own
 	char cmdline[DESC_CMDLINE_MAX];
 	uint32_t epoch;
 	uint32_t dilate;          // guest time runs at 1/dilate of real time (1: real time)
@@ -112,8 +109,8 @@ int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *
 
 /*
  * Adds a card: kind on host, in slot (0: the first that is free), configured by config (the text of a JSON object;
- * NULL: an empty one). It gets the next id; with the first one there is PCI. Returns its place in d->devices, or
- * -EINVAL or -ENOSPC with a sentence. Pure.
+ * NULL: an empty one). It gets the next id; with the first one each host gets a PCI bus. Returns its place in
+ * d->devices, or -EINVAL or -ENOSPC with a sentence. Pure.
  */
 int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host, uint32_t slot, const char *config,
 		  char *why, size_t why_cap);

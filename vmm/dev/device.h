@@ -48,18 +48,22 @@ struct device_fx {
 	uint8_t back[DEVICE_BACK_MAX];
 	unsigned msgs_n;
 	struct apic_msg msgs[DEVICE_MSGS_MAX];
+	uint64_t elsewhere; // an address: another device has it
+	struct device_request *request;
 };
 
 #define DEVICE_FX_POWEROFF     1u
 #define DEVICE_FX_RESET        2u  // the machine
 #define DEVICE_FX_PANICKED     4u  // the guest's kernel has panicked
 #define DEVICE_FX_CRASH_LOADED 8u  // ... and a crash kernel of its own deals with it
+#define DEVICE_FX_ELSEWHERE    32u // the request, which is answered later, is an access to that address
 #define DEVICE_FX_WORK         16u // work() is to be called, when the lock is free
 
 /*
  * NULL where a device has nothing to say, but for access. Time never goes backwards, but may stand
  * still.
  */
+struct device_kind;
 struct device_ops {
 	size_t bytes; // of its state, which the board makes, zeroed, before the first reset(); 0: none, or the kind's
 	/* An ISA device is 8 bits wide: the board cuts wider accesses into bytes, as the chipset of a PC does. */
@@ -67,8 +71,11 @@ struct device_ops {
 	/* Its writes may be posted: nobody waits for them where nobody can tell (docs/decisions/0006). */
 	bool posted;
 
-	/* access() may return DEVICE_LATER; not with bytewise. */
-	bool late;
+	/* access() may return DEVICE_LATER for these ranges (bit n: range n); not with bytewise. */
+	unsigned late;
+	/* On any host, without the device: nothing is there, and a->value stays as it is. Pure. NULL: the device is
+	 * asked. */
+	bool (*absent)(const struct device_kind *k, const struct device_access *a);
 
 	/* Power-on state. unix_s: time of day now. */
 	void (*reset)(void *state, uint64_t now_ns, int64_t unix_s, struct device_fx *fx);

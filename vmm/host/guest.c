@@ -200,6 +200,7 @@ static int send_offer(struct guest *g)
 	m.u.ctl_offer.vcpus = g->opt->vcpus;
 	m.u.ctl_offer.memory_bytes = g->opt->memory_bytes;
 	m.u.ctl_offer.walks = (uint8_t)g->opt->is.walks;
+	m.u.ctl_offer.address_bits = g->opt->is.address_bits;
 	return link_send(g->link, GUEST_CONTROL, &m);
 }
 

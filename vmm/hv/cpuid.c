@@ -253,6 +253,8 @@ static void do_extended(struct cpuid_entry *e, const struct cpuid_topology *t, e
 		break;
 	case 0x80000008:
 		e->eax &= 0xffff; // guest address width: the same as the processor's
+		if (t->address_bits)
+			e->eax = (e->eax & 0xff00) | (t->address_bits & 0xff);
 		if (v == VENDOR_AMD)
 			e->ecx = ((cores - 1) & 255) | t->apic_bits << 12;
 		break;
@@ -346,6 +348,13 @@ static bool do_leaf(struct cpuid_entry *e, const struct cpuid_topology *t, enum 
 		do_extended(e, t, v, signature);
 		return true;
 	}
+}
+
+unsigned cpuid_address_bits(const struct cpuid_table *t)
+{
+	const struct cpuid_entry *e = cpuid_find(t, 0x80000008, 0);
+
+	return e ? e->eax & 0xff : 0;
 }
 
 bool cpuid_is_amd(const struct cpuid_table *t)

@@ -28,6 +28,7 @@ struct cpuid_topology {
 	unsigned apic_bits;     // APIC id bits within a package (desc_apic_bits())
 	uint32_t package_vcpus; // vCPUs of this package
 	uint32_t guest_tsc_khz; // what the guest is to believe
+	unsigned address_bits;  // what the guest is to believe; 0: as the processor
 	bool no_xsave;          // leave out XSAVE and what needs it
 	bool emulated;          // KVM emulates the guest's kernel mode: leave out what its emulator lacks
 };
@@ -37,6 +38,9 @@ struct cpuid_topology {
  * missing, but leaf 0, 1 and the hypervisor leaves are always there.
  */
 void cpuid_policy(const struct cpuid_table *in, const struct cpuid_topology *t, struct cpuid_table *out);
+
+/* Bits of physical addresses, by leaf 0x80000008; 0: it is missing. */
+unsigned cpuid_address_bits(const struct cpuid_table *t);
 
 /* Whether the processor is AMD's or a descendant of it (Hygon): leaf 0's vendor. False without leaf 0. */
 bool cpuid_is_amd(const struct cpuid_table *t);

@@ -49,7 +49,7 @@ static int far_access(void *owner, struct bus_access *a)
 
 	int r = -EAGAIN;
 
-	if (!m->peer.io)
+	if (!m->peer.io || (d->kind->ops->absent && d->kind->ops->absent(d->kind, &what)))
 		return 0;
 	if (a->write && d->kind->ops->posted && m->peer.post)
 		r = m->peer.post(m->peer.ctx, d->host, &req);
@@ -211,7 +211,7 @@ static int device_init(struct device *d, struct board *b, const struct device_ki
 	mutex_init(&d->queue_lock);
 	d->state = kind->state;
 	if (d->here && kind->ops->bytes)
-		d->state = calloc(1, kind->ops->bytes);
+		d->state = d->made = calloc(1, kind->ops->bytes);
 	return d->here && kind->ops->bytes && !d->state ? -ENOMEM : 0;
 }
 
@@ -304,8 +304,7 @@ void board_destroy(struct machine *m)
 	board_stop(m);
 	for (unsigned i = 0; i < b->n; i++) {
 		device_forget_queue(&b->devices[i]);
-		if (b->devices[i].kind->ops->bytes)
-			free(b->devices[i].state);
+		free(b->devices[i].made);
 	}
 	loop_destroy(b->loop);
 	free(b->devices);

@@ -43,6 +43,7 @@ struct device_request {
 	uint8_t pin; // LINE; EOI: the vector
 	bool high;   // LINE
 	struct device_access a;
+	uint64_t elsewhere;      // where a relayed access goes
 	host_id from;            // HOST_NONE: from here
 	uint64_t id;             // the peer's number; 0: nobody waits
 	bool answered, given_up; // board.answers_lock: of a vCPU here that waits; it waits no more
@@ -61,6 +62,7 @@ struct device {
 
 	/* Of those that are here: */
 	void *state; // NULL: it has none
+	void *made;  // the same, where the board has made it
 	pthread_mutex_t lock;
 	_Atomic uint64_t due_ns;   // when it must be looked at, guest time
 	_Atomic uint64_t line;     // level | times it has risen << 1; changed under the lock
@@ -106,6 +108,7 @@ struct board {
 	pthread_cond_t answers;
 	bool cancelled;
 	_Atomic unsigned waiting[HOSTS_MAX]; // requests, by peer
+	struct relay *relay;                 // NULL: nothing is passed on
 };
 
 /* board.c: machine_add_device(), and which device it has become. */
@@ -132,6 +135,11 @@ void device_ask(struct device *d, enum request_what what);
 struct device_request *device_take(struct device *d);
 void device_dequeued(struct device_request *r);
 void device_forget_queue(struct device *d);
+
+/* board_relay.c: accesses that a device here has passed on to one of another host, on a thread that waits for it. */
+int board_relay_start(struct board *b);
+void board_relay(struct board *b, struct device_request *r); // not on the span thread; device_answer() follows
+void board_relay_stop(struct board *b);                      // peer.io() returns -ECANCELED by now
 
 /* board_wires.c */
 /* The interrupt controllers hear of what has become of its line. No lock held. */

@@ -38,7 +38,7 @@ static int perform(struct device *d, struct device_request *r, uint64_t now, str
 		r->a.now_ns = now;
 		r->a.request = r;
 		res = ops->bytewise ? access_bytes(d, &r->a, fx) : ops->access(d->state, &r->a, fx);
-		PD_CHECK(res == 0 || ops->late);
+		PD_CHECK(res == 0 || ops->late >> r->a.range & 1);
 		break;
 	case REQUEST_INTA: // its output falls during the cycle: the next request is a new edge
 		r->a.value = (uint64_t)(int64_t)ops->acknowledge(d->state);
@@ -107,6 +107,10 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 		irqs_send(m, &fx->msgs[i], APIC_BROADCAST);
 	if (!fx->flags)
 		return;
+	if (fx->flags & DEVICE_FX_ELSEWHERE) {
+		fx->request->elsewhere = fx->elsewhere;
+		board_relay(d->board, fx->request);
+	}
 	if (fx->flags & DEVICE_FX_WORK)
 		d->kind->ops->work(d->state);
 	if (fx->flags & (DEVICE_FX_POWEROFF | DEVICE_FX_RESET))
@@ -227,7 +231,7 @@ int device_local_access(struct device *d, struct device_access *a)
 	const struct device_ops *ops = d->kind->ops;
 	struct device_request r;
 
-	if (ops->late)
+	if (ops->late >> a->range & 1)
 		return late_access(d, a);
 	r.d = d;
 	r.what = REQUEST_ACCESS;

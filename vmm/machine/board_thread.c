@@ -100,6 +100,7 @@ void board_stop(struct machine *m)
 	b->cancelled = true;
 	pthread_cond_broadcast(&b->answers);
 	pthread_mutex_unlock(&b->answers_lock);
+	board_relay_stop(b);
 	if (!b->started)
 		return;
 	atomic_store(&b->stop, true);

@@ -46,6 +46,7 @@ void cpu_cpuid(const struct cpu *c, struct cpuid_table *out)
 		.apic_bits = d->apic_bits,
 		.package_vcpus = d->nodes[desc_node_of_vcpu(d, c->index)].vcpus_max, // its node's, wherever it is now
 		.guest_tsc_khz = guest_clock_khz(&c->m->clock),
+		.address_bits = d->address_bits,
 		.no_xsave = !c->m->hv.xsave,
 		.emulated = c->m->hv.emulated,
 	};

@@ -17,8 +17,9 @@
 struct pcibus {
 	struct machine *m;
 	struct pci_windows windows;
-	struct device_kind kind;
-	struct device *d;
+	struct pci_presence present;
+	struct card_bus_kind kinds[HOSTS_MAX]; // by bus
+	struct device *d;                      // the bus here
 	/* Where the bus is: */
 	struct guest_mem mem;
 	struct card_host host;
@@ -95,22 +96,13 @@ static void loop_failed(void *ctx)
 
 /* ---- making it ---- */
 
-static void add_range(struct device_kind *k, const struct device_range *r)
+static void find_present(struct pcibus *p)
 {
-	k->ranges[k->ranges_n++] = *r;
-	k->ranges[k->ranges_n - 1].name = "pci";
-}
+	for (uint32_t bus = 0; bus < p->windows.buses; bus++) {
+		uint32_t slots = desc_bus_slots(p->m->desc, bus) | (bus ? 0 : 1); // and the host bridge
 
-/* In the order of CARD_BUS_*. */
-static void describe(struct pcibus *p)
-{
-	const struct pci_windows *w = &p->windows;
-
-	p->kind = (struct device_kind){.name = "pci", .ops = &card_bus_ops, .irq = DEVICE_NO_IRQ, .state = p->bus};
-	add_range(&p->kind, &(struct device_range){.mmio = true, .first = PCI_ECAM, .bytes = PCI_ECAM_BUS_BYTES});
-	add_range(&p->kind, &(struct device_range){.mmio = true, .first = pci_window_of(w, 0), .bytes = w->bus_bytes});
-	add_range(&p->kind, &(struct device_range){.start_only = true, .first = PCI_PORT_ADDRESS, .bytes = 1});
-	add_range(&p->kind, &(struct device_range){.first = PCI_PORT_DATA, .bytes = PCI_PORT_DATA_BYTES});
+		__atomic_store_n(&p->present.slots[bus], slots, __ATOMIC_RELEASE);
+	}
 }
 
 static int create_bus(struct pcibus *p, char *why, size_t why_cap)
@@ -127,6 +119,7 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
 	p->host = (struct card_host){.ctx = p,
 				     .mem = &p->mem,
+				     .present = &p->present,
 				     .vcpus = desc_vcpus(m->desc),
 				     .number = (uint8_t)m->self,
 				     .loop = devio_loop(p->devio),
@@ -142,20 +135,35 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 	return r;
 }
 
-static int put_on_board(struct pcibus *p, host_id host, char *why, size_t why_cap)
+/* Every bus is on its host's board, and an entry that forwards on all others. */
+static int put_on_board(struct pcibus *p, uint32_t bus)
 {
-	describe(p);
-	int r = board_add(p->m, &p->kind, UINT32_MAX, host, &p->d);
+	bool here = bus == p->m->self;
+	struct device *d = NULL;
 
-	if (!r && p->bus)
+	card_bus_describe(&p->kinds[bus], &p->windows, (uint8_t)bus, &p->present, here ? p->bus : NULL);
+	int r = board_add(p->m, &p->kinds[bus].kind, UINT32_MAX, (host_id)bus, &d);
+
+	if (here)
+		p->d = d;
+	if (!r && here)
 		r = devio_start(p->devio);
-	if (r) {
-		snprintf(why, why_cap, "PCI cannot be put on the board: %s", strerror(-r));
-		return r;
-	}
-	if (p->bus)
+	if (!r && here)
 		wake(p); // the cards begin
-	return 0;
+	if (!r && here && bus == 0 && p->windows.buses > 1)
+		r = board_relay_start(p->m->board);
+	return r;
+}
+
+static int put_all_on_board(struct pcibus *p, char *why, size_t why_cap)
+{
+	int r = 0;
+
+	for (uint32_t bus = 0; bus < p->windows.buses && !r; bus++)
+		r = put_on_board(p, bus);
+	if (r)
+		snprintf(why, why_cap, "PCI cannot be put on the board: %s", strerror(-r));
+	return r;
 }
 
 int pcibus_create(struct machine *m, char *why, size_t why_cap)
@@ -173,9 +181,10 @@ int pcibus_create(struct machine *m, char *why, size_t why_cap)
 	p->m = m;
 	m->pci = p;
 	r = pci_windows_lay_out(m->desc, &p->windows, why, why_cap);
-	if (!r && m->self == 0)
+	find_present(p);
+	if (!r && m->self < p->windows.buses)
 		r = create_bus(p, why, why_cap);
-	return r ? r : put_on_board(p, 0, why, why_cap);
+	return r ? r : put_all_on_board(p, why, why_cap);
 }
 
 void pcibus_stop(struct machine *m)

@@ -19,6 +19,11 @@ struct pci_address pci_ecam_decode(uint64_t offset)
 				    .reg = offset & (PCI_FUNCTION_BYTES - 1)};
 }
 
+uint64_t pci_ecam_encode(struct pci_address a)
+{
+	return (uint64_t)a.bus << 20 | (uint64_t)a.slot << 15 | (uint64_t)a.function << 12 | a.reg;
+}
+
 bool pci_ports_decode(uint32_t address, unsigned offset, struct pci_address *out)
 {
 	if (!(address & PORTS_ENABLE) || offset >= PCI_PORT_DATA_BYTES)
@@ -32,7 +37,7 @@ bool pci_ports_decode(uint32_t address, unsigned offset, struct pci_address *out
 
 bool pci_present(const struct pci_presence *p, struct pci_address a)
 {
-	return a.bus < HOSTS_MAX && !a.function && (p->slots[a.bus] >> a.slot & 1);
+	return a.bus < HOSTS_MAX && !a.function && (__atomic_load_n(&p->slots[a.bus], __ATOMIC_ACQUIRE) >> a.slot & 1);
 }
 
 int pci_bus_add(struct pci_bus *b, unsigned slot, const struct pci_slot_ops *ops, void *owner,

@@ -25,13 +25,15 @@ struct pci_address {
 
 /* offset: from the first byte of ECAM. */
 struct pci_address pci_ecam_decode(uint64_t offset);
+uint64_t pci_ecam_encode(struct pci_address a);
 
 /* The register at 0xcf8: one for the machine. Only an aligned write of 4 bytes reaches it; keeps what bits it has. */
 #define PCI_PORTS_BITS 0x80fffffcu
 /* Where an access at PCI_PORT_DATA + offset goes. False: configuration accesses are off. */
 bool pci_ports_decode(uint32_t address, unsigned offset, struct pci_address *out);
 
-/* Which functions of all buses there are; every host has the same, so that probes of nothing are answered at once. */
+/* Which functions of all buses there are; every host has the same, so that probes of nothing are answered at once. Read
+ * and written atomically. */
 struct pci_presence {
 	uint32_t slots[HOSTS_MAX]; // by bus; bit n: slot n
 };

@@ -8,12 +8,13 @@
 
 int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap)
 {
-	uint64_t half = 1ull << (d->address_bits - 1), end = layout_gpa(desc_pages_end(d));
+	unsigned bits = d->address_bits < PCI_ADDRESS_BITS_MAX ? d->address_bits : PCI_ADDRESS_BITS_MAX;
+	uint64_t half = 1ull << (bits - 1), end = layout_gpa(desc_pages_end(d));
 
 	if (end > half) {
 		snprintf(why, why_cap,
 			 "memory ends at %#llx, room for more included; with %u bits of address PCI begins at %#llx",
-			 (unsigned long long)end, d->address_bits, (unsigned long long)half);
+			 (unsigned long long)end, bits, (unsigned long long)half);
 		return -EINVAL;
 	}
 	*out = (struct pci_windows){.buses = d->pci_buses,

@@ -11,7 +11,8 @@
 #include "vmm/conf/machine_desc.h"
 #include "vmm/pci/bridge.h"
 
-#define PCI_ECAM 0xe0000000ull
+#define PCI_ECAM             0xe0000000ull
+#define PCI_ADDRESS_BITS_MAX 46u // page tables of four levels, the host's too, reach this far in every kernel
 
 struct pci_windows {
 	unsigned buses;      // number 0 and up
@@ -21,8 +22,8 @@ struct pci_windows {
 };
 
 /*
- * Of the buses and the bits of address that a description names; there are some. Returns 0, or -EINVAL with a sentence:
- * memory, with the room for more, may reach into the upper half.
+ * Of the buses and the bits of address that a description names (beyond PCI_ADDRESS_BITS_MAX they are not used).
+ * Returns 0, or -EINVAL with a sentence: memory, with the room for more, may reach into the upper half.
  */
 int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap);
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "vmm/pci/windows.h"
+
 /* What each host is to give. */
 struct plan {
 	uint32_t vcpus[HOSTS_MAX];
@@ -130,6 +132,24 @@ static int place_cards(struct machine_desc *d, const struct place_wish *wish, ch
 	return 0;
 }
 
+/* The fewest that any host has; 0, if one does not say. */
+static uint32_t address_bits(const struct machine_desc *d, const struct place_offer *offers)
+{
+	uint32_t least = DESC_ADDRESS_BITS_MAX;
+
+	for (unsigned h = 0; h < d->hosts_n; h++)
+		least = offers[h].address_bits < least ? offers[h].address_bits : least;
+	return least;
+}
+
+/* Found here, where one can still be told of it. */
+static int check_pci(const struct machine_desc *d, char *why, size_t why_cap)
+{
+	struct pci_windows unused;
+
+	return d->pci_buses ? pci_windows_lay_out(d, &unused, why, why_cap) : 0;
+}
+
 int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
 		size_t why_cap)
 {
@@ -142,5 +162,9 @@ int place_guest(struct machine_desc *d, const struct place_offer *offers, const 
 				       : place_memory(d, &p, offers, wish->memory_bytes, why, why_cap);
 	if (!r)
 		r = desc_lay_out(d, p.vcpus, p.memory, &wish->room, why, why_cap);
-	return r ? r : place_cards(d, wish, why, why_cap);
+	if (r)
+		return r;
+	d->address_bits = address_bits(d, offers);
+	r = place_cards(d, wish, why, why_cap);
+	return r ? r : check_pci(d, why, why_cap);
 }

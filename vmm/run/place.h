@@ -10,6 +10,7 @@
 struct place_offer {
 	uint32_t vcpus;
 	uint64_t memory_bytes;
+	uint32_t address_bits; // of guest addresses; 0: not known
 };
 
 /*
@@ -31,8 +32,9 @@ struct place_wish {
 
 /*
  * Lays d out over its hosts (desc_lay_out()). Without prescribed parts, vCPUs are dealt one by one, each
- * host in turn, as far as its offer goes; memory is taken in proportion to what each host offers. Returns 0, or -ENOSPC
- * / -EINVAL with a sentence that names what was asked and what there is.
+ * host in turn, as far as its offer goes; memory is taken in proportion to what each host offers. Guest addresses have
+ * as many bits as all hosts can do. Returns 0, or -ENOSPC / -EINVAL with a sentence that names what was asked and what
+ * there is.
  */
 int place_guest(struct machine_desc *d, const struct place_offer *offers, const struct place_wish *wish, char *why,
 		size_t why_cap);

@@ -54,7 +54,7 @@ static void on_offer(struct run *r, host_id from, const struct msg_ctl_offer *o)
 {
 	if (r->phase > PHASE_OFFERS)
 		return;
-	r->offers[from] = (struct place_offer){o->vcpus, o->memory_bytes};
+	r->offers[from] = (struct place_offer){o->vcpus, o->memory_bytes, o->address_bits};
 	r->walks[from] = o->walks;
 	r->offered |= host_bit(from);
 	if (r->phase == PHASE_OFFERS)

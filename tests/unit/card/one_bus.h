@@ -20,6 +20,7 @@ extern "C" {
 struct OneBus : testing::Test {
 	machine_desc desc = sample_desc(1);
 	pci_windows windows;
+	pci_presence present = {};
 	card_host host = {};
 	card_bus *bus = nullptr;
 	device_fx fx;
@@ -59,6 +60,7 @@ struct OneBus : testing::Test {
 			return true;
 		};
 		host.mem = &mem;
+		host.present = &present;
 		host.lock = [](void *x) {
 			EXPECT_FALSE(self(x)->locked);
 			self(x)->locked = true;

@@ -84,7 +84,7 @@ TEST_F(Cards, WhatCannotBeIsRefused)
 		 }},
 		{"3 PCI buses", [](struct desc_device *, machine_desc *d) { d->pci_buses = 3; }},
 		{"35 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 35; }},
-		{"47 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 47; }},
+		{"53 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 53; }},
 		{"a 'com1' has no configuration",
 		 [](struct desc_device *, machine_desc *d) { strcpy(d->devices[4].config, "{}"); }},
 	};

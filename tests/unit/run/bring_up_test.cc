@@ -49,7 +49,7 @@ TEST_F(BringUp, AHostThatIsLateIsNamed)
 TEST_F(BringUp, SoIsOneThatIsNotReadyInTime)
 {
 	opt.start_timeout_ms = 50;
-	r->offers[0] = r->offers[1] = {1, 2u << 20};
+	r->offers[0] = r->offers[1] = {1, 2u << 20, 40};
 	opt.wish.vcpus = 2;
 	opt.wish.memory_bytes = 4u << 20;
 	std::string said = Said([&] {

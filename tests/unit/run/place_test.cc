@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
+#include <string>
 
 extern "C" {
 #include "vmm/run/place.h"
@@ -32,7 +34,7 @@ class Place : public ::testing::Test
 TEST_F(Place, EvenHostsShareEvenly)
 {
 	for (auto &o : offers)
-		o = {4, 4 * kGiB};
+		o = {4, 4 * kGiB, 40};
 	ASSERT_EQ(Do(4, 8, 8 * kGiB), 0);
 	for (unsigned h = 0; h < 4; h++) {
 		EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)h), 2u);
@@ -42,9 +44,9 @@ TEST_F(Place, EvenHostsShareEvenly)
 
 TEST_F(Place, UnevenOffersAreUsedInProportionAndNeverExceeded)
 {
-	offers[0] = {1, 1 * kGiB};
-	offers[1] = {6, 3 * kGiB};
-	offers[2] = {2, 2 * kMiB};
+	offers[0] = {1, 1 * kGiB, 40};
+	offers[1] = {6, 3 * kGiB, 40};
+	offers[2] = {2, 2 * kMiB, 40};
 	ASSERT_EQ(Do(3, 9, 4 * kGiB + 2 * kMiB), 0);
 	uint64_t sum = 0;
 	for (unsigned h = 0; h < 3; h++) {
@@ -59,7 +61,7 @@ TEST_F(Place, UnevenOffersAreUsedInProportionAndNeverExceeded)
 TEST_F(Place, FewerVcpusThanHostsLeaveTheLastOnesWithMemoryOnly)
 {
 	for (auto &o : offers)
-		o = {4, kGiB};
+		o = {4, kGiB, 40};
 	ASSERT_EQ(Do(3, 2, 3 * kGiB), 0);
 	EXPECT_EQ(desc_host_vcpus(d.get(), (host_id)2), 0u);
 	EXPECT_EQ((desc_host_pages(d.get(), (host_id)2) * PAGE_BYTES), kGiB);
@@ -68,7 +70,7 @@ TEST_F(Place, FewerVcpusThanHostsLeaveTheLastOnesWithMemoryOnly)
 TEST_F(Place, TooMuchIsRefusedWithBothNumbers)
 {
 	for (auto &o : offers)
-		o = {2, kGiB};
+		o = {2, kGiB, 40};
 	EXPECT_EQ(Do(2, 5, kGiB), -ENOSPC);
 	EXPECT_NE(std::string(why).find("5 vCPUs"), std::string::npos);
 	EXPECT_NE(std::string(why).find("offer 4"), std::string::npos);
@@ -80,15 +82,15 @@ TEST_F(Place, TooMuchIsRefusedWithBothNumbers)
 
 TEST_F(Place, BootHostNeedsAVcpu)
 {
-	offers[0] = {0, kGiB};
-	offers[1] = {2, kGiB};
+	offers[0] = {0, kGiB, 40};
+	offers[1] = {2, kGiB, 40};
 	EXPECT_EQ(Do(2, 1, kGiB), -EINVAL);
 }
 
 TEST_F(Place, PrescribedPartsAreKeptAsTheyAre)
 {
 	for (auto &o : offers)
-		o = {8, 4 * kGiB};
+		o = {8, 4 * kGiB, 40};
 	wish.vcpu_parts = wish.memory_parts = 3;
 	wish.vcpus_of[0] = 1, wish.vcpus_of[1] = 5, wish.vcpus_of[2] = 0;
 	wish.memory_of[0] = kGiB, wish.memory_of[1] = 2 * kMiB, wish.memory_of[2] = 3 * kGiB;
@@ -113,7 +115,7 @@ TEST_F(Place, CardsAreThereOnlyIfAskedAndWhereTheyAreWanted)
 		c->slot = slot;
 	};
 	for (auto &o : offers)
-		o = {2, kGiB};
+		o = {2, kGiB, 40};
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
 	EXPECT_EQ(desc_bus_slots(d.get(), 0), 0u);
 	add("virtio-rng", 0, 0, "");
@@ -128,10 +130,30 @@ TEST_F(Place, CardsAreThereOnlyIfAskedAndWhereTheyAreWanted)
 	EXPECT_EQ(d->devices[d->devices_n - 2].slot, 1u);
 }
 
+TEST_F(Place, AddressesHaveAsManyBitsAsEveryHost)
+{
+	for (auto &o : offers)
+		o = {2, 64 * kGiB, 48};
+	wish.cards_n = 1;
+	strcpy(wish.cards[0].kind, "virtio-rng");
+	wish.cards[0].host = 1;
+	offers[1].address_bits = 39;
+	ASSERT_EQ(Do(2, 2, 64 * kGiB), 0) << why;
+	EXPECT_EQ(d->address_bits, 39u);
+	EXPECT_EQ(d->pci_buses, 2u);
+	offers[1].address_bits = 0; // not known: with PCI, as few as any processor has
+	EXPECT_EQ(Do(2, 2, 64 * kGiB), -EINVAL);
+	EXPECT_NE(std::string(why).find("with 36 bits of address PCI begins at 0x800000000"), std::string::npos) << why;
+	EXPECT_EQ(Do(2, 2, 16 * kGiB), 0) << why;
+	wish.cards_n = 0; // without PCI nobody is in the way
+	EXPECT_EQ(Do(2, 2, 64 * kGiB), 0) << why;
+	EXPECT_EQ(d->address_bits, 0u);
+}
+
 TEST_F(Place, PartsThatDoNotFitAreRefusedWithTheHost)
 {
 	for (auto &o : offers)
-		o = {2, kGiB};
+		o = {2, kGiB, 40};
 	wish.vcpu_parts = wish.memory_parts = 2;
 	wish.vcpus_of[0] = 1, wish.vcpus_of[1] = 3;
 	wish.memory_of[0] = wish.memory_of[1] = kGiB;

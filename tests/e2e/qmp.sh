@@ -8,15 +8,15 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
-guest="" qemu=""
-trap 'for p in $guest $qemu; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+guest="" qemu="" nbd=""
+trap 'for p in $guest $qemu $nbd; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 suite=qmp
 . tests/support/suite.sh
 
 truncate -s 1M "$tmp/disk.img" # of both monitors, one after the other
 
 boot() { # NAME: a guest that works for longer than any test here
-	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --disk "$tmp/disk.img" \
+	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --disk "$tmp/disk.img" --net none \
 		--qmp "tcp:127.0.0.1:$port" --append "test=storm ops=1000000000" >"$tmp/$1.log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 guest_runs "$1" && return
@@ -48,7 +48,7 @@ judged returns python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json"
 boot_qemu() {
 	rm -f "$tmp/qemu.sock"
 	qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
-		-drive "if=none,id=disk0,node-name=disk0,format=raw,file=$tmp/disk.img,file.locking=off" -device virtio-blk-pci,drive=disk0,id=disk0 \
+		-drive "if=none,id=disk0,node-name=node0,format=raw,file=$tmp/disk.img,file.locking=off" -device virtio-blk-pci,drive=disk0,id=front0 \
 		-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
 	qemu=$!
 	wait_for 10 test -S "$tmp/qemu.sock"
@@ -85,6 +85,21 @@ got=$(say '{"execute":"qmp_capabilities"}{"execute":"query-name"}' "TCP:127.0.0.
 [ "$got" = '{"return": {"name": "two"}}' ] && ok socat_tcp || no socat_tcp "$got"
 [ "$(stat -c %a "$PANDO_RUN_DIR/two.qmp")" = 600 ] && ok socket_mode || no socket_mode "$(stat -c %a "$PANDO_RUN_DIR/two.qmp")"
 
+# --- devices: a disk that grows is told to the guest's monitor too; a disk has no cable
+"$O/pando" qmp two block_resize '{"device":"disk0","size":4194304}' >/dev/null 2>"$tmp/e"
+verdict block_resize $? "$(cat "$tmp/e")"
+grown() { "$O/pando" qmp two query-block | grep -q '"virtual-size": 4194304'; }
+wait_for 15 grown
+verdict disk_is_larger $? "$("$O/pando" qmp two query-block)"
+"$O/pando" qmp two block_resize '{"device":"disk0","size":512}' >/dev/null 2>"$tmp/e"; rc=$?
+[ $rc = 1 ] && grep -q 'what would be cut off may be in use' "$tmp/e"
+verdict disk_is_not_cut_off $? "$rc $(cat "$tmp/e")"
+"$O/pando" qmp two set_link '{"name":"net0","up":false}' >/dev/null 2>"$tmp/e"
+verdict cable_of_a_network_device $? "$(cat "$tmp/e")"
+"$O/pando" status two >"$tmp/status" 2>&1
+grep -qE "^ +0 +[0-9]+ +virtio-blk .* $tmp/disk.img\$" "$tmp/status" && grep -qE '^ +0 +[0-9]+ +virtio-net ' "$tmp/status"
+verdict status_has_the_devices $? "$(cat "$tmp/status")"
+
 # --- our own client, and its exit statuses
 "$O/pando" qmp two query-kvm >/dev/null && ok command_line || no command_line "$?"
 "$O/pando" qmp two nosuch >/dev/null 2>"$tmp/e"; rc=$?
@@ -97,6 +112,35 @@ judged hostile timeout 200 python3 tests/e2e/qmp/hostile.py "$PANDO_RUN_DIR/two.
 "$O/pando" qmp two quit >/dev/null
 wait "$guest" && ok ends_well || no ends_well "exit status $?: $(tail -2 "$tmp/two.log")"
 guest=""
+
+# --- a disk that fails: an event, a number, and a guest that goes on
+bad_disk() { # the micro-guest's disk test meets the errors, says so and powers off; what was told meanwhile is judged
+	nbdkit -f -U "$tmp/nbd" --filter=error memory 64M error-rate=10% >"$tmp/nbdkit.log" 2>&1 &
+	nbd=$!
+	wait_for 10 test -S "$tmp/nbd" || { no failing_disk "nbdkit does not run: $(cat "$tmp/nbdkit.log")"; return; }
+	"$O/pando" run --local 1 --kernel "$O/guest-tools/micro.elf" --cpus 1 --memory 64M --name bad --quiet --status-json "$tmp/bad.json" \
+		--disk "nbd+unix:///?socket=$tmp/nbd" --append "test=disk" >"$tmp/bad.log" 2>&1 </dev/null &
+	guest=$!
+	wait_for 10 test -S "$PANDO_RUN_DIR/bad.qmp"
+	(printf '{"execute":"qmp_capabilities"}'; wait_for 60 grep -q BLOCK_IO_ERROR "$tmp/told") |
+		socat -t 1 - "UNIX-CONNECT:$PANDO_RUN_DIR/bad.qmp" >"$tmp/told" 2>/dev/null
+	grep -q '"event": "BLOCK_IO_ERROR", "data": {"device": "disk0",.*Input/output error' "$tmp/told"
+	verdict failing_disk_is_an_event $? "$(cat "$tmp/told"; tail -n 3 "$tmp/bad.log")"
+	wait "$guest"
+	verdict failing_disk_ends_no_guest $? "exit status; $(tail -n 3 "$tmp/bad.log")"
+	guest=""
+	python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))["hosts"][0]["machine"]["cards"][0]; sys.exit(c["errors"] == 0)' "$tmp/bad.json"
+	verdict failing_disk_is_counted $? "$(grep errors "$tmp/bad.json")"
+}
+if [ ! -w /dev/kvm ]; then
+	echo "SKIP qmp.failing_disk: /dev/kvm cannot be opened"
+elif ! command -v nbdkit >/dev/null || ! ldd "$O/pando" | grep -q libnbd; then
+	echo "SKIP qmp.failing_disk: nbdkit is missing, or pando was built without libnbd"
+else
+	bad_disk
+	kill "$nbd" 2>/dev/null
+	wait "$nbd" 2>/dev/null
+fi
 
 # --- wrong places
 for where in tcp:192.0.2.1:4444 tcp:0.0.0.0:4444 /nonexistent/folder/q; do

@@ -95,8 +95,8 @@ static const json_t *counted(const json_t *document, uint32_t id)
 
 static json_t *image(const struct disk_config *c, const json_t *numbers)
 {
-	return json_pack("{s:s,s:s,s:I}", "filename", c->path, "format", disk_format_names[c->format], "virtual-size",
-			 monitor_int(numbers, "capacity_bytes"));
+	return json_pack("{s:s,s:s,s:I,s:b}", "filename", c->path, "format", disk_format_names[c->format],
+			 "virtual-size", monitor_int(numbers, "capacity_bytes"), "dirty-flag", 0);
 }
 
 /* QEMU's BlockDeviceInfo. Nothing is throttled, encrypted or based on another image. */
@@ -254,10 +254,9 @@ static void block_resize(void *ctx, struct qmp_call *call, const json_t *args)
 
 	if (!device == !node)
 		qmp_error(call, "Need exactly one of 'device' and 'node-name'");
-	else if (!d && node)
-		qmp_error(call, "Cannot find device='' nor node-name='%.200s'", node);
 	else if (!d)
-		qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found", device);
+		qmp_error(call, "Cannot find device='%.200s' nor node-name='%.200s'", device ? device : "",
+			  node ? node : "");
 	else if (size < 0)
 		qmp_error(call, "Parameter 'size' expects a >0 size");
 	else

@@ -13,6 +13,7 @@ fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/co
 fuzz_srcs_call := vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/devices.c
 fuzz_srcs_disk := $(filter-out vmm/boot/boot.c vmm/boot/bzimage.c vmm/boot/elf.c vmm/boot/multiboot.c,$(wildcard vmm/boot/*.c))
+fuzz_srcs_netframes := vmm/nets/frames.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c

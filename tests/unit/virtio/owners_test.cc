@@ -6,10 +6,14 @@
  */
 #include "tests/unit/virtio/driver.h"
 
+#include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
+#include <thread>
 
 extern "C" {
 #include "vmm/virtio/owners.h"
@@ -486,4 +490,139 @@ TEST(Owners, WordsThatCannotBeAreRefused)
 	EXPECT_EQ(-EPROTO, owners_in(&w.o, 1, QUEUES, &m));
 	EXPECT_EQ(-EPROTO, server_in(&w.hosts[1].s, 0, &m));
 	EXPECT_EQ(-EPROTO, server_in(&w.hosts[1].s, QUEUES, &m));
+}
+
+/* Words that two threads share. */
+struct SharedWords {
+	std::vector<uint16_t> words = std::vector<uint16_t>(0x4000);
+	guest_mem mem;
+
+	SharedWords()
+	{
+		mem.owner = this;
+		mem.read = [](void *o, uint64_t gpa, void *to, size_t n) {
+			memcpy(to, (char *)((SharedWords *)o)->words.data() + gpa, n);
+			return true;
+		};
+		mem.write = [](void *o, uint64_t gpa, const void *from, size_t n) {
+			for (size_t i = 0; i < n / 2; i++)
+				__atomic_store_n(&((SharedWords *)o)->words[gpa / 2 + i], ((const uint16_t *)from)[i],
+						 __ATOMIC_RELAXED);
+			return true;
+		};
+		mem.read16 = [](void *o, uint64_t gpa, uint16_t *v) {
+			*v = __atomic_load_n(((SharedWords *)o)->at(gpa), __ATOMIC_ACQUIRE);
+			return true;
+		};
+		mem.write16 = [](void *o, uint64_t gpa, uint16_t v) {
+			__atomic_store_n(((SharedWords *)o)->at(gpa), v, __ATOMIC_RELEASE);
+			return true;
+		};
+	}
+	uint16_t *at(uint64_t gpa)
+	{
+		return &words.at(gpa / 2);
+	}
+};
+
+/* One thread serves a queue that moves between two hosts whenever something was given back; the other kicks either. */
+struct Moving {
+	SharedWords memory;
+	std::mutex lock;
+	owner o;
+	server s[2];
+	ring rings[2];
+	ring_setup setup = {};
+	std::atomic<bool> over{false};
+
+	static ring_error request(void *, uint16_t, const chain *, uint32_t *used, bool *)
+	{
+		*used = 0;
+		return RING_GOOD;
+	}
+	template <int N> static void tell(void *x, uint16_t, const handover *m)
+	{
+		Moving *t = (Moving *)x;
+		std::lock_guard<std::mutex> hold(t->lock);
+		EXPECT_LE(0, owner_in(&t->o, N, m));
+	}
+	Moving()
+	{
+		static const server_ops ops = {request, nullptr, nullptr};
+		setup.size = 4;
+		setup.event_idx = true;
+		setup.desc = 0x1000;
+		setup.avail = 0x2000;
+		setup.used = 0x3000;
+		for (unsigned i = 0; i < 4; i++) {
+			*memory.at(setup.desc + 16 * i) = 0x100;
+			*memory.at(setup.desc + 16 * i + 8) = 1;
+			*memory.at(setup.desc + 16 * i + 12) = 2;
+		}
+		owner_init(&o);
+		server_link link = {this, nullptr, tell<0>, nullptr};
+		server_init(&s[0], 1, &rings[0], &memory.mem, &ops, this, &link);
+		link.tell = tell<1>;
+		server_init(&s[1], 1, &rings[1], &memory.mem, &ops, this, &link);
+		owner_want(&o, 0, &setup);
+	}
+	bool next(host_id *to, handover *m)
+	{
+		std::lock_guard<std::mutex> hold(lock);
+		return owner_next(&o, to, m);
+	}
+	void serve()
+	{
+		uint16_t moved_at = 0, used;
+		host_id home = 0, to;
+		handover m;
+
+		while (!over) {
+			while (next(&to, &m))
+				EXPECT_EQ(0, server_in(&s[to], 0, &m));
+			server_round(&s[0]);
+			server_round(&s[1]);
+			used = __atomic_load_n(memory.at(setup.used + 2), __ATOMIC_ACQUIRE);
+			if (used == moved_at)
+				continue; // a move would be a kick, and hide one that was lost
+			moved_at = used;
+			home ^= 1;
+			std::lock_guard<std::mutex> hold(lock);
+			owner_want(&o, home, &setup);
+		}
+	}
+};
+
+TEST(Owners, NoKickIsLostWhileAQueueMoves)
+{
+	static const unsigned kRounds = 1000;
+	Moving w;
+	std::thread device([&] { w.serve(); });
+	auto late = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+	uint16_t avail = 0, used = 0;
+
+	while (used < kRounds) {
+		uint16_t was = avail;
+		__atomic_store_n(w.memory.at(w.setup.avail + 4 + 2 * (avail % 4)), avail % 4, __ATOMIC_RELAXED);
+		avail++;
+		__atomic_store_n(w.memory.at(w.setup.avail + 2), avail, __ATOMIC_RELEASE);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		uint16_t event = __atomic_load_n(w.memory.at(w.setup.used + 4 + 8 * 4), __ATOMIC_ACQUIRE);
+		if ((uint16_t)(avail - event - 1) < (uint16_t)(avail - was) && !server_kick(&w.s[avail % 2], 0)) {
+			std::lock_guard<std::mutex> hold(w.lock);
+			owner_kick(&w.o);
+		}
+		while ((used = __atomic_load_n(w.memory.at(w.setup.used + 2), __ATOMIC_ACQUIRE)) != avail) {
+			std::this_thread::yield();
+			if (std::chrono::steady_clock::now() > late) {
+				ADD_FAILURE() << "nobody looks after " << used;
+				w.over = true;
+				device.join();
+				return;
+			}
+		}
+	}
+	w.over = true;
+	device.join();
+	EXPECT_GT(w.o.turn, 100u); // it has moved
 }

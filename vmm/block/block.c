@@ -372,10 +372,27 @@ int block_open(const struct disk_config *c, struct block **out, char *why, size_
 	return r ? r : nbd_block_open(c, uri, q, out, why, why_cap);
 }
 
+static int end_waiting(struct block *b, int error)
+{
+	struct block_request *r;
+	int n = 0;
+
+	for (; (r = b->first); n++) {
+		b->first = r->next;
+		if (!b->first)
+			b->last = &b->first;
+		r->waiting = false;
+		fail(r, error);
+		if (!r->pieces)
+			end(b, r);
+	}
+	return n;
+}
+
 static int turn(void *ctx)
 {
 	struct block *b = ctx;
-	int moved = pump(b) + b->ops->push(b);
+	int moved = b->dead ? end_waiting(b, -EIO) : pump(b) + b->ops->push(b);
 
 	if (b->resized) {
 		b->resized = false;
@@ -393,32 +410,14 @@ int block_start(struct block *b, struct loop *l, const struct block_events *ev)
 		b->events = *ev;
 	int r = b->ops->start(b);
 
-	if (r) {
-		b->loop = NULL;
-		return r;
-	}
+	b->dead = r != 0;
 	b->poller = (struct loop_poller){.turn = turn, .ctx = b};
 	loop_add_poller(l, &b->poller);
 	b->look = (struct loop_timer){.fn = on_look, .arg = b};
-	if (b->ops->size)
+	if (b->ops->size && !r)
 		loop_timer_in(l, &b->look, BLOCK_LOOK_NS);
 	block_readers_start(b);
-	return 0;
-}
-
-static void cancel_waiting(struct block *b)
-{
-	struct block_request *r;
-
-	while ((r = b->first)) {
-		b->first = r->next;
-		if (!b->first)
-			b->last = &b->first;
-		r->waiting = false;
-		fail(r, -ECANCELED);
-		if (!r->pieces)
-			end(b, r);
-	}
+	return r;
 }
 
 void block_close(struct block *b)
@@ -427,7 +426,7 @@ void block_close(struct block *b)
 		return;
 	b->closing = true;
 	while (b->loop && (b->first || b->pieces_out)) {
-		cancel_waiting(b);
+		end_waiting(b, -ECANCELED);
 		if (b->pieces_out)
 			b->ops->wait(b);
 	}

@@ -99,7 +99,8 @@ struct block_events {
  * sentence that names the file and what is in the way (-EBUSY: another program has it).
  */
 int block_open(const struct disk_config *c, struct block **out, char *why, size_t why_cap);
-/* On l's thread, or before it runs: requests may be submitted from then on. 0 or a negative errno. ev may be NULL. */
+/* On l's thread, or before it runs: requests may be submitted from then on. 0 or a
+ * negative errno: all of them fail. ev may be NULL. */
 int block_start(struct block *b, struct loop *l, const struct block_events *ev);
 /* On the loop's thread: waits for what the disk is doing; the other requests end with -ECANCELED. NULL: nothing. Not
  * started: any thread. */

@@ -68,6 +68,7 @@ struct block {
 	unsigned pieces_out;
 	struct block_request *first, **last; // that have more to give
 	bool closing, resized;
+	bool dead;         // it could not be started: all fails
 	bool flush_failed; // and what it was about may be lost: no later one may say otherwise
 	bool said_zeroes, said_discard, said_flush, said_error; // once each
 };

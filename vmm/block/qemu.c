@@ -14,6 +14,7 @@
 
 #define SERVES_NS 20000000000ull // a long chain of backing files is opened first
 #define LOOK_MS   10u
+#define ENDS_MS   1000u  // from a connection that it has closed to its own end
 #define GRACE_MS  10000u // to write what it has in memory
 
 struct qemu_image {
@@ -21,6 +22,19 @@ struct qemu_image {
 	struct disk_config c;
 	char dir[64], socket[80];
 };
+
+static int ended(const struct qemu_image *q, const char *how, char *why, size_t cap)
+{
+	snprintf(why, cap, "disk %.200s: qemu-nbd %s: %.200s", q->c.path, how, q->child.line);
+	return -EIO;
+}
+
+int qemu_image_explain(struct qemu_image *q, int error, char *why, size_t cap)
+{
+	char how[96];
+
+	return child_wait(&q->child, ENDS_MS, how, sizeof(how)) ? ended(q, how, why, cap) : error;
+}
 
 /* It ends by a socket that answers, its own end, or the time. */
 static int serves(struct qemu_image *q, char *why, size_t cap)
@@ -30,10 +44,8 @@ static int serves(struct qemu_image *q, char *why, size_t cap)
 	char how[96];
 
 	while (now_ns() < end) {
-		if (child_wait(&q->child, LOOK_MS, how, sizeof(how))) {
-			snprintf(why, cap, "disk %.200s: qemu-nbd %s: %.200s", q->c.path, how, q->child.line);
-			return -EIO;
-		}
+		if (child_wait(&q->child, LOOK_MS, how, sizeof(how)))
+			return ended(q, how, why, cap);
 		if (!stat(q->socket, &st))
 			return 0;
 	}

@@ -16,6 +16,11 @@ struct qemu_image;
  * qemu-nbd said last, or that there is no such program). uri: where it is served, DISK_PATH_MAX bytes.
  */
 int qemu_image_open(const struct disk_config *c, struct qemu_image **out, char *uri, char *why, size_t why_cap);
+/*
+ * It could not be connected to, with this error and sentence: if that is because it has ended (it makes its socket
+ * before it opens the image), why says what it said last. Returns the error to go on with.
+ */
+int qemu_image_explain(struct qemu_image *q, int error, char *why, size_t why_cap);
 /* Starts it again if it has ended. The same; not while another thread is in here. */
 int qemu_image_revive(struct qemu_image *q, char *why, size_t why_cap);
 /* Ends it: what it has not written yet it writes. */

@@ -320,6 +320,21 @@ TEST(Block, AReadOnlyDiskIsNotWritten)
 	EXPECT_EQ(s.result, 0);
 }
 
+/* Nobody waits for ever for a disk that could not be started. */
+TEST(Block, WhatCannotBeStartedFails)
+{
+	Fake f(4096, false);
+	Request r(BLOCK_READ, 0, 512), s(BLOCK_FLUSH, 0, 0);
+
+	f.start_error = -EPERM;
+	f.begin();
+	f.submit(r);
+	f.submit(s);
+	EXPECT_EQ(r.result, -EIO);
+	EXPECT_EQ(s.result, -EIO);
+	EXPECT_TRUE(f.held.empty());
+}
+
 /* What the disk has comes back before it is closed; what it has not got is not done. */
 TEST(Block, ClosingEndsEachRequestOnce)
 {

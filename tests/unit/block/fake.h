@@ -59,7 +59,7 @@ struct Fake {
 	std::deque<block_piece *> held;
 	size_t most = 0; // bytes in buffers at once
 	unsigned resized = 0;
-	bool sizes = false;
+	int start_error = 0;
 
 	static Fake *of(block *b)
 	{
@@ -85,7 +85,7 @@ struct Fake {
 		static block_ops ops;
 
 		ops.kind = "fake";
-		ops.start = [](block *) { return 0; };
+		ops.start = [](block *b) { return of(b)->start_error; };
 		ops.give = [](block *b, block_piece *p) { of(b)->take(p); };
 		ops.push = [](block *) { return 0; };
 		ops.size = [](block *b, uint64_t *n) {
@@ -106,7 +106,7 @@ struct Fake {
 
 		ev.resized = [](void *c) { ((Fake *)c)->resized++; };
 		ev.ctx = this;
-		ASSERT_EQ(block_start(b, l, &ev), 0);
+		ASSERT_EQ(block_start(b, l, &ev), start_error);
 	}
 	~Fake()
 	{

@@ -206,7 +206,7 @@ TEST_F(Nbd, AServerThatComesBackIsAskedAgain)
 
 	ASSERT_EQ(ftruncate(fd, 16 << 20), 0);
 	close(fd);
-	Serve({"--filter=delay", "file", image, "delay-write=100ms"});
+	Serve({"--filter=delay", "file", image, "delay-write=3"});
 	Start();
 	std::vector<std::unique_ptr<Request>> all;
 
@@ -254,6 +254,7 @@ TEST_F(Nbd, AServerThatAnswersNothingIsGivenUp)
 	Start();
 	nbd_block_patience(b, 300000000);
 	kill(server, SIGSTOP);
+	ASSERT_EQ(waitpid(server, nullptr, WUNTRACED), server); // it stands
 	Request r(BLOCK_READ, 0, 4096);
 
 	EXPECT_EQ(Do(r), -EIO);

@@ -432,6 +432,8 @@ int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_ima
 	snprintf(n->name, sizeof(n->name), "%s", c->path);
 	int r = nbd_connect_to(n->uri, n->read_only, &stop, &n->h, &n->volume, why, why_cap);
 
+	if (r && q)
+		r = qemu_image_explain(q, r, why, why_cap);
 	if (r) {
 		give_up(n);
 		return r;

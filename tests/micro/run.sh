@@ -140,14 +140,14 @@ print([[m["mmio"]["absent"]["HPET"], m["ports"]["absent"]["PCI configuration"], 
 	fi
 }
 
-# One disk, each vCPU with a queue of its own, the vCPUs on one host and on two.
+# One disk, each vCPU with a queue of its own: the vCPUs on one host; on two, of which the first, or the other has the disk.
 disks() {
-	local hosts disk=$logs/disk.img
+	local hosts of disk=$logs/disk.img
 	[ "$via" = pando ] || return 0
-	for hosts in 1 2; do
+	while read -r hosts of; do
 		rm -f "$disk" && truncate -s 4M "$disk"
-		PANDO_OPTIONS="${PANDO_OPTIONS:-} --disk $disk" boot "disk-$hosts" $hosts $hosts 64 400 "test=disk"
-	done
+		PANDO_OPTIONS="${PANDO_OPTIONS:-} --disk $disk,host=$of" boot "disk-$hosts-of-$of" "$hosts" "$hosts" 64 400 "test=disk"
+	done <<<$'1 0\n2 0\n2 1'
 	rm -f "$disk"
 }
 

@@ -37,7 +37,7 @@ cat >"$tmp/d.xml" <<END
   <on_reboot>destroy</on_reboot>
   <devices>
     <serial type='file'><source path='$tmp/console'/></serial>
-    <rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' bus='0' slot='3'/></rng>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' bus='1' slot='3'/></rng>
   </devices>
 </domain>
 END
@@ -65,8 +65,8 @@ import json, sys
 d = json.load(open(sys.argv[1]))
 assert [h["vcpus"] for h in d["hosts"]] == [1, 2], d["hosts"]
 assert [h["memory"]["given_pages"] for h in d["hosts"]] == [16384, 8192]
-assert [(x["kind"], x["host"], x["slot"]) for x in d["devices"]] == [("virtio-rng", 0, 3)], d["devices"]
-assert [c["kind"] for c in d["hosts"][0]["machine"]["cards"]] == ["virtio-rng"]
+assert [(x["kind"], x["host"], x["slot"]) for x in d["devices"]] == [("virtio-rng", 1, 3)], d["devices"]
+assert [c["kind"] for c in d["hosts"][1]["machine"]["cards"]] == ["virtio-rng"]
 assert d["uuid"] == "6f1c1f3e-6a43-4c7e-9d0b-5f4ad53f1c0a" and d["state"] == "running" and d["libvirt"] == {"state": 1, "reason": 1}
 END
 "$O/pando" qmp dom stop >/dev/null

@@ -45,10 +45,17 @@ static void target(unsigned i, char out[8])
 	snprintf(out, 8, "vd%s", letters + n);
 }
 
+/* What the rules of <disk> read back as the same. */
+static bool in_parts(const char *path, struct nbd_uri *u)
+{
+	return nbd_uri_split(path, u) == 0 && !strstr(u->name, "://") &&
+	       (u->server[0] ? !strpbrk(u->server, "/?#@[]% ") : u->socket[0] == '/' && u->socket[1]);
+}
+
 static void write_export(xmlTextWriter *w, const char *path)
 {
 	struct nbd_uri u = {0};
-	bool whole = nbd_uri_split(path, &u) != 0;
+	bool whole = !in_parts(path, &u);
 	char port[16] = "";
 
 	if (u.port)

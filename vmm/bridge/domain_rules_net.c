@@ -74,10 +74,8 @@ static const char *take_tap(struct walk *w, const char *v)
 
 static const char *take_address(struct walk *w, const char *v)
 {
-	uint8_t raw[16];
-
-	if (inet_pton(AF_INET, v, raw) != 1 && inet_pton(AF_INET6, v, raw) != 1)
-		return "expected an address in digits";
+	if (!*v || strpbrk(v, "/[]% "))
+		return "expected an address or a name";
 	return value_text(w, v, w->net_draft.address, sizeof(w->net_draft.address));
 }
 
@@ -194,6 +192,8 @@ static const char *take_stream_socket(struct walk *w, const char *v)
 {
 	struct stream_draft *s = &w->streams[w->streams_n - 1];
 
+	if (v[0] != '/')
+		return "expected a path: HOST:PORT is type='client'";
 	return value_text(w, v, s->path, sizeof(s->path));
 }
 

@@ -96,6 +96,8 @@ TEST_F(Devices, ADiskOfTheNetwork)
 		{"name='a b'><host name='fd00::2'/>", "nbd://[fd00::2]/a%20b"},
 		{"><host transport='unix' socket='/run/n.sock'/>", "nbd+unix:///?socket=/run/n.sock"},
 		{"name='nbd://a/x?tls-psk-file=/p'><host name='ignored'/>", "nbd://a/x?tls-psk-file=/p"},
+		{"name='nbd://a/b%3A%2F%2Fc'><host name='ignored'/>", "nbd://a/b%3A%2F%2Fc"},
+		{"name='nbd+unix:///x?socket=relative'><host name='ignored'/>", "nbd+unix:///x?socket=relative"},
 	};
 	for (auto &o : of) {
 		read(std::string("<disk type='network'><source protocol='nbd' ") + o.source + "</source>" + vda +
@@ -214,6 +216,10 @@ TEST_F(Devices, TheSocketOfAStreamStandsInTheMetadata)
 	read(null, "<pando:hosts local='2'/><pando:stream mac='52:54:00:00:00:04' socket='/run/s'/>");
 	EXPECT_EQ(NET_BACK_STREAM, d.nets[0].config.back);
 	EXPECT_STREQ("/run/s", d.nets[0].config.socket);
+	EXPECT_EQ(-EINVAL, parse(null, "<pando:stream mac='52:54:00:00:00:04' socket='h:1'/>"));
+	read("<interface type='client'><mac address='52:54:00:00:00:03'/><source address='a.example' "
+	     "port='1'/></interface>");
+	EXPECT_STREQ("a.example:1", d.nets[0].config.socket);
 	EXPECT_EQ(-EINVAL, parse(null, "<pando:stream mac='52:54:00:00:00:05' socket='/run/s'/>"));
 	EXPECT_NE(std::string::npos, said().find("there is no <interface type='null'>")) << said();
 }

@@ -15,6 +15,7 @@
 #define OP_STRING     0x0du
 #define OP_QWORD      0x0eu
 #define OP_SCOPE      0x10u
+#define OP_DUAL_NAME  0x2eu
 #define OP_BUFFER     0x11u
 #define OP_PACKAGE    0x12u
 #define OP_EXT_DEVICE 0x82u
@@ -59,19 +60,26 @@ void aml_le(struct aml *a, uint64_t v, unsigned n)
 }
 
 /* A name: one segment of 1 to 4 characters, padded with '_'; a leading '\\' is the root. */
-void aml_ref(struct aml *a, const char *name)
+static void segment(struct aml *a, const char *name, size_t n)
 {
 	char seg[4] = {'_', '_', '_', '_'};
-
-	if (*name == '\\') {
-		aml_byte(a, '\\');
-		name++;
-	}
-	size_t n = strlen(name);
 
 	PD_CHECK(n >= 1 && n <= sizeof(seg));
 	memcpy(seg, name, n);
 	aml_bytes(a, seg, sizeof(seg));
+}
+
+void aml_ref(struct aml *a, const char *name)
+{
+	if (*name == '\\' || *name == '^')
+		aml_byte(a, (uint8_t)*name++);
+	size_t n = strcspn(name, ".");
+
+	if (name[n])
+		aml_byte(a, OP_DUAL_NAME);
+	segment(a, name, n);
+	if (name[n])
+		segment(a, name + n + 1, strlen(name + n + 1));
 }
 
 void aml_integer(struct aml *a, uint64_t v)
@@ -201,6 +209,15 @@ void aml_irq(struct aml *a, unsigned irq)
 {
 	aml_byte(a, 0x22); // IRQ descriptor without flags
 	aml_le(a, 1u << irq, 2);
+}
+
+void aml_interrupt(struct aml *a, uint32_t gsi)
+{
+	aml_byte(a, 0x89); // extended interrupt descriptor
+	aml_le(a, 6, 2);
+	aml_byte(a, 3); // consumer, edge, active high, exclusive
+	aml_byte(a, 1);
+	aml_le(a, gsi, 4);
 }
 
 void aml_memory(struct aml *a, uint32_t address, uint32_t bytes)

@@ -36,8 +36,12 @@ void aml_name(struct aml *a, const char *name); // Name(name, the object written
 void aml_begin_scope(struct aml *a, const char *name);
 void aml_begin_device(struct aml *a, const char *name);
 void aml_begin_package(struct aml *a, uint8_t elements);
-void aml_end(struct aml *a);                   // of the innermost package
-void aml_ref(struct aml *a, const char *name); // the object of this name; a method's is followed by its arguments
+void aml_end(struct aml *a); // of the innermost package
+/*
+ * The object of this name; a method's is followed by its arguments. A name of two is looked for in one scope only, so
+ * it says in which: "^PC00.S01", in that around the present one.
+ */
+void aml_ref(struct aml *a, const char *name);
 
 /* Code. What is said to be written next are whole objects: integers, names, arguments, other expressions. */
 void aml_begin_method(struct aml *a, const char *name, unsigned args); // serialized; to aml_end()
@@ -67,6 +71,7 @@ void aml_field_unit(struct aml *a, const char *name, uint8_t bits); // at most 6
 void aml_begin_resources(struct aml *a);
 void aml_io(struct aml *a, uint16_t port, uint8_t ports);
 void aml_irq(struct aml *a, unsigned irq);                        // edge, active high, exclusive
+void aml_interrupt(struct aml *a, uint32_t gsi);                  // the same, by its number at the I/O APICs
 void aml_memory(struct aml *a, uint32_t address, uint32_t bytes); // fixed, read-write
 /* What a bridge hands down: bus numbers, first to last; memory, read-write, not prefetchable. */
 void aml_bus_numbers(struct aml *a, uint16_t first, uint16_t last);

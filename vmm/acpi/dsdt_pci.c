@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "vmm/acpi/dsdt_hotplug.h"
+
 /* _OSC of a PCI Express host bridge (PCI Firmware 3.3, 4.5.1). */
 #define OSC_UUID         "33db4d5b-1ff7-401c-9657-7441c03dd766"
 #define OSC_REVISION     1u
@@ -152,6 +154,8 @@ static void write_bridge(struct aml *a, const struct pci_windows *w, unsigned bu
 	name_integer(a, "_CCA", 1);
 	write_resources(a, w, bus);
 	write_osc_and_dsm(a);
+	if (w->hotplug)
+		dsdt_hotplug_write_slots(a, w, bus);
 	aml_end(a);
 }
 
@@ -161,6 +165,8 @@ void dsdt_pci_write(struct aml *a, const struct pci_windows *w)
 	write_dsm(a);
 	for (unsigned bus = 0; bus < w->buses; bus++)
 		write_bridge(a, w, bus);
+	if (w->hotplug)
+		dsdt_hotplug_write(a, w);
 }
 
 void dsdt_pci_write_ecam(struct aml *a, const struct pci_windows *w)

@@ -25,7 +25,9 @@
 #define LAYOUT_PORT_PVPANIC       0x505u // where a guest tells that it has panicked
 #define LAYOUT_PORT_WATCHDOG_STOP 0x441u // as on an IB700 board: a write stops the watchdog
 #define LAYOUT_PORT_WATCHDOG      0x443u // ... and starts it
+#define LAYOUT_PORT_HOTPLUG       0x620u // PCI slots that are filled and emptied, 16 bytes
 #define LAYOUT_IRQ_SCI            9u
+#define LAYOUT_IRQ_HOTPLUG        5u
 
 /* A run of RAM with consecutive addresses on one NUMA node. */
 struct layout_range {

@@ -19,6 +19,7 @@ struct pci_windows {
 	uint64_t ecam_bytes; // at PCI_ECAM
 	uint64_t first;      // of the window of bus 0
 	uint64_t bus_bytes;  // of each window; a power of two, and each is a multiple of it
+	bool hotplug;        // cards may come and go: ACPI has slots, events and registers for that (hotplug.h)
 };
 
 /*

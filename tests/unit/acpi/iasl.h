@@ -46,8 +46,10 @@ class Iasl : public ::testing::Test
 		EXPECT_NE(std::string::npos, said.find("0 Errors, 0 Warnings, 0 Remarks")) << said;
 		return read(dir / (name + ".dsl"));
 	}
-	/* What the reference interpreter says when it evaluates methods of a table, one answer each. */
-	std::vector<std::string> evaluate(const std::string &name, const std::vector<std::string> &calls)
+	/* What the reference interpreter says when it evaluates methods of a table, one answer each, but of those that
+	 * return nothing. */
+	std::vector<std::string> evaluate(const std::string &name, const std::vector<std::string> &calls,
+					  unsigned silent = 0)
 	{
 		std::string all;
 		for (auto &c : calls)
@@ -59,7 +61,7 @@ class Iasl : public ::testing::Test
 		std::vector<std::string> answers;
 		for (size_t at = said.find(begin); at != std::string::npos; at = said.find(begin, at + 1))
 			answers.push_back(said.substr(said.find('\n', at), 200));
-		EXPECT_EQ(calls.size(), answers.size()) << said;
+		EXPECT_EQ(calls.size() - silent, answers.size()) << said;
 		answers.resize(calls.size());
 		return answers;
 	}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/acpi/dsdt_hotplug.h"
+
+#include <stdio.h>
+
+#include "vmm/mem/layout.h"
+#include "vmm/pci/hotplug.h"
+
+#define SLOTS_IN_ALL 448u // what the firmware tables of the largest machine have room for
+
+#define NOTIFY_CHECK 1u // Device Check (ACPI 6.4, 5.6.6)
+#define NOTIFY_EJECT 3u // Eject Request
+
+#define MUTEX  "PHLK"
+#define METHOD "PHEV" // looks at all buses
+#define EJECT  "PHEJ" // (bus, bit of the slot)
+#define TELL   "PHTL" // of a bridge: (bits of slots, what they are notified of)
+
+unsigned dsdt_hotplug_slots(const struct pci_windows *w)
+{
+	unsigned each = SLOTS_IN_ALL / w->buses;
+
+	return each < PCI_SLOTS - 1 ? each : PCI_SLOTS - 1;
+}
+
+static void slot_name(char name[8], unsigned slot)
+{
+	snprintf(name, 8, "S%02X", slot & 0xff);
+}
+
+static void store_to(struct aml *a, const char *from, unsigned local)
+{
+	aml_store(a);
+	aml_ref(a, from);
+	aml_local(a, local);
+}
+
+static void tell(struct aml *a, const char *bridge, unsigned local, unsigned of)
+{
+	aml_ref(a, bridge);
+	aml_local(a, local);
+	aml_integer(a, of);
+}
+
+static void select_bus(struct aml *a, unsigned bus)
+{
+	aml_store(a);
+	aml_integer(a, bus);
+	aml_ref(a, "PHBS");
+}
+
+/* Slots are told one after the other under the mutex: the registers are those of one bus at a time. */
+static void write_event(struct aml *a, const struct pci_windows *w)
+{
+	aml_begin_method(a, METHOD, 0);
+	aml_acquire(a, MUTEX);
+	for (unsigned bus = 0; bus < w->buses; bus++) {
+		char bridge[16];
+
+		snprintf(bridge, sizeof(bridge), "^PC%02X." TELL, bus & 0xff);
+		select_bus(a, bus);
+		store_to(a, "PHUP", 0);
+		store_to(a, "PHDN", 1);
+		tell(a, bridge, 0, NOTIFY_CHECK);
+		tell(a, bridge, 1, NOTIFY_EJECT);
+	}
+	aml_release(a, MUTEX);
+	aml_end(a);
+}
+
+static void write_eject(struct aml *a)
+{
+	aml_begin_method(a, EJECT, 2);
+	aml_acquire(a, MUTEX);
+	aml_store(a);
+	aml_arg(a, 0);
+	aml_ref(a, "PHBS");
+	aml_store(a);
+	aml_arg(a, 1);
+	aml_ref(a, "PHEB");
+	aml_release(a, MUTEX);
+	aml_end(a);
+}
+
+/* The generic event device (5.6.9): an interrupt that is a method's to deal with. */
+static void write_event_device(struct aml *a)
+{
+	aml_begin_device(a, "GEVT");
+	aml_name(a, "_HID");
+	aml_string(a, "ACPI0013");
+	aml_name(a, "_UID");
+	aml_integer(a, 0);
+	aml_name(a, "_CRS");
+	aml_begin_resources(a);
+	aml_interrupt(a, LAYOUT_IRQ_HOTPLUG);
+	aml_end_resources(a);
+	aml_begin_method(a, "_EVT", 1);
+	aml_ref(a, METHOD);
+	aml_end(a);
+	aml_end(a);
+}
+
+void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w)
+{
+	static const char *const registers[] = {"PHUP", "PHDN", "PHEB", "PHBS"}; // in the order of HOTPLUG_*
+
+	aml_io_region(a, "PHRG", LAYOUT_PORT_HOTPLUG, HOTPLUG_BYTES);
+	aml_begin_field(a, "PHRG");
+	for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
+		aml_field_unit(a, registers[i], 32);
+	aml_end(a);
+	aml_mutex(a, MUTEX);
+	write_eject(a);
+	write_event(a, w);
+	write_event_device(a);
+}
+
+static void write_slot(struct aml *a, unsigned bus, unsigned slot)
+{
+	char name[8];
+
+	slot_name(name, slot);
+	aml_begin_device(a, name);
+	aml_name(a, "_SUN");
+	aml_integer(a, slot);
+	aml_name(a, "_ADR");
+	aml_integer(a, slot << 16);
+	aml_begin_method(a, "_EJ0", 1);
+	aml_ref(a, EJECT);
+	aml_integer(a, bus);
+	aml_integer(a, 1u << slot);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void write_tell(struct aml *a, unsigned slots)
+{
+	aml_begin_method(a, TELL, 2);
+	for (unsigned slot = 1; slot <= slots; slot++) {
+		char name[8];
+
+		slot_name(name, slot);
+		aml_begin_if(a);
+		aml_and(a);
+		aml_arg(a, 0);
+		aml_integer(a, 1u << slot);
+		aml_integer(a, 0); // nowhere
+		aml_notify(a);
+		aml_ref(a, name);
+		aml_arg(a, 1);
+		aml_end(a);
+	}
+	aml_end(a);
+}
+
+void dsdt_hotplug_write_slots(struct aml *a, const struct pci_windows *w, unsigned bus)
+{
+	unsigned slots = dsdt_hotplug_slots(w);
+
+	for (unsigned slot = 1; slot <= slots; slot++)
+		write_slot(a, bus, slot);
+	write_tell(a, slots);
+}

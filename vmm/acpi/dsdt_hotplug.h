@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Cards that come and go, as ACPI tells the guest: over the registers of pci/hotplug.h. For the scope \_SB. */
+#ifndef VMM_ACPI_DSDT_HOTPLUG_H
+#define VMM_ACPI_DSDT_HOTPLUG_H
+
+#include "vmm/acpi/aml.h"
+#include "vmm/pci/windows.h"
+
+/* The slots of each bus that can be filled and emptied while the guest runs: the first ones, 1 to this. */
+unsigned dsdt_hotplug_slots(const struct pci_windows *w);
+/* The registers, the event, and the method that it leads to. */
+void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w);
+/* Inside of a bridge. */
+void dsdt_hotplug_write_slots(struct aml *a, const struct pci_windows *w, unsigned bus);
+
+#endif

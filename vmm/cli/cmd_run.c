@@ -12,6 +12,7 @@
 #include "vmm/run/local.h"
 
 #define LOCAL_GRACE_MS 5000u
+#define HELP_BYTES     16384u
 
 static int run_local(struct run_options *o, const struct run_args *a)
 {
@@ -86,6 +87,9 @@ static int open_images(struct run_options *o)
 
 static int usage(const struct cli_option *table)
 {
+	static char whole[HELP_BYTES];
+
+	setvbuf(stdout, whole, _IOFBF, sizeof(whole)); // written at the end, when it is said why it could not be
 	printf("Usage: pando run (--domain FILE | --kernel FILE | --disk PATH) (--hosts A:PORT,B:PORT,... --key FILE | "
 	       "--local N) "
 	       "[OPTION ...]\n\n"

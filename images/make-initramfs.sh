@@ -20,8 +20,12 @@ if ldd "$busybox" >/dev/null 2>&1; then
 fi
 make -s -C "$top" O="$build" "$build/guest-tools/pando-guest" >&2
 
+# Of virtio, what the kernels that images/get-kernel.sh has brought have as modules; each after those it needs.
+modules="virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng"
+kernels=$(for d in "${PANDO_CACHE:-$HOME/.cache/pando}"/kernels/*; do [ -d "$d/modules" ] && [ -s "$d/version" ] && echo "$d"; done || true)
+
 out=$build/guest.cpio
-hash=$(cat "$0" "$here/guest-init" "$busybox" "$build/guest-tools/pando-guest" | sha256sum | cut -c1-16)
+hash=$({ cat "$0" "$here/guest-init" "$here/guest-pci" "$busybox" "$build/guest-tools/pando-guest"; for k in $kernels; do cat "$k/version"; done; } | sha256sum | cut -c1-16)
 if [ -s "$out" ] && [ "$(cat "$out.hash" 2>/dev/null)" = "$hash" ]; then
 	echo "$out"
 	exit 0
@@ -34,7 +38,23 @@ cp "$busybox" "$root/bin/busybox"
 strip -o "$root/bin/pando-guest" "$build/guest-tools/pando-guest"
 for t in $tools; do ln -s pando-guest "$root/bin/$t"; done
 cp "$here/guest-init" "$root/init"
-chmod 755 "$root"/{,bin,dev,proc,sys,tmp,init,bin/busybox,bin/pando-guest}
+cp "$here/guest-pci" "$root/bin/pci"
+for k in $kernels; do
+	to=$root/lib/modules/$(cat "$k/version")
+	mkdir -p "$to"
+	for m in $modules; do
+		file=$(find "$k/modules" -name "$m.ko" -o -name "$m.ko.xz" | head -n 1)
+		case $file in
+		'') continue ;;
+		*.xz) xz -dc "$file" >"$to/$m.ko" ;;
+		*) cp "$file" "$to/$m.ko" ;;
+		esac
+		echo "$m.ko" >>"$to/order"
+	done
+	find "$to" -type f -exec chmod 644 {} +
+done
+find "$root/lib" -type d -exec chmod 755 {} + 2>/dev/null || true
+chmod 755 "$root"/{,bin,dev,proc,sys,tmp,init,bin/busybox,bin/pando-guest,bin/pci}
 find "$root" -exec touch -h -d @0 {} +
 (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$tmp/cpio"
 mv "$tmp/cpio" "$out"

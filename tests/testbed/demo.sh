@@ -99,6 +99,17 @@ if [ -n "${DEMO_LINK:-}" ]; then
 		before="$dpdk_before && " files=(--files "$dpdk_files")
 	fi
 fi
+# An entropy device on the bus of the first, and of the last host.
+if [[ ,$tools, = *,pci,* ]]; then
+	far=$(printf %02x $((hosts - 1)))
+	append="$append pando.pci=00:01$([ "$hosts" = 1 ] || echo ",$far:03")"
+	domain="<domain type=\"kvm\"><name>demo</name><memory unit=\"MiB\">$memory</memory><os><type>hvm</type>"
+	domain="$domain<kernel>$([ "$mode" = nested ] && echo "/pando/kernels/$series" || echo "$kernel/vmlinuz")</kernel></os>"
+	domain="$domain<devices><rng model=\"virtio\"><backend model=\"random\">/dev/urandom</backend>"
+	domain="$domain<address type=\"pci\" bus=\"0x$far\" slot=\"0x03\"/></rng></devices></domain>"
+	[ "$hosts" = 1 ] || before="${before}echo '$domain' >/tmp/demo.xml && "
+	PANDO_RUN_ARGS="--rng $([ "$hosts" = 1 ] || echo "--domain /tmp/demo.xml") ${PANDO_RUN_ARGS:-}"
+fi
 run() { # KERNEL INITRD
 	echo "${before}pando run --local $hosts --cpus $cpus --memory ${memory}M --dilate $dilate" \
 		"${PANDO_RUN_ARGS:-} --kernel $1 --initrd $2 --append '$append'"

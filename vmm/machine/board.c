@@ -306,6 +306,7 @@ void board_destroy(struct machine *m)
 		device_forget_queue(&b->devices[i]);
 		free(b->devices[i].made);
 	}
+	board_relay_free(b);
 	loop_destroy(b->loop);
 	free(b->devices);
 	free(b);

@@ -140,6 +140,7 @@ void device_forget_queue(struct device *d);
 int board_relay_start(struct board *b);
 void board_relay(struct board *b, struct device_request *r); // not on the span thread; device_answer() follows
 void board_relay_stop(struct board *b);                      // peer.io() returns -ECANCELED by now
+void board_relay_free(struct board *b);                      // after board_relay_stop(); nobody is at a device any more
 
 /* board_wires.c */
 /* The interrupt controllers hear of what has become of its line. No lock held. */

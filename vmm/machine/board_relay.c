@@ -98,3 +98,18 @@ void board_relay_stop(struct board *b)
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
 }
+
+/* Nobody waits for what came after the stop: its vCPUs have given up, or are other hosts'. */
+void board_relay_free(struct board *b)
+{
+	struct relay *r = b->relay;
+
+	while (r && r->first) {
+		struct device_request *q = r->first;
+
+		r->first = q->next;
+		free(q);
+	}
+	free(r);
+	b->relay = NULL;
+}

@@ -11,6 +11,6 @@
  * which may have installed another kernel. Nothing of the guest may be under way on the disk. Host 0; blocks. 0, or a
  * negative errno with a sentence in why; *out is freed by boot_disk_free().
  */
-int machine_read_boot_disk(const struct machine *m, struct boot_disk *out, char *why, size_t why_cap);
+int machine_read_boot_disk(struct machine *m, struct boot_disk *out, char *why, size_t why_cap);
 
 #endif

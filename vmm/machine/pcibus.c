@@ -10,6 +10,7 @@
 
 #include "vmm/card/bus.h"
 #include "vmm/card/nic.h"
+#include "vmm/card/disk.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/devio.h"
 #include "vmm/machine/guest_mem.h"
@@ -219,6 +220,28 @@ const struct pci_windows *pcibus_windows(const struct machine *m)
 uint64_t pcibus_lost(const struct machine *m)
 {
 	return m->pci && m->pci->bus ? card_bus_lost(m->pci->bus) : 0;
+}
+
+struct disk_search {
+	uint32_t id;
+	struct block *found;
+};
+
+static void look_for_disk(void *ctx, const struct card *c)
+{
+	struct disk_search *s = ctx;
+
+	if (c->id == s->id && c->kind == CARD_BLK)
+		s->found = disk_block(c);
+}
+
+struct block *pcibus_disk(struct machine *m, uint32_t id)
+{
+	struct disk_search s = {.id = id};
+
+	if (m->pci && m->pci->bus)
+		card_bus_each(m->pci->bus, look_for_disk, &s);
+	return s.found;
 }
 
 struct listing {

@@ -15,6 +15,10 @@ void pcibus_destroy(struct machine *m); // closes the cards. Nobody is at the bo
 /* MSIs of cards here that mean no interrupt. Any thread. */
 uint64_t pcibus_lost(const struct machine *m);
 
+/* What is on the disk of that id here, while the machine is; NULL: there is none. Any thread. */
+struct block;
+struct block *pcibus_disk(struct machine *m, uint32_t id);
+
 /* Where PCI is, for the firmware tables; NULL: there is none. */
 const struct pci_windows *pcibus_windows(const struct machine *m);
 

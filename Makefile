@@ -66,7 +66,7 @@ dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
 srcs_of = $(foreach d,$(dirs_$(1)),$(wildcard $(d)/*.c))
 lib_of  = $(O)/lib/lib$(1).a
 
-.PHONY: all lib unit check demo image bench install clean deps deps-test unit-programs unit-stage check-programs bench-programs FORCE
+.PHONY: all lib unit check demo demo-debian image bench install clean deps deps-test unit-programs unit-stage check-programs bench-programs FORCE
 .SECONDARY:
 all: $(O)/pando
 
@@ -186,6 +186,9 @@ image:
 # It installs what it needs itself, which is less.
 demo:
 	$(Q)HOSTS=$(HOSTS) bash tests/testbed/demo.sh
+# A login on a Debian that has its disk.
+demo-debian:
+	$(Q)HOSTS=$(HOSTS) O=$(O) bash tests/testbed/demo-debian.sh
 
 install: $(O)/pando
 	install -D -m 755 $(O)/pando $(DESTDIR)$(PREFIX)/bin/pando

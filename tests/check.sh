@@ -106,6 +106,7 @@ stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEO
 stage_silent() { run silent 180 bash tests/e2e/silent.sh "$O"; }
 stage_console() { run console 300 bash tests/e2e/console.sh "$O"; }
 stage_odd_guests() { run odd-guests 1500 bash tests/e2e/odd-guests.sh "$O"; }
+stage_debian_disk() { run debian-disk 2400 bash tests/e2e/debian_disk.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 # The first time the emulator is built as well.
 stage_intel() { run intel 1200 bash tests/e2e/intel.sh "$O"; }
@@ -189,7 +190,7 @@ side_by_side() { # "NAME... | NAME..."
 all=(unit
 	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
-	guest intel odd_guests two_machines drive_guest move_guest)
+	guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
 	names=${s//[|~]/ }

@@ -256,6 +256,8 @@ static int refuse_nothing(const struct search *s, char *why, size_t cap)
 	else if (s->others[0])
 		snprintf(why, cap, "no kernel was found, and of file systems only ext2 to ext4 are read (%s): %s",
 			 s->others, do_what);
+	else if (s->table.n && !s->table.part[0].number)
+		snprintf(why, cap, "it has no partition table, and no file system with a kernel: %s", do_what);
 	else if (!s->table.n)
 		snprintf(why, cap, "its partition table (%s) is empty: %s", s->table.kind, do_what);
 	else

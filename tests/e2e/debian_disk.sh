@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Debian from its disk, over one host and over two: comes up, is judged from inside, switches itself off, and leaves a clean
+# file system. Then a monitor is killed while Debian writes: it comes up again from the journal that this left behind.
+# All in one nested machine, one after the other; where guests run directly, here.
+# Usage: tests/e2e/debian_disk.sh BUILD_FOLDER [CASE ...]     CASE: see "cases" below
+#   PANDO_EMULATOR, PANDO_DILATE   as for the demo      DEBIAN_PATIENCE   times what is waited
+# Logs: BUILD_FOLDER/check/debian-disk/CASE.log
+set -u
+cases="one_host" # more, by name: two_hosts killed
+suite=debian_disk
+
+# What the kernel may complain of here, and why it is right to.
+allowed=(
+	'^$'
+	'^Speculative Return Stack Overflow: ' # an emulated processor has no microcode
+	'^APIC calibration not consistent with PM-Timer: ' # ticks that were late, where the machine is busy
+	'^device-mapper: core: CONFIG_IMA_DISABLE_HTABLE is disabled' # how Debian builds its kernel
+)
+
+# ---- inside: /pando of the nested machine, or a folder made to look so ----
+
+inside() { # DISK DILATE PATIENCE CASE...
+	disk=$1 patience=$3
+	options="--dilate $2 --peer-timeout 60000 --start-timeout 300"
+	shift 3
+	. ./suite.sh
+	mkdir -p logs
+	for name in "$@"; do
+		log=logs/$name.log pid="" booted=0
+		: >"$log"
+		rm -f keys && mkfifo keys
+		echo "BEGIN $name $(date -u +%H:%M:%S)"
+		"case_$name"
+		[ -z "$pid" ] || stop_guest
+		echo "LOG $name" && gzip -c "$log" | base64 && echo "END LOG"
+	done
+	echo "END $bad"
+}
+show() { tr -d '\r' <"$log" | grep -av '^ *$' | tail -n 15 | sed 's/^/    /'; }
+
+start() { # HOSTS MIB [OPTION...]
+	local hosts=$1 mib=$2
+	shift 2
+	began=$SECONDS
+	# shellcheck disable=SC2086
+	pando run --name debian --local "$hosts" --cpus 2 --memory "${mib}M" --disk "$disk" \
+		--append "quiet systemd.show_status=0 numa_balancing=disable" $options "$@" <keys >>"$log" 2>&1 &
+	pid=$!
+	exec {keys}>keys
+}
+say() { printf '%s\n' "$1" >&"$keys"; }
+runs() { kill -0 "$pid" 2>/dev/null; }
+has() { tr -d '\r' <"$log" | tail -n "+$((from + 1))" | grep -aqE "$1"; }
+from=0 # lines of the log that are of earlier questions
+mark() { from=$(wc -l <"$log"); }
+expect() { # SECONDS PATTERN: no longer than the guest lives
+	local end=$((SECONDS + $1 * patience))
+	until has "$2"; do
+		if ! runs || [ $SECONDS -ge $end ]; then has "$2"; return; fi
+		sleep 0.5
+	done
+}
+ask() { # NAME SECONDS COMMAND: what it printed is in $answer
+	mark
+	# The marks are put together by the guest's shell: what is typed comes back too.
+	say "{ $3; } 2>&1 | sed 's/^/A''NS /'; echo EN''D"
+	expect "$2" END
+	verdict "$name.$1" $? "no end of '$3' in $2 s"
+	answer=$(tr -d '\r' <"$log" | tail -n "+$((from + 1))" | sed -n 's/^.*ANS //p')
+}
+same() { # NAME WANTED
+	[ "$answer" = "$2" ]
+	verdict "$name.$1" $? "'$answer' instead of '$2'"
+}
+stop_guest() {
+	kill "$pid" 2>/dev/null
+	wait "$pid"
+	exec {keys}>&-
+	pid=""
+}
+ends() { # SECONDS: by itself, and well
+	local end=$((SECONDS + $1 * patience)) rc
+	while runs && [ $SECONDS -lt $end ]; do sleep 0.5; done
+	if runs; then
+		no "$name.power_off" "still running after $1 s"
+		return
+	fi
+	wait "$pid"
+	rc=$?
+	exec {keys}>&-
+	pid=""
+	verdict "$name.power_off" $rc "exit status $rc"
+}
+
+comes_up() { # SECONDS
+	expect "$1" '^debian login:'
+	verdict "$name.login" $? "no login in $1 s" || return
+	echo "RESULT ${suite}_${name}_login $((SECONDS - began)) s"
+	mark
+	say root
+	expect 60 'root@debian:~#'
+	verdict "$name.logged_in" $? "no prompt" || return
+	say 'dmesg -n 1; stty -echo; PS1= exec sh'
+	sleep 2
+}
+judged_inside() { # HOSTS
+	ask system_state 120 'systemctl is-system-running --wait'
+	same running running
+	ask failed_units 30 'systemctl --failed --no-legend --plain'
+	same none_failed ""
+	ask cpus 20 'nproc; ls -d /sys/devices/system/node/node* | wc -l'
+	same cpus_and_nodes "2
+$1"
+	ask disks 20 'lsblk -nro NAME,TYPE,MOUNTPOINTS | sed "s/ *$//"'
+	same root_is_on_the_disk "vda disk
+vda1 part /"
+	ask kernel_log 30 'dmesg -l warn,err,crit,alert,emerg | sed "s/^\[[ 0-9.]*\] //"'
+	local left=$answer pattern
+	for pattern in "${allowed[@]}"; do left=$(grep -avE "$pattern" <<<"$left"); done
+	[ -z "$left" ]
+	verdict "$name.kernel_complains_of_nothing" $? "$left"
+	ask boot_time 30 'systemd-analyze | head -n 1'
+	echo "# $name: $answer"
+}
+clean() { # the file system, judged by its own checker
+	e2fsck -fn "$disk?offset=1048576" >fsck.log 2>&1
+	verdict "$name.file_system" $? "$(tail -n 5 fsck.log)"
+}
+switched_off() {
+	say 'systemctl poweroff'
+	ends 120
+	clean
+}
+
+case_one_host() {
+	start 1 768
+	comes_up 400 || return
+	judged_inside 1
+	ask a_file 60 'head -c 8000000 /dev/urandom >/root/random && sha256sum </root/random | tee /root/sum | cut -c1-64'
+	sum=$answer
+	switched_off
+	debugfs -R 'cat /root/sum' "$disk?offset=1048576" 2>/dev/null | cut -c1-64 >sum.disk
+	[ -n "$sum" ] && [ "$(cat sum.disk)" = "$sum" ]
+	verdict "$name.what_was_written_is_there" $? "'$(cat sum.disk)' instead of '$sum'"
+}
+
+# What stands in the journal alone when the monitor dies: a kernel's links lead somewhere else.
+case_killed() {
+	start 1 768
+	comes_up 400 || return
+	ask another_kernel 60 'cp $(readlink -f /vmlinuz) /boot/vmlinuz-copy && ln -sf boot/vmlinuz-copy /vmlinuz && sync && ls -l /vmlinuz | sed "s/.* //"'
+	same link boot/vmlinuz-copy
+	say 'while :; do echo x >>/root/endless; sync; done'
+	sleep 3
+	xargs kill -KILL <"/proc/$pid/task/$pid/children" # the host's monitor
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	exec {keys}>&-
+	pid=""
+	mark
+	start 1 768 --verbose
+	expect 60 'transactions of its journal taken into account'
+	verdict "$name.journal_is_read" $? "no word of the journal"
+	comes_up 400 || return
+	ask is_running 120 'systemctl is-system-running --wait'
+	same running running
+	ask link_stays 20 'readlink /vmlinuz'
+	same link_is_there boot/vmlinuz-copy
+	mark
+	say 'systemctl reboot'
+	expect 120 'boots from .*transactions|boots from '
+	verdict "$name.a_reset_reads_the_disk_again" $? "no word of it"
+	comes_up 400 || return
+	switched_off
+}
+
+case_two_hosts() {
+	start 2 1024
+	comes_up 540 || return
+	judged_inside 2
+	switched_off
+}
+
+if [ "${1:-}" = inside ]; then
+	shift
+	inside "$@"
+	exit $bad
+fi
+
+# ---- outside ----
+cd "$(dirname "$0")/../.." || exit 1
+O=${1:?build folder}
+shift
+. tests/support/suite.sh
+PATH=$PATH:/usr/sbin:/sbin
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $cases
+logs=$O/check/debian-disk
+mkdir -p "$logs"
+if [ "$(id -u)" != 0 ]; then
+	echo "SKIP $suite: making a Debian disk needs root"
+	exit 0
+fi
+tests/support/install-deps.sh image testbed || { no packages "they cannot be installed"; exit 1; }
+make -s O="$O" "$O/tests/detect" "$O/pando" && read -r mode why < <("$O/tests/detect")
+echo "$suite: guests run $mode ($why)"
+work=$(mktemp -d "${TMPDIR:-/tmp}/pando-debian.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+images/make-disk.sh --variant test "$work/debian.img" >"$logs/disk.log" 2>&1
+verdict disk $? "$(tail -n 3 "$logs/disk.log")"
+[ $bad = 0 ] || exit 1
+files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh
+if [ "$mode" = nested ]; then
+	emulator=${PANDO_EMULATOR:-reading-walks}
+	[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null
+	# The third disk of the nested machine, since its slot is the highest.
+	tests/testbed/run.sh --emulator "$emulator" --build "$O" --timeout $((1500 * ${DEBIAN_PATIENCE:-1})) \
+		--files "$files,$(command -v e2fsck)=bin/e2fsck,$(command -v debugfs)=bin/debugfs" \
+		--qemu-arg -drive --qemu-arg "file=$work/debian.img,if=none,id=debian,format=raw,cache=unsafe" \
+		--qemu-arg -device --qemu-arg virtio-blk-pci,drive=debian,addr=1e -- \
+		"bash debian_disk.sh inside /dev/vdc ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
+else
+	cp tests/e2e/debian_disk.sh tests/support/suite.sh "$work"
+	PATH=$(realpath "$O"):$PATH PANDO_RUN_DIR=$work/run \
+		bash -c "cd $work && bash debian_disk.sh inside $work/debian.img 1 ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
+fi | tee "$logs/all" | sed '/^LOG /,/^END LOG/d; /^END [0-9]/d'
+for c in "$@"; do
+	sed -n "/^LOG $c\$/,/^END LOG/p" "$logs/all" | sed '1d;$d' | base64 -d 2>/dev/null | gzip -dc >"$logs/$c.log" 2>/dev/null
+done
+grep -q '^END 0$' "$logs/all" || bad=1
+grep -q '^END [0-9]' "$logs/all" || no end "the nested machine did not come to its end; see $logs/all"
+exit $bad

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Debian from its disk, over one host and over two: comes up, is judged from inside, switches itself off, and leaves a clean
-# file system. Then a monitor is killed while Debian writes: it comes up again from the journal that this left behind.
+# Debian from its disk: comes up, is judged from inside, switches itself off, and leaves a clean file system; over one host,
+# or over two. Or a monitor is killed while Debian writes: it comes up again from the journal that this left behind.
 # All in one nested machine, one after the other; where guests run directly, here.
 # Usage: tests/e2e/debian_disk.sh BUILD_FOLDER [CASE ...]     CASE: see "cases" below
 #   PANDO_EMULATOR, PANDO_DILATE   as for the demo      DEBIAN_PATIENCE   times what is waited

@@ -4,10 +4,10 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,11 +76,22 @@ struct Nbd : ::testing::Test {
 			execvp(argv[0], argv.data());
 			_exit(127);
 		}
-		struct stat st;
-
-		for (uint64_t end = now_ns() + 20000000000ull; stat(socket.c_str(), &st) && now_ns() < end;)
+		for (uint64_t end = now_ns() + 20000000000ull; !Listens() && now_ns() < end;)
 			usleep(2000);
-		ASSERT_EQ(stat(socket.c_str(), &st), 0) << args[0] << " made no socket";
+		ASSERT_TRUE(Listens()) << args[0] << " does not listen";
+	}
+	/* A socket has its name before it takes connections; and a connection to try may be the only one it takes. */
+	bool Listens()
+	{
+		const std::string end = " " + socket;
+		std::ifstream sockets("/proc/net/unix"); // Num RefCount Protocol Flags Type St Inode Path
+		std::string line;
+
+		while (std::getline(sockets, line))
+			if (line.size() > end.size() && !line.compare(line.size() - end.size(), end.size(), end) &&
+			    line.find(" 00010000 ") != std::string::npos) // __SO_ACCEPTCON
+				return true;
+		return false;
 	}
 	/* nbdkit with these words. */
 	void Serve(std::vector<std::string> words = {"memory", "64M"})

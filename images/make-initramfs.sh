@@ -21,7 +21,7 @@ fi
 make -s -C "$top" O="$build" "$build/guest-tools/pando-guest" >&2
 
 # Of virtio, what the kernels that images/get-kernel.sh has brought have as modules; each after those it needs.
-modules="virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng"
+modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng"
 kernels=$(for d in "${PANDO_CACHE:-$HOME/.cache/pando}"/kernels/*; do [ -d "$d/modules" ] && [ -s "$d/version" ] && echo "$d"; done || true)
 
 out=$build/guest.cpio

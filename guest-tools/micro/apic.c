@@ -134,12 +134,10 @@ void apic_begin(void)
 		}                                                                            \
 	} while (0)
 
+/* Asked at CPL 0: some KVMs show user mode the CPUID of the machine below, where the bit is always set. */
 static bool cpuid_apic(void)
 {
-	uint32_t a = 1, b, c = 0, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return d >> 9 & 1;
+	return sys_call(SYS_CPUID, 1, 0) >> 9 & 1;
 }
 
 /* Figure "Local x2APIC state transitions" of the Intel manual, all of its edges. Ends in x2APIC mode. */

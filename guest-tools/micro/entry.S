@@ -83,6 +83,8 @@ isr_syscall: // vector 6
 	je	sys_try_wrmsr
 	cmp	$SYS_TRY_RDMSR, %eax
 	je	sys_try_rdmsr
+	cmp	$SYS_CPUID, %eax
+	je	sys_cpuid
 	mov	$-1, %rax
 	iretq
 sys_try_wrmsr: // as sys_wrmsr; a #GP is no end but the result
@@ -141,6 +143,18 @@ sys_rdmsr: // rdi = msr
 	or	%rdx, %rax
 	pop	%rdx
 	pop	%rcx
+	iretq
+sys_cpuid: // rdi = leaf
+	push	%rbx
+	push	%rcx
+	push	%rdx
+	mov	%edi, %eax
+	xor	%ecx, %ecx
+	cpuid
+	mov	%edx, %eax
+	pop	%rdx
+	pop	%rcx
+	pop	%rbx
 	iretq
 sys_idle: // rdi = address of a word, rsi = its old value: sleeps unless it has changed; any interrupt ends it
 	cmp	%rsi, (%rdi)

@@ -35,5 +35,6 @@
 #define SYS_OFF       7
 #define SYS_TRY_WRMSR 8 /* 1: #GP */
 #define SYS_TRY_RDMSR 9
+#define SYS_CPUID     10 /* EDX of a leaf, as CPL 0 sees it */
 
 #endif

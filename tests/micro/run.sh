@@ -38,6 +38,7 @@ boot() {
 	tr -d '\r' <"$log" | grep -aE '^(PASS|FAIL|SKIP|RESULT|litmus) ' | sed -E "s/^(PASS|FAIL|SKIP|RESULT|litmus) /\1 micro-$label-/"
 	if grep -qa '^FAIL ' "$log"; then
 		failed=1
+		tr -d '\r' <"$log" | grep -aE '^[a-z]+: ' | head -n 20 | sed 's/^/    /' # which things, as the tests name them
 	fi
 	if ! tr -d '\r' <"$log" | grep -qax END; then
 		fail "$label: the guest did not come to its end (status $rc$([ $rc -eq 124 ] && echo ", not done in $limit s")); last lines:"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reset: all vCPUs stop, vCPU 0 comes home, each host resets its part, and all go on.
+// Reset: all vCPUs stop, vCPU 0 comes home, each host resets its part, the first one last, and all go on.
 #include <stdlib.h>
 
 #include "vmm/run/ops_priv.h"
@@ -37,9 +37,20 @@ static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
 	ops_step_over(o, ops_error(o, answers, n));
 }
 
-static void reset_hosts(struct ops_op *o)
+/* Until they are reset their cards may write into memory, where the first host is to put the kernel. */
+static void reset_others(struct ops_op *o)
 {
-	ops_ask_everyone(o, VERB_RESET, NULL, on_reset);
+	host_set others = desc_all_hosts(o->v->desc) & ~host_bit(0);
+
+	if (others)
+		ops_ask(o, others, VERB_RESET, NULL, on_reset);
+	else
+		ops_step_over(o, NULL);
+}
+
+static void reset_first(struct ops_op *o)
+{
+	ops_ask(o, host_bit(0), VERB_RESET, NULL, on_reset);
 }
 
 static void restarted(struct ops_op *o, const char *error)
@@ -53,12 +64,10 @@ static void restarted(struct ops_op *o, const char *error)
 			   o->guest ? "guest-reset" : "host-qmp-system-reset"));
 }
 
-/* Until the first host has begun to reset, the machine can go on as it was. */
-static const struct ops_step steps[] = {{ops_halt, ops_unhalt},
-					{bring_home, NULL},
-					{reset_hosts, ops_no_way_back},
-					{ops_go_again, ops_no_way_back},
-					{0}};
+/* Until a host has begun to reset, the machine can go on as it was. */
+static const struct ops_step steps[] = {{ops_halt, ops_unhalt},          {bring_home, NULL},
+					{reset_others, ops_no_way_back}, {reset_first, ops_no_way_back},
+					{ops_go_again, ops_no_way_back}, {0}};
 static const struct ops_kind kind = {.name = "reset",
 				     .cls = OP_EXCLUSIVE,
 				     .ms = 300000,

@@ -31,6 +31,34 @@ TEST_F(Reset, ResetOfARunningAndOfAStoppedMachine)
 	EXPECT_EQ(OPS_PAUSED, ops_state(v));
 }
 
+/* Cards of the others write into memory until they are reset: the kernel is not loaded before. */
+TEST_F(Reset, TheFirstHostIsResetWhenAllOthersAre)
+{
+	ops_started(v);
+	hosts[1].mute = "reset";
+	ops_reset(v, Done, this);
+	turns();
+	EXPECT_EQ("reset{}", hosts[1].verbs.back());
+	EXPECT_EQ("freeze{}", hosts[0].verbs.back());
+	answer(hosts[1], hosts[1].kept, CALL_JSON, "{}");
+	turns();
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+	EXPECT_EQ((Said{"pause{}", "freeze{}", "reset{}", "clock{}", "resume{\"not_before\":0,\"held\":0}"}),
+		  hosts[0].verbs);
+	EXPECT_EQ(2, std::count(all.begin(), all.end(), "reset"));
+}
+
+TEST_F(Reset, AMachineOfOneHostIsResetThere)
+{
+	desc.hosts_n = 1;
+	ops_started(v);
+	ops_reset(v, Done, this);
+	turns();
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+	EXPECT_EQ(1, std::count(all.begin(), all.end(), "reset"));
+	EXPECT_EQ(Said{}, hosts[1].verbs);
+}
+
 /* Part of the machine is reset and part is not, and nobody can say which: that is its end. */
 TEST_F(Reset, AResetThatOneHostRefusesEndsTheGuest)
 {
@@ -39,8 +67,15 @@ TEST_F(Reset, AResetThatOneHostRefusesEndsTheGuest)
 	ops_reset(v, Done, this);
 	turns();
 	EXPECT_EQ((Said{"error: host 1: it will not", "end: the guest could not be reset: host 1: it will not"}), said);
-	EXPECT_EQ("reset{}", hosts[0].verbs.back()); // it stays where it is
+	EXPECT_EQ("freeze{}", hosts[0].verbs.back()); // it stays where it is
 	said.clear();
+	hosts[1].refuse.clear();
+	hosts[0].refuse = "reset"; // the others are reset already
+	ops_reset(v, Done, this);
+	turns();
+	EXPECT_EQ((Said{"error: host 0: it will not", "end: the guest could not be reset: host 0: it will not"}), said);
+	said.clear();
+	hosts[0].refuse.clear();
 	hosts[1].refuse = "resume"; // reset, but it does not go on
 	ops_reset(v, Done, this);
 	turns();

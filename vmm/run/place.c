@@ -114,21 +114,35 @@ static int place_memory_parts(const struct machine_desc *d, struct plan *p, cons
 	return 0;
 }
 
-/* Those that need a certain slot first: the others take what is left. */
+/* The lowest slot of the host's bus that no card has, and none wants; 0: there is none. */
+static uint32_t free_slot(const struct machine_desc *d, const struct place_wish *wish, uint32_t host)
+{
+	uint32_t taken = desc_bus_slots(d, host) | 1; // the host bridge
+
+	for (unsigned i = 0; i < wish->cards_n; i++)
+		if (wish->cards[i].host == host && wish->cards[i].slot)
+			taken |= 1u << wish->cards[i].slot % DESC_SLOTS;
+	return taken == ~0u ? 0 : (uint32_t)__builtin_ctz(~taken);
+}
+
+/* In the order they were asked for: the guest boots from the first disk. */
 static int place_cards(struct machine_desc *d, const struct place_wish *wish, char *why, size_t why_cap)
 {
-	for (unsigned pass = 0; pass < 2; pass++)
-		for (unsigned i = 0; i < wish->cards_n; i++) {
-			const struct desc_device *c = &wish->cards[i];
-			enum card_kind_id kind = card_kind_find(c->kind);
+	for (unsigned i = 0; i < wish->cards_n; i++) {
+		const struct desc_device *c = &wish->cards[i];
+		enum card_kind_id kind = card_kind_find(c->kind);
+		uint32_t slot = c->slot ? c->slot : free_slot(d, wish, c->host);
 
-			if ((c->slot == 0) != pass)
-				continue;
-			int r = desc_add_card(d, kind, c->host, c->slot, c->config[0] ? c->config : NULL, why, why_cap);
-
-			if (r < 0)
-				return r;
+		if (!slot) {
+			snprintf(why, why_cap,
+				 "no room for a %s on host %u: each of the %u slots of its bus has a card", c->kind,
+				 c->host, DESC_SLOTS - 1);
+			return -ENOSPC;
 		}
+		int r = desc_add_card(d, kind, c->host, slot, c->config[0] ? c->config : NULL, why, why_cap);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -125,9 +125,53 @@ TEST_F(Place, CardsAreThereOnlyIfAskedAndWhereTheyAreWanted)
 	add("virtio-rng", 0, 1, ""); // a slot that is asked for is not given away before
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
 	EXPECT_EQ(desc_bus_slots(d.get(), 0), 6u);
+	EXPECT_EQ(d->devices[d->devices_n - 2].slot, 2u);
 	add("virtio-rng", 0, 1, "");
 	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why; // what cannot be is desc_check()'s to say
 	EXPECT_EQ(d->devices[d->devices_n - 2].slot, 1u);
+}
+
+// The guest boots from the first disk that was asked for, whichever slots the others want.
+TEST_F(Place, CardsAreDescribedInTheOrderTheyAreAskedFor)
+{
+	auto add = [&](uint32_t host, uint32_t slot, const char *config) {
+		struct desc_device *c = &wish.cards[wish.cards_n++];
+		strcpy(c->kind, "virtio-blk");
+		snprintf(c->config, sizeof(c->config), "%s", config);
+		c->host = host;
+		c->slot = slot;
+	};
+	for (auto &o : offers)
+		o = {2, kGiB, 40};
+	add(0, 0, "{\"path\":\"/boot\"}");
+	add(1, 1, "{\"path\":\"/far\"}"); // of another bus: in nobody's way
+	add(0, 1, "{\"path\":\"/a\"}");
+	add(0, 0, "{\"path\":\"/b\"}");
+	add(0, 3, "{\"path\":\"/c\"}");
+	ASSERT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
+	const struct desc_device *at = &d->devices[d->devices_n - 5];
+	const char *paths[] = {"/boot", "/far", "/a", "/b", "/c"};
+	const uint32_t slots[] = {2, 1, 1, 4, 3};
+	for (unsigned i = 0; i < 5; i++) {
+		EXPECT_EQ(at[i].config, "{\"path\":\"" + std::string(paths[i]) + "\"}");
+		EXPECT_EQ(at[i].slot, slots[i]) << i;
+	}
+}
+
+TEST_F(Place, ASlotThatANamedCardWantsIsNotGivenAwayWhenTheBusIsFull)
+{
+	for (auto &o : offers)
+		o = {2, kGiB, 40};
+	for (uint32_t slot = 0; slot < DESC_SLOTS; slot++) {
+		strcpy(wish.cards[slot].kind, "virtio-rng");
+		wish.cards[slot].slot = slot;
+	}
+	wish.cards_n = DESC_SLOTS;
+	EXPECT_EQ(Do(2, 2, 2 * kGiB), -ENOSPC);
+	EXPECT_STREQ(why, "no room for a virtio-rng on host 0: each of the 31 slots of its bus has a card");
+	wish.cards_n--; // the last slot is free
+	EXPECT_EQ(Do(2, 2, 2 * kGiB), 0) << why;
+	EXPECT_EQ(d->devices[d->devices_n - DESC_SLOTS + 1].slot, DESC_SLOTS - 1);
 }
 
 TEST_F(Place, AddressesHaveAsManyBitsAsEveryHost)

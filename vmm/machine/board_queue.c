@@ -77,9 +77,15 @@ static void strike(struct device *d, struct device_request **at)
 	device_dequeued(q);
 }
 
+static bool meanwhile(const struct device_request *q)
+{
+	return q->what == REQUEST_ACCESS || q->what == REQUEST_INTA || q->what == REQUEST_RESET;
+}
+
 /*
  * A level that the pin will have by then is no news. Of up, down, up and now down the last two are one edge with the
- * first, as they would be for a controller that has not looked meanwhile: two edges and the level remain.
+ * first, as they would be for a controller that has not looked meanwhile: two edges and the level remain. What the
+ * guest asks of it in between may change what an edge means (a mask, a vector): each edge stays on its side of that.
  */
 static bool level_waits(struct device *d, const struct device_request *r)
 {
@@ -87,7 +93,10 @@ static bool level_waits(struct device *d, const struct device_request *r)
 	unsigned n = 0;
 
 	for (struct device_request **at = &d->queue; *at; at = &(*at)->next) {
-		if ((*at)->what == REQUEST_LINE && (*at)->pin == r->pin) {
+		if (meanwhile(*at)) {
+			last = NULL;
+			n = 0;
+		} else if ((*at)->what == REQUEST_LINE && (*at)->pin == r->pin) {
 			last = at;
 			n++;
 		}

@@ -371,6 +371,43 @@ TEST_F(Board, WhatNobodyWaitsForMergesWhenMuchOfItWaits)
 	EXPECT_EQ(0, machine_eoi_in(h[0].m, 2, 0x31));
 }
 
+// The fault: of edges on both sides of a write to the controller those behind it were taken for old news.
+TEST_F(Board, AnEdgeDoesNotMergeOverWhatTheGuestAsksInBetween)
+{
+	Gate gate;
+	create();
+	ASSERT_EQ(0, machine_add_device(h[0].m, &gate.kind, 100, 0));
+	start(bt_halt, bt_halt_end);
+	redirect(0, 9, 0x59, 1);
+	auto stuck = std::async(std::launch::async, [&] { return io(0, 0x1000); });
+	while (!gate.waits)
+		usleep(100);
+	for (unsigned i = 0; i < 600; i++) // enough for merging to begin
+		ASSERT_EQ(0, machine_eoi_in(h[0].m, 1, (uint8_t)i));
+	auto edge = [&] {
+		msg_line line = {};
+		line.pin = 9;
+		for (uint8_t high : {1, 0}) {
+			line.high = high;
+			ASSERT_EQ(0, machine_line_in(h[0].m, 1, &line));
+		}
+	};
+	edge();
+	msg_io_req other = {}; // the register is selected: another vector
+	other.id = 1000, other.space = MACHINE_SPACE_MMIO, other.write = 1;
+	other.addr = 0xfec00010, other.size = 4, other.value = 0x5b;
+	ASSERT_EQ(0, machine_io_in(h[0].m, 1, &other));
+	edge();
+	gate.open.set_value();
+	EXPECT_EQ('g', stuck.get());
+	auto sent = [&](uint8_t vector) {
+		return std::any_of(h[0].irqs.begin(), h[0].irqs.end(),
+				   [&](const msg_irq &q) { return q.vector == vector; });
+	};
+	EXPECT_TRUE(wait([&] { return sent(0x59); })) << "the edge before";
+	EXPECT_TRUE(wait([&] { return sent(0x5b); })) << "the edge behind";
+}
+
 TEST_F(Board, WhoUsesADeviceWithoutAStateWaitsForNobody)
 {
 	Gate gate;

@@ -16,8 +16,8 @@
 
 #define LINK_PEERS_MAX (HOSTS_MAX + 8u) // hosts and control clients
 /*
- * Queued to one peer at most. Control that does not fit takes the peer down; bulk is refused
- * (-ENOBUFS) from three quarters of it on, and may be sent again after loop_run().
+ * Queued to one peer at most. Control that does not fit, or for which there is no memory, takes the peer down; bulk is
+ * refused (-ENOBUFS) from three quarters of it on, and may be sent again after loop_run().
  */
 #define LINK_SENDQ_BYTES_MAX (64u << 20)
 
@@ -87,7 +87,7 @@ int link_set_handler(struct link *l, unsigned peer, const struct link_handler *h
 /*
  * Queues a message; its blob is copied or sent before the call returns, so the caller may reuse it.
  * The epoch is the link's. Frames are flushed by link_flush() or the next loop_run(). Returns 0,
- * -ENOTCONN, -EINVAL, -ENOBUFS (LINK_SENDQ_BYTES_MAX). Never calls on_down: loop_run() does.
+ * -ENOTCONN, -EINVAL, -ENOBUFS (LINK_SENDQ_BYTES_MAX, or no memory). Never calls on_down: loop_run() does.
  */
 int link_send(struct link *l, unsigned peer, const struct msg *m);
 void link_flush(struct link *l);

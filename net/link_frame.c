@@ -100,8 +100,11 @@ int link_send(struct link *l, unsigned peer, const struct msg *m)
 	if (r)
 		return r;
 	struct link_frame *f = frame_get(l, most);
-	if (!f)
+	if (!f) {
+		if (prio == 0) // nobody repeats it
+			link_down(p, "out of memory");
 		return -ENOBUFS;
+	}
 	out.epoch = l->epoch;
 	r = msg_encode(&out, f->data, f->cap);
 	if (r < 0) {

@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <string>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -141,6 +142,39 @@ TEST_P(Link, AFailureToSendIsReported)
 	EXPECT_EQ(downs, std::vector<std::string>{"sending failed"});
 	EXPECT_EQ(link_send(l, 4, &m), -ENOTCONN);
 	close(fd[1]);
+}
+
+// Nobody sends a control message again: a peer that has missed one must not go on as if it had not. Bulk is only
+// refused.
+TEST_P(Link, ControlThatThereIsNoMemoryForTakesThePeerDown)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	GTEST_SKIP() << "a sanitizer's allocator ends the program where there is no memory";
+#endif
+	Bytes blob(PAGE_BYTES, 1);
+	struct msg control = filled(MSG_IRQ), bulk = filled(MSG_CTL_RETURN, PAGE_BYTES);
+	struct rlimit old, none;
+	int refused = 0, lost = 0;
+	size_t sent = 0;
+
+	bulk.blob = blob.data();
+	ASSERT_EQ(msg_prio(control.kind), 0);
+	ASSERT_EQ(msg_prio(bulk.kind), 1);
+	ASSERT_EQ(getrlimit(RLIMIT_AS, &old), 0);
+	none = old;
+	none.rlim_cur = 0;
+	ASSERT_EQ(setrlimit(RLIMIT_AS, &none), 0);
+	for (; !refused && sent < LINK_SENDQ_BYTES_MAX; sent += PAGE_BYTES) // until the allocator has nothing left
+		refused = link_send(l, 3, &bulk);
+	lost = link_send(l, 3, &control);
+	int after = link_send(l, 3, &control);
+	setrlimit(RLIMIT_AS, &old);
+	EXPECT_EQ(refused, -ENOBUFS);
+	EXPECT_LT(sent, LINK_SENDQ_BYTES_MAX / 2) << "that was the queue's end";
+	EXPECT_EQ(lost, -ENOBUFS);
+	EXPECT_EQ(after, -ENOTCONN);
+	run();
+	EXPECT_EQ(downs, std::vector<std::string>{"out of memory"});
 }
 
 TEST_P(Link, GoodFramesBeforeABadOneCount)

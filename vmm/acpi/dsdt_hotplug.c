@@ -121,8 +121,8 @@ static void write_slot(struct aml *a, unsigned bus, unsigned slot)
 
 	slot_name(name, slot);
 	aml_begin_device(a, name);
-	aml_name(a, "_SUN");
-	aml_integer(a, slot);
+	aml_name(a, "_SUN"); // of all buses, one of its own each (ACPI 6.4, 6.1.11)
+	aml_integer(a, bus * PCI_SLOTS + slot);
 	aml_name(a, "_ADR");
 	aml_integer(a, slot << 16);
 	aml_begin_method(a, "_EJ0", 1);

@@ -37,11 +37,20 @@ TEST_F(IaslHotplug, ASlotSaysWhereItIsAndIsGivenUpByItsBit)
 			     {"\\_SB.PC01.S03._SUN", "\\_SB.PC01.S03._ADR", "\\_SB.PC01.S03._EJ0 1", "\\_SB.PHBS",
 			      "\\_SB.PHEB", "\\_SB.PC02.S1F._EJ0 1", "\\_SB.PHBS", "\\_SB.PHEB"},
 			     2);
-	const char *want[] = {"03", "0000000000030000", "01", "08", "02", "0000000080000000"};
+	const char *want[] = {"23", "0000000000030000", "01", "08", "02", "0000000080000000"};
 	for (unsigned i = 0; i < 6; i++) {
 		EXPECT_NE(std::string::npos, said[i].find("[Integer] = ")) << i << said[i];
 		EXPECT_NE(std::string::npos, said[i].find(std::string(want[i]) + "\n")) << i << said[i];
 	}
+}
+
+// The number of a slot is its own among those of all buses: a guest names slots by it.
+TEST_F(IaslHotplug, NoTwoSlotsHaveOneNumber)
+{
+	auto said = evaluate("DSDT", {"\\_SB.PC00.S1F._SUN", "\\_SB.PC01.S01._SUN", "\\_SB.PC02.S01._SUN"});
+	const char *want[] = {"1F", "21", "41"};
+	for (unsigned i = 0; i < 3; i++)
+		EXPECT_NE(std::string::npos, said[i].find(std::string(want[i]) + "\n")) << i << said[i];
 }
 
 // The event asks for each bus, the last one at last.

@@ -34,9 +34,9 @@ static json_t *pci_function(int bus, int slot, const char *name, int class, cons
 			 class_info, "id", ids, "irq_pin", 0, "qdev_id", name, "regions");
 }
 
-static json_t *host_bridge(int bus)
+static json_t *host_bridge(void)
 {
-	return pci_function(bus, 0, "", 0x0600, "Host bridge",
+	return pci_function(0, 0, "", 0x0600, "Host bridge",
 			    json_pack("{s:i,s:i}", "device", 0x0008, "vendor", 0x1b36));
 }
 
@@ -61,8 +61,10 @@ static void query_pci(void *ctx, struct qmp_call *call, const json_t *args)
 	(void)args;
 	device_names_update(&m->names, d);
 	for (uint32_t bus = 0; bus < d->pci_buses; bus++) {
-		json_t *devices = json_pack("[o]", host_bridge((int)bus));
+		json_t *devices = json_array();
 
+		if (bus == 0)
+			json_array_append_new(devices, host_bridge());
 		for (unsigned i = 0; i < d->devices_n; i++)
 			if (desc_is_card(&d->devices[i]) && d->devices[i].host == bus)
 				json_array_append_new(devices, card(m, &d->devices[i]));

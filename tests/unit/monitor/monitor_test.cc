@@ -140,6 +140,9 @@ TEST_F(Live, DevicesInQemusWords)
 	for (const char *part :
 	     {"\"slot\": 0", "Host bridge", "\"qdev_id\": \"disk0\"", "\"slot\": 5", "\"qdev_id\": \"rng0\""})
 		EXPECT_NE(got.find(part), std::string::npos) << part << got;
+	size_t bus1 = got.find("\"bus\": 1"), bridge = got.rfind("Host bridge");
+	ASSERT_NE(bus1, std::string::npos) << got;
+	EXPECT_LT(bridge, bus1) << "only bus 0 has one";
 	got = Say("{\"execute\":\"query-block\"}"); // no host answers: what is described is told all the same
 	for (const char *part :
 	     {"\"device\": \"disk0\"", "\"file\": \"/srv/a.img\"", "\"ro\": true", "\"drv\": \"qcow2\""})

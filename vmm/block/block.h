@@ -123,8 +123,10 @@ const char *block_kind(const struct block *b); // "file", "nbd"
 
 /*
  * n bytes from any offset, for a thread other than the loop's, which waits, also for block_start(); the loop runs
- * meanwhile. 0, or a negative errno: -ETIMEDOUT after timeout_ms.
+ * meanwhile. 0, or a negative errno: -ETIMEDOUT after timeout_ms, -ECANCELED after block_readers_stop().
  */
 int block_read_wait(struct block *b, uint64_t offset, void *to, size_t n, unsigned timeout_ms);
+/* For good: those that wait there, and who comes later, get -ECANCELED. Any thread. */
+void block_readers_stop(struct block *b);
 
 #endif

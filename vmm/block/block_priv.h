@@ -61,7 +61,8 @@ struct block {
 	struct loop_task readers_task;
 	pthread_mutex_t readers_lock;
 	struct block_reader *readers; // of block_read_wait(), that were not submitted yet; under the lock
-	bool readers_on;              // the same
+	struct block_reader *asked;   // that were, and have not ended; the same
+	bool readers_on, readers_off; // the same. off: nobody waits any more
 	struct bounce bounce;
 	struct block_piece pieces[BLOCK_PIECES];
 	struct block_piece *free_pieces;

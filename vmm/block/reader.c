@@ -19,6 +19,7 @@ struct block_reader {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	bool done, alone; // alone: the waiting thread is gone
+	bool given_up;    // it is to go
 	int error;
 	uint8_t data[];
 };
@@ -51,15 +52,30 @@ static bool on_copy(struct block_request *r, uint64_t at, void *buf, size_t n)
 
 static void on_done(struct block_request *r, int error)
 {
-	finish((struct block_reader *)r, error);
+	struct block_reader *w = (struct block_reader *)r, **at;
+	struct block *b = r->block;
+
+	pthread_mutex_lock(&b->readers_lock);
+	for (at = &b->asked; *at != w; at = &(*at)->next)
+		;
+	*at = w->next;
+	pthread_mutex_unlock(&b->readers_lock);
+	finish(w, error);
 }
 
-static struct block_reader *take(struct block *b)
+/* The next that was not submitted; asked: it is about to be. */
+static struct block_reader *take(struct block *b, bool asked)
 {
 	pthread_mutex_lock(&b->readers_lock);
 	struct block_reader *w = b->readers;
 
-	b->readers = w ? w->next : NULL;
+	if (w) {
+		b->readers = w->next;
+		if (asked) {
+			w->next = b->asked;
+			b->asked = w;
+		}
+	}
 	pthread_mutex_unlock(&b->readers_lock);
 	return w;
 }
@@ -69,7 +85,7 @@ static void submit_all(void *arg)
 	struct block *b = arg;
 	struct block_reader *w;
 
-	while ((w = take(b)))
+	while ((w = take(b, true)))
 		block_submit(b, &w->r);
 }
 
@@ -93,9 +109,28 @@ void block_readers_close(struct block *b)
 
 	if (b->loop)
 		loop_uncall(b->loop, &b->readers_task);
-	while ((w = take(b)))
+	while ((w = take(b, false)))
 		finish(w, -ECANCELED);
 	pthread_mutex_destroy(&b->readers_lock);
+}
+
+static void give_up(struct block_reader *w)
+{
+	for (; w; w = w->next) {
+		pthread_mutex_lock(&w->lock);
+		w->given_up = true;
+		pthread_cond_signal(&w->ended);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+void block_readers_stop(struct block *b)
+{
+	pthread_mutex_lock(&b->readers_lock);
+	b->readers_off = true;
+	give_up(b->readers);
+	give_up(b->asked);
+	pthread_mutex_unlock(&b->readers_lock);
 }
 
 static struct block_reader *reader_make(uint64_t offset, size_t n)
@@ -120,12 +155,12 @@ static int await(struct block_reader *w, size_t skip, void *to, size_t n, const 
 	int r = 0;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->done && !r)
+	while (!w->done && !w->given_up && !r)
 		r = pthread_cond_timedwait(&w->ended, &w->lock, until);
 	bool done = w->done;
 
 	w->alone = true;
-	r = done ? w->error : -ETIMEDOUT;
+	r = done ? w->error : w->given_up ? -ECANCELED : -ETIMEDOUT;
 	if (!r)
 		memcpy(to, w->data + skip, n);
 	pthread_mutex_unlock(&w->lock);
@@ -143,6 +178,11 @@ static int read_chunk(struct block *b, uint64_t offset, void *to, size_t n, cons
 	if (!w)
 		return -ENOMEM;
 	pthread_mutex_lock(&b->readers_lock);
+	if (b->readers_off) {
+		pthread_mutex_unlock(&b->readers_lock);
+		reader_free(w);
+		return -ECANCELED;
+	}
 	w->next = b->readers;
 	b->readers = w;
 	if (b->readers_on) // else block_start() looks

@@ -8,6 +8,7 @@
 
 #include "coherence/base/bytes.h"
 #include "vmm/boot/ext.h"
+#include "vmm/boot/limited.h"
 #include "vmm/boot/partition.h"
 
 #define PATH_MAX_BYTES (EXT_NAME_MAX + 32u)
@@ -28,12 +29,13 @@ struct volume {
 
 /* What was found so far. */
 struct search {
-	const struct disk_reader *disk;
+	struct limited_disk disk;
 	struct partition_table table;
 	struct volume *boot, *root; // where the kernel is, and the root; may be the same. NULL: not found
 	char kernel[PATH_MAX_BYTES], initrd[PATH_MAX_BYTES]; // initrd "": none
 	char others[KINDS_TEXT];                             // partitions that are something else
 	char damaged[256];                                   // why the first that is damaged was not read
+	char unread[256];                                    // what could not be read; the search ended by it
 };
 
 /* ---- which kernel ---- */
@@ -143,6 +145,25 @@ static void note_other(struct search *s, const struct volume *v)
 		snprintf(s->others + n, sizeof(s->others) - n, "%spartition %u is %s", n ? ", " : "", v->number, kind);
 }
 
+/*
+ * An error that is the disk's, or ours: whether something is there is not known, and what comes later is not booted
+ * instead. r: of ext_open(), with its words.
+ */
+static int unread(struct search *s, const struct volume *v, int r, const char *why)
+{
+	bool judged = !r || r == -ENOENT || r == -EINVAL || r == -ENOTSUP; // that is what stands there
+	int error = s->disk.error ? s->disk.error : judged ? 0 : r;
+
+	if (!error && !r)
+		error = ext_error(v->ext);
+	if (error && v->number)
+		snprintf(s->unread, sizeof(s->unread), "partition %u: ", v->number);
+	if (error)
+		snprintf(s->unread + strlen(s->unread), sizeof(s->unread) - strlen(s->unread), "%.200s",
+			 r && why[0] ? why : strerror(-error));
+	return error;
+}
+
 static int look_into(struct search *s, const struct partition *p)
 {
 	struct volume *v = calloc(1, sizeof(*v));
@@ -150,21 +171,22 @@ static int look_into(struct search *s, const struct partition *p)
 
 	if (!v)
 		return -ENOMEM;
-	*v = (struct volume){.disk = s->disk, .offset = p->offset, .number = p->number};
+	*v = (struct volume){.disk = &s->disk.reader, .offset = p->offset, .number = p->number};
 	v->part = (struct disk_reader){.ctx = v, .bytes = p->bytes, .read = part_read};
 	int r = ext_open(&v->ext, &v->part, why, sizeof(why));
 
 	if (r == -ENOENT)
 		note_other(s, v);
-	else if (r && !s->damaged[0])
+	else if (r && !s->disk.error && !s->damaged[0])
 		snprintf(s->damaged, sizeof(s->damaged), "partition %u: %.200s", v->number, why);
 	if (!r && !s->boot && find_kernel(v->ext, s))
 		s->boot = v;
 	if (!r && !s->root && ext_has(v->ext, SYSTEM))
 		s->root = v;
+	r = unread(s, v, r, why);
 	if (s->boot != v && s->root != v)
 		close_volume(v);
-	return r == -ENOMEM ? r : 0;
+	return r;
 }
 
 /* The one that calls itself the root first, then in their order. */
@@ -218,6 +240,10 @@ static int make_cmdline(struct search *s, const char *append, struct boot_disk *
 		if (!ext_load(s->root->ext, GRUB_DEFAULT, GRUB_MAX, &text, &bytes, said, sizeof(said)))
 			boot_grub_words((const char *)text, words, sizeof(words));
 		free(text);
+		if (s->disk.error) {
+			snprintf(why, cap, "in partition %u, %s", s->root->number, said);
+			return s->disk.error;
+		}
 	} else if (!strstr(append, "root=")) {
 		snprintf(why, cap,
 			 "partition %u has a kernel, but no root file system was found beside it (%s): name it by "
@@ -245,6 +271,18 @@ static void say(const struct search *s, struct boot_disk *out)
 	snprintf(out->said, sizeof(out->said), "Linux %s: %.100s%s%.100s of partition %u (%s)%s",
 		 version[0] ? version : "(no version)", s->kernel, s->initrd[0] ? " and " : "", s->initrd,
 		 s->boot->number, s->table.kind, journal);
+}
+
+/* Where it could not be read, that is the reason. */
+static void say_unread(const struct search *s, int r, char *why, size_t cap)
+{
+	if (s->disk.error == -EFBIG)
+		snprintf(why, cap, "more than %llu MiB of it had to be read, and nothing to boot was found",
+			 BOOT_DISK_READ_MAX >> 20);
+	else if (s->unread[0])
+		snprintf(why, cap, "%s", s->unread);
+	else if (!why[0])
+		snprintf(why, cap, "its partition table cannot be read: %s", strerror(-r));
 }
 
 static int refuse_nothing(const struct search *s, char *why, size_t cap)
@@ -275,11 +313,9 @@ int boot_disk_read(const struct disk_reader *d, const char *append, struct boot_
 	*out = (struct boot_disk){0};
 	snprintf(why, why_cap, "out of memory");
 	if (s) {
-		s->disk = d;
+		limited_disk_init(&s->disk, d, BOOT_DISK_READ_MAX);
 		why[0] = 0;
-		r = partition_table_read(d, &s->table, why, why_cap);
-		if (r && !why[0])
-			snprintf(why, why_cap, "its partition table cannot be read: %s", strerror(-r));
+		r = partition_table_read(&s->disk.reader, &s->table, why, why_cap);
 	}
 	if (!r)
 		r = look_everywhere(s);
@@ -294,6 +330,8 @@ int boot_disk_read(const struct disk_reader *d, const char *append, struct boot_
 	else
 		boot_disk_free(out);
 	if (s) {
+		if (r)
+			say_unread(s, r, why, why_cap);
 		if (s->root != s->boot)
 			close_volume(s->root);
 		close_volume(s->boot);

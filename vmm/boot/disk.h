@@ -15,6 +15,7 @@
 #define BOOT_DISK_KERNEL_MAX  (128ull << 20)
 #define BOOT_DISK_INITRD_MAX  (512ull << 20)
 #define BOOT_DISK_CMDLINE_MAX 4096u
+#define BOOT_DISK_READ_MAX    (4ull << 30) // bytes of a disk, for one boot
 
 struct boot_disk {
 	uint8_t *kernel, *initrd; // owned: boot_disk_free(). initrd may be NULL
@@ -25,7 +26,8 @@ struct boot_disk {
 
 /*
  * append: more words for the command line, may be "". Returns 0, or a negative errno with a sentence in why that goes
- * on behind "the disk 'x': ". Blocks as the reader does.
+ * on behind "the disk 'x': ". Blocks as the reader does. A read that fails ends it, with its error: -EFBIG is
+ * BOOT_DISK_READ_MAX.
  */
 int boot_disk_read(const struct disk_reader *d, const char *append, struct boot_disk *out, char *why, size_t why_cap);
 void boot_disk_free(struct boot_disk *b);

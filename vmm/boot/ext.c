@@ -129,6 +129,31 @@ static int refuse_code(struct ext *e, const char *what, errcode_t code, char *wh
 	return e->source.error;
 }
 
+/* ---- inodes ---- */
+
+/*
+ * libext2fs asks this first. A link's target is at most a block, with room for its end: it would be walked by the
+ * inode's size, over less memory. What stands in the inode itself is copied by sizes that nothing holds together; it
+ * cannot be booted from anyway.
+ */
+static errcode_t judged_inode(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode *inode)
+{
+	fs->read_inode = NULL;
+	errcode_t code = ext2fs_read_inode(fs, ino, inode);
+
+	fs->read_inode = judged_inode;
+	if (code)
+		return code;
+	bool link = LINUX_S_ISLNK(inode->i_mode), inlined = inode->i_flags & EXT4_INLINE_DATA_FL;
+	uint64_t size = EXT2_I_SIZE(inode);
+
+	if (inlined && (link || LINUX_S_ISDIR(inode->i_mode)))
+		return EXT2_ET_INODE_CORRUPTED;
+	if (link && !ext2fs_is_fast_symlink(inode) && (!size || size >= fs->blocksize))
+		return EXT2_ET_INODE_CORRUPTED;
+	return 0;
+}
+
 /* ---- open ---- */
 
 static void uuid_text(const uint8_t *u, char out[EXT_UUID_TEXT])
@@ -185,8 +210,10 @@ static int open_fs(struct ext *e, char *why, size_t cap)
 		ext2fs_open2("disk", NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, &manager, &e->fs);
 
 	opening = NULL;
-	if (!code)
+	if (!code) {
+		e->fs->read_inode = judged_inode;
 		return 0;
+	}
 	e->fs = NULL;
 	return refuse_code(e, "its file system cannot be opened", code, why, cap);
 }
@@ -260,6 +287,10 @@ static int replay(struct ext *e, char *why, size_t cap)
 
 	if (!r)
 		r = journal_scan(&log, &e->journal, why, cap);
+	if (e->source.error)
+		return refuse_code(e, "its journal, which was left behind, cannot be read", 0, why, cap);
+	if (r && r != -ENOMEM && !why[0])
+		snprintf(why, cap, "its journal, which was left behind, has blocks that are nowhere");
 	if (r || !e->journal.n)
 		return r;
 	e->source.journal = &e->journal;
@@ -272,9 +303,11 @@ int ext_open(struct ext **out, const struct disk_reader *d, char *why, size_t wh
 {
 	struct ext *e = calloc(1, sizeof(*e));
 
-	snprintf(why, why_cap, "out of memory");
-	if (!e)
+	why[0] = 0;
+	if (!e) {
+		snprintf(why, why_cap, "out of memory");
 		return -ENOMEM;
+	}
 	initialize_ext2_error_table();
 	e->source.disk = d;
 	int r = open_fs(e, why, why_cap);
@@ -282,6 +315,8 @@ int ext_open(struct ext **out, const struct disk_reader *d, char *why, size_t wh
 	if (!r)
 		r = replay(e, why, why_cap);
 	if (r) {
+		if (!why[0])
+			snprintf(why, why_cap, "%s", r == -ENOMEM ? "out of memory" : "it cannot be read");
 		ext_close(e);
 		return r;
 	}
@@ -306,6 +341,11 @@ const char *ext_uuid(const struct ext *e)
 unsigned ext_replayed(const struct ext *e)
 {
 	return e->journal.transactions;
+}
+
+int ext_error(const struct ext *e)
+{
+	return e->source.error;
 }
 
 /* ---- files ---- */

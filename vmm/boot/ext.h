@@ -3,7 +3,7 @@
  * Files of an ext2, ext3 or ext4 file system, read by libext2fs through an I/O manager of ours, so that the disk may be
  * behind anything that can be read. A journal that a crash left behind is read as if it had been replayed; nothing is
  * written. The file system is hostile: sizes are checked against the disk before libext2fs sees them, and all that is
- * read for one file system has a limit. Any thread, one at a time.
+ * asked for of one file system has a limit. Any thread, one at a time.
  */
 #ifndef VMM_BOOT_EXT_H
 #define VMM_BOOT_EXT_H
@@ -27,6 +27,9 @@ void ext_close(struct ext *e);
 /* Its UUID as text, and how many transactions of its journal were taken into account. */
 const char *ext_uuid(const struct ext *e);
 unsigned ext_replayed(const struct ext *e);
+
+/* Of the first read that failed, by the disk or by EXT_READ_MAX (-EFBIG): nothing is read any more. 0: none. */
+int ext_error(const struct ext *e);
 
 /*
  * A whole file, of 1 to max bytes; links on the way and at the end are followed within the file system. *bytes is

@@ -10,7 +10,7 @@
 
 #define EXT_LINES          16u
 #define EXT_LINE_BYTES     65536u
-#define EXT_READ_MAX       (2ull << 30) // bytes for one file system, in all
+#define EXT_READ_MAX       (2ull << 30) // bytes that are asked for of one file system, in all
 #define EXT_LOG_BLOCKS_MAX (1u << 20)   // of a journal
 
 struct journal_map;

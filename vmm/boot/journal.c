@@ -331,15 +331,19 @@ static int take_superblock(struct scan *s)
 	return 0;
 }
 
-/* Changes since the last whole transaction, in a form of their own (ext4's fast commits), are not read here. */
+/*
+ * Changes since the last whole transaction, in a form of their own (ext4's fast commits), are not read here. jbd2 has
+ * them in the blocks at the log's end, and leaves one between.
+ */
 static int refuse_fast_commits(struct scan *s)
 {
 	enum { FAST_HEAD = 9 };
 	const uint8_t *b = s->block;
+	uint32_t first = s->end + 1;
 
-	if (!(s->features & FEATURE_FAST))
+	if (!(s->features & FEATURE_FAST) || first >= s->log->blocks)
 		return 0;
-	int r = s->log->read(s->log->ctx, s->end, s->block);
+	int r = s->log->read(s->log->ctx, first, s->block);
 	uint32_t of = (uint32_t)b[8] | (uint32_t)b[9] << 8 | (uint32_t)b[10] << 16 | (uint32_t)b[11] << 24;
 
 	if (r || b[0] != FAST_HEAD || b[1] || of != s->sequence + s->map->transactions)

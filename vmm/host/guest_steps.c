@@ -300,6 +300,11 @@ static int job_run(void *ctx, char *why, unsigned cap)
 	return r;
 }
 
+static void cancel_run(struct guest *g)
+{
+	machine_cancel_boot(g->made); // it may be reading its disk
+}
+
 static void take_life(struct guest *g)
 {
 	guest_life_begin(g, false); // the images stay here for a reset
@@ -328,6 +333,7 @@ static const struct guest_step create_step = {.name = "create",
 static const struct guest_step run_step = {.name = "run",
 					   .asked = GUEST_EV_RUN,
 					   .job = job_run,
+					   .cancel = cancel_run,
 					   .take = take_life}; // halted long before it could be undone
 
 void serve_connect(struct guest *g, uint64_t call, json_t *args)

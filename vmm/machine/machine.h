@@ -104,6 +104,12 @@ struct machine;
 int machine_create(struct machine **out, const struct machine_config *cfg, char *why, size_t why_cap);
 
 /*
+ * Another thread that is in machine_load() or machine_reset() waits for no disk any more. The machine is to be stopped
+ * afterwards, and does not run again. Any thread.
+ */
+void machine_cancel_boot(struct machine *m);
+
+/*
  * Host 0 only: places the firmware tables and the kernel (see vmm/boot/boot.h) with its initrd (may be NULL) in guest
  * memory and prepares vCPU 0. Images are borrowed during the call. kernel NULL: the boot disk has them (boot_disk.h).
  */

@@ -197,6 +197,7 @@ void pcibus_stop(struct machine *m)
 	if (devio_running(p->devio))
 		card_bus_stop(p->bus);
 	devio_stop(p->devio);
+	pcibus_cancel_reads(m);
 }
 
 void pcibus_destroy(struct machine *m)
@@ -242,6 +243,19 @@ struct block *pcibus_disk(struct machine *m, uint32_t id)
 	if (m->pci && m->pci->bus)
 		card_bus_each(m->pci->bus, look_for_disk, &s);
 	return s.found;
+}
+
+static void cancel_reads(void *ctx, const struct card *c)
+{
+	(void)ctx;
+	if (c->kind == CARD_BLK)
+		block_readers_stop(disk_block(c));
+}
+
+void pcibus_cancel_reads(struct machine *m)
+{
+	if (m->pci && m->pci->bus)
+		card_bus_each(m->pci->bus, cancel_reads, NULL);
 }
 
 struct listing {

@@ -18,6 +18,8 @@ uint64_t pcibus_lost(const struct machine *m);
 /* What is on the disk of that id here, while the machine is; NULL: there is none. Any thread. */
 struct block;
 struct block *pcibus_disk(struct machine *m, uint32_t id);
+/* For good: who waits for a disk here (block_read_wait()) waits no longer. Any thread. */
+void pcibus_cancel_reads(struct machine *m);
 
 /* Where PCI is, for the firmware tables; NULL: there is none. */
 const struct pci_windows *pcibus_windows(const struct machine *m);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <numeric>
 #include <thread>
+#include <unistd.h>
 
 namespace
 {
@@ -106,6 +107,59 @@ TEST_F(Reader, AnAnswerThatIsTooLateHurtsNobody)
 	answer = true;
 	EXPECT_EQ(block_read_wait(f.b, 0, b, sizeof(b), 10000), 0);
 	End();
+	EXPECT_EQ(f.stats().under_way, 0u);
+}
+
+/* The machine ends: nobody waits out a disk that answers nothing. */
+TEST_F(Reader, WhoWaitsIsGivenUp)
+{
+	uint8_t b[512], second[512];
+	int r = 1, later = 1;
+
+	answer = false;
+	std::thread waits([&] { r = block_read_wait(f.b, 0, b, sizeof(b), 60000); });
+
+	for (bool there = false; !there;) { // it is asked for
+		pthread_mutex_lock(&f.b->readers_lock);
+		there = f.b->asked != nullptr;
+		pthread_mutex_unlock(&f.b->readers_lock);
+	}
+	uint64_t t = now_ns();
+
+	block_readers_stop(f.b);
+	waits.join();
+	EXPECT_EQ(r, -ECANCELED);
+	std::thread late([&] { later = block_read_wait(f.b, 0, second, sizeof(second), 60000); });
+
+	late.join();
+	EXPECT_EQ(later, -ECANCELED);
+	EXPECT_LT(now_ns() - t, 30000000000ull); // of the minute that each had
+	answer = true;
+	while (f.stats().under_way)
+		usleep(1000);
+	End();
+	EXPECT_EQ(f.b->asked, nullptr);
+}
+
+TEST(ReaderEarly, WhoWaitsForTheStartIsGivenUpToo)
+{
+	Fake f(4096, false);
+	uint8_t b[4] = {};
+	int r = 1;
+
+	f.make();
+	std::thread t([&] { r = block_read_wait(f.b, 1, b, sizeof(b), 60000); });
+
+	for (bool there = false; !there;) {
+		pthread_mutex_lock(&f.b->readers_lock);
+		there = f.b->readers != nullptr;
+		pthread_mutex_unlock(&f.b->readers_lock);
+	}
+	block_readers_stop(f.b);
+	t.join();
+	EXPECT_EQ(r, -ECANCELED);
+	f.start();
+	f.drain();
 	EXPECT_EQ(f.stats().under_way, 0u);
 }
 

@@ -18,11 +18,11 @@ extern "C" {
 
 using Bytes = std::vector<uint8_t>;
 
-/* A disk of bytes that counts how often it is read, and fails from byte broken on. */
+/* A disk of bytes that counts how often it is read, and fails from byte broken to byte whole. */
 struct MemoryDisk {
 	Bytes bytes;
 	unsigned reads = 0;
-	uint64_t broken = UINT64_MAX;
+	uint64_t broken = UINT64_MAX, whole = UINT64_MAX;
 
 	static int read(void *ctx, uint64_t offset, void *to, size_t n)
 	{
@@ -30,7 +30,7 @@ struct MemoryDisk {
 		EXPECT_LE(offset, d->bytes.size());
 		EXPECT_LE(n, d->bytes.size() - offset);
 		d->reads++;
-		if (offset + n > d->broken)
+		if (offset + n > d->broken && offset < d->whole)
 			return -EIO;
 		memcpy(to, d->bytes.data() + offset, n);
 		return 0;

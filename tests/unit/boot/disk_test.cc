@@ -3,6 +3,7 @@
 
 extern "C" {
 #include "vmm/boot/disk.h"
+#include "vmm/boot/limited.h"
 }
 
 namespace
@@ -147,4 +148,54 @@ TEST_F(Disk, AReaderThatFailsIsASentence)
 	disk.broken = 0;
 	EXPECT_EQ(-EIO, read(Bytes(1 << 20)));
 	EXPECT_TRUE(strstr(why, strerror(EIO))) << why;
+}
+
+/* What cannot be read may be the system that the guest means: no other is booted instead, and the place is said. */
+TEST_F(Disk, APartitionThatCannotBeReadIsNotPassedOver)
+{
+	system();
+	shop.write("/vmlinuz", "the kernel");
+	Bytes fs = shop.make("-t ext4 -b 1024", "4M"), all((2u << 20) + 2 * fs.size(), 0);
+	uint64_t first = 1u << 20, second = first + fs.size();
+	memcpy(all.data() + first, fs.data(), fs.size());
+	memcpy(all.data() + second, fs.data(), fs.size());
+	put_gpt(all, {{first / 512, second / 512 - 1}, {second / 512, second / 512 - 1 + fs.size() / 512}});
+	ASSERT_EQ(0, read(all)) << why;
+	EXPECT_TRUE(strstr(b.said, "partition 1")) << b.said;
+	for (uint64_t at = first; at < second; at += 65536) {
+		disk.broken = at;
+		disk.whole = at + 65536;
+		int r = read(all);
+		EXPECT_TRUE(r == 0 || r == -EIO) << at;
+		if (r == 0)
+			EXPECT_TRUE(strstr(b.said, "partition 1")) << at << ": " << b.said;
+		else
+			EXPECT_TRUE(strstr(why, "artition 1") && strstr(why, strerror(EIO))) << at << ": " << why;
+	}
+	disk.broken = first; // its superblock
+	EXPECT_EQ(-EIO, read(all));
+	EXPECT_EQ(0, strncmp(why, "partition 1: its superblock", 27)) << why;
+}
+
+TEST(Limited, AnErrorStaysAndSoDoesTheEnd)
+{
+	MemoryDisk d;
+	d.bytes = pattern(4096, 1);
+	disk_reader r = d.reader();
+	limited_disk l;
+	uint8_t to[4096];
+	limited_disk_init(&l, &r, 1000);
+	EXPECT_EQ(0, disk_read(&l.reader, 100, to, 600));
+	EXPECT_EQ(0, memcmp(to, d.bytes.data() + 100, 600));
+	EXPECT_EQ(0, disk_read(&l.reader, 100, to, 400));
+	EXPECT_EQ(-EFBIG, disk_read(&l.reader, 0, to, 1));
+	EXPECT_EQ(-EFBIG, disk_read(&l.reader, 0, to, 0));
+	limited_disk_init(&l, &r, 10000);
+	EXPECT_EQ(-ERANGE, disk_read(&l.reader, 4096, to, 1)); // no error of the disk
+	EXPECT_EQ(0, l.error);
+	d.broken = 2048;
+	EXPECT_EQ(-EIO, disk_read(&l.reader, 2048, to, 1));
+	d.reads = 0;
+	EXPECT_EQ(-EIO, disk_read(&l.reader, 0, to, 1));
+	EXPECT_EQ(0u, d.reads);
 }

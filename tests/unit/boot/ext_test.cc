@@ -176,6 +176,43 @@ TEST_F(Ext, AnErrorOfTheDiskIsSaidAsSuch)
 	EXPECT_TRUE(strstr(why, strerror(EIO))) << why;
 }
 
+/* libext2fs believes the sizes of a link that is not in its inode, and reads behind the memory it has for it. */
+TEST_F(Ext, LinksWithSizesThatNoLinkHasAreRefused)
+{
+	Bytes b, file = pattern(3000, 1);
+	std::string name(70, 'x');
+	shop.write("/" + name, file);
+	shop.link("/" + name, "/long");
+	shop.link("/long", "/short");
+	ASSERT_EQ(0, open(shop.make("-t ext4 -b 1024 -I 256"))) << why;
+	EXPECT_TRUE(file == get("/long"));
+	EXPECT_TRUE(file == get("/short"));
+	for (const char *field : {"size 1024", "size 4294967295", "size 0", "size 5000", "size 4294967367",
+				  "flags 0x10000000", "flags 0x10080000"}) {
+		shop.make("-t ext4 -b 1024 -I 256");
+		ASSERT_EQ(0, open(shop.debugfs(std::string("sif /long ") + field + "\n"))) << field << why;
+		EXPECT_EQ(-EINVAL, load("/long", b)) << field;
+		EXPECT_EQ(-EINVAL, load("/short", b)) << field;
+		EXPECT_FALSE(ext_has(e, "/long"));
+	}
+	shop.make("-t ext4 -b 1024 -I 256");
+	ASSERT_EQ(0, open(shop.debugfs("sif /long size 200\nsif /long flags 0x10000000\n"))) << why;
+	EXPECT_EQ(-EINVAL, load("/long", b));
+}
+
+TEST_F(Ext, FoldersThatStandInTheirInodesAreRefused)
+{
+	Bytes b;
+	shop.write("/d/file", "text");
+	shop.make("-t ext4 -b 1024 -I 256");
+	ASSERT_EQ(0, open(shop.debugfs("sif /d flags 0x10000000\n"))) << why;
+	EXPECT_EQ(-EINVAL, load("/d/file", b));
+	auto each = [](void *, const char *) { return true; };
+	EXPECT_EQ(-EINVAL, ext_list(e, "/d", each, nullptr, why, sizeof(why)));
+	ASSERT_EQ(0, open(shop.make("-t ext4 -O inline_data -b 1024 -I 256"))) << why;
+	EXPECT_EQ(-EINVAL, load("/d/file", b));
+}
+
 /* ---- a journal that was left behind ---- */
 
 /* debugfs writes transactions: what stands in them is what counts, and the disk stays as it was. */
@@ -288,4 +325,20 @@ TEST_F(Ext, ATornTransactionIsNone)
 	EXPECT_EQ(1u, ext_replayed(e));
 	memcpy(file.data(), one.data(), 1024);
 	EXPECT_TRUE(file == get("/file"));
+}
+
+TEST_F(Ext, AJournalThatCannotBeReadIsSaidAsSuch)
+{
+	Bytes one = pattern(1024, 2);
+	shop.write("/file", pattern(4 * 1024, 1));
+	std::ofstream(shop.dir + "/one", std::ios::binary).write((const char *)one.data(), 1024);
+	shop.make("-t ext4 -b 1024", "16M");
+	unsigned at = first_block("/file");
+	Bytes dirty = shop.debugfs("jo -c\njw -b " + std::to_string(at) + " " + shop.dir + "/one\njc\n");
+	uint64_t log = (uint64_t)first_block("<8>") * 1024;
+	disk.broken = log;
+	disk.whole = log + 65536;
+	EXPECT_EQ(-EIO, open(dirty));
+	EXPECT_TRUE(strstr(why, "journal")) << why;
+	EXPECT_TRUE(strstr(why, strerror(EIO))) << why;
 }

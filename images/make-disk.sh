@@ -13,6 +13,7 @@
 #
 # The same packages and options give the same bytes. Both steps are kept in $PANDO_CACHE by the hash of what went in.
 set -euo pipefail
+umask 022 # what is made here is read by the new system's users, whoever made it
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${PANDO_CACHE:-$HOME/.cache/pando}/disk
 suite=bookworm
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
 	esac
 done
 [ -n "$out" ] || die "where should the disk be? images/make-disk.sh [OPTION...] OUT"
+[ ! -e "$out" ] || [ -f "$out" ] || die "'$out' is no regular file"
 [ ! -e "$out" ] || [ $replace = 1 ] || die "'$out' is there already: --replace makes it anew, and loses what it holds"
 [ -d "$(dirname "$out")" ] || die "no folder '$(dirname "$out")' for the disk"
 [[ $variant = base || $variant = test ]] || die "--variant '$variant': expected base or test"
@@ -68,7 +70,7 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
 tmp=$(mktemp -d "$cache/tmp.XXXXXX")
-trap 'rm -rf --one-file-system "$tmp"' EXIT
+trap 'rm -rf --one-file-system "$tmp"; rm -f "$out.new"' EXIT
 
 # Packages come from where this system has its own from, if it is the same Debian; else from Debian's own servers.
 sources() {
@@ -96,7 +98,7 @@ if [ ! -s "$tree" ] || [ $update = 1 ]; then
 fi
 
 # The identifiers of the disk come from what is on it.
-options="$hostname $bytes $(printf '%s' "$password" | sha256sum) $(cat "${keys[@]}" /dev/null | sha256sum)"
+options="$hostname $bytes $(printf '%s' "$password" | sha256sum) $(awk 1 "${keys[@]}" /dev/null | sha256sum)"
 hash=$({
 	echo "$options"
 	sha256sum <"$tree"
@@ -120,7 +122,7 @@ if [ ! -s "$disk" ]; then
 	echo "UUID=$(uuid root) / ext4 errors=remount-ro 0 1" >"$root/etc/fstab"
 	if [ ${#keys[@]} -gt 0 ]; then
 		install -d -m 700 "$root/root/.ssh"
-		cat "${keys[@]}" >"$root/root/.ssh/authorized_keys"
+		awk 1 "${keys[@]}" >"$root/root/.ssh/authorized_keys" # the last line may lack its end
 	fi
 	crypted=""
 	[ -z "$password" ] || crypted=$(openssl passwd -6 -salt "${hash:0:16}" -stdin <<<"$password")

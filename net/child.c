@@ -107,13 +107,16 @@ static void end_line(struct child *c)
 	c->part_n = 0;
 }
 
-/* What it has said up to now. False: it says no more. */
+#define READS_MAX 16u // a call: one that says without end leaves time to others
+#define READ_MAX  4096u
+
+/* What it has said up to now, a pipe full of it. False: it says no more. */
 static bool listen_to(struct child *c)
 {
-	char bytes[1024];
-	ssize_t n;
+	char bytes[READ_MAX];
+	ssize_t n = 1;
 
-	while ((n = read(c->said_fd, bytes, sizeof(bytes))) > 0) {
+	for (unsigned k = 0; k < READS_MAX && (n = read(c->said_fd, bytes, sizeof(bytes))) > 0; k++) {
 		for (ssize_t i = 0; i < n; i++) {
 			char ch = bytes[i];
 
@@ -123,7 +126,7 @@ static bool listen_to(struct child *c)
 				c->part[c->part_n++] = isprint((unsigned char)ch) ? ch : ' ';
 		}
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 static void forget(struct child *c)
@@ -142,16 +145,20 @@ static void forget(struct child *c)
 	c->pid = 0;
 }
 
-/* Takes its status if it has ended. */
+/* Takes its status if it has ended. Where SIGCHLD is ignored, the kernel has thrown it away. */
 static bool reap(struct child *c, char *how, size_t cap)
 {
 	int status;
+	pid_t w = waitpid(c->pid, &status, WNOHANG);
+	bool unknown = w < 0 && errno == ECHILD;
 
-	if (waitpid(c->pid, &status, WNOHANG) != c->pid)
+	if (w != c->pid && !unknown)
 		return false;
 	listen_to(c);
 	end_line(c);
-	if (WIFSIGNALED(status))
+	if (unknown)
+		snprintf(how, cap, "ended, with a status that is not known");
+	else if (WIFSIGNALED(status))
 		snprintf(how, cap, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		snprintf(how, cap, "ended with status %d", WEXITSTATUS(status));
@@ -206,6 +213,15 @@ bool child_wait(struct child *c, unsigned ms, char *how, size_t cap)
 	return true;
 }
 
+/* By its descriptor if there is one: its number may be another's once it has been reaped. */
+static void tell(const struct child *c, int sig)
+{
+	if (c->pidfd < 0)
+		kill(c->pid, sig);
+	else
+		syscall(SYS_pidfd_send_signal, c->pidfd, sig, NULL, 0);
+}
+
 void child_end(struct child *c, unsigned grace_ms)
 {
 	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
@@ -215,9 +231,9 @@ void child_end(struct child *c, unsigned grace_ms)
 		forget(c);
 		return;
 	}
-	kill(c->pid, grace_ms ? SIGTERM : SIGKILL);
+	tell(c, grace_ms ? SIGTERM : SIGKILL);
 	if (grace_ms && (p.fd < 0 || poll(&p, 1, (int)grace_ms) <= 0))
-		kill(c->pid, SIGKILL);
+		tell(c, SIGKILL);
 	while (!reap(c, how, sizeof(how)))
 		poll(&p, p.fd >= 0, p.fd >= 0 ? -1 : 1);
 	forget(c);

@@ -3,6 +3,7 @@
 # In a new Debian whose packages are set up: what belongs to one machine goes, what costs at each boot does not start.
 #   finish.sh ROOT
 set -euo pipefail
+umask 022 # what is made here is read by the new system's users, whoever made it
 here=$(cd "$(dirname "$0")" && pwd)
 root=${1:?folder of the new system}
 

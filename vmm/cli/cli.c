@@ -52,6 +52,7 @@ static void raise_descriptors(void)
 int cli_main(int argc, char **argv)
 {
 	raise_descriptors();
+	signal(SIGCHLD, SIG_DFL); // whoever started us may ignore it: then no child's end could be waited for
 	signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of who writes it, not the end of everything
 	if (argc < 2)
 		return usage(stderr);

@@ -182,4 +182,37 @@ TEST_F(Child, IsEnded)
 	close(pair[0]);
 }
 
+/* Where SIGCHLD is ignored nobody ever hears a status, and the end is an end all the same. */
+TEST_F(Child, EndsWithoutAStatus)
+{
+	auto old = signal(SIGCHLD, SIG_IGN);
+	ASSERT_EQ(0, sh("echo bye; exit 5"));
+	EXPECT_TRUE(wait());
+	EXPECT_EQ("ended, with a status that is not known", how);
+	EXPECT_STREQ("bye", c.line);
+	ASSERT_EQ(0, sh("echo again; exit 5"));
+	ASSERT_EQ(0, watch());
+	EXPECT_TRUE(until([&] { return ends != 0; }));
+	ASSERT_EQ(0, sh("sleep 1000"));
+	child_end(&c, 10000);
+	EXPECT_EQ(0, c.pid);
+	signal(SIGCHLD, old);
+}
+
+/* One that says without end holds up nothing: what it says is taken in pieces. */
+TEST_F(Child, ThatNeverStopsTalkingIsOneOfMany)
+{
+	struct loop_timer due = {};
+	bool fired = false;
+	due.fn = [](void *arg) { *(bool *)arg = true; };
+	due.arg = &fired;
+	ASSERT_EQ(0, sh("exec yes"));
+	ASSERT_EQ(0, watch());
+	loop_timer_in(l, &due, 50000000);
+	EXPECT_TRUE(until([&] { return fired; }));
+	loop_timer_stop(&due);
+	child_end(&c, 10000);
+	EXPECT_STREQ("y", c.line);
+}
+
 } // namespace

@@ -467,6 +467,8 @@ void block_hurry(struct block *b)
 void block_forget(struct block *b)
 {
 	b->flush_failed = b->said_flush = b->said_error = false;
+	if (b->ops->forget)
+		b->ops->forget(b);
 }
 
 struct block_info block_info(const struct block *b)

@@ -108,7 +108,8 @@ void block_close(struct block *b);
 
 /* The loop's thread. What was submitted goes to the disk together, at the end of the loop's round. */
 void block_submit(struct block *b, struct block_request *r);
-/* What waits for a volume that is lost fails now. The loop's thread. */
+/* What waits for a volume that is lost fails now, and so does all that one does not answer soon, until block_forget().
+ * The loop's thread. */
 void block_hurry(struct block *b);
 /* The machine was reset: flushes that failed before are forgotten. The loop's thread. */
 void block_forget(struct block *b);

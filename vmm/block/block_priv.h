@@ -41,6 +41,8 @@ struct block_ops {
 	int (*size)(struct block *b, uint64_t *bytes);
 	/* Who waits for what may never come waits no longer: those requests fail. NULL: everything comes. */
 	void (*hurry)(struct block *b);
+	/* That is over: another guest begins. NULL: nothing. */
+	void (*forget)(struct block *b);
 	/* Closing: waits until at least one more piece is done. */
 	void (*wait)(struct block *b);
 	/* No piece is under way. Also if it was never started. Frees what open() made, and not b. */

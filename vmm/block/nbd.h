@@ -8,7 +8,8 @@
  * after it, at once, until the volume is there again.
  *
  * A server that begins anew may have forgotten what it had answered and not been asked to flush. Nobody can see that
- * from here: it is said in the log when it may be the case.
+ * from here: it is said in the log when it may be the case. A child of ours that serves anew has ended before: then
+ * flushes fail, as after any that has failed.
  */
 #ifndef VMM_BLOCK_NBD_H
 #define VMM_BLOCK_NBD_H
@@ -19,6 +20,8 @@
 #define NBD_PAUSE_NS    100000000ull // before the first try to connect again; doubled up to:
 #define NBD_PAUSES_NS   5000000000ull
 #define NBD_PATIENCE_NS 30000000000ull // also for a server that answers nothing while asked for something
+#define NBD_HURRY_NS    5000000000ull  // the same, while who waits is in a hurry
+#define NBD_LISTENS_NS  1000000000ull  // from a child's socket with a name to one that takes connections
 
 struct qemu_image;
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -299,6 +300,47 @@ TEST_F(Nbd, HurryingAndClosingDoNotWaitForAServerThatIsGone)
 	EXPECT_LT(now_ns() - t, 5000000000ull);
 }
 
+/* A reset while the volume is lost: the guest that begins then has all the time of any other. */
+TEST_F(Nbd, AfterAHurryPatienceBeginsAnew)
+{
+	Serve();
+	Start();
+	Kill(SIGKILL);
+	Request a(BLOCK_READ, 0, 4096), r(BLOCK_READ, 0, 4096);
+
+	block_submit(b, &a);
+	block_hurry(b);
+	EXPECT_EQ(Wait(a), -EIO);
+	block_forget(b);
+	block_submit(b, &r);
+	For(600); // it is looked at who waits too long
+	EXPECT_EQ(r.ended, 0u);
+	Serve();
+	EXPECT_EQ(Wait(r), 0);
+}
+
+/* A server that holds the connection and says nothing does not hold up a reset. */
+TEST_F(Nbd, AHurryDoesNotWaitLongForAServerThatAnswersNothing)
+{
+	Serve();
+	Start();
+	nbd_block_patience(b, 3600000000000ull);
+	kill(server, SIGSTOP);
+	ASSERT_EQ(waitpid(server, nullptr, WUNTRACED), server); // it stands
+	Request r(BLOCK_READ, 0, 4096), late(BLOCK_READ, 0, 4096);
+
+	block_submit(b, &r);
+	For(50);
+	EXPECT_EQ(r.ended, 0u);
+	block_hurry(b);
+	EXPECT_EQ(Wait(r), -EIO);
+	EXPECT_EQ(Do(late), -EIO); // and so is what comes after it
+	block_forget(b);
+	kill(server, SIGCONT);
+	r.ended = 0;
+	EXPECT_EQ(Do(r), 0);
+}
+
 TEST_F(Nbd, WhatIsNoVolumeForAGuestIsRefusedByName)
 {
 	EXPECT_LT(Open(), 0);
@@ -390,6 +432,69 @@ TEST_F(Nbd, AQcow2Image)
 	r.ended = 0;
 	EXPECT_EQ(Do(r), 0);
 	EXPECT_TRUE(r.data == w.data);
+}
+
+/* What a child that was killed had answered and not flushed may be lost: no flush says that it is not. */
+TEST_F(Nbd, AChildThatIsKilledWithWritesNotFlushedFailsFlushes)
+{
+	std::string image = dir + "/image", killed = "pkill -KILL -f ' " + image + "$'"; // the one that has it
+
+	ASSERT_EQ(system(("qemu-img create -q -f qcow2 " + image + " 16M").c_str()), 0);
+	snprintf(c.path, sizeof(c.path), "%s", image.c_str());
+	c.format = DISK_QCOW2;
+	Start();
+	Request w(BLOCK_WRITE, 4096, 65536, 0x99), f(BLOCK_FLUSH, 0, 0), r(BLOCK_READ, 0, 4096),
+		s(BLOCK_WRITE, 1 << 20, 4096, 0x77);
+
+	EXPECT_EQ(Do(w), 0);
+	ASSERT_EQ(system(killed.c_str()), 0);
+	EXPECT_EQ(Do(f), -EIO);
+	f.ended = 0;
+	EXPECT_EQ(Do(f), -EIO); // for good
+	EXPECT_EQ(Do(r), 0);
+	EXPECT_EQ(block_stats(b).reconnects, 1u);
+	block_forget(b); // a reset
+	f.ended = 0;
+	EXPECT_EQ(Do(f), 0);
+	/* A write that was stable by itself is not lost. */
+	s.stable = true;
+	EXPECT_EQ(Do(s), 0);
+	ASSERT_EQ(system(killed.c_str()), 0);
+	f.ended = 0;
+	EXPECT_EQ(Do(f), 0);
+	r.ended = 0;
+	EXPECT_EQ(Do(r), 0);
+	EXPECT_EQ(block_stats(b).reconnects, 2u);
+}
+
+/* A socket has its name before it takes connections. */
+TEST_F(Nbd, AChildThatListensLateIsWaitedFor)
+{
+	std::string program = dir + "/qemu-nbd", image = dir + "/image", path = getenv("PATH");
+
+	std::ofstream(program) << "#!/usr/bin/env python3\n"
+				  "import os, socket, sys, time\n"
+				  "s = socket.socket(socket.AF_UNIX)\n"
+				  "s.bind(sys.argv[sys.argv.index('--socket') + 1])\n"
+				  "time.sleep(0.3)\n"
+				  "s.listen(1)\n"
+				  "os.dup2(s.fileno(), 3)\n"
+				  "os.set_inheritable(3, True)\n"
+				  "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n"
+				  "os.execvp('nbdkit', ['nbdkit', '-f', 'memory', '4M'])\n";
+	chmod(program.c_str(), 0700);
+	close(creat(image.c_str(), 0600));
+	snprintf(c.path, sizeof(c.path), "%s", image.c_str());
+	c.format = DISK_QCOW2;
+	setenv("PATH", (dir + ":" + path).c_str(), 1);
+	int r = Open();
+
+	setenv("PATH", path.c_str(), 1);
+	unlink(program.c_str());
+	ASSERT_EQ(r, 0) << why;
+	EXPECT_EQ(block_info(b).bytes, 4u << 20);
+	block_close(b);
+	b = nullptr;
 }
 
 TEST_F(Nbd, AnImageThatIsNone)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coherence/base/check.h"
 #include "net/log.h"
@@ -17,7 +18,8 @@
 #include "vmm/block/nbd/connect.h"
 #include "vmm/block/qemu.h"
 
-#define LOOK_NS 250000000ull // at who waits too long
+#define LOOK_NS   250000000ull // at who waits too long
+#define LISTEN_US 10000u       // to the next try
 
 struct nbd;
 
@@ -28,6 +30,7 @@ struct asked {
 	bool done, flushing;   // flushing: a write that must be stable is done, and is being made so
 	int error;
 	uint64_t since_ns; // given by the block
+	uint64_t covers;   // of a flush: nbd.written when it was asked for
 };
 
 struct nbd {
@@ -44,7 +47,9 @@ struct nbd {
 	unsigned under_way, answers; // answers: of them that have one
 	uint64_t heard_ns;           // of an answer, or of the moment there was something to wait for
 	uint64_t lost_ns;            // since when there is no connection
-	bool unflushed;              // something was written and not flushed since
+	uint64_t hurry_ns;           // since when nothing is waited for long; 0: it is
+	/* Writes that had their answer, and the first so many of them that a flush has made stable since. */
+	uint64_t written, flushed;
 	struct loop_timer again, look;
 	uint64_t pause_ns;
 	/* Of the thread that connects: */
@@ -153,6 +158,7 @@ static int ask(struct asked *a)
 		cookie = nbd_aio_pwrite(n->h, p->buf, p->bytes, p->offset, done, fua);
 		break;
 	case BLOCK_FLUSH:
+		a->covers = n->written; // what ends later may be stable or not
 		if (!n->volume.flush)
 			return 1;
 		cookie = nbd_aio_flush(n->h, done, 0);
@@ -216,10 +222,10 @@ static void answered(struct asked *a)
 		try_ask(a);
 		return;
 	}
-	if (p->op == BLOCK_FLUSH)
-		n->unflushed = false;
-	else if (p->op != BLOCK_READ && !p->stable)
-		n->unflushed = true;
+	if ((p->op == BLOCK_FLUSH || a->flushing) && a->covers > n->flushed)
+		n->flushed = a->covers;
+	else if (p->op != BLOCK_FLUSH && p->op != BLOCK_READ && !p->stable)
+		n->written++;
 	end(a, (int64_t)p->bytes);
 }
 
@@ -252,7 +258,16 @@ static int nbd_push(struct block *b)
 
 static bool out_of_patience(const struct nbd *n, uint64_t now)
 {
-	return !n->h && now - n->lost_ns >= n->patience_ns;
+	return !n->h && (n->hurry_ns || now - n->lost_ns >= n->patience_ns);
+}
+
+/* There is a connection, and nothing comes. */
+static bool is_silent(const struct nbd *n, uint64_t now)
+{
+	uint64_t since = n->heard_ns > n->hurry_ns ? n->heard_ns : n->hurry_ns;
+	bool hurry = n->hurry_ns && n->patience_ns > NBD_HURRY_NS;
+
+	return n->h && n->under_way && now - since >= (hurry ? NBD_HURRY_NS : n->patience_ns);
 }
 
 static void fail_all(struct nbd *n, int error)
@@ -267,10 +282,10 @@ static void on_look(void *arg)
 	struct nbd *n = arg;
 	uint64_t now = now_ns();
 
+	if (is_silent(n, now))
+		lose(n, "the server answers nothing");
 	if (out_of_patience(n, now))
 		fail_all(n, -EIO);
-	else if (n->h && n->under_way && now - n->heard_ns >= n->patience_ns)
-		lose(n, "the server answers nothing");
 	loop_timer_in(n->b->loop, &n->look, LOOK_NS);
 }
 
@@ -278,8 +293,9 @@ static void on_look(void *arg)
 static void lose(struct nbd *n, const char *why)
 {
 	log_warn("disk %s: the connection is lost: %.200s; connecting again%s", n->name, why ? why : "",
-		 n->unflushed ? " (if the server itself began anew, what was written since the last flush may be lost)"
-			      : "");
+		 n->written != n->flushed
+			 ? " (if the server itself began anew, what was written since the last flush may be lost)"
+			 : "");
 	unwatch(n);
 	nbd_close(n->h);
 	n->h = NULL;
@@ -292,14 +308,26 @@ static void lose(struct nbd *n, const char *why)
 	loop_timer_in(n->b->loop, &n->again, 0);
 }
 
+/* A child's socket has its name before it takes connections. */
+static int connect_now(struct nbd *n)
+{
+	uint64_t end = now_ns() + NBD_LISTENS_NS;
+	int r;
+
+	while ((r = nbd_connect_to(n->uri, n->read_only, &n->stop, &n->new_h, &n->new_volume, n->new_why,
+				   sizeof(n->new_why))) == -ECONNREFUSED &&
+	       n->q && now_ns() < end)
+		usleep(LISTEN_US);
+	return r;
+}
+
 static void *connect_thread(void *arg)
 {
 	struct nbd *n = arg;
 
 	n->new_error = n->q ? qemu_image_revive(n->q, n->new_why, sizeof(n->new_why)) : 0;
 	if (!n->new_error)
-		n->new_error = nbd_connect_to(n->uri, n->read_only, &n->stop, &n->new_h, &n->new_volume, n->new_why,
-					      sizeof(n->new_why));
+		n->new_error = connect_now(n);
 	loop_call(n->b->loop, &n->connected);
 	return NULL;
 }
@@ -311,6 +339,24 @@ static void on_again(void *arg)
 	n->connecting = !pthread_create(&n->thread, NULL, connect_thread, n);
 	if (!n->connecting)
 		loop_timer_in(n->b->loop, &n->again, NBD_PAUSES_NS);
+}
+
+/*
+ * The child that had answered has ended, and what it had not written yet may be lost. A flush that the new one carries
+ * out says nothing of that: it fails, and so do those that come. There is no connection.
+ */
+static void doubt(struct nbd *n)
+{
+	if (!n->q || n->written == n->flushed)
+		return;
+	log_error("disk %s: qemu-nbd has begun anew, and what was written since the last flush may be lost. Flushes "
+		  "fail until the machine is reset",
+		  n->name);
+	n->b->flush_failed = n->b->said_flush = true;
+	n->flushed = n->written;
+	for (unsigned i = 0; i < BLOCK_PIECES; i++)
+		if (n->asked[i].p && n->asked[i].p->op == BLOCK_FLUSH)
+			end(&n->asked[i], -EIO);
 }
 
 static void on_connected(void *arg)
@@ -326,6 +372,7 @@ static void on_connected(void *arg)
 		n->pause_ns = n->pause_ns * 2 < NBD_PAUSES_NS ? n->pause_ns * 2 : NBD_PAUSES_NS;
 		return;
 	}
+	doubt(n);
 	n->h = n->new_h;
 	n->volume = n->new_volume;
 	n->heard_ns = now_ns();
@@ -366,10 +413,19 @@ static void nbd_hurry(struct block *b)
 {
 	struct nbd *n = b->back;
 
-	if (n->h)
-		return;
-	n->lost_ns = now_ns() - n->patience_ns;
-	fail_all(n, -EIO);
+	n->hurry_ns = now_ns();
+	if (!n->h)
+		fail_all(n, -EIO);
+}
+
+/* Who begins now may wait for the volume again. */
+static void nbd_forget(struct block *b)
+{
+	struct nbd *n = b->back;
+
+	n->hurry_ns = 0;
+	if (!n->h)
+		n->lost_ns = now_ns();
 }
 
 static void give_up(struct nbd *n)
@@ -409,6 +465,7 @@ static const struct block_ops nbd_ops = {
 	.push = nbd_push,
 	.wait = nbd_wait,
 	.hurry = nbd_hurry,
+	.forget = nbd_forget,
 	.close = nbd_end,
 };
 
@@ -416,8 +473,6 @@ int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_ima
 		   size_t why_cap)
 {
 	struct nbd *n = calloc(1, sizeof(*n));
-	bool stop = false;
-
 	if (!n) {
 		if (q)
 			qemu_image_close(q);
@@ -430,14 +485,18 @@ int nbd_block_open(const struct disk_config *c, const char *uri, struct qemu_ima
 	n->patience_ns = NBD_PATIENCE_NS;
 	snprintf(n->uri, sizeof(n->uri), "%s", uri);
 	snprintf(n->name, sizeof(n->name), "%s", c->path);
-	int r = nbd_connect_to(n->uri, n->read_only, &stop, &n->h, &n->volume, why, why_cap);
+	int r = connect_now(n);
 
+	if (r)
+		snprintf(why, why_cap, "%s", n->new_why);
 	if (r && q)
 		r = qemu_image_explain(q, r, why, why_cap);
 	if (r) {
 		give_up(n);
 		return r;
 	}
+	n->h = n->new_h;
+	n->volume = n->new_volume;
 	n->volume.info.discards &= c->discard;
 	*out = block_make(&nbd_ops, n, n->name, &n->volume.info);
 	if (*out)

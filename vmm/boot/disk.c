@@ -277,12 +277,11 @@ static void say(const struct search *s, struct boot_disk *out)
 static void say_unread(const struct search *s, int r, char *why, size_t cap)
 {
 	if (s->disk.error == -EFBIG)
-		snprintf(why, cap, "more than %llu MiB of it had to be read, and nothing to boot was found",
-			 BOOT_DISK_READ_MAX >> 20);
+		snprintf(why, cap, "more than %llu MiB of it had to be read", BOOT_DISK_READ_MAX >> 20);
 	else if (s->unread[0])
 		snprintf(why, cap, "%s", s->unread);
 	else if (!why[0])
-		snprintf(why, cap, "its partition table cannot be read: %s", strerror(-r));
+		snprintf(why, cap, "it cannot be searched: %s", strerror(-r));
 }
 
 static int refuse_nothing(const struct search *s, char *why, size_t cap)
@@ -316,6 +315,8 @@ int boot_disk_read(const struct disk_reader *d, const char *append, struct boot_
 		limited_disk_init(&s->disk, d, BOOT_DISK_READ_MAX);
 		why[0] = 0;
 		r = partition_table_read(&s->disk.reader, &s->table, why, why_cap);
+		if (r && !why[0])
+			snprintf(why, why_cap, "its partition table cannot be read: %s", strerror(-r));
 	}
 	if (!r)
 		r = look_everywhere(s);

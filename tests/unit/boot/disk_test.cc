@@ -147,7 +147,7 @@ TEST_F(Disk, AReaderThatFailsIsASentence)
 {
 	disk.broken = 0;
 	EXPECT_EQ(-EIO, read(Bytes(1 << 20)));
-	EXPECT_TRUE(strstr(why, strerror(EIO))) << why;
+	EXPECT_TRUE(strstr(why, "partition table") && strstr(why, strerror(EIO))) << why;
 }
 
 /* What cannot be read may be the system that the guest means: no other is booted instead, and the place is said. */

@@ -111,10 +111,13 @@ int nbd_uri_split(const char *text, struct nbd_uri *out)
 {
 	struct nbd_uri u = {.tls = strncmp(text, "nbds", 4) == 0};
 	char again[2 * DISK_PATH_MAX];
+
+	if (strncmp(text, "nbd", 3))
+		return -EINVAL;
 	const char *p = text + (u.tls ? 4 : 3);
 	bool unix_socket = strncmp(p, "+unix://", 8) == 0;
 
-	if (strncmp(text, "nbd", 3) || (!unix_socket && strncmp(p, "://", 3)))
+	if (!unix_socket && strncmp(p, "://", 3))
 		return -EINVAL;
 	p = take_server(p + (unix_socket ? 8 : 3), &u);
 	if (p && *p == '/')

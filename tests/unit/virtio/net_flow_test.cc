@@ -17,7 +17,7 @@ Bytes ipv4(uint32_t from, uint32_t to, uint16_t from_port, uint16_t to_port, uin
 	   bool vlan = false, uint16_t fragment = 0)
 {
 	Bytes b(12, 2);
-	auto be = [&](uint32_t v, unsigned n) {
+	auto be = [&](uint64_t v, unsigned n) {
 		while (n--)
 			b.push_back((uint8_t)(v >> (8 * n)));
 	};

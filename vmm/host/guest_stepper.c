@@ -125,8 +125,11 @@ static int job_stop(void *ctx, char *why, unsigned cap)
 	return 0;
 }
 
+/* Cards that end their requests meanwhile must not take what is absent from now on for the guest's zeroes. */
 static void let_go(struct guest *g)
 {
+	if (g->desc.hosts_n > 1)
+		ram_let_go(&g->ram);
 	if (g->span)
 		span_release_memory(g->span);
 }

@@ -12,7 +12,7 @@ static bool mem_read(void *owner, uint64_t gpa, void *to, size_t n)
 	if (!from)
 		return false;
 	memcpy(to, from, n);
-	return true;
+	return !ram_gone(owner); // what a guest has not written must not come to its disk
 }
 
 static bool mem_write(void *owner, uint64_t gpa, const void *from, size_t n)
@@ -21,7 +21,7 @@ static bool mem_write(void *owner, uint64_t gpa, const void *from, size_t n)
 
 	if (!n)
 		return true;
-	if (!to)
+	if (!to || ram_gone(owner))
 		return false;
 	memcpy(to, from, n);
 	return true;
@@ -39,14 +39,14 @@ static bool mem_read16(void *owner, uint64_t gpa, uint16_t *value)
 	if (!at)
 		return false;
 	*value = __atomic_load_n(at, __ATOMIC_ACQUIRE);
-	return true;
+	return !ram_gone(owner);
 }
 
 static bool mem_write16(void *owner, uint64_t gpa, uint16_t value)
 {
 	uint16_t *at = word_at(owner, gpa);
 
-	if (!at)
+	if (!at || ram_gone(owner))
 		return false;
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 	return true;

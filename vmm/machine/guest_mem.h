@@ -9,7 +9,7 @@
 #include "vmm/mem/ram.h"
 #include "vmm/virtio/guest_mem.h"
 
-/* Access to ram, which must outlive it. */
+/* Access to ram, which must outlive it. Once its pages are let go (ram_let_go()) nothing is to be had any more. */
 struct guest_mem guest_mem_of(struct ram *ram);
 
 #endif

@@ -50,6 +50,7 @@ int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room)
 	r->base = base;
 	r->bytes = bytes;
 	r->reserved = room;
+	r->gone = false;
 	return 0;
 }
 
@@ -59,6 +60,17 @@ void ram_unmap(struct ram *r)
 		munmap(r->base, r->bytes + r->reserved);
 	r->base = NULL;
 	r->bytes = 0;
+}
+
+void ram_let_go(struct ram *r)
+{
+	__atomic_store_n(&r->gone, true, __ATOMIC_SEQ_CST);
+}
+
+bool ram_gone(const struct ram *r)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); // what was read before is not read later than this
+	return __atomic_load_n(&r->gone, __ATOMIC_SEQ_CST);
 }
 
 void *ram_at(const struct ram *r, uint64_t gpa, uint64_t len)

@@ -12,12 +12,21 @@ struct ram {
 	uint8_t *base;
 	uint64_t bytes;    // RAM that is there, from address 0 up
 	uint64_t reserved; // ... and addresses of the mapping behind it, which nothing may touch yet
+	bool gone;         // atomic, for ram_gone()
 };
 
 int ram_map(struct ram *r, uint64_t bytes); // 0 or negative errno
 /* The same, and keeps room bytes of addresses behind it for memory that may come. */
 int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room);
 void ram_unmap(struct ram *r);
+
+/*
+ * Its pages come from other hosts, and nobody brings them any more: before userfaultfd is closed, from when on a page
+ * that is not here reads as zeroes. For good.
+ */
+void ram_let_go(struct ram *r);
+/* Asked after memory was read: true, and what was read may be such zeroes. Any thread. */
+bool ram_gone(const struct ram *r);
 
 /*
  * Guest memory [gpa, gpa+len) as a pointer, or NULL unless all of it is RAM and contiguous in the mapping.

@@ -60,7 +60,10 @@ void ring_resume(struct ring *r, const struct ring_setup *s, const struct ring_p
 
 struct ring_place ring_place_of(const struct ring *r)
 {
-	return (struct ring_place){.next_avail = r->next_avail, .next_used = r->next_used, .told = r->told};
+	uint16_t behind = (uint16_t)(r->next_used - r->told), most = behind < r->at.size ? behind : r->at.size;
+
+	return (struct ring_place){
+		.next_avail = r->next_avail, .next_used = r->next_used, .told = (uint16_t)(r->next_used - most)};
 }
 
 int ring_break(struct ring *r, enum ring_error why)

@@ -73,6 +73,8 @@ static void say(struct server *s, uint16_t queue)
 	struct ring_place at = ring_place_of(&s->rings[queue]);
 	struct handover m;
 
+	if (h->state != HOME_AWAY && !h->discard && s->rings[queue].broken)
+		home_breaks(h, s->rings[queue].broken); // by what has ended since: it has no place to be told
 	while (home_next(h, &at, &m)) {
 		if (h->state == HOME_AWAY)
 			take_out(s->here, queue);
@@ -117,8 +119,6 @@ void server_told(struct server *s, uint16_t queue)
 		return;
 	if (ring_wants_interrupt(r, s->mem) && home_interrupts(h))
 		s->link.interrupt(s->link.ctx, &h->entry);
-	if (r->broken)
-		home_breaks(h, r->broken);
 	say(s, queue);
 }
 
@@ -195,7 +195,7 @@ bool server_take(struct server *s, uint16_t queue)
 	struct ring *r = &s->rings[queue];
 
 	hear(s);
-	if (h->state != HOME_HERE || h->broken || held(s))
+	if (held(s) || h->state != HOME_HERE || h->broken) // while it is held, others may have the homes
 		return false;
 	begin(s, queue); // whoever asked for a look has it
 	bool got = ring_pop(r, s->mem, &s->chain) == 1;

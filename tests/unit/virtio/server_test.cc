@@ -305,6 +305,74 @@ TEST_F(Server, LaterRequests)
 	EXPECT_EQ(1u, sent.size());
 }
 
+/* By what ends while the driver has its queue taken away: a broken ring has no place, and is told first. */
+TEST_F(Server, ARingThatBreaksWhileItsQueueLeaves)
+{
+	for (bool leaves_first : {true, false}) {
+		later = true;
+		uint16_t a = add();
+		kick();
+		server_round(&s);
+		ASSERT_EQ(1u, s.under_way);
+		if (leaves_first) {
+			cfg(PCI_REG_COMMAND, 2, PCI_COMMAND_MEMORY);
+			server_round(&s);
+		}
+		server_complete(&s, 0, a, 0, RING_NO_MEMORY);
+		if (!leaves_first)
+			cfg(PCI_REG_COMMAND, 2, PCI_COMMAND_MEMORY);
+		server_round(&s); // hears of it before server_told()
+		server_told(&s, 0);
+		EXPECT_EQ(RING_NO_MEMORY, o.why);
+		EXPECT_EQ(HOST_NONE, o.queue[0].at);
+		EXPECT_EQ(15 | VIRTIO_NEEDS_RESET, status());
+		w(0x14, 1, 0);
+		server_round(&s);
+		ASSERT_EQ(0, status());
+		later = false;
+		bring_up();
+		add();
+		kick();
+		server_round(&s);
+		EXPECT_EQ(1u, used());
+		w(0x14, 1, 0);
+		server_round(&s);
+		bring_up();
+	}
+}
+
+/* A frame after the other, and the driver refills: more than a ring's size has been given back before it is told. */
+TEST_F(Server, AQueueLeavesBeforeALotWasTold)
+{
+	demand = true;
+	server_round(&s);
+	for (unsigned i = 0; i < 20; i++) {
+		add();
+		ASSERT_TRUE(server_take(&s, 0));
+		server_complete(&s, 0, s.chain.head, 1, RING_GOOD);
+	}
+	cfg(PCI_REG_COMMAND, 2, PCI_COMMAND_MEMORY);
+	server_round(&s);
+	EXPECT_EQ(HOST_NONE, o.queue[0].at);
+	EXPECT_EQ(20u, o.queue[0].place.next_used);
+	EXPECT_EQ(20u - 8, o.queue[0].place.told);
+	cfg(PCI_REG_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	server_round(&s);
+	server_told(&s, 0);
+	EXPECT_EQ((std::vector<unsigned>{1}), sent); // and it is told still
+}
+
+TEST_F(Server, HeldNothingIsTaken)
+{
+	demand = true;
+	server_round(&s);
+	add();
+	server_hold(&s, true);
+	EXPECT_FALSE(server_take(&s, 0));
+	server_hold(&s, false);
+	EXPECT_TRUE(server_take(&s, 0));
+}
+
 /* What there is no room for stays in the ring, whatever is kicked, until there is a look. */
 TEST_F(Server, WhoIsFullTakesNoMore)
 {

@@ -113,6 +113,7 @@ static void on_link(void *ctx, bool up, const char *why)
 	net_put_config(&n->state, raw);
 	card_set_config(&n->c, AT_STATUS, raw + AT_STATUS, 2);
 	card_tell(&n->c, up ? CARD_LINK_UP : CARD_LINK_DOWN, up ? "the network card has a link" : why);
+	card_wake(&n->c); // frames that waited for room have it now: without a link all are dropped
 }
 
 static const struct nets_events events = {.received = on_received, .room = on_room, .link = on_link};

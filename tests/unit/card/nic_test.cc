@@ -255,6 +255,18 @@ TEST_F(Nic, TheLinkGoesAndComes)
 	EXPECT_EQ(Bytes(61, 2), hear());
 }
 
+/* Nobody reads, so frames wait for room; without a link they are lost, and the driver gets its buffers back. */
+TEST_F(Nic, TheLinkIsLostUnderLoad)
+{
+	ASSERT_EQ(0, make_nic()) << why;
+	up();
+	for (unsigned i = 0; i < 10000 && avail[1] == done(1); i++)
+		send(Bytes(1500, 1));
+	ASSERT_NE(avail[1], done(1)) << "it is never full";
+	EXPECT_EQ(4, write(peer, "\0\0\0\1", 4)); // no frame is so short: it is cut off
+	EXPECT_TRUE(until([&] { return told.size() == 1 && avail[1] == done(1); }));
+}
+
 TEST_F(Nic, TheCableIsPulled)
 {
 	ASSERT_EQ(0, make_nic()) << why;

@@ -111,6 +111,7 @@ static bool give_data(struct block *b, struct block_request *r, bool spare)
 		put_piece(b, p);
 		return true;
 	}
+	b->copied += p->op == BLOCK_WRITE ? n : 0;
 	b->ops->give(b, p);
 	return true;
 }
@@ -155,9 +156,15 @@ static bool more_to_give(const struct block_request *r)
 	return (r->op == BLOCK_FLUSH || (r->op == BLOCK_ZEROES && r->stable && !r->zero && !r->pieces)) && !r->forced;
 }
 
+static bool tired(const struct block *b)
+{
+	return b->copied >= BLOCK_TURN_BYTES;
+}
+
 /*
  * Gives what there is room for, in order; who needs a large buffer that is not there is passed by those that do with a
- * small one, and they leave the large ones alone. Returns how many requests have moved.
+ * small one, and they leave the large ones alone. Returns how many requests have moved, or had a piece given: then
+ * there may be more to give.
  */
 static int pump(struct block *b)
 {
@@ -165,10 +172,13 @@ static int pump(struct block *b)
 	bool spare = true;
 	int moved = 0;
 
+	b->copied = 0;
 	while ((r = *at)) {
-		while (more_to_give(r) && r->pieces < BLOCK_PIECES_REQUEST && give(b, r, spare))
+		while (more_to_give(r) && r->pieces < BLOCK_PIECES_REQUEST && !tired(b) && give(b, r, spare))
 			moved++;
 		if (more_to_give(r)) {
+			if (tired(b))
+				break; // moved, so it is asked again
 			if (r->pieces < BLOCK_PIECES_REQUEST && spare) {
 				spare = false;
 				block_count(&b->stats.waited, 1);

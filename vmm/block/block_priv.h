@@ -14,6 +14,7 @@
 
 #define BLOCK_PIECES         256u // under way
 #define BLOCK_PIECES_REQUEST 8u   // ... of one request, so that a long one leaves buffers to others
+#define BLOCK_TURN_BYTES     (8u * BOUNCE_LARGE_BYTES) // copied in or out at a stretch: then others have their turn
 #define BLOCK_LOOK_NS        2000000000ull
 
 struct block_piece {
@@ -69,6 +70,7 @@ struct block {
 	struct block_piece pieces[BLOCK_PIECES];
 	struct block_piece *free_pieces;
 	unsigned pieces_out;
+	uint64_t copied;                     // bytes, in this turn
 	struct block_request *first, **last; // that have more to give
 	bool closing, resized;
 	bool dead;         // it could not be started: all fails

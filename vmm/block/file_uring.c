@@ -28,11 +28,12 @@ static int handle(struct ring *r)
 		struct block_piece *p;
 		int res;
 	} ended[BATCH];
-	unsigned n = io_uring_peek_batch_cqe(&r->u, ready, BATCH);
+	unsigned there = io_uring_peek_batch_cqe(&r->u, ready, BATCH), n = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		ended[i].p = io_uring_cqe_get_data(ready[i]);
-		ended[i].res = ready[i]->res;
+	for (uint64_t bytes = 0; n < there && bytes < BLOCK_TURN_BYTES; n++) {
+		ended[n].p = io_uring_cqe_get_data(ready[n]);
+		ended[n].res = ready[n]->res;
+		bytes += ended[n].p->buffer ? ended[n].p->bytes : 0;
 	}
 	io_uring_cq_advance(&r->u, n);
 	for (unsigned i = 0; i < n; i++)

@@ -10,7 +10,8 @@
 #include "vmm/dev/device.h"
 #include "vmm/pci/root.h"
 
-#define CARD_BUS_DRAIN_S 10u // at the end of the guest a card has so long; then it is closed with what it has
+/* At the end of the guest a card has so long, then it is closed with what it has. Hosts and pando run wait for 3 s. */
+#define CARD_BUS_DRAIN_S 1u
 
 /* Ranges of the device: every bus has the first two, the ports have only bus 0. */
 enum { CARD_BUS_ECAM, CARD_BUS_WINDOW, CARD_BUS_ADDRESS, CARD_BUS_DATA, CARD_BUS_RANGES };

@@ -21,6 +21,7 @@ struct disk {
 	uint64_t said_ns; // of the last error
 	uint64_t unsaid;  // errors since
 	bool full;        // the front is: queues wait for room
+	unsigned kept;    // requests, when numbers were told last
 };
 
 /* ---- what the front half wants of the card ---- */
@@ -86,7 +87,11 @@ static bool full(void *card)
 
 static void tell(void *ctx, uint16_t queue)
 {
-	server_told(&((struct disk *)ctx)->c.f.s, queue);
+	struct disk *d = ctx;
+
+	server_told(&d->c.f.s, queue);
+	if (owners_news(&d->c.f.o))
+		card_wake(&d->c); // it was the last of a queue that leaves
 }
 
 /* Rings that were left alone because nothing more could be kept. */
@@ -109,8 +114,9 @@ static void tell_numbers(struct disk *d)
 	const struct blk_front_numbers *n = &d->front.numbers;
 	struct card_numbers *to = &d->c.numbers;
 
-	if (to->requests == n->requests && to->errors == n->errors)
+	if (to->requests == n->requests && to->errors == n->errors && d->kept == d->front.kept)
 		return;
+	d->kept = d->front.kept; // one that began and ended since has changed its number, too
 	struct block_stats s = block_stats(d->b);
 
 	set(&to->requests, n->requests);

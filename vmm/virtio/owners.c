@@ -20,6 +20,11 @@ static void note_news(struct owners *o)
 	__atomic_store_n(&o->news, true, __ATOMIC_SEQ_CST);
 }
 
+bool owners_news(const struct owners *o)
+{
+	return __atomic_load_n(&o->news, __ATOMIC_SEQ_CST);
+}
+
 void owners_init(struct owners *o, struct virtio *v, struct server *here, host_id self, const struct owners_ops *ops,
 		 void *ctx)
 {
@@ -179,7 +184,7 @@ static void say(void *ctx)
 	host_id to;
 	bool more = true;
 
-	if (!__atomic_load_n(&o->news, __ATOMIC_SEQ_CST) || __atomic_load_n(&o->here->held, __ATOMIC_SEQ_CST))
+	if (!owners_news(o) || __atomic_load_n(&o->here->held, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_store_n(&o->news, false, __ATOMIC_SEQ_CST);
 	while (more) {

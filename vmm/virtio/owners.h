@@ -53,6 +53,9 @@ bool owners_accessed(struct owners *o, const struct virtio_fx *fx);
 /* Where vCPUs are is another matter now. The lock held; the same return. */
 bool owners_moved(struct owners *o);
 
+/* Something may have to be said or to be ended: server_round() of here is to be called. Any thread. */
+bool owners_news(const struct owners *o);
+
 /* A word of a home on another host, without the lock; serving thread. 0, or -EPROTO: it is no member any more. */
 int owners_in(struct owners *o, host_id from, uint16_t queue, const struct handover *m);
 

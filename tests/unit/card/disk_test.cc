@@ -3,6 +3,7 @@
 #include "tests/unit/card/one_bus.h"
 
 #include <fcntl.h>
+#include <thread>
 #include <unistd.h>
 
 extern "C" {
@@ -172,6 +173,55 @@ TEST_F(Disk, AResetWithRequestsUnderWay)
 	}
 	Begin();
 	EXPECT_EQ(Do(0, 0, 512, true), BLK_OK);
+}
+
+/* Its queues leave while a request is under way, and are wanted again before it has ended: nobody notifies then. */
+TEST_F(Disk, AQueueThatIsAwayForAMoment)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	Ask(0, 0, 0x2000, true);
+	serve(); // it is taken
+	set_cfg(4, 2, 2);
+	serve();
+	set_cfg(4, 2, 6);
+	serve();
+	ASSERT_EQ(used(), 0u);
+	Ask(0, 16, 0x2000, true); // its notification comes while the queue leaves
+	EXPECT_TRUE(Until([&] { return used() == 2; }));
+}
+
+/* What is shown of a disk at rest is all that it has done. */
+TEST_F(Disk, NumbersAreOfTheLastRequestToo)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	EXPECT_EQ(Do(1, 0, 0x2000, false), BLK_OK);
+	EXPECT_EQ(One()->numbers.bytes_out, 0x2000u);
+	EXPECT_GT(One()->numbers.write_ns, 0u);
+	EXPECT_EQ(Do(0, 0, 0x1000, true), BLK_OK);
+	EXPECT_EQ(One()->numbers.bytes_in, 0x1000u);
+	EXPECT_EQ(Do(4, 0, 0, false), BLK_OK);
+	EXPECT_GT(One()->numbers.flush_ns, 0u);
+}
+
+/* The guest's end does not wait for a disk that does not answer, nor does a reset that waits for it; then it answers.
+ */
+TEST_F(Disk, TheEndDuringAResetThatWaits)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	for (unsigned i = 0; i < 4; i++)
+		Ask(0, i * 16, 0x2000, true);
+	serve(); // they are taken, and the loop is not run
+	std::thread reset([&] {
+		card_bus_ops.drain(bus);
+		power_on();
+	});
+	card_bus_stop(bus);
+	reset.join();
+	EXPECT_EQ(One()->f.s.under_way, 4u);
+	EXPECT_TRUE(Until([&] { return One()->f.s.under_way == 0; }));
 }
 
 TEST_F(Disk, AnErrorIsToldOnceASecond)

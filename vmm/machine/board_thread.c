@@ -96,6 +96,8 @@ void board_stop(struct machine *m)
 {
 	struct board *b = m->board;
 
+	if (!b)
+		return;
 	pthread_mutex_lock(&b->answers_lock);
 	b->cancelled = true;
 	pthread_cond_broadcast(&b->answers);

@@ -94,6 +94,8 @@ static int do_cpus(struct machine *m, char *why, size_t cap)
 static void undo_devices(struct machine *m)
 {
 	pcibus_stop(m);
+	board_stop(m);
+	pcibus_close(m); // cards use the lock of their device
 	board_destroy(m);
 	pcibus_destroy(m);
 	bus_close(&m->ports);

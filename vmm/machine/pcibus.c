@@ -76,18 +76,22 @@ static void tell(void *ctx, const struct card *c, enum card_event what, const ch
 
 /* ---- on the device thread ---- */
 
+static int turn(void *ctx)
+{
+	card_bus_turn(((struct pcibus *)ctx)->bus);
+	return 0;
+}
+
 static void work(void *arg)
 {
 	struct pcibus *p = arg;
 
 	if (card_bus_work(p->bus)) // after others had their turn
 		loop_call(devio_loop(p->devio), &p->work);
-}
-
-static int turn(void *ctx)
-{
-	card_bus_turn(((struct pcibus *)ctx)->bus);
-	return 0;
+	if (p->turn.turn)
+		return;
+	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
+	loop_add_poller(devio_loop(p->devio), &p->turn); // after those of the cards, which have begun
 }
 
 static void loop_failed(void *ctx)
@@ -117,7 +121,6 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 	}
 	p->mem = guest_mem_of(m->ram);
 	p->work = (struct loop_task){.fn = work, .arg = p};
-	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
 	p->host = (struct card_host){.ctx = p,
 				     .mem = &p->mem,
 				     .present = &p->present,
@@ -130,10 +133,7 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 				     .send = send,
 				     .random = fill_random,
 				     .event = tell};
-	r = card_bus_create(&p->bus, m->desc, (uint8_t)m->self, &p->windows, &p->host, why, why_cap);
-	if (!r)
-		loop_add_poller(p->host.loop, &p->turn);
-	return r;
+	return card_bus_create(&p->bus, m->desc, (uint8_t)m->self, &p->windows, &p->host, why, why_cap);
 }
 
 /* Every bus is on its host's board, and an entry that forwards on all others. */
@@ -200,7 +200,7 @@ void pcibus_stop(struct machine *m)
 	pcibus_cancel_reads(m);
 }
 
-void pcibus_destroy(struct machine *m)
+void pcibus_close(struct machine *m)
 {
 	struct pcibus *p = m->pci;
 
@@ -208,6 +208,16 @@ void pcibus_destroy(struct machine *m)
 		return;
 	pcibus_stop(m);
 	card_bus_destroy(p->bus);
+	p->bus = NULL;
+}
+
+void pcibus_destroy(struct machine *m)
+{
+	struct pcibus *p = m->pci;
+
+	if (!p)
+		return;
+	pcibus_close(m);
 	devio_destroy(p->devio);
 	free(p);
 	m->pci = NULL;

@@ -10,7 +10,8 @@
  * PCI in the description: nothing, and 0. */
 int pcibus_create(struct machine *m, char *why, size_t why_cap);
 void pcibus_stop(struct machine *m);    // cards end what is under way, or have to give up; the device thread ends
-void pcibus_destroy(struct machine *m); // closes the cards. Nobody is at the board's devices any more
+void pcibus_close(struct machine *m);   // ... and closes the cards. After board_stop(): the board has their lock
+void pcibus_destroy(struct machine *m); // the rest, of which the board has pointers: after board_destroy()
 
 /* MSIs of cards here that mean no interrupt. Any thread. */
 uint64_t pcibus_lost(const struct machine *m);

@@ -126,6 +126,18 @@ TEST_F(Acted, AStepIsAnsweredWhenItsJobIsDone)
 	EXPECT_EQ(GUEST_CONNECTED, g->phase);
 }
 
+/* From the halt on nobody brings pages of other hosts; the memory of one host stays as it is, for what its disks end.
+ */
+TEST_F(Acted, AHaltLetsPagesGoThatComeFromOthers)
+{
+	for (unsigned hosts : {1u, 2u}) {
+		g->desc.hosts_n = hosts;
+		EXPECT_FALSE(ram_gone(&g->ram));
+		guest_halt(g.get());
+		EXPECT_EQ(hosts > 1, ram_gone(&g->ram));
+	}
+}
+
 TEST_F(Acted, WhatElseItNeedsIsWaitedFor)
 {
 	whole = false;

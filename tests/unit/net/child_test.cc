@@ -185,18 +185,29 @@ TEST_F(Child, IsEnded)
 /* Where SIGCHLD is ignored nobody ever hears a status, and the end is an end all the same. */
 TEST_F(Child, EndsWithoutAStatus)
 {
-	auto old = signal(SIGCHLD, SIG_IGN);
-	ASSERT_EQ(0, sh("echo bye; exit 5"));
+	struct Ignored {
+		sighandler_t old = signal(SIGCHLD, SIG_IGN);
+		~Ignored()
+		{
+			signal(SIGCHLD, old);
+		}
+	} ignored;
+	int pair[2]; // what ends before it is known cannot be watched
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	ASSERT_EQ(0, sh("read go <&3; echo bye; exit 5", &pair[1], 1));
+	ASSERT_EQ(1, write(pair[0], "\n", 1));
 	EXPECT_TRUE(wait());
 	EXPECT_EQ("ended, with a status that is not known", how);
 	EXPECT_STREQ("bye", c.line);
-	ASSERT_EQ(0, sh("echo again; exit 5"));
+	ASSERT_EQ(0, sh("read go <&3; echo again; exit 5", &pair[1], 1));
 	ASSERT_EQ(0, watch());
+	ASSERT_EQ(1, write(pair[0], "\n", 1));
 	EXPECT_TRUE(until([&] { return ends != 0; }));
 	ASSERT_EQ(0, sh("sleep 1000"));
 	child_end(&c, 10000);
 	EXPECT_EQ(0, c.pid);
-	signal(SIGCHLD, old);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 /* One that says without end holds up nothing: what it says is taken in pieces. */

@@ -99,8 +99,10 @@ void card_bus_turn(struct card_bus *b)
 
 		if (!c)
 			continue;
-		under_way |= c->f.s.under_way != 0;
-		__atomic_store_n(&c->numbers.under_way, c->f.s.under_way, __ATOMIC_RELAXED);
+		unsigned n = __atomic_load_n(&c->f.s.under_way, __ATOMIC_RELAXED);
+
+		under_way |= n != 0;
+		__atomic_store_n(&c->numbers.under_way, n, __ATOMIC_RELAXED);
 		__atomic_store_n(&c->numbers.broken, c->f.o.broken, __ATOMIC_RELAXED);
 	}
 	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN)

@@ -44,7 +44,7 @@ void server_forget(struct server *s)
 		take_out(s->here, q);
 		take_out(s->kicked, q);
 	}
-	s->under_way = 0;
+	__atomic_store_n(&s->under_way, 0, __ATOMIC_RELAXED); // it is; the device thread looks at it meanwhile
 }
 
 /*

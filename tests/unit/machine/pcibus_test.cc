@@ -95,6 +95,10 @@ struct DiskOnBus : Pci {
 		TwoMachines::SetUp();
 		if (IsSkipped())
 			return;
+#ifdef __SANITIZE_THREAD__
+		GTEST_SKIP()
+			<< "the driver's stores here are plain ones, which the card reads as it may: races for TSan";
+#endif
 		int fd = mkstemp(path);
 		ASSERT_EQ(0, ftruncate(fd, 1 << 20));
 		close(fd);

@@ -21,6 +21,22 @@ extern "C" {
 
 using Bytes = std::vector<uint8_t>;
 
+/* Runs the loop until it is so, for 20 s at most; whether it is. */
+inline bool loop_until(struct loop *l, const std::function<bool()> &done)
+{
+	uint64_t end = now_ns() + 20000000000u;
+	while (!done() && now_ns() < end)
+		EXPECT_GE(loop_run(l, now_ns() + 20000000u), 0);
+	return done();
+}
+
+/* Some rounds of the loop, of 1 ms each where nothing happens. */
+inline void loop_rounds(struct loop *l, unsigned k)
+{
+	while (k--)
+		EXPECT_GE(loop_run(l, now_ns() + 1000000u), 0);
+}
+
 /* A frame of n bytes that are different for each seed. */
 inline Bytes frame(uint32_t n, unsigned seed)
 {
@@ -128,15 +144,11 @@ struct Nets : ::testing::Test {
 	}
 	bool until(const std::function<bool()> &done)
 	{
-		uint64_t end = now_ns() + 20000000000u;
-		while (!done() && now_ns() < end)
-			EXPECT_GE(loop_run(l, now_ns() + 20000000u), 0);
-		return done();
+		return loop_until(l, done);
 	}
 	void rounds(unsigned k = 5)
 	{
-		while (k--)
-			EXPECT_GE(loop_run(l, now_ns() + 1000000u), 0);
+		loop_rounds(l, k);
 	}
 	bool send(const Bytes &b, const net_header &h = {})
 	{

@@ -63,15 +63,11 @@ struct Frames : ::testing::Test {
 	}
 	bool until(const std::function<bool()> &done)
 	{
-		uint64_t end = now_ns() + 20000000000u;
-		while (!done() && now_ns() < end)
-			EXPECT_GE(loop_run(l, now_ns() + 20000000u), 0);
-		return done();
+		return loop_until(l, done);
 	}
 	void rounds(unsigned k = 5)
 	{
-		while (k--)
-			EXPECT_GE(loop_run(l, now_ns() + 1000000u), 0);
+		loop_rounds(l, k);
 	}
 	bool send(const Bytes &b)
 	{

@@ -51,6 +51,17 @@ struct Request : block_request {
 	}
 };
 
+/* Runs the loop until r has ended, for so many seconds at most, and says with what. */
+inline int wait_for(struct loop *l, Request &r, unsigned seconds)
+{
+	uint64_t end = now_ns() + seconds * 1000000000ull;
+
+	while (!r.ended && now_ns() < end)
+		EXPECT_GE(loop_run(l, end), 0);
+	EXPECT_EQ(r.ended, 1u);
+	return r.result;
+}
+
 struct Fake {
 	loop *l = nullptr;
 	block *b = nullptr;

@@ -66,12 +66,7 @@ struct File : ::testing::TestWithParam<Place> {
 	}
 	int Wait(Request &r)
 	{
-		uint64_t end = now_ns() + 20000000000ull;
-
-		while (!r.ended && now_ns() < end)
-			EXPECT_GE(loop_run(l, end), 0);
-		EXPECT_EQ(r.ended, 1u);
-		return r.result;
+		return wait_for(l, r, 20);
 	}
 	int Do(Request &r)
 	{

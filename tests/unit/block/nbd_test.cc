@@ -114,12 +114,7 @@ struct Nbd : ::testing::Test {
 	}
 	int Wait(Request &r)
 	{
-		uint64_t end = now_ns() + 30000000000ull;
-
-		while (!r.ended && now_ns() < end)
-			EXPECT_GE(loop_run(l, end), 0);
-		EXPECT_EQ(r.ended, 1u);
-		return r.result;
+		return wait_for(l, r, 30);
 	}
 	int Do(Request &r)
 	{

@@ -82,7 +82,7 @@ TEST_P(Sleeper, IsFoundByAnAnswerHoweverLateItComes)
 	std::atomic<bool> over{false};
 	std::atomic<uint64_t> asked{0}, answered{0}, sent_at{0};
 	Node &a = add(), &b = add();
-	std::vector<uint64_t> took;
+	bool found = false;
 
 	connect(a, 1, b, 0);
 	settle(a, b);
@@ -101,20 +101,32 @@ TEST_P(Sleeper, IsFoundByAnAnswerHoweverLateItComes)
 		}
 	});
 	a.on_msg = [&](unsigned, const struct msg &) { answered = now_ns(); };
-	for (unsigned i = 0; i < 9; i++) {
-		const uint64_t begin = now_ns();
+	// Naps are 20 ms long by then: nine answers of which eight come in 7 ms are not found between them by chance.
+	// Nor is it the link's fault when another program has the processor.
+	for (unsigned tries = 0; tries < 10 && !found; tries++) {
+		std::vector<uint64_t> took;
 
-		answered = 0;
-		a.send(1, control(i));
-		while (!answered && now_ns() < begin + 5000000000ull)
-			loop_run(link_loop(a.l), begin + 5000000000ull);
-		ASSERT_NE(answered, 0u);
-		took.push_back(answered - sent_at);
+		for (unsigned i = 0; i < 9; i++) {
+			const uint64_t begin = now_ns();
+
+			answered = 0;
+			a.send(1, control(i));
+			while (!answered && now_ns() < begin + 5000000000ull)
+				loop_run(link_loop(a.l), begin + 5000000000ull);
+			if (!answered)
+				break;
+			took.push_back(answered - sent_at);
+		}
+		if (took.size() < 9) {
+			ADD_FAILURE() << "no answer";
+			break;
+		}
+		std::sort(took.begin(), took.end());
+		found = took[7] < 7000000u;
 	}
 	over = true;
 	server.join();
-	std::sort(took.begin(), took.end());
-	EXPECT_LT(took[4], 7000000u) << "it was found between naps, which are 20 ms long by then";
+	EXPECT_TRUE(found) << "it was found between naps";
 }
 
 TEST_P(Dpdk, WhereAPeerIsIsLearnt)

@@ -144,6 +144,30 @@ TEST_P(Link, AFailureToSendIsReported)
 	close(fd[1]);
 }
 
+// All that the allocator would still give out of what it has, as a chain: where earlier tests left it much, that is
+// much.
+struct taken {
+	taken *next;
+};
+static taken *take_all()
+{
+	taken *all = nullptr;
+
+	for (size_t bytes = 1u << 20; bytes >= sizeof(taken); bytes /= 2) {
+		for (taken *one; (one = static_cast<taken *>(malloc(bytes))); all = one)
+			one->next = all;
+	}
+	return all;
+}
+
+static void give_back(taken *all)
+{
+	for (taken *next; all; all = next) {
+		next = all->next;
+		free(all);
+	}
+}
+
 // Nobody sends a control message again: a peer that has missed one must not go on as if it had not. Bulk is only
 // refused.
 TEST_P(Link, ControlThatThereIsNoMemoryForTakesThePeerDown)
@@ -164,11 +188,13 @@ TEST_P(Link, ControlThatThereIsNoMemoryForTakesThePeerDown)
 	none = old;
 	none.rlim_cur = 0;
 	ASSERT_EQ(setrlimit(RLIMIT_AS, &none), 0);
+	taken *all = take_all();
 	for (; !refused && sent < LINK_SENDQ_BYTES_MAX; sent += PAGE_BYTES) // until the allocator has nothing left
 		refused = link_send(l, 3, &bulk);
 	lost = link_send(l, 3, &control);
 	int after = link_send(l, 3, &control);
 	setrlimit(RLIMIT_AS, &old);
+	give_back(all);
 	EXPECT_EQ(refused, -ENOBUFS);
 	EXPECT_LT(sent, LINK_SENDQ_BYTES_MAX / 2) << "that was the queue's end";
 	EXPECT_EQ(lost, -ENOBUFS);

@@ -109,7 +109,13 @@ stage_odd_guests() { run odd-guests 1500 bash tests/e2e/odd-guests.sh "$O"; }
 stage_debian_disk() { run debian-disk 2400 bash tests/e2e/debian_disk.sh "$O"; }
 stage_guest() { run guest 3000 bash tests/e2e/guest.sh "$O"; }
 # The first time the emulator is built as well.
-stage_intel() { run intel 1200 bash tests/e2e/intel.sh "$O"; }
+stage_intel() { run intel 1500 bash tests/e2e/intel.sh "$O"; }
+# What make soak has of whole guests: for each of them there is a quicker one that shows nearly the same.
+stage_guest_more() { run guest-more 3000 bash tests/e2e/guest.sh "$O" more; }
+stage_odd_guests_more() { run odd-guests-more 1500 bash tests/e2e/odd-guests.sh "$O" more; }
+stage_intel_more() { run intel-more 1500 bash tests/e2e/intel.sh "$O" one two debian; }
+stage_drive_guest_more() { run drive-guest-more 900 env STOPS=100 DRIVE_TIMEOUT=850 bash tests/drive/guest.sh "$O"; }
+stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
 	if ! $MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1; then

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whole guests: Debian's own kernels on one, two and four hosts, and over each kind of link, in the nested testbed
 # where the local KVM can't run them; there also on hosts with the oldest kernel that is supported (no UFFDIO_MOVE).
-# Usage: tests/e2e/guest.sh BUILD_FOLDER [CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"
+# Usage: tests/e2e/guest.sh BUILD_FOLDER [more | CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"
+#   more: the cases that `make soak` has, for what they would add to others' time is little
 #   GUEST_FAR=20  percent of memory that is read by a CPU of another host than wrote it; make soak has 100
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
-[ $# -gt 0 ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 all 500 2" "2 6.1 topology,litmus 400 2 - 6.1" \
-	"4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" \
-	"2 6.1 topology 300 2 dpdk:af_packet" "2 6.12 topology 300 2 dpdk:af_xdp"
+[ $# -gt 0 ] || set -- "2 6.1 all 500 2" "4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" \
+	"2 6.12 topology 300 2 dpdk:af_xdp"
+[ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 topology,litmus 400 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet"
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 . tests/support/suite.sh
 

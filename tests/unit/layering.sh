@@ -87,6 +87,12 @@ if [ -n "${1:-}" ] && ls "$1"/lib/lib*.a >/dev/null 2>&1; then
 	)"
 fi
 
+if ls "${1:-}"/tests/unit-* >/dev/null 2>&1; then
+	verdict programs_of_one_thread_make_no_other "$(for m in $(sed -n 's/^ONE_THREAD := //p' Makefile); do
+		nm -D --undefined-only "$1/tests/unit-$m" | sed -nE "s/^ *U (pthread_create|_ZNSt6thread).*/unit-$m calls \\1/p"
+	done 2>&1)"
+fi
+
 verdict architecture_has_this_table "$(diff <(doc) <(sed -n '/^| folder | what it is/,/^$/p' docs/ARCHITECTURE.md | sed '/^$/d') | head -20)"
 
 # forbid NAME FOLDERS PATTERN [EXCEPT]: no #include in FOLDERS matches PATTERN, but in files that match EXCEPT

@@ -115,14 +115,17 @@ guest=""
 
 # --- a disk that fails: an event, a number, and a guest that goes on
 bad_disk() { # the micro-guest's disk test meets the errors, says so and powers off; what was told meanwhile is judged
-	nbdkit -f -U "$tmp/nbd" --filter=error memory 64M error-rate=10% >"$tmp/nbdkit.log" 2>&1 &
+	# No error before somebody listens, and no end before that either.
+	nbdkit -f -U "$tmp/nbd" --filter=error --filter=delay memory 64M error-rate=10% error-file="$tmp/errors" rdelay=20ms wdelay=20ms \
+		>"$tmp/nbdkit.log" 2>&1 &
 	nbd=$!
 	wait_for 10 test -S "$tmp/nbd" || { no failing_disk "nbdkit does not run: $(cat "$tmp/nbdkit.log")"; return; }
 	"$O/pando" run --local 1 --kernel "$O/guest-tools/micro.elf" --cpus 1 --memory 64M --name bad --quiet --status-json "$tmp/bad.json" \
 		--disk "nbd+unix:///?socket=$tmp/nbd" --append "test=disk" >"$tmp/bad.log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 test -S "$PANDO_RUN_DIR/bad.qmp"
-	(printf '{"execute":"qmp_capabilities"}'; wait_for 60 grep -q BLOCK_IO_ERROR "$tmp/told") |
+	(printf '{"execute":"qmp_capabilities"}'; wait_for 60 grep -q '"return"' "$tmp/told"; touch "$tmp/errors"
+		wait_for 60 grep -q BLOCK_IO_ERROR "$tmp/told") |
 		socat -t 1 - "UNIX-CONNECT:$PANDO_RUN_DIR/bad.qmp" >"$tmp/told" 2>/dev/null
 	grep -q '"event": "BLOCK_IO_ERROR", "data": {"device": "disk0",.*Input/output error' "$tmp/told"
 	verdict failing_disk_is_an_event $? "$(cat "$tmp/told"; tail -n 3 "$tmp/bad.log")"

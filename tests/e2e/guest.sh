@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Whole guests: Debian's own kernels on one, two and four hosts, and over each kind of link, in the nested testbed
+# Whole guests: Debian's own kernels on one to four hosts, and over each kind of link, in the nested testbed
 # where the local KVM can't run them; there also on hosts with the oldest kernel that is supported (no UFFDIO_MOVE).
 # Usage: tests/e2e/guest.sh BUILD_FOLDER [more | CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"
 #   more: the cases that `make soak` has, for what they would add to others' time is little
@@ -10,9 +10,9 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
-[ $# -gt 0 ] || set -- "2 6.1 all 500 2" "4 6.1 topology 400 2" "2 6.1 topology,litmus 500 2 dpdk:memif,drop=1%" \
-	"2 6.12 topology 300 2 dpdk:af_xdp"
-[ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "2 6.1 topology,litmus 400 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet"
+[ $# -gt 0 ] || set -- "2 6.1 all 900 2" "3 6.1 topology 600 2" "2 6.1 topology,litmus 700 2 dpdk:memif,drop=1%" \
+	"2 6.12 topology 500 2 dpdk:af_xdp"
+[ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "4 6.1 topology 900 2" "2 6.1 topology,litmus 400 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet"
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 . tests/support/suite.sh
 

@@ -167,6 +167,12 @@ static void on_ended(void *ctx, uint16_t queue)
 	require(w->begun--);
 }
 
+static void on_failed(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error)
+{
+	(void)ctx;
+	require(op < BLOCK_OPS && offset <= DISK_BYTES && bytes <= DISK_BYTES - offset && error < 0);
+}
+
 static void finish(struct world *w, unsigned which)
 {
 	static const uint8_t zeroes[BLOCK_ASK_BYTES];
@@ -334,8 +340,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static const struct guest_mem mem = {
 		.owner = &w, .read = mem_read, .write = mem_write, .read16 = mem_read16, .write16 = mem_write16};
 	static const struct server_ops ops = {.request = on_request};
-	static const struct block_serve_ops disk = {
-		.submit = on_submit, .info = on_info, .answer = on_answer, .begins = on_begins, .ended = on_ended};
+	static const struct block_serve_ops disk = {.submit = on_submit,
+						    .info = on_info,
+						    .answer = on_answer,
+						    .begins = on_begins,
+						    .ended = on_ended,
+						    .failed = on_failed};
 	const struct server_link link = {.ctx = &w, .tell = on_tell, .interrupt = on_interrupt};
 
 	memset(&w, 0, sizeof(w));

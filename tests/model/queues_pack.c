@@ -148,9 +148,10 @@ static void walk_flags(struct walk *w, bool *const *flags, unsigned n)
 
 static void walk_owner(struct walk *w, struct owner *o)
 {
-	bool *const flags[] = {&o->wanted, &o->discard, &o->on_asked, &o->off_asked, &o->entry_new, &o->kicked};
+	bool *const flags[] = {&o->wanted,    &o->discard, &o->on_asked, &o->off_asked,
+			       &o->entry_new, &o->kicked,  &o->again};
 
-	walk_flags(w, flags, 6);
+	walk_flags(w, flags, 7);
 	BYTE(w, o->home);
 	BYTE(w, o->at);
 	BYTE(w, o->entry_host);

@@ -351,7 +351,7 @@ unsigned q_actions(const void *state, struct action *out, unsigned cap)
 		if (s->live && has_free(&s->ring[q]))
 			add(&l, Q_ADD, 0, q);
 		for (unsigned h = 0; h < cfg.hosts && s->live && !s->resetting && !s->failed && !cfg.stays; h++)
-			if (s->owner[q].home != h)
+			if (s->owner[q].home != h || (s->owner[q].at == h && !s->owner[q].off_asked))
 				add(&l, Q_REHOME, h, q);
 		if (cfg.mask)
 			add(&l, Q_ENTRY, 0, q);
@@ -432,6 +432,8 @@ static const char *act(struct q_state *s, const struct action *a)
 		make_available(&s->ring[q]);
 		return NULL;
 	case Q_REHOME:
+		if (s->owner[q].home == a->host) // the BAR has moved
+			owner_again(&s->owner[q]);
 		owner_want(&s->owner[q], a->host, &q_setup);
 		return NULL;
 	case Q_ENTRY:

@@ -31,7 +31,7 @@ void block_remote_submit(struct block_remote *b, uint16_t queue, uint32_t turn, 
 	r->at = 0;
 	r->pieces = 0;
 	r->error = 0;
-	r->forced = false; // one without data has been given
+	r->forced = !r->bytes && r->op != BLOCK_FLUSH; // one without data has been given, or there is nothing to give
 	r->next = NULL;
 	*b->last = r;
 	b->last = &r->next;
@@ -109,6 +109,30 @@ int block_remote_turn(struct block_remote *b)
 			r->done(r, r->error);
 	}
 	return moved;
+}
+
+/* Only the first of the list may have pieces under way as well. */
+void block_remote_cancel(struct block_remote *b)
+{
+	struct block_request *r;
+
+	for (unsigned i = 0; i < BLOCK_ASKS_MAX; i++) {
+		struct block_remote_slot *s = &b->slots[i];
+
+		if (!s->id)
+			continue;
+		s->id = 0;
+		s->r->error = -ECANCELED;
+		if (!--s->r->pieces && s->r != b->first)
+			s->r->done(s->r, -ECANCELED);
+	}
+	while ((r = b->first)) {
+		b->first = r->next;
+		r->done(r, -ECANCELED);
+	}
+	b->last = &b->first;
+	b->used = 0;
+	b->bytes = 0;
 }
 
 static bool in_list(const struct block_remote *b, const struct block_request *r)

@@ -10,7 +10,8 @@
 #include "vmm/block/ask.h"
 
 struct block_remote {
-	void (*ask)(void *ctx, const struct block_ask *a); // the data is borrowed
+	/* The data is borrowed. It may be answered from inside: an error. */
+	void (*ask)(void *ctx, const struct block_ask *a);
 	void *ctx;
 	struct block_remote_slot {
 		uint64_t id; // 0: free
@@ -26,6 +27,8 @@ struct block_remote {
 
 /* 0 or -ENOMEM. */
 int block_remote_init(struct block_remote *b, void (*ask)(void *ctx, const struct block_ask *a), void *ctx);
+/* Ends all of them with -ECANCELED: the other host is not asked any more. */
+void block_remote_cancel(struct block_remote *b);
 /* Requests under way are not ended: nobody waits for them any more. */
 void block_remote_free(struct block_remote *b);
 

@@ -35,6 +35,19 @@ static bool copy(struct block_request *r, uint64_t at, void *buf, size_t n)
 	return true;
 }
 
+/* What its front half does not want any more is no error. */
+static void count(struct block_serve *s, const struct block_request *r, int error)
+{
+	if (error && error != -ECANCELED) {
+		s->errors++;
+		s->ops->failed(s->ctx, r->op, r->offset, r->bytes, error);
+	} else if (r->op == BLOCK_READ) {
+		s->bytes_read += error ? 0 : r->bytes;
+	} else if (r->op == BLOCK_WRITE) {
+		s->bytes_written += error ? 0 : r->bytes;
+	}
+}
+
 static void done(struct block_request *r, int error)
 {
 	struct served *x = (struct served *)r;
@@ -44,6 +57,7 @@ static void done(struct block_request *r, int error)
 		.id = x->id, .error = error, .data = data ? x->data : NULL, .bytes = data ? x->carried : 0};
 	uint16_t queue = r->queue;
 
+	count(s, r, error);
 	s->peers[x->from].asks--;
 	s->peers[x->from].bytes -= x->carried;
 	s->under_way--;
@@ -115,6 +129,7 @@ int block_serve_ask(struct block_serve *s, host_id from, const struct block_ask 
 	s->bytes += carried;
 	if (!x) {
 		s->refused++;
+		s->errors++;
 		s->ops->answer(s->ctx, from, &(struct block_answer){.id = a->id, .error = error ? error : -ENOMEM});
 		s->ops->ended(s->ctx, a->queue);
 		return 0;

@@ -15,6 +15,8 @@ struct block_serve_ops {
 	/* Has this host the queue in this turn? Then the request counts as under way until ended(). */
 	bool (*begins)(void *ctx, host_id from, uint16_t queue, uint32_t turn);
 	void (*ended)(void *ctx, uint16_t queue); // after its answer
+	/* The back half could not do it. */
+	void (*failed)(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error);
 };
 
 struct block_serve {
@@ -25,7 +27,8 @@ struct block_serve {
 		uint64_t bytes;
 	} peers[HOSTS_MAX]; // under way
 	unsigned under_way;
-	uint64_t asks, bytes, refused; // all in all; refused: outside of the disk, or no memory
+	uint64_t asks, bytes, refused;              // all in all; refused: outside of the disk, or no memory
+	uint64_t errors, bytes_read, bytes_written; // of those that have ended; errors: the refused ones as well
 };
 
 void block_serve_init(struct block_serve *s, const struct block_serve_ops *ops, void *ctx);

@@ -33,6 +33,11 @@ void owner_set_entry(struct owner *o, const struct handover_entry *e)
 	o->entry_new = o->at != HOST_NONE; // an ON brings it along
 }
 
+void owner_again(struct owner *o)
+{
+	o->again = o->at != HOST_NONE && !o->off_asked;
+}
+
 /* On its way to the next home a queue needs no kick: being given it counts as one. */
 void owner_kick(struct owner *o)
 {
@@ -50,7 +55,7 @@ static bool begin_turn(struct owner *o, struct handover *m)
 	o->turn++;
 	o->at = o->home;
 	o->on_asked = true;
-	o->off_asked = o->entry_new = o->kicked = false;
+	o->off_asked = o->entry_new = o->kicked = o->again = false;
 	*m = (struct handover){
 		.kind = HANDOVER_ON, .turn = o->turn, .place = o->place, .setup = o->setup, .entry = o->entry};
 	return true;
@@ -77,8 +82,9 @@ bool owner_next(struct owner *o, host_id *to, struct handover *m)
 	} else if (o->kicked) {
 		o->kicked = false;
 		*m = (struct handover){.kind = HANDOVER_KICK, .turn = o->turn};
-	} else if ((!o->wanted || o->home != o->at) && !o->off_asked) {
+	} else if ((!o->wanted || o->home != o->at || o->again) && !o->off_asked) {
 		o->off_asked = true;
+		o->again = false;
 		*m = (struct handover){.kind = HANDOVER_OFF, .turn = o->turn, .discard = !o->wanted && o->discard};
 	} else {
 		return false;
@@ -133,7 +139,7 @@ int owner_in(struct owner *o, host_id from, const struct handover *m)
 
 int owner_request(struct owner *o, host_id from, uint32_t turn)
 {
-	if (from != o->at || turn != o->turn || o->on_asked || o->at_back >= o->setup.size)
+	if (from != o->at || turn != o->turn || o->on_asked)
 		return -EPROTO;
 	o->at_back++;
 	return 0;

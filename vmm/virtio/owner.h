@@ -24,8 +24,9 @@ struct owner {
 	host_id entry_host; // who has been told an entry and has not answered
 	bool on_asked, off_asked;
 	bool entry_new, kicked; // at has not been told
+	bool again;             // it is to be given anew, also to the same host
 	uint32_t turn;          // counts the ONs
-	unsigned at_back;       // requests of it that the device has
+	unsigned at_back;       // pieces of its requests that the device has
 	struct ring_place place;
 };
 
@@ -37,6 +38,8 @@ void owner_want(struct owner *o, host_id home, const struct ring_setup *setup);
 void owner_want_not(struct owner *o, bool discard);
 /* Its vector, or that vector's entry, is another one; the same one is no news. */
 void owner_set_entry(struct owner *o, const struct handover_entry *e);
+/* What an ON says beside the setup is another matter now: whoever has it is to have it anew. */
+void owner_again(struct owner *o);
 /* The driver has notified, and the queue is not served by whoever saw that. */
 void owner_kick(struct owner *o);
 
@@ -55,8 +58,8 @@ enum owner_effect {
 int owner_in(struct owner *o, host_id from, const struct handover *m);
 
 /*
- * A request of host from's, in this turn, goes to the back. 0, or -EPROTO: the queue is not there, or has more under
- * way than its ring has room for.
+ * A piece of a request of host from's, in this turn, goes to the back, which bounds how many there are. 0, or -EPROTO:
+ * the queue is not there.
  */
 int owner_request(struct owner *o, host_id from, uint32_t turn);
 void owner_replied(struct owner *o); // ... and has been answered

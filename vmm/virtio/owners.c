@@ -42,11 +42,18 @@ void owners_power_on(struct owners *o)
 {
 	for (unsigned q = 0; q < VIRTIO_QUEUES_MAX; q++)
 		owner_init(&o->queue[q]);
-	o->failed = false;
+	o->failed = o->recalled = false;
 	server_forget(o->here);
 }
 
 /* ---- what the registers say ---- */
+
+static host_id home_of(const struct owners *o, uint16_t q, const struct handover_entry *e)
+{
+	host_id h = o->ops->home && !o->recalled ? o->ops->home(o->ctx, q, e) : HOST_NONE;
+
+	return h == HOST_NONE ? o->self : h;
+}
 
 /*
  * Which host a queue is on follows from the entry. One that is here interrupts through the registers: they are at hand,
@@ -64,7 +71,7 @@ static void look_at(struct owners *o, uint16_t q)
 		return;
 	}
 	virtio_queue_entry(v, q, &e);
-	host_id home = o->ops->home ? o->ops->home(o->ctx, q, &e) : o->self;
+	host_id home = home_of(o, q, &e);
 
 	owner_want(w, home, &setup);
 	if ((w->at == HOST_NONE ? home : w->at) == o->self)
@@ -100,6 +107,14 @@ bool owners_accessed(struct owners *o, const struct virtio_fx *fx)
 
 bool owners_moved(struct owners *o)
 {
+	return look_at_all(o);
+}
+
+bool owners_bar_moved(struct owners *o)
+{
+	for (uint16_t q = 0; q < o->v->p.queues; q++)
+		if (o->queue[q].at != o->self)
+			owner_again(&o->queue[q]);
 	return look_at_all(o);
 }
 
@@ -163,15 +178,22 @@ static void end_reset(struct owners *o)
 	o->failed = false;
 }
 
+/* While the server here is held others may have its homes: those are told later. */
+static bool is_for_here(const struct owners *o, const struct owner *w)
+{
+	return (w->at == HOST_NONE ? w->home : w->at) == o->self;
+}
+
 /* The lock held. What is to be said next. */
-static bool next(struct owners *o, uint16_t *queue, host_id *to, struct handover *m)
+static bool next(struct owners *o, bool held, uint16_t *queue, host_id *to, struct handover *m)
 {
 	for (uint16_t q = 0; q < o->v->p.queues; q++)
-		if (owner_next(&o->queue[q], to, m)) {
+		if (!(held && is_for_here(o, &o->queue[q])) && owner_next(&o->queue[q], to, m)) {
 			*queue = q;
 			return true;
 		}
-	end_reset(o);
+	if (!held)
+		end_reset(o);
 	return false;
 }
 
@@ -184,18 +206,65 @@ static void say(void *ctx)
 	host_id to;
 	bool more = true;
 
-	if (!owners_news(o) || __atomic_load_n(&o->here->held, __ATOMIC_SEQ_CST))
+	if (!owners_news(o))
 		return;
 	__atomic_store_n(&o->news, false, __ATOMIC_SEQ_CST);
 	while (more) {
 		lock(o);
-		more = next(o, &queue, &to, &m);
+		bool held = __atomic_load_n(&o->here->held, __ATOMIC_SEQ_CST);
+
+		more = next(o, held, &queue, &to, &m);
 		unlock(o);
 		if (more && to == o->self)
 			server_in(o->here, queue, &m);
 		else if (more)
 			o->ops->tell(o->ctx, to, queue, &m);
 	}
+}
+
+void owners_recall(struct owners *o)
+{
+	lock(o);
+	o->recalled = true;
+	look_at_all(o);
+	note_news(o);
+	unlock(o);
+	say(o);
+}
+
+bool owners_home(struct owners *o)
+{
+	bool home = true;
+
+	lock(o);
+	for (uint16_t q = 0; q < o->v->p.queues; q++) {
+		const struct owner *w = &o->queue[q];
+
+		home &= (w->at == HOST_NONE || w->at == o->self) && !w->at_back &&
+			(w->entry_host == HOST_NONE || w->entry_host == o->self);
+	}
+	unlock(o);
+	return home;
+}
+
+int owners_request(struct owners *o, host_id from, uint16_t queue, uint32_t turn)
+{
+	if (queue >= o->v->p.queues || from == o->self)
+		return -EPROTO;
+	lock(o);
+	int r = owner_request(&o->queue[queue], from, turn);
+
+	unlock(o);
+	return r;
+}
+
+void owners_replied(struct owners *o, uint16_t queue)
+{
+	lock(o);
+	owner_replied(&o->queue[queue]);
+	if (o->v->resetting)
+		note_news(o); // it may have been the last
+	unlock(o);
 }
 
 /* Serving thread: a word of the server here. */

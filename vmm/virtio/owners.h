@@ -19,8 +19,8 @@ struct owners_ops {
 	void (*unlock)(void *ctx);
 	void (*send)(void *ctx, const struct msix_message *m); // an interrupt; without the lock
 	/*
-	 * On which host a queue whose interrupt goes by this entry is to be served, with the lock. NULL: all of them
-	 * here.
+	 * On which host a queue whose interrupt goes by this entry is to be served, with the lock; HOST_NONE: any is as
+	 * good. NULL: all of them here.
 	 */
 	host_id (*home)(void *ctx, uint16_t queue, const struct handover_entry *e);
 	/* A word to another host, in the order of the calls; serving thread, without the lock. NULL: there is none. */
@@ -35,6 +35,7 @@ struct owners {
 	host_id self;
 	bool news;           // atomic: something may have to be said or to be ended
 	bool failed;         // the device has been told to fail since its reset
+	bool recalled;       // all queues are to be here
 	enum ring_error why; // the last time
 	uint64_t broken;     // how often
 	struct owner queue[VIRTIO_QUEUES_MAX];
@@ -53,11 +54,25 @@ bool owners_accessed(struct owners *o, const struct virtio_fx *fx);
 /* Where vCPUs are is another matter now. The lock held; the same return. */
 bool owners_moved(struct owners *o);
 
+/* The BAR is somewhere else: what homes know of it they are told anew. The lock held; the same return. */
+bool owners_bar_moved(struct owners *o);
+/*
+ * Until the device is as after power-on no queue is on another host; those that are come home, and bring to an end
+ * there what is under way. Serving thread, without the lock, of a server here that is held. owners_home(): they are
+ * here, and no other host has anything of this device any more.
+ */
+void owners_recall(struct owners *o);
+bool owners_home(struct owners *o);
+
 /* Something may have to be said or to be ended: server_round() of here is to be called. Any thread. */
 bool owners_news(const struct owners *o);
 
 /* A word of a home on another host, without the lock; serving thread. 0, or -EPROTO: it is no member any more. */
 int owners_in(struct owners *o, host_id from, uint16_t queue, const struct handover *m);
+
+/* Serving thread, without the lock: a request of a queue of another host's goes to the back; owner_request(). */
+int owners_request(struct owners *o, host_id from, uint16_t queue, uint32_t turn);
+void owners_replied(struct owners *o, uint16_t queue);
 
 /* The lock held. Registers may be read: owner_settled() of all queues. */
 bool owners_settled(const struct owners *o);

@@ -65,7 +65,8 @@ struct Remote : testing::Test {
 	std::deque<Ask> asks;
 	std::deque<Answer> answers;
 	uint32_t turn = 5;
-	unsigned begun = 0;
+	unsigned begun = 0, told = 0;
+	bool no_memory = false;
 
 	static Remote *self(void *x)
 	{
@@ -91,9 +92,20 @@ struct Remote : testing::Test {
 			EXPECT_EQ(queue, 3);
 			self(x)->begun--;
 		};
+		ops.failed = [](void *x, block_op, uint64_t, uint64_t, int error) {
+			EXPECT_GT(0, error);
+			self(x)->told++;
+		};
 		EXPECT_EQ(0, block_remote_init(
 				     &b,
 				     [](void *x, const block_ask *a) {
+					     if (self(x)->no_memory) {
+						     block_answer none = {};
+						     none.id = a->id;
+						     none.error = -ENOMEM;
+						     EXPECT_EQ(0, block_remote_answer(&self(x)->b, &none));
+						     return;
+					     }
 					     std::vector<uint8_t> data;
 					     if (a->op == BLOCK_WRITE)
 						     data.assign(a->data, a->data + a->bytes);
@@ -247,6 +259,7 @@ TEST_F(Remote, ErrorsComeBackAndEndOneRequest)
 	Submit(a.get());
 	Rest();
 	EXPECT_EQ(-EIO, a->result);
+	EXPECT_EQ(3u, told); // once a piece
 	disk.fails = 0;
 	info.read_only = true;
 	Submit(c.get());
@@ -257,6 +270,8 @@ TEST_F(Remote, ErrorsComeBackAndEndOneRequest)
 	Rest();
 	EXPECT_EQ(-EIO, beyond->result);
 	EXPECT_EQ(2u, s.refused);
+	EXPECT_EQ(5u, s.errors);
+	EXPECT_EQ(3u, told);
 	auto unwanted = Make(BLOCK_READ, 0, 512), unread = Make(BLOCK_WRITE, 0, 512);
 	Submit(unwanted.get());
 	Submit(unread.get());
@@ -264,6 +279,58 @@ TEST_F(Remote, ErrorsComeBackAndEndOneRequest)
 	Rest();
 	EXPECT_EQ(-ECANCELED, unwanted->result);
 	EXPECT_EQ(-ECANCELED, unread->result);
+}
+
+/* The specification lets a driver discard nothing. */
+TEST_F(Remote, NothingIsAskedForNoBytes)
+{
+	for (block_op op : {BLOCK_DISCARD, BLOCK_ZEROES}) {
+		auto m = Make(op, 512, 0);
+		Submit(m.get());
+		block_remote_turn(&b);
+		EXPECT_EQ(0, m->result);
+	}
+	EXPECT_TRUE(asks.empty());
+	auto flush = Make(BLOCK_FLUSH, 0, 0);
+	Submit(flush.get());
+	block_remote_turn(&b);
+	EXPECT_EQ(1u, asks.size());
+	Rest();
+	EXPECT_EQ(0, flush->result);
+}
+
+TEST_F(Remote, WhatCannotBeSentFails)
+{
+	auto large = Make(BLOCK_READ, 0, 600u << 10), small = Make(BLOCK_WRITE, 0, 512);
+	Submit(large.get());
+	Submit(small.get());
+	no_memory = true;
+	block_remote_turn(&b);
+	EXPECT_EQ(-ENOMEM, large->result);
+	EXPECT_EQ(-ENOMEM, small->result);
+	EXPECT_EQ(0u, b.used);
+	EXPECT_EQ(0u, b.bytes);
+	no_memory = false;
+	auto next = Make(BLOCK_READ, 0, 512);
+	Submit(next.get());
+	Rest();
+	EXPECT_EQ(0, next->result);
+}
+
+/* Some with pieces under way, one of which has more to give, and some that wait. */
+TEST_F(Remote, AtTheEndEachRequestEndsOnce)
+{
+	std::vector<std::unique_ptr<Mine>> mine;
+
+	for (uint64_t bytes : {uint64_t{512}, uint64_t{1} << 20, uint64_t{kBytes}, uint64_t{kBytes}, uint64_t{512}}) {
+		mine.push_back(Make(BLOCK_READ, 0, bytes));
+		Submit(mine.back().get());
+	}
+	block_remote_turn(&b);
+	ASSERT_NE(nullptr, b.first);
+	block_remote_cancel(&b);
+	for (auto &m : mine)
+		EXPECT_EQ(-ECANCELED, m->result);
 }
 
 TEST_F(Remote, AnswersThatNobodyAskedForAreRefused)

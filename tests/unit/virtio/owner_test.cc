@@ -165,18 +165,34 @@ TEST_F(Owner, HomesSayWhatTheyWereAskedAndNothingElse)
 	EXPECT_EQ(in(1, HANDOVER_OFF_DONE, {8, 8, 0}), OWNER_NOTHING);
 }
 
-TEST_F(Owner, RequestsAreThoseOfTheHomeAndNoMoreThanTheRingHas)
+TEST_F(Owner, AQueueIsGivenAnewWhereItIs)
+{
+	owner_again(&o); // nobody has it
+	EXPECT_EQ(next(), std::vector<int>());
+	on(1);
+	owner_again(&o);
+	EXPECT_EQ(next(), (std::vector<int>{HANDOVER_OFF}));
+	EXPECT_FALSE(sent.back().second.discard);
+	owner_again(&o); // the next ON says it
+	EXPECT_EQ(next(), std::vector<int>());
+	EXPECT_EQ(in(1, HANDOVER_OFF_DONE, {4, 4, 4}), OWNER_NOTHING);
+	EXPECT_EQ(next(), (std::vector<int>{HANDOVER_ON}));
+	EXPECT_EQ(sent.back().first, 1);
+	EXPECT_EQ(sent.back().second.place.next_avail, 4);
+}
+
+/* A request may be asked for in more pieces than the ring has places. */
+TEST_F(Owner, RequestsAreThoseOfTheHome)
 {
 	on(1);
 	EXPECT_EQ(owner_request(&o, 2, o.turn), -EPROTO);
 	EXPECT_EQ(owner_request(&o, 1, o.turn + 1), -EPROTO);
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 20; i++)
 		EXPECT_EQ(owner_request(&o, 1, o.turn), 0);
-	EXPECT_EQ(owner_request(&o, 1, o.turn), -EPROTO);
 	owner_want_not(&o, true);
 	next();
 	EXPECT_EQ(in(1, HANDOVER_OFF_DONE), -EPROTO); // it has not got its answers
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 20; i++)
 		owner_replied(&o);
 	EXPECT_EQ(in(1, HANDOVER_OFF_DONE), OWNER_NOTHING);
 }

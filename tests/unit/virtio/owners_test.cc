@@ -327,7 +327,9 @@ struct World {
 		else if (what < 37 && !waiting_for_reset) {
 			set_entry(q, h);
 			moves++;
-		} else if (what == 38 && random() % 8 == 0 && !waiting_for_reset) {
+		} else if (what == 37 && !waiting_for_reset)
+			owners_bar_moved(&o);
+		else if (what == 38 && random() % 8 == 0 && !waiting_for_reset) {
 			w(0x14, 1, 0);
 			waiting_for_reset = true;
 		} else
@@ -479,6 +481,44 @@ TEST(Owners, AQueueThatIsBrokenElsewhereFailsTheDevice)
 	w.add(0, 2);
 	w.end();
 	EXPECT_EQ(1u, w.ended);
+}
+
+/* A reset of the machine: what is under way ends where it is, then nothing is elsewhere, and nothing goes there. */
+TEST(Owners, QueuesThatAreRecalledComeHome)
+{
+	World w(1, false, true);
+	w.set_entry(0, 2);
+	w.set_entry(1, 1);
+	w.rest();
+	ASSERT_EQ(2, w.o.queue[0].at);
+	w.add(0, 2);
+	while (w.back.empty())
+		for (host_id h = 0; h < HOSTS; h++)
+			for (unsigned what : {0, 1, 4})
+				w.goes_on(what, h);
+	server_hold(&w.hosts[0].s, true);
+	owners_recall(&w.o);
+	for (unsigned i = 0; i < 50; i++)
+		for (host_id h = 0; h < HOSTS; h++)
+			for (unsigned what : {0, 1, 4})
+				w.goes_on(what, h);
+	EXPECT_FALSE(owners_home(&w.o)) << "a request of it is at the back";
+	EXPECT_EQ(HOST_NONE, w.o.queue[1].at);
+	w.set_entry(1, 2); // by a vCPU that has not stopped yet
+	w.rest();
+	EXPECT_TRUE(owners_home(&w.o));
+	EXPECT_EQ(HOST_NONE, w.o.queue[0].at);
+	EXPECT_EQ(HOST_NONE, w.o.queue[1].at);
+	w.handle(0);
+	EXPECT_EQ(1u, w.ended);
+	virtio_power_on(&w.v);
+	owners_power_on(&w.o);
+	server_hold(&w.hosts[0].s, false);
+	w.bring_up();
+	w.set_entry(0, 2);
+	w.add(0, 1);
+	w.end();
+	EXPECT_EQ(2u, w.ended);
 }
 
 TEST(Owners, WordsThatCannotBeAreRefused)

@@ -14,7 +14,7 @@
 #define MSG_MAGIC        0x4450u
 #define MSG_VERSION      1u
 #define MSG_HEADER_BYTES 16u
-#define MSG_FIELDS_MAX   64u     // bytes of fields of the largest kind
+#define MSG_FIELDS_MAX   96u     // bytes of fields of the largest kind
 #define MSG_BLOB_MAX     262144u // largest blob_max
 #define MSG_FRAME_MAX    (MSG_HEADER_BYTES + MSG_FIELDS_MAX + MSG_BLOB_MAX)
 

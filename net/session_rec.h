@@ -12,7 +12,7 @@
 
 #include "net/session.h"
 
-#define SESSION_VERSION     3u
+#define SESSION_VERSION     4u
 #define SESSION_NONCE_BYTES 32u
 #define SESSION_HELLO_BYTES 64u
 #define SESSION_PROOF_BYTES 32u

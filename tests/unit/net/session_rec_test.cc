@@ -32,7 +32,7 @@ struct Records : testing::Test {
 
 TEST_F(Records, HelloGoldenBytes)
 {
-	const uint8_t golden[32] = {'P', 'A', 'N', 'D', 'O', 0, 3, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
+	const uint8_t golden[32] = {'P', 'A', 'N', 'D', 'O', 0, 4, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
 
 	EXPECT_EQ(memcmp(c, golden, sizeof(golden)), 0);
 	EXPECT_NE(memcmp(c + 32, a + 32, SESSION_NONCE_BYTES), 0) << "nonces are fresh";

@@ -17,7 +17,7 @@
 #define F_FLUSH    (1u << 9)
 #define F_MQ       (1u << 12)
 #define F_EVENT    (1u << 29)
-#define CYCLES     4u
+#define CYCLES     4u // option cycles=
 #define RANDOM_OPS 300u
 
 enum { IN = 0, OUT = 1, FLUSH = 4 };
@@ -392,7 +392,9 @@ static void disk_run(const char *name)
 {
 	if (!ready(name))
 		return;
-	for (uint32_t i = 0; i < CYCLES && !d.wrong; i++) {
+	uint64_t cycles = option_u64("cycles", CYCLES);
+
+	for (uint64_t i = 0; i < cycles && !d.wrong; i++) {
 		begin(i % 2);
 		run_on(mach.vcpus_n, write_job, NULL);
 		run_on(mach.vcpus_n, other_job, NULL);

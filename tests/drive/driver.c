@@ -9,7 +9,7 @@
  * moves=N,GAP_MS[,VCPU] (N moves of vCPUs between hosts, tests/drive/moves.h)
  * moves-begin=N,GAP_MS[,VCPU] (the same, while the next actions are carried out)   moves-end (until they are over)
  * hostile (calls of all verbs with numbers that nothing has, tests/drive/hostile.h)
- * no-reboot, initrd=FILE, dilate=K, patience=S are options of the run and come first.
+ * no-reboot, initrd=FILE, disk=PROPERTIES (of --disk), dilate=K, patience=S are options of the run and come first.
  *
  * Each action begins when the one before is done. Prints PASS or FAIL for each, events as "EVENT NAME DATA", the
  * guest's console as it comes. Exit status: run_guest()'s, or 1 if an action failed.
@@ -323,6 +323,8 @@ static bool take_option(const char *word, struct run_args *a, bool *no_reboot)
 		*no_reboot = true;
 	else if (is(word, "initrd", &value))
 		a->initrd = value;
+	else if (is(word, "disk", &value))
+		a->disks.text[a->disks.n++] = value; // of a test: there are few
 	else if (is(word, "dilate", &value))
 		a->tuning.value[TUNING_DILATE] = (uint64_t)atoi(value);
 	else if (is(word, "patience", &value)) {

@@ -23,6 +23,11 @@ fi
 
 show() { tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'; }
 
+disks=() # one of each host, with a queue for each vCPU, which follows it
+for h in 0 1; do
+	truncate -s 4M "$tmp/disk-$h"
+	disks+=("disk=$tmp/disk-$h,host=$h")
+done
 work=sb_fence,mp,lb,corr,s,ipi,timer,ioapic,port,clock,atomic,spinlock,ticket,ring,readmostly,falseshare,migratory,storm,pattern
 drive thousand-2-hosts 2 2 64 0 "test=$work rounds=20000 tickets=2000 handoffs=1000 hops=5000 ops=2000" "until=PASS smp" \
 	moves="$moves,2"
@@ -35,7 +40,8 @@ drive drained-host-1 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm,pattern op
 drive drained-host-0 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm,pattern ops=1000 hops=2000" "until=PASS smp" moves=1,0,0
 drive changed-places 2 2 64 0 "test=ipi,timer,ioapic,port,clock,storm ops=1000 hops=2000" "until=PASS smp" moves=1,0,0 moves=1,0,1
 # Stopped: it moves and stays stopped. Reset: vCPU 0 starts from host 0 again.
-drive while-stopped 2 2 64 0 "test=clock,storm ops=2000 hops=5000" "until=PASS smp" stop moves=5,0 wait=50 registers cont
+drive while-stopped 2 2 64 0 "test=clock,storm,disk ops=500 hops=500 cycles=20" "${disks[1]}" "until=PASS storm" moves-begin=200,2 stops=20,20,2 \
+	moves-end stop moves=5,0 wait=50 registers cont
 drive then-reset 2 2 64 130 "test=storm ops=4000000000" "until=PASS smp" moves=1,0,0 wait=50 reset "until=PASS smp" \
 	moves=3,5 stop moves=1,0,0 reset wait=50 cont "until=PASS smp" quit
 
@@ -44,8 +50,8 @@ if drive with-stops 2 2 64 0 "test=stops" "until=STOPS WANTED" moves-begin=400,0
 	if [ "$(grep -c '^CPU#' "$log")" -eq 4 ]; then ok with-stops.all_vcpus; else no with-stops.all_vcpus "a vCPU was not shown"; fi
 fi
 drive with-nmis 2 3 64 0 "test=nmi nmis=40" "until=NMIS WANTED" moves-begin=300,0 $(printf 'nmi until=NMI-%s-TAKEN ' {1..39}) moves-end nmi
-drive with-resets 3 4 96 130 "test=storm ops=4000000000" "until=PASS smp" moves-begin=600,1 reset "until=PASS smp" reset \
-	"until=PASS smp" stop reset cont "until=PASS smp" reset wait=1 reset moves-end quit
+drive with-resets 3 4 96 130 "test=disk cycles=1000000" "${disks[0]}" "until=PASS smp" moves-begin=600,1 wait=100 reset "until=PASS smp" reset \
+	"until=PASS smp" wait=50 stop reset cont "until=PASS smp" wait=50 reset wait=1 reset moves-end quit
 
 # By the command, for a guest of `pando run`.
 command_line() {

@@ -10,41 +10,52 @@ bool card_bus_decode(struct card_bus *b, const struct msix_message *m, struct ap
 	return false;
 }
 
-/* The ports name any bus. */
-static int access_data(struct card_bus *b, struct device_access *a, struct device_fx *fx)
+void card_bus_access(struct card_bus *b, struct device_access *a)
 {
-	struct pci_address at;
-
-	if (!pci_ports_decode(b->root.address, (unsigned)a->offset, &at) || at.bus == b->root.bus.number ||
-	    a->size > PCI_PORT_DATA_BYTES - a->offset) {
-		pci_root_ports(&b->root, a->write, PCI_PORT_DATA - PCI_PORT_ADDRESS + (unsigned)a->offset, a->size,
-			       &a->value);
-		return 0;
-	}
-	if (!pci_present(b->host->present, at))
-		return 0; // all ones, as it came
-	fx->flags |= DEVICE_FX_ELSEWHERE;
-	fx->elsewhere = PCI_ECAM + pci_ecam_encode(at);
-	fx->request = a->request;
-	return DEVICE_LATER;
-}
-
-static int bus_access(void *state, struct device_access *a, struct device_fx *fx)
-{
-	struct card_bus *b = state;
-
 	switch (a->range) {
 	case CARD_BUS_ADDRESS:
 		pci_root_ports(&b->root, a->write, 0, a->size, &a->value);
 		break;
 	case CARD_BUS_DATA:
-		return access_data(b, a, fx);
+		pci_root_ports(&b->root, a->write, PCI_PORT_DATA - PCI_PORT_ADDRESS + (unsigned)a->offset, a->size,
+			       &a->value);
+		break;
 	case CARD_BUS_ECAM:
 		pci_root_ecam(&b->root, a->write, a->offset, a->size, &a->value);
 		break;
 	default:
 		pci_root_window(&b->root, a->write, a->offset, a->size, &a->value);
 	}
+}
+
+/* The ports name any bus. True: what they name is somewhere else, or nowhere. */
+static bool is_elsewhere(struct card_bus *b, struct device_access *a, struct device_fx *fx, int *r)
+{
+	struct pci_address at;
+
+	if (!pci_ports_decode(b->root.address, (unsigned)a->offset, &at) || at.bus == b->root.bus.number ||
+	    a->size > PCI_PORT_DATA_BYTES - a->offset)
+		return false;
+	*r = 0; // all ones, as it came
+	if (!pci_present(b->host->present, at))
+		return true;
+	fx->flags |= DEVICE_FX_ELSEWHERE;
+	fx->elsewhere = PCI_ECAM + pci_ecam_encode(at);
+	fx->request = a->request;
+	*r = DEVICE_LATER;
+	return true;
+}
+
+static int bus_access(void *state, struct device_access *a, struct device_fx *fx)
+{
+	struct card_bus *b = state;
+	int r;
+
+	if (a->range == CARD_BUS_DATA && is_elsewhere(b, a, fx, &r))
+		return r;
+	if (!a->write && a->range != CARD_BUS_ADDRESS && card_bus_read_waits(b, a))
+		return DEVICE_LATER;
+	card_bus_access(b, a);
 	return 0;
 }
 
@@ -59,11 +70,13 @@ static void look_at(struct card_bus *b, struct card *c, struct device_fx *fx)
 		atomic_store(&b->unsent, true);
 		fx->flags |= DEVICE_FX_WORK;
 	}
+	if (c->f.moved)
+		c->f.wanted |= owners_bar_moved(&c->f.o);
 	if (c->f.wanted) {
 		__atomic_store_n(&c->woken, true, __ATOMIC_SEQ_CST);
 		fx->flags |= DEVICE_FX_WORK;
 	}
-	c->f.wanted = c->f.moved = false; // who answers an address is looked up anew each time
+	c->f.wanted = c->f.moved = false;
 }
 
 static bool bus_run(void *state, uint64_t now_ns, unsigned *rises, struct device_fx *fx)
@@ -159,6 +172,14 @@ static bool bus_absent(const struct device_kind *k, const struct device_access *
 	return a->range == CARD_BUS_ECAM && !pci_present(of->present, at);
 }
 
+static bool bus_served(const struct device_kind *k, const struct device_access *a)
+{
+	const struct card_bus_kind *of = (const struct card_bus_kind *)k;
+
+	return a->range == CARD_BUS_WINDOW && a->write && of->kick &&
+	       of->kick(of->kick_ctx, of->bus, k->ranges[CARD_BUS_WINDOW].first + a->offset);
+}
+
 static void add_range(struct device_kind *k, struct device_range r)
 {
 	r.name = "pci";
@@ -184,7 +205,9 @@ void card_bus_describe(struct card_bus_kind *k, const struct pci_windows *w, uin
 
 const struct device_ops card_bus_ops = {
 	.late = 1u << CARD_BUS_DATA,
+	.late_reads = 1u << CARD_BUS_ECAM | 1u << CARD_BUS_WINDOW,
 	.absent = bus_absent,
+	.served = bus_served,
 	.access = bus_access,
 	.run = bus_run,
 	.reset = bus_power_on,

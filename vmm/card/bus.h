@@ -23,6 +23,10 @@ struct card_bus_kind {
 	struct device_kind kind;
 	uint8_t bus;
 	const struct pci_presence *present;
+	/* On other hosts than its own: a write to its window was a notification for a queue that is served there. NULL:
+	 * none is. */
+	bool (*kick)(void *ctx, uint8_t bus, uint64_t address);
+	void *kick_ctx;
 };
 /* Puts it together. state: NULL, where the bus is on another host. w and present must outlive it. */
 void card_bus_describe(struct card_bus_kind *k, const struct pci_windows *w, uint8_t bus,
@@ -41,6 +45,15 @@ extern const struct device_ops card_bus_ops;
 bool card_bus_work(struct card_bus *b);
 /* On the device thread, in each round of its loop: whoever waits for a drain hears of its end. */
 void card_bus_turn(struct card_bus *b);
+
+/*
+ * What another host says of a card here, on the device thread: a word about a queue, a piece of a request to a disk.
+ * 0, or -EPROTO: it cannot be, and the host is no member any more.
+ */
+int card_bus_word(struct card_bus *b, host_id from, unsigned slot, const struct card_word *w);
+int card_bus_ask(struct card_bus *b, host_id from, unsigned slot, const struct block_ask *a);
+/* A vCPU is on another host now: queues follow. Any thread. */
+void card_bus_vcpus_moved(struct card_bus *b);
 
 /*
  * For good: nothing is begun any more, and what is under way has CARD_BUS_DRAIN_S seconds to end. Not on the device

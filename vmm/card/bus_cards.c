@@ -33,6 +33,27 @@ static void send(void *card, const struct msix_message *m)
 		c->host->send(c->host->ctx, &msg);
 }
 
+static host_id home(void *card, uint16_t queue, const struct handover_entry *e)
+{
+	const struct card_host *h = ((struct card *)card)->host;
+
+	(void)queue;
+	return h->far->home(h->ctx, e);
+}
+
+static void tell(void *card, host_id to, uint16_t queue, const struct handover *m)
+{
+	struct card *c = card;
+	struct card_word w = {.queue = queue, .m = *m, .read_only = c->read_only, .discards = c->discards};
+
+	lock(c);
+	uint64_t bar = c->f.v.pci.bar[VIRTIO_BAR].place;
+
+	unlock(c);
+	w.notify = bar == PCI_NOWHERE ? 0 : bar + VIRTIO_AT_NOTIFY;
+	c->host->far->tell(c->host->ctx, to, c->id, &w);
+}
+
 /* ---- making and taking away ---- */
 
 static int put_in(struct card_bus *b, struct card *c, struct card_model *model)
@@ -48,6 +69,10 @@ static int put_in(struct card_bus *b, struct card *c, struct card_model *model)
 	model->p.window_bytes = b->windows->bus_bytes;
 	model->p.address = address[VIRTIO_BAR];
 	c->keep = (struct owners_ops){.lock = lock, .unlock = unlock, .send = send};
+	if (c->ops->ask && b->host->far) {
+		c->keep.home = home;
+		c->keep.tell = tell;
+	}
 	c->serve =
 		(struct server_ops){.request = c->ops->request, .on_demand = c->ops->on_demand, .full = c->ops->full};
 	virtio_init(&c->f.v, &model->p);

@@ -17,11 +17,15 @@ struct card_bus {
 	struct pci_root root;           // under the lock, as the registers of all cards
 	struct card *cards[DESC_SLOTS]; // by slot
 	_Atomic bool unsent;            // an access has unmasked more messages than it could send
+	_Atomic bool moved;             // a vCPU has
+	struct card_read *reads;        // under the lock: registers that are read later
+	_Atomic bool reading;           // there are some
 	uint64_t lost;                  // messages that no APIC understands
 	pthread_mutex_t waits_lock;     // over, and changes of drain; innermost
 	pthread_cond_t waits;
 	_Atomic int drain; // enum drain
 	bool over;         // nobody waits for a drain any more
+	_Atomic bool ends; // the drain is the last one: other hosts may be gone
 };
 
 /* bus.c: what a message means; false, and counted: nothing. */
@@ -32,6 +36,15 @@ bool card_bus_decode(struct card_bus *b, const struct msix_message *m, struct ap
  * so long (0: never), then false. Not on the device thread.
  */
 bool card_bus_drain(struct card_bus *b, unsigned seconds);
+
+/*
+ * bus_reads.c: reads of registers that have to wait until queues on other hosts agree with them (owners_settled()).
+ * card_bus_reads(): carries out those that need not wait any more, or all of them. No lock held.
+ */
+bool card_bus_read_waits(struct card_bus *b, const struct device_access *a); // with the lock. True: it was taken
+void card_bus_reads(struct card_bus *b, bool all);
+/* bus.c: an access to what is here, with the lock. */
+void card_bus_access(struct card_bus *b, struct device_access *a);
 
 /* bus_cards.c: the card closes what it has, and is freed. */
 void card_bus_close(struct card *c);

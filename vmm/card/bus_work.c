@@ -63,10 +63,71 @@ static void begin_drain(struct card_bus *b)
 		lock(b);
 		server_hold(&c->f.s, true);
 		unlock(b);
+		if (!atomic_load(&b->ends))
+			owners_recall(&c->f.o);
 		if (c->ops->drain)
 			c->ops->drain(c);
 	}
 }
+
+/* ---- other hosts ---- */
+
+static void follow_vcpus(struct card_bus *b)
+{
+	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+		struct card *c = b->cards[i];
+
+		if (!c)
+			continue;
+		lock(b);
+		bool more = owners_moved(&c->f.o);
+
+		unlock(b);
+		if (more)
+			card_wake(c);
+	}
+}
+
+void card_bus_vcpus_moved(struct card_bus *b)
+{
+	atomic_store(&b->moved, true);
+	b->host->wake(b->host->ctx);
+}
+
+static struct card *with_queues_elsewhere(struct card_bus *b, unsigned slot)
+{
+	struct card *c = slot < DESC_SLOTS ? b->cards[slot] : NULL;
+
+	return c && c->keep.tell ? c : NULL;
+}
+
+int card_bus_word(struct card_bus *b, host_id from, unsigned slot, const struct card_word *w)
+{
+	struct card *c = with_queues_elsewhere(b, slot);
+	int r = c ? owners_in(&c->f.o, from, w->queue, &w->m) : -EPROTO;
+
+	if (!r)
+		card_wake(c);
+	return r;
+}
+
+int card_bus_ask(struct card_bus *b, host_id from, unsigned slot, const struct block_ask *a)
+{
+	struct card *c = with_queues_elsewhere(b, slot);
+
+	return c ? c->ops->ask(c, from, a) : -EPROTO;
+}
+
+static bool all_home(struct card_bus *b)
+{
+	bool home = true;
+
+	for (unsigned i = 0; i < DESC_SLOTS; i++)
+		home &= !b->cards[i] || owners_home(&b->cards[i]->f.o);
+	return home;
+}
+
+/* ---- rounds ---- */
 
 bool card_bus_work(struct card_bus *b)
 {
@@ -75,6 +136,8 @@ bool card_bus_work(struct card_bus *b)
 
 	if (atomic_compare_exchange_strong(&b->drain, &asked, DRAIN_BEGUN))
 		begin_drain(b);
+	if (atomic_exchange(&b->moved, false))
+		follow_vcpus(b);
 	bool unsent = atomic_exchange(&b->unsent, false);
 
 	for (unsigned i = 0; i < DESC_SLOTS; i++) {
@@ -85,6 +148,8 @@ bool card_bus_work(struct card_bus *b)
 		if (c && serve(c))
 			more = true;
 	}
+	if (atomic_load(&b->reading))
+		card_bus_reads(b, false);
 	return more;
 }
 
@@ -102,10 +167,10 @@ void card_bus_turn(struct card_bus *b)
 		unsigned n = __atomic_load_n(&c->f.s.under_way, __ATOMIC_RELAXED);
 
 		under_way |= n != 0;
-		__atomic_store_n(&c->numbers.under_way, n, __ATOMIC_RELAXED);
+		__atomic_store_n(&c->numbers.under_way, n + c->far_under_way, __ATOMIC_RELAXED);
 		__atomic_store_n(&c->numbers.broken, c->f.o.broken, __ATOMIC_RELAXED);
 	}
-	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN)
+	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN || (!atomic_load(&b->ends) && !all_home(b)))
 		return;
 	for (unsigned i = 0; i < DESC_SLOTS; i++)
 		if (b->cards[i] && b->cards[i]->ops->reset)
@@ -138,10 +203,12 @@ bool card_bus_drain(struct card_bus *b, unsigned seconds)
 
 void card_bus_stop(struct card_bus *b)
 {
+	atomic_store(&b->ends, true);
 	if (!card_bus_drain(b, CARD_BUS_DRAIN_S))
 		log_warn("requests of cards are still under way after %u s; they are given up", CARD_BUS_DRAIN_S);
 	pthread_mutex_lock(&b->waits_lock);
 	b->over = true; // a reset that waits does not wait any more
 	pthread_cond_broadcast(&b->waits);
 	pthread_mutex_unlock(&b->waits_lock);
+	card_bus_reads(b, true);
 }

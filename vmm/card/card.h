@@ -18,13 +18,39 @@
 #include "vmm/conf/cards.h"
 #include "vmm/virtio/function.h"
 
-struct apic_msg; // chip/icr.h
+struct apic_msg;       // chip/icr.h
+struct device_request; // dev/device.h
 struct card;
 struct card_bus;
 struct loop; // net/loop.h
 
 /* What is news for people, and for whoever manages the guest. */
 enum card_event { CARD_IO_ERROR, CARD_LINK_UP, CARD_LINK_DOWN };
+
+/* A word between the host of a card and one that serves a queue of it (virtio/handover.h). */
+struct card_word {
+	uint16_t queue;
+	struct handover m;
+	/* With an ON, what a front half has to know: */
+	uint64_t notify;          // where the driver notifies of queue 0; 0: nowhere
+	bool read_only, discards; // of a disk
+};
+
+/*
+ * Other hosts, as cards have them; ctx is the card_host's. card is an id of the description. All but home() on the
+ * device thread, without the lock; they arrive in the order of the calls, but for data, which others may overtake.
+ */
+struct block_ask;
+struct block_answer;
+struct card_far {
+	/* The host of the vCPU that such an interrupt is for; HOST_NONE: of none, or of several. With the lock. */
+	host_id (*home)(void *ctx, const struct handover_entry *e);
+	void (*tell)(void *ctx, host_id to, uint32_t card, const struct card_word *w);
+	/* A piece of a request to a disk, of which the data is copied. False: no memory for that, and it is not sent.
+	 */
+	bool (*ask)(void *ctx, host_id to, uint32_t card, const struct block_ask *a);
+	void (*answer)(void *ctx, host_id to, uint32_t card, const struct block_answer *a);
+};
 
 /* What a card has of its host; the same for all cards of a bus. */
 struct card_host {
@@ -41,6 +67,9 @@ struct card_host {
 	void (*random)(void *to, size_t n);
 	/* text: one line for people. Any thread, without the lock; must not block. */
 	void (*event)(void *ctx, const struct card *c, enum card_event what, const char *text);
+	const struct card_far *far; // NULL: there is no other host
+	/* Ends an access that had to wait: device_answer(). Without the lock. */
+	void (*answer)(void *ctx, struct device_request *r, uint64_t value);
 };
 
 /* Counted by card_count(), read from other threads with STATUS_LOAD(). in: towards the guest. */
@@ -48,6 +77,7 @@ struct card_numbers {
 	uint64_t requests, errors, bytes_in, bytes_out;
 	/* Of a disk: requests by kind (the others are reads), how long they took in all, and its size in bytes. */
 	uint64_t writes, flushes, discards, read_ns, write_ns, flush_ns, capacity;
+	uint64_t far_requests;      // of a disk: pieces of requests that queues on other hosts have asked for
 	uint64_t under_way, broken; // requests now; queues that had to be given up. The bus counts them
 };
 
@@ -79,6 +109,11 @@ struct card_ops {
 	 * Who has its own calls that, too; true: there is more to do.
 	 */
 	bool (*work)(struct card *c);
+	/*
+	 * A front half on another host asks; a is anything. Device thread; block_serve_ask(). NULL: all queues are
+	 * served here, whosever they are.
+	 */
+	int (*ask)(struct card *c, host_id from, const struct block_ask *a);
 
 	/*
 	 * Device thread: what is under way is to end soon, by server_complete() in here or later; no new request comes.
@@ -102,6 +137,8 @@ struct card {
 	enum card_kind_id kind;
 	uint32_t id; // of the description
 	uint8_t slot;
+	bool read_only, discards; // of a disk, for its front halves: set by open()
+	unsigned far_under_way;   // of a disk, on the device thread: what those on other hosts have asked for
 	struct card_numbers numbers;
 	/* The bus's: */
 	struct card_bus *bus;

@@ -9,39 +9,28 @@
 #include "coherence/base/bytes.h"
 #include "net/loop.h"
 #include "net/now.h"
-#include "vmm/card/blk_front.h"
+#include "vmm/block/serve.h"
+#include "vmm/card/blk_queues.h"
 
 #define SAY_NS 1000000000ull // between two events of errors
 
 struct disk {
 	struct card c;
 	struct block *b;
-	struct blk_front front;
+	struct blk_queues q;
+	struct block_serve serve;
 	struct loop_poller poller;
 	uint64_t said_ns; // of the last error
 	uint64_t unsaid;  // errors since
-	bool full;        // the front is: queues wait for room
-	unsigned kept;    // requests, when numbers were told last
+	uint64_t told;    // of requests begun and ended, when numbers were told last
 };
 
-/* ---- what the front half wants of the card ---- */
+/* ---- what its queues here want (blk_queues_ops) ---- */
 
 static void give(void *ctx, uint16_t queue, struct block_request *r)
 {
 	(void)queue;
 	block_submit(((struct disk *)ctx)->b, r);
-}
-
-static void complete(void *ctx, uint16_t queue, uint16_t head, uint32_t used, enum ring_error e)
-{
-	struct disk *d = ctx;
-
-	server_complete(&d->c.f.s, queue, head, used, e);
-}
-
-static bool wanted(void *ctx, uint16_t queue)
-{
-	return server_wanted(&((struct disk *)ctx)->c.f.s, queue);
 }
 
 static void failed(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes, int error)
@@ -65,64 +54,87 @@ static void failed(void *ctx, enum block_op op, uint64_t offset, uint64_t bytes,
 	card_tell(&d->c, CARD_IO_ERROR, text);
 }
 
-static const struct blk_front_ops front_ops = {
-	.submit = give, .complete = complete, .wanted = wanted, .failed = failed};
-
-/* ---- rounds ---- */
+static const struct blk_queues_ops queues_ops = {.submit = give, .failed = failed};
 
 static enum ring_error request(void *card, uint16_t queue, const struct chain *c, uint32_t *used, bool *later)
 {
-	struct disk *d = card;
-
-	return blk_front_request(&d->front, card_accepted(&d->c), queue, c, used, later);
+	return blk_queues_request(&((struct disk *)card)->q, queue, c, used, later);
 }
 
 static bool full(void *card)
 {
-	struct disk *d = card;
-
-	d->full |= blk_front_full(&d->front);
-	return blk_front_full(&d->front);
+	return blk_queues_full(&((struct disk *)card)->q);
 }
 
-static void tell(void *ctx, uint16_t queue)
+/* ---- what queues on other hosts want (block_serve_ops) ---- */
+
+static void serve_submit(void *ctx, struct block_request *r)
+{
+	block_submit(((struct disk *)ctx)->b, r);
+}
+
+static struct block_info serve_info(void *ctx)
+{
+	return block_info(((struct disk *)ctx)->b);
+}
+
+static void serve_answer(void *ctx, host_id to, const struct block_answer *a)
+{
+	struct card *c = ctx; // the first member of a disk
+
+	c->host->far->answer(c->host->ctx, to, c->id, a);
+}
+
+static bool serve_begins(void *ctx, host_id from, uint16_t queue, uint32_t turn)
+{
+	return !owners_request(&((struct disk *)ctx)->c.f.o, from, queue, turn);
+}
+
+static void serve_ended(void *ctx, uint16_t queue)
 {
 	struct disk *d = ctx;
 
-	server_told(&d->c.f.s, queue);
-	if (owners_news(&d->c.f.o))
-		card_wake(&d->c); // it was the last of a queue that leaves
+	owners_replied(&d->c.f.o, queue);
 }
 
-/* Rings that were left alone because nothing more could be kept. */
-static void look_again(struct disk *d)
+static const struct block_serve_ops serve_ops = {.submit = serve_submit,
+						 .info = serve_info,
+						 .answer = serve_answer,
+						 .begins = serve_begins,
+						 .ended = serve_ended,
+						 .failed = failed};
+
+static int ask(struct card *c, host_id from, const struct block_ask *a)
 {
-	d->full = false;
-	for (uint16_t q = 0; q < d->c.f.v.p.queues; q++)
-		server_kick(&d->c.f.s, q);
-	card_wake(&d->c);
+	return block_serve_ask(&((struct disk *)c)->serve, from, a);
 }
+
+/* ---- rounds ---- */
 
 static void set(uint64_t *counter, uint64_t v)
 {
 	__atomic_store_n(counter, v, __ATOMIC_RELAXED);
 }
 
-/* For other threads: what both halves have counted. */
+/* For other threads: what both halves have counted, and those of other hosts. */
 static void tell_numbers(struct disk *d)
 {
-	const struct blk_front_numbers *n = &d->front.numbers;
+	const struct blk_front_numbers *n = &d->q.front.numbers;
+	const struct block_serve *f = &d->serve;
 	struct card_numbers *to = &d->c.numbers;
+	/* Each that begins or ends makes it larger. */
+	uint64_t now = 2 * (n->requests + f->asks) - d->q.front.kept - f->under_way;
 
-	if (to->requests == n->requests && to->errors == n->errors && d->kept == d->front.kept)
+	if (d->told == now)
 		return;
-	d->kept = d->front.kept; // one that began and ended since has changed its number, too
+	d->told = now;
 	struct block_stats s = block_stats(d->b);
 
-	set(&to->requests, n->requests);
-	set(&to->errors, n->errors);
-	set(&to->bytes_in, n->bytes_read);
-	set(&to->bytes_out, n->bytes_written);
+	set(&to->requests, n->requests + f->asks);
+	set(&to->far_requests, f->asks);
+	set(&to->errors, n->errors + f->errors);
+	set(&to->bytes_in, n->bytes_read + f->bytes_read);
+	set(&to->bytes_out, n->bytes_written + f->bytes_written);
 	set(&to->writes, s.requests[BLOCK_WRITE] + s.requests[BLOCK_ZEROES]);
 	set(&to->flushes, s.requests[BLOCK_FLUSH]);
 	set(&to->discards, s.requests[BLOCK_DISCARD]);
@@ -135,10 +147,11 @@ static void tell_numbers(struct disk *d)
 static int turn(void *ctx)
 {
 	struct disk *d = ctx;
+	bool room = blk_queues_turn(&d->q);
 
-	blk_front_told(&d->front, tell);
-	if (d->full && d->front.kept <= BLK_FRONT_REQUESTS / 2)
-		look_again(d);
+	if (room || owners_news(&d->c.f.o)) // or it was the last of a queue that leaves
+		card_wake(&d->c);
+	d->c.far_under_way = d->serve.under_way;
 	tell_numbers(d);
 	return 0;
 }
@@ -150,9 +163,9 @@ static void on_resized(void *ctx)
 	struct disk *d = ctx;
 	uint8_t config[BLK_CONFIG_BYTES];
 
-	d->front.disk.sectors = block_info(d->b).bytes / BLK_SECTOR;
+	d->q.front.disk.sectors = block_info(d->b).bytes / BLK_SECTOR;
 	set(&d->c.numbers.capacity, block_info(d->b).bytes);
-	blk_config(&d->front.disk, config);
+	blk_config(&d->q.front.disk, config);
 	card_set_config(&d->c, 0, config, 8);
 }
 
@@ -167,7 +180,7 @@ static int open_disk(struct card *c, const char *config, struct card_model *out,
 	if (r)
 		return r;
 	struct block_info info = block_info(d->b);
-	struct blk_disk *to = &d->front.disk;
+	struct blk_disk *to = &d->q.front.disk;
 
 	*to = (struct blk_disk){.sectors = info.bytes / BLK_SECTOR,
 				.read_only = info.read_only,
@@ -178,9 +191,10 @@ static int open_disk(struct card *c, const char *config, struct card_model *out,
 				.queue_size = DISK_QUEUE_SIZE};
 	disk_config_serial(&what, c->host->number, to->id);
 	set(&c->numbers.capacity, info.bytes);
-	d->front.ops = &front_ops;
-	d->front.ctx = d;
-	d->front.mem = c->host->mem;
+	blk_queues_init(&d->q, &c->f.s, c->host->mem, &queues_ops, d);
+	block_serve_init(&d->serve, &serve_ops, d);
+	c->read_only = info.read_only;
+	c->discards = info.discards;
 	out->p = (struct virtio_params){.type = BLK_TYPE,
 					.class_code = BLK_CLASS,
 					.queues = to->queues,
@@ -238,6 +252,7 @@ const struct card_ops disk_card = {
 	.start = start,
 	.request = request,
 	.full = full,
+	.ask = ask,
 	.drain = drain,
 	.reset = reset,
 	.close = close_disk,

@@ -71,11 +71,16 @@ struct device_ops {
 	/* Its writes may be posted: nobody waits for them where nobody can tell (docs/decisions/0006). */
 	bool posted;
 
-	/* access() may return DEVICE_LATER for these ranges (bit n: range n); not with bytewise. */
-	unsigned late;
+	/* access() may return DEVICE_LATER for these ranges (bit n: range n), or for reads of them; not with bytewise.
+	 */
+	unsigned late, late_reads;
 	/* On any host, without the device: nothing is there, and a->value stays as it is. Pure. NULL: the device is
 	 * asked. */
 	bool (*absent)(const struct device_kind *k, const struct device_access *a);
+
+	/* On another host than the device's, on a vCPU's thread: whether the access has been carried out there. NULL:
+	 * none is. */
+	bool (*served)(const struct device_kind *k, const struct device_access *a);
 
 	/* Power-on state. unix_s: time of day now. */
 	void (*reset)(void *state, uint64_t now_ns, int64_t unix_s, struct device_fx *fx);
@@ -137,6 +142,11 @@ struct device_kind {
 
 /* devices.def as a table. */
 const struct device_kind *device_kind_of(enum device_kind_id id);
+
+static inline bool device_may_be_late(const struct device_ops *ops, const struct device_access *a)
+{
+	return (ops->late | (a->write ? 0 : ops->late_reads)) >> a->range & 1;
+}
 
 /* Ends an access for which access() returned DEVICE_LATER, maybe before it has returned. Any thread that may wait (so
  * not the span thread), once, with no device's lock held. value: of a read. */

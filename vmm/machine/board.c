@@ -51,6 +51,8 @@ static int far_access(void *owner, struct bus_access *a)
 
 	if (!m->peer.io || (d->kind->ops->absent && d->kind->ops->absent(d->kind, &what)))
 		return 0;
+	if (d->kind->ops->served && d->kind->ops->served(d->kind, &what))
+		return 0;
 	if (a->write && d->kind->ops->posted && m->peer.post)
 		r = m->peer.post(m->peer.ctx, d->host, &req);
 	if (r)

@@ -31,16 +31,17 @@ static int access_bytes(struct device *d, struct device_access *a, struct device
 static int perform(struct device *d, struct device_request *r, uint64_t now, struct device_fx *fx)
 {
 	const struct device_ops *ops = d->kind->ops;
-	unsigned range;
+	bool late;
 	int res = 0;
 
 	switch (r->what) {
 	case REQUEST_ACCESS:
-		range = r->a.range; // a late answer may have come before access() returns, and r is gone then
+		late = device_may_be_late(
+			ops, &r->a); // a late answer may have come before access() returns, and r is gone then
 		r->a.now_ns = now;
 		r->a.request = r;
 		res = ops->bytewise ? access_bytes(d, &r->a, fx) : ops->access(d->state, &r->a, fx);
-		PD_CHECK(res == 0 || ops->late >> range & 1);
+		PD_CHECK(res == 0 || late);
 		break;
 	case REQUEST_INTA: // its output falls during the cycle: the next request is a new edge
 		r->a.value = (uint64_t)(int64_t)ops->acknowledge(d->state);
@@ -233,7 +234,7 @@ int device_local_access(struct device *d, struct device_access *a)
 	const struct device_ops *ops = d->kind->ops;
 	struct device_request r;
 
-	if (ops->late >> a->range & 1)
+	if (device_may_be_late(ops, a))
 		return late_access(d, a);
 	r.d = d;
 	r.what = REQUEST_ACCESS;

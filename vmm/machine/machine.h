@@ -38,6 +38,13 @@ struct machine_peer {
 	/* A write to a device on host to that nobody waits for: 0. 1: it was waited for after all, and is done. -EAGAIN
 	 * (or NULL): io() is to be asked. */
 	int (*post)(void *ctx, host_id to, const struct msg_io_req *req);
+	/*
+	 * DEV_QUEUE, BLK_REQ, BLK_WRITE or BLK_REP, whose blob is copied; those to one host and of one priority arrive
+	 * in the order of the calls of a thread. May wait for the span thread. 0, or -ENOMEM: it is not sent.
+	 */
+	int (*card)(void *ctx, host_id to, const struct msg *m);
+	/* The host has said something that cannot be, and is no member any more. why: static text. */
+	void (*blame)(void *ctx, host_id host, const char *why);
 };
 
 /* What happens in the machine and is news for whoever put it together. */
@@ -147,6 +154,9 @@ void machine_irq_in(struct machine *m, host_id from, const struct msg_irq *irq);
 int machine_eoi_in(struct machine *m, host_id from, uint8_t vector);
 int machine_line_in(struct machine *m, host_id from, const struct msg_line *line);
 int machine_io_in(struct machine *m, host_id from, struct msg_io_req *req);
+/* The same of a message of machine_peer.card(): it waits for the device thread, by which more may be found wrong with
+ * it. 0; -EPROTO or -ENOSPC: the host is no member any more; -ENOMEM. */
+int machine_card_in(struct machine *m, host_id from, const struct msg *msg);
 uint64_t machine_taken(const struct machine *m); // how many of those that nobody waits for have been carried out
 /* What is typed. Returns how many bytes found room: all, for who keeps to MACHINE_EV_CONSOLE_ROOM. */
 size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
@@ -196,7 +206,7 @@ struct machine_card {
 	uint32_t id, slot; // as in the description
 	const char *kind;
 	uint64_t requests, errors, bytes_in, bytes_out;
-	uint64_t writes, flushes, discards, read_ns, write_ns, flush_ns, capacity; // of a disk
+	uint64_t writes, flushes, discards, read_ns, write_ns, flush_ns, capacity, far_requests; // of a disk
 	uint64_t under_way, broken; // requests now; queues that had to be given up
 };
 /* The cards here in the order of slots, at most max of them; returns how many. Any thread. */

@@ -15,6 +15,7 @@
 #include "net/log.h"
 #include "vmm/machine/move_state.h"
 #include "vmm/machine/pause.h"
+#include "vmm/machine/pcibus.h"
 
 #define AHEAD_NS_MAX 1000000000u // a state from further in the future is no state of this cluster
 
@@ -216,6 +217,7 @@ int machine_move_take(struct machine *m, uint8_t *buf, struct msg *out)
 	placement_move(m->placement, s->move.vcpu, s->move.from, s->move.to);
 	pthread_mutex_unlock(&c->lock);
 	pthread_rwlock_unlock(&m->placement_lock);
+	pcibus_vcpus_moved(m);
 	*out = (struct msg){.kind = MSG_VCPU_STATE, .blob = buf};
 	out->u.vcpu_state.vcpu = s->move.vcpu;
 	out->u.vcpu_state.placement = s->move.placement;
@@ -372,6 +374,7 @@ int machine_move_in(struct machine *m, host_id from, const struct msg *msg, char
 	placement_move(m->placement, v->vcpu, from, m->self);
 	pthread_mutex_unlock(&c->lock);
 	pthread_rwlock_unlock(&m->placement_lock);
+	pcibus_vcpus_moved(m);
 	hv_vcpu_kick(&c->vcpu);
 	return 0;
 }
@@ -386,6 +389,7 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 	placement_follow(m->placement, next);
 	m->desc = next;
 	pthread_rwlock_unlock(&m->placement_lock);
+	pcibus_vcpus_moved(m);
 	return 0;
 }
 
@@ -402,6 +406,7 @@ int machine_move_commit(struct machine *m, const struct machine_move *mv)
 	bool ok = placement_move(m->placement, mv->vcpu, mv->from, mv->to);
 
 	pthread_rwlock_unlock(&m->placement_lock);
+	pcibus_vcpus_moved(m);
 	return ok ? 0 : -EINVAL;
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/card/disk.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/devio.h"
+#include "vmm/machine/fronts.h"
 #include "vmm/machine/guest_mem.h"
 
 struct pcibus {
@@ -20,12 +21,12 @@ struct pcibus {
 	struct pci_windows windows;
 	struct pci_presence present;
 	struct card_bus_kind kinds[HOSTS_MAX]; // by bus
-	struct device *d;                      // the bus here
-	/* Where the bus is: */
 	struct guest_mem mem;
 	struct card_host host;
 	struct devio *devio;
-	struct card_bus *bus; // NULL: it is on another host
+	struct fronts fronts;
+	struct card_bus *bus; // NULL: this host has none
+	struct device *d;     // ... as the board has it
 	struct loop_task work;
 	struct loop_poller turn;
 };
@@ -52,6 +53,12 @@ static void wake(void *ctx)
 static void send(void *ctx, const struct apic_msg *msg)
 {
 	irqs_send(((struct pcibus *)ctx)->m, msg, APIC_BROADCAST);
+}
+
+static void answer(void *ctx, struct device_request *r, uint64_t value)
+{
+	(void)ctx;
+	device_answer(r, value);
 }
 
 static void fill_random(void *to, size_t n)
@@ -85,10 +92,13 @@ static int turn(void *ctx)
 static void work(void *arg)
 {
 	struct pcibus *p = arg;
+	bool more = fronts_work(&p->fronts);
 
-	if (card_bus_work(p->bus)) // after others had their turn
+	if (p->bus)
+		more |= card_bus_work(p->bus);
+	if (more) // after others had their turn
 		loop_call(devio_loop(p->devio), &p->work);
-	if (p->turn.turn)
+	if (p->turn.turn || !p->bus)
 		return;
 	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
 	loop_add_poller(devio_loop(p->devio), &p->turn); // after those of the cards, which have begun
@@ -110,7 +120,8 @@ static void find_present(struct pcibus *p)
 	}
 }
 
-static int create_bus(struct pcibus *p, char *why, size_t why_cap)
+/* The device thread, and what is on it. Each host has one: queues of other hosts' cards may be served here. */
+static int create_host(struct pcibus *p, char *why, size_t why_cap)
 {
 	struct machine *m = p->m;
 	int r = devio_create(&p->devio, loop_failed, p);
@@ -132,8 +143,34 @@ static int create_bus(struct pcibus *p, char *why, size_t why_cap)
 				     .wake = wake,
 				     .send = send,
 				     .random = fill_random,
-				     .event = tell};
-	return card_bus_create(&p->bus, m->desc, (uint8_t)m->self, &p->windows, &p->host, why, why_cap);
+				     .event = tell,
+				     .far = m->peer.card ? &fronts_far : NULL,
+				     .answer = answer};
+	fronts_init(&p->fronts, m, &p->host);
+	return 0;
+}
+
+static int create_bus(struct pcibus *p, char *why, size_t why_cap)
+{
+	struct machine *m = p->m;
+
+	if (m->self >= p->windows.buses)
+		return 0;
+	int r = card_bus_create(&p->bus, m->desc, (uint8_t)m->self, &p->windows, &p->host, why, why_cap);
+
+	p->fronts.bus = p->bus;
+	return r;
+}
+
+/* A vCPU here writes to the window of another host's bus. */
+static bool kick(void *ctx, uint8_t bus, uint64_t address)
+{
+	struct pcibus *p = ctx;
+
+	if (!fronts_kick(&p->fronts, bus, address))
+		return false;
+	wake(p);
+	return true;
 }
 
 /* Every bus is on its host's board, and an entry that forwards on all others. */
@@ -143,14 +180,12 @@ static int put_on_board(struct pcibus *p, uint32_t bus)
 	struct device *d = NULL;
 
 	card_bus_describe(&p->kinds[bus], &p->windows, (uint8_t)bus, &p->present, here ? p->bus : NULL);
+	p->kinds[bus].kick = kick;
+	p->kinds[bus].kick_ctx = p;
 	int r = board_add(p->m, &p->kinds[bus].kind, UINT32_MAX, (host_id)bus, &d);
 
 	if (here)
 		p->d = d;
-	if (!r && here)
-		r = devio_start(p->devio);
-	if (!r && here)
-		wake(p); // the cards begin
 	if (!r && here && bus == 0 && p->windows.buses > 1)
 		r = board_relay_start(p->m->board);
 	return r;
@@ -162,6 +197,10 @@ static int put_all_on_board(struct pcibus *p, char *why, size_t why_cap)
 
 	for (uint32_t bus = 0; bus < p->windows.buses && !r; bus++)
 		r = put_on_board(p, bus);
+	if (!r)
+		r = devio_start(p->devio);
+	if (!r)
+		wake(p); // the cards begin
 	if (r)
 		snprintf(why, why_cap, "PCI cannot be put on the board: %s", strerror(-r));
 	return r;
@@ -183,7 +222,9 @@ int pcibus_create(struct machine *m, char *why, size_t why_cap)
 	m->pci = p;
 	r = pci_windows_lay_out(m->desc, &p->windows, why, why_cap);
 	find_present(p);
-	if (!r && m->self < p->windows.buses)
+	if (!r)
+		r = create_host(p, why, why_cap);
+	if (!r)
 		r = create_bus(p, why, why_cap);
 	return r ? r : put_all_on_board(p, why, why_cap);
 }
@@ -192,9 +233,9 @@ void pcibus_stop(struct machine *m)
 {
 	struct pcibus *p = m->pci;
 
-	if (!p || !p->bus)
+	if (!p)
 		return;
-	if (devio_running(p->devio))
+	if (p->bus && devio_running(p->devio))
 		card_bus_stop(p->bus);
 	devio_stop(p->devio);
 	pcibus_cancel_reads(m);
@@ -208,7 +249,9 @@ void pcibus_close(struct machine *m)
 		return;
 	pcibus_stop(m);
 	card_bus_destroy(p->bus);
-	p->bus = NULL;
+	p->bus = p->fronts.bus = NULL;
+	if (p->devio)
+		fronts_close(&p->fronts);
 }
 
 void pcibus_destroy(struct machine *m)
@@ -221,6 +264,32 @@ void pcibus_destroy(struct machine *m)
 	devio_destroy(p->devio);
 	free(p);
 	m->pci = NULL;
+}
+
+struct fronts *fronts_of(void *card_host_ctx)
+{
+	return &((struct pcibus *)card_host_ctx)->fronts;
+}
+
+int machine_card_in(struct machine *m, host_id from, const struct msg *msg)
+{
+	struct pcibus *p = m->pci;
+	int r = p ? fronts_in(&p->fronts, from, msg) : -EPROTO;
+
+	if (!r)
+		wake(p);
+	return r;
+}
+
+void pcibus_vcpus_moved(struct machine *m)
+{
+	if (m->pci && m->pci->bus)
+		card_bus_vcpus_moved(m->pci->bus);
+}
+
+uint64_t pcibus_fronts_requests(const struct machine *m)
+{
+	return m->pci ? fronts_requests(&m->pci->fronts) : 0;
 }
 
 const struct pci_windows *pcibus_windows(const struct machine *m)
@@ -293,6 +362,7 @@ static void list(void *ctx, const struct card *c)
 						       .write_ns = STATUS_LOAD(n->write_ns),
 						       .flush_ns = STATUS_LOAD(n->flush_ns),
 						       .capacity = STATUS_LOAD(n->capacity),
+						       .far_requests = STATUS_LOAD(n->far_requests),
 						       .under_way = STATUS_LOAD(n->under_way),
 						       .broken = STATUS_LOAD(n->broken)};
 }

@@ -16,6 +16,11 @@ void pcibus_destroy(struct machine *m); // the rest, of which the board has poin
 /* MSIs of cards here that mean no interrupt. Any thread. */
 uint64_t pcibus_lost(const struct machine *m);
 
+/* A vCPU is on another host, or there are more of them: queues of cards here follow. Any thread. */
+void pcibus_vcpus_moved(struct machine *m);
+/* Requests that were taken here from queues of disks of other hosts. Any thread. */
+uint64_t pcibus_fronts_requests(const struct machine *m);
+
 /* What is on the disk of that id here, while the machine is; NULL: there is none. Any thread. */
 struct block;
 struct block *pcibus_disk(struct machine *m, uint32_t id);

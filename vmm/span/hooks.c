@@ -83,12 +83,15 @@ static int post_io(void *ctx, host_id to, const struct msg_io_req *req)
 
 struct machine_peer span_hooks(struct span *d)
 {
-	return (struct machine_peer){.ctx = d,
-				     .irq = send_irq,
-				     .pass_on = pass_on,
-				     .eoi = send_eoi,
-				     .io = forward_io,
-				     .answer = send_answer,
-				     .line = send_line,
-				     .post = post_io};
+	struct machine_peer p = {.ctx = d,
+				 .irq = send_irq,
+				 .pass_on = pass_on,
+				 .eoi = send_eoi,
+				 .io = forward_io,
+				 .answer = send_answer,
+				 .line = send_line,
+				 .post = post_io};
+
+	span_cards_hooks(&p);
+	return p;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Messages on their way from vCPU and timer threads to the span thread, which owns the link. A bounded
- * ring: a full one makes the sender wait until the span thread has taken some, and a closed one drops.
+ * Messages on their way from vCPU, device and timer threads to the span thread, which owns the link. A bounded
+ * ring: a full one makes the sender wait until the span thread has taken some, and a closed one drops. How many bytes
+ * of blobs are in it, those who send blobs bound (vmm/block/ask.h).
  */
 #ifndef VMM_SPAN_OUTBOX_H
 #define VMM_SPAN_OUTBOX_H
@@ -14,7 +15,7 @@
 
 struct outbox_entry {
 	host_id to;
-	struct msg msg; // no blob
+	struct msg msg; // its blob is the entry's own, outbox_free()
 };
 
 struct outbox {
@@ -27,8 +28,11 @@ struct outbox {
 };
 
 void outbox_init(struct outbox *o);
-void outbox_close(struct outbox *o);                                // wakes and refuses senders
-bool outbox_put(struct outbox *o, host_id to, const struct msg *m); // any thread; false: closed
-bool outbox_take(struct outbox *o, struct outbox_entry *out);       // span thread; false: empty
+void outbox_close(struct outbox *o); // wakes and refuses senders
+/* Any thread; the blob is copied. False: closed, or no memory for the blob. */
+bool outbox_put(struct outbox *o, host_id to, const struct msg *m);
+/* Span thread; false: empty. The entry's blob is the caller's now. */
+bool outbox_take(struct outbox *o, struct outbox_entry *out);
+void outbox_free(struct outbox_entry *e); // its blob
 
 #endif

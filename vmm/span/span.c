@@ -43,7 +43,8 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	d->self = self;
 	d->link = link;
 	d->handler = *handler;
-	d->clock = (struct loop_poller){.ctx = d, .due = due, .expire = tick};
+	d->clock = (struct loop_poller){.ctx = d, .turn = span_cards_turn, .due = due, .expire = tick};
+	d->blaming = (struct loop_task){.fn = span_blamed, .arg = d};
 	loop_add_poller(link_loop(link), &d->clock);
 	outbox_init(&d->outbox);
 	d->outbox_full = (struct loop_task){.fn = send_outbox, .arg = d};
@@ -73,11 +74,13 @@ void span_destroy(struct span *d)
 {
 	span_cancel(d);
 	loop_uncall(link_loop(d->link), &d->outbox_full);
+	loop_uncall(link_loop(d->link), &d->blaming);
 	loop_remove_poller(link_loop(d->link), &d->clock);
 	span_release_memory(d);
 	if (d->paging)
 		pager_close(&d->pager);
 	observe_close(&d->observe);
+	span_cards_free(d);
 	free(d);
 }
 
@@ -123,8 +126,7 @@ static void lose(struct span *d, host_id h, const char *reason)
 	d->handler.host_lost(d->handler.ctx, h, reason);
 }
 
-/* Cuts a peer off: nothing it sends counts any more. */
-static void fence(struct span *d, host_id h, const char *reason)
+void span_fence(struct span *d, host_id h, const char *reason)
 {
 	lose(d, h, reason); // first: what it says of its end must not overtake what we say
 	link_remove(d->link, h);
@@ -167,7 +169,7 @@ void span_check_pager(struct span *d)
 	host_id broken = d->pager.broken_peer;
 
 	if (broken != HOST_NONE && d->peers.v[broken].up)
-		fence(d, broken, d->pager.broken_why);
+		span_fence(d, broken, d->pager.broken_why);
 	if (d->pager.failed && !d->failure_told) {
 		d->failure_told = true;
 		d->handler.failed(d->handler.ctx, d->pager.failed);
@@ -188,7 +190,7 @@ static bool all_came(struct span *d, host_id from, const struct msg_ping *ping)
 		return true;
 	snprintf(why, sizeof(why), "the link lost or added messages: %llu came of %llu that it says it sent",
 		 (unsigned long long)came, (unsigned long long)ping->before);
-	fence(d, from, why);
+	span_fence(d, from, why);
 	return false;
 }
 
@@ -211,7 +213,7 @@ static void took(struct span *d, host_id from, int r)
 		return; // it is counted when it has been carried out
 	d->posted_in++;
 	if (r == -ENOSPC)
-		fence(d, from, "had more under way than a host can have");
+		span_fence(d, from, "had more under way than a host can have");
 	else if (r != MACHINE_ANSWERED)
 		d->bad_msgs++;
 }
@@ -247,7 +249,7 @@ static void take_vcpu(struct span *d, host_id from, const struct msg *m)
 		return;
 	}
 	d->bad_msgs++;
-	fence(d, from, why);
+	span_fence(d, from, why);
 }
 
 void span_on_msg(struct span *d, host_id from, const struct msg *m)
@@ -289,12 +291,18 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 	case MSG_IO_REQ:
 		serve_io(d, from, &m->u.io_req);
 		break;
+	case MSG_DEV_QUEUE:
+	case MSG_BLK_REQ:
+	case MSG_BLK_WRITE:
+	case MSG_BLK_REP:
+		span_card_in(d, from, m);
+		break;
 	case MSG_IO_REP:
 		iofwd_answer(&d->iofwd, m->u.io_rep.id, m->u.io_rep.value);
 		break;
 	default: // a control message from a peer: not its business
 		d->bad_msgs++;
-		fence(d, from, "sent a message that peers must not send");
+		span_fence(d, from, "sent a message that peers must not send");
 	}
 }
 
@@ -304,8 +312,8 @@ void span_send_outbox(struct span *d)
 
 	while (outbox_take(&d->outbox, &e)) {
 		trace_msg_out(d, e.to, &e.msg);
-		link_send(d->link, e.to, &e.msg);
 		post_sent(d, &e.msg);
+		span_send_entry(d, &e);
 	}
 }
 
@@ -338,7 +346,7 @@ static void tick(void *ctx)
 	send_pings(d, ping);
 	for (unsigned h = 0; h < d->desc->hosts_n; h++)
 		if (lost & host_bit((host_id)h))
-			fence(d, (host_id)h, "silent for too long");
+			span_fence(d, (host_id)h, "silent for too long");
 }
 
 /* The engine's deadline moves with every message, so it is asked for before each sleep instead of set in a timer. */

@@ -35,9 +35,20 @@ struct span {
 	uint64_t one_way_out;                  // atomic: lines and EOIs sent
 	uint64_t posted_out, posted_waiting;   // atomic: writes sent that nobody waits for; those still in the outbox
 	uint64_t posted_done;                  // atomic: of posted_out, those known to be done, at least
+	/* cards.c: */
+	struct cards_out {
+		struct cards_late {
+			struct outbox_entry e;
+			struct cards_late *next;
+		} * first, **end;
+	} cards_out[HOSTS_MAX];        // by peer: waits for room in the link
+	const char *blamed[HOSTS_MAX]; // atomic: what is to be said of a host that is to be cut off
+	struct loop_task blaming;
 };
 
 void span_check_pager(struct span *d);
+/* Cuts a peer off: nothing it sends counts any more. Span thread. */
+void span_fence(struct span *d, host_id h, const char *reason);
 void span_check_waits(struct span *d); // stuck.c: after a tick of the pager
 uint64_t span_oldest_wait_ms(const struct span *d);
 bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
@@ -52,6 +63,14 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m);
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
 void post_flush(void *d);
 void post_sent(struct span *d, const struct msg *m);
+
+/* cards.c; all but the hooks on the span thread. */
+void span_cards_hooks(struct machine_peer *to);
+void span_send_entry(struct span *d, struct outbox_entry *e); // takes over its blob
+int span_cards_turn(void *d);
+void span_card_in(struct span *d, host_id from, const struct msg *m);
+void span_blamed(void *d);
+void span_cards_free(struct span *d); // with what is still in the outbox
 
 /* trace_msgs.c: messages that are not the pager's; marks. */
 void trace_msg_in(struct span *d, host_id from, const struct msg *m);

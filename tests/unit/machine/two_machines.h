@@ -64,7 +64,7 @@ struct TwoMachines : testing::Test {
 		});
 	}
 
-	void wire(machine_config *c, Host *x)
+	virtual void wire(machine_config *c, Host *x)
 	{
 		c->peer.ctx = x;
 		c->peer.irq = [](void *y, host_id to, const msg_irq *irq) {

@@ -145,4 +145,78 @@ TEST_F(Hooks, ASessionThatEndsIsALostHost)
 	EXPECT_EQ(0u, side[0].strays);
 }
 
+/* More than a link takes at once waits, and goes in its order; words go past it. */
+TEST_F(Hooks, DataThatTheLinkHasNoRoomForGoesLater)
+{
+	enum { kPieces = 300 }; // of 256 KiB
+	struct Heard {
+		uint64_t pieces = 0, words = 0, pieces_at_word = 0;
+		bool in_order = true;
+	} heard;
+	link_handler h = {&heard,
+			  [](void *x, unsigned, const msg *m) {
+				  Heard *heard = (Heard *)x;
+				  if (m->kind == MSG_DEV_QUEUE && !heard->words++)
+					  heard->pieces_at_word = heard->pieces;
+				  if (m->kind != MSG_BLK_WRITE)
+					  return;
+				  heard->in_order &= m->u.blk_write.id == ++heard->pieces && m->blob_bytes == 262144 &&
+						     m->blob[262143] == (uint8_t)heard->pieces;
+			  },
+			  [](void *, unsigned, const char *) {}};
+	machine_peer peer = span_hooks(side[1].span);
+	std::vector<uint8_t> data(262144);
+	msg m = {};
+
+	ASSERT_EQ(0, link_set_handler(side[0].link, 1, &h));
+	m.kind = MSG_BLK_WRITE;
+	m.blob = data.data();
+	m.blob_bytes = (uint32_t)data.size();
+	for (uint64_t i = 1; i <= kPieces; i++) {
+		m.u.blk_write.id = i;
+		data.back() = (uint8_t)i;
+		ASSERT_EQ(0, peer.card(peer.ctx, 0, &m));
+	}
+	span_send_outbox(side[1].span);
+	EXPECT_NE(nullptr, side[1].span->cards_out[0].first);
+	m = {};
+	m.kind = MSG_DEV_QUEUE;
+	ASSERT_EQ(0, peer.card(peer.ctx, 0, &m));
+	EXPECT_TRUE(until([&] { return heard.pieces == kPieces && heard.words; }));
+	EXPECT_TRUE(heard.in_order);
+	EXPECT_LT(heard.pieces_at_word, (uint64_t)kPieces / 2);
+	EXPECT_EQ(nullptr, side[1].span->cards_out[0].first);
+	data.back() = 0;
+	m.kind = MSG_BLK_WRITE; // what is not sent at the end is freed
+	m.blob = data.data();
+	m.blob_bytes = (uint32_t)data.size();
+	for (unsigned i = 0; i < kPieces; i++)
+		ASSERT_EQ(0, peer.card(peer.ctx, 0, &m));
+	span_send_outbox(side[1].span);
+}
+
+TEST_F(Hooks, WhoSaysOfDevicesWhatCannotBeIsCutOff)
+{
+	machine_peer peer = span_hooks(side[1].span);
+	msg m = {};
+
+	ASSERT_TRUE(until([&] { return side[0].connected && side[1].connected; }));
+	m.kind = MSG_BLK_REP; // there is no machine that could have asked
+	ASSERT_EQ(0, peer.card(peer.ctx, 0, &m));
+	ASSERT_TRUE(until([&] { return side[0].lost; }));
+	EXPECT_EQ(2u, side[0].lost); // host 1, once
+	EXPECT_NE(std::string::npos, side[0].why.find("of a device that cannot be")) << side[0].why;
+}
+
+TEST_F(Hooks, WhomTheMachineBlamesIsCutOff)
+{
+	machine_peer peer = span_hooks(side[1].span);
+
+	ASSERT_TRUE(until([&] { return side[0].connected && side[1].connected; }));
+	std::async(std::launch::async, [&] { peer.blame(peer.ctx, 0, "did so"); }).get();
+	ASSERT_TRUE(until([&] { return side[1].lost; }));
+	EXPECT_EQ(1u, side[1].lost); // host 0, once
+	EXPECT_EQ("did so", side[1].why);
+}
+
 } // namespace

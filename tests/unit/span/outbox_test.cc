@@ -37,6 +37,26 @@ TEST(Outbox, KeepsOrder)
 	EXPECT_FALSE(outbox_take(o.get(), &e));
 }
 
+TEST(Outbox, CarriesACopyOfTheBlob)
+{
+	auto o = std::make_unique<outbox>();
+	uint8_t blob[] = {1, 2, 3};
+	outbox_entry e;
+	msg m = Numbered(7);
+	outbox_init(o.get());
+	m.blob = blob;
+	m.blob_bytes = sizeof(blob);
+	ASSERT_TRUE(outbox_put(o.get(), 1, &m));
+	blob[1] = 9;
+	ASSERT_TRUE(outbox_take(o.get(), &e));
+	ASSERT_EQ(3u, e.msg.blob_bytes);
+	EXPECT_EQ(2, e.msg.blob[1]);
+	outbox_free(&e);
+	outbox_close(o.get());
+	EXPECT_FALSE(outbox_put(o.get(), 1, &m)); // nothing is left behind
+	EXPECT_FALSE(outbox_take(o.get(), &e));
+}
+
 TEST(Outbox, FullMakesTheSenderWaitAndLosesNothing)
 {
 	auto o = std::make_unique<outbox>();

@@ -53,14 +53,16 @@ micro() {
 
 # A file read by fio on the host, then by a guest of two hosts: from its own host and from the other, with as much under way.
 disk() {
-	local i file=$out/disk.img
+	local i file=$out/disk.img ops=4000
 	echo "# a file of 128 MiB, direct I/O where it has that: fio here, the micro-guest of two monitors; medians of $RUNS runs"
 	head -c 128M /dev/urandom >"$file" && sync "$file"
 	for ((i = 0; i < RUNS; i++)); do
 		fio_reads disk_randread_4k_host IOPS randread 4k 16
 		fio_reads disk_seqread_1m_host MB/s read 1m 4
 		timeout 200 "$O/pando" run --local 2 --cpus 2 --memory 128M --kernel "$O/guest-tools/micro.elf" --disk "$file" \
-			--quiet --append test=diskbench 2>>"$out/disk.err" </dev/null | tr -d '\r' | sed -n 's/^RESULT //p'
+			--quiet --status-json "$out/disk.status" --append "test=diskbench disk_ops=$ops" 2>>"$out/disk.err" </dev/null |
+			tr -d '\r' | sed -n 's/^RESULT //p'
+		far_pages "$out/disk.status" $((ops + ops / 16))
 	done >"$out/disk"
 	medians "$out/disk" | tee "$out/disk.medians"
 	awk '{ v[$1] = $2 }
@@ -72,6 +74,11 @@ disk() {
 		}' "$out/disk.medians"
 	[ -s "$out/disk.medians" ] || { echo "# no figure of disks:"; sed 's/^/# /' "$out/disk.err" | tail -n 5; }
 	rm -f "$file"
+}
+far_pages() { # STATUS READS: pages that came over the network in a run, for any reason, against reads by the far vCPU
+	python3 -c 'import json, sys
+hosts = json.load(open(sys.argv[1]))["hosts"]
+print("disk_remote_page_transfers_per_read", sum(h["coherence"]["pages_in"] for h in hosts) / int(sys.argv[2]), "pages")' "$@" 2>>"$out/disk.err"
 }
 fio_reads() { # NAME UNIT RW BLOCK DEPTH
 	fio --name=x --filename="$file" --readonly --rw="$3" --bs="$4" --iodepth="$5" --ioengine=io_uring --direct=1 --runtime=3 \

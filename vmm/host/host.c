@@ -2,6 +2,7 @@
 #include "vmm/host/host.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -31,6 +32,20 @@ static int wait_for_control(struct listener *l, int signal_fd, struct listener_s
 	}
 }
 
+#define KEPT_BYTES  (16 << 20)
+#define BLOCK_BYTES (1 << 20)
+
+/*
+ * Pieces of what disks are asked (256 KiB and less) come and go all the time, on their way through three threads. The C
+ * library would give each that is freed back to the kernel, which makes new pages for the next one: a third of the
+ * device thread's time.
+ */
+static void keep_what_is_freed(void)
+{
+	mallopt(M_MMAP_THRESHOLD, BLOCK_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
+
 static void answer(void *ctx, int fd)
 {
 	check_answer(fd, &((const struct host_options *)ctx)->is);
@@ -43,6 +58,7 @@ int host_serve(const struct host_options *opt)
 	struct listener_session control;
 
 	signal(SIGPIPE, SIG_IGN);
+	keep_what_is_freed();
 	int signal_fd = signals_open(signals, sizeof(signals) / sizeof(*signals));
 	int r = signal_fd < 0 ? signal_fd : listener_start(&l, opt->listen_fd, &opt->key, answer, (void *)opt);
 

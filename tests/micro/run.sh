@@ -141,15 +141,27 @@ print([[m["mmio"]["absent"]["HPET"], m["ports"]["absent"]["PCI configuration"], 
 	fi
 }
 
-# One disk, each vCPU with a queue of its own: the vCPUs on one host; on two, of which the first, or the other has the disk.
+# One disk, each vCPU with a queue of its own: the vCPUs on one host; on two, of which the first, or the other has the disk. There
+# half of the requests are taken from their queue on the host that has not the disk.
 disks() {
-	local hosts of disk=$logs/disk.img
+	local hosts of disk=$logs/disk.img status=$logs/disk.json
 	[ "$via" = pando ] || return 0
 	while read -r hosts of; do
-		rm -f "$disk" && truncate -s 4M "$disk"
-		PANDO_OPTIONS="${PANDO_OPTIONS:-} --disk $disk,host=$of" boot "disk-$hosts-of-$of" "$hosts" "$hosts" 64 400 "test=disk"
+		rm -f "$disk" "$status" && truncate -s 4M "$disk"
+		PANDO_OPTIONS="${PANDO_OPTIONS:-} --status-json $status --disk $disk,host=$of" boot "disk-$hosts-of-$of" "$hosts" "$hosts" 64 400 "test=disk"
+		[ "$hosts" = 2 ] && [ -e "$status" ] && [ "${PANDO_QUEUES:-}" != owner ] && served_apart "disk-2-of-$of" "$of"
 	done <<<$'1 0\n2 0\n2 1'
 	rm -f "$disk"
+}
+served_apart() { # LABEL HOST: the queues of a disk of that host
+	local n
+	n=$(python3 -c 'import json, sys
+print(*[h["machine"]["io"]["front_requests"] for h in json.load(open(sys.argv[1]))["hosts"]])' "$status")
+	if [[ ($2 = 0 && $n =~ ^0\ [1-9][0-9][0-9]) || ($2 = 1 && $n =~ ^[1-9][0-9]+[0-9]\ 0$) ]]; then
+		echo "PASS micro-$1-served-apart"
+	else
+		fail "$1-served-apart: requests taken by host 0 and 1 from queues of a disk of host $2: $n"
+	fi
 }
 
 # One network card, each vCPU with a pair of queues, the vCPUs on one host and on two; the other end sends all back.

@@ -11,8 +11,10 @@
 #include "coherence/base/bytes.h"
 #include "vmm/block/remote.h"
 #include "vmm/block/serve.h"
+#include "vmm/machine/card_msg.h"
 #include "vmm/virtio/owner.h"
 #include "vmm/virtio/server.h"
+#include "vmm/virtio/transport.h"
 
 #define STEP_BYTES 16u
 #define QUEUES     2u
@@ -241,11 +243,53 @@ static struct handover word_of(const uint8_t *at)
 		.discard = at[7] & 1,
 		.place = {.next_avail = place, .next_used = place, .told = (uint16_t)(place - at[8] % 12)},
 		.setup = {.size = (uint16_t)(at[9] % 20),
-			  .event_idx = at[10] & 1,
+			  .accepted = (at[10] & 1 ? VIRTIO_F_EVENT_IDX : 0) | (at[10] & 2 ? VIRTIO_F_INDIRECT_DESC : 0),
 			  .desc = 0x100 * (at[11] % 64u),
 			  .avail = 0x100 * (at[12] % 64u),
 			  .used = 0x100 * (at[13] % 64u)},
 		.entry = {.data = at[14], .irq = at[15] % 4}};
+}
+
+/*
+ * As messages of a peer: what no honest host sends is refused where it arrives, and what is let through makes sense by
+ * itself.
+ */
+static bool through_a_message(const uint8_t *at, uint16_t queue, struct handover *m)
+{
+	const struct card_word said = {.queue = queue, .m = *m, .notify = get_le(at + 8, 8)};
+	struct msg x = card_msg_of_word(at[9], &said);
+	struct card_word heard;
+
+	x.u.dev_queue.why = m->kind == HANDOVER_BROKEN || at[15] > 250 ? at[10] >> 4 : 0;
+	x.u.dev_queue.flags = at[11];
+	if (!card_msg_word(&x, &heard))
+		return false;
+	require(heard.m.kind < HANDOVER_KINDS && heard.m.entry.irq < HANDOVER_IRQS && heard.m.why < RING_ERRORS);
+	require(heard.queue == queue && heard.notify == said.notify && card_msg_card(&x) == at[9]);
+	*m = heard.m;
+	return true;
+}
+
+static bool ask_through_a_message(const uint8_t *at, struct block_ask *a)
+{
+	struct msg x = card_msg_of_ask(at[9], a);
+
+	if (x.kind == MSG_BLK_WRITE)
+		x.u.blk_write.flags = at[10] % 4;
+	else
+		x.u.blk_req.flags = at[10] % 8;
+	if (!card_msg_ask(&x, a))
+		return false;
+	require((unsigned)a->op < BLOCK_OPS && (a->op == BLOCK_WRITE) == (x.kind == MSG_BLK_WRITE));
+	return true;
+}
+
+static bool answer_through_a_message(const uint8_t *at, struct block_answer *a)
+{
+	struct msg x = card_msg_of_answer(at[9], a);
+
+	x.u.blk_rep.error += at[10] == 77 ? 4096u : 0;
+	return card_msg_answer(&x, a);
 }
 
 static void owner_step(struct world *w, unsigned q, const uint8_t *at)
@@ -274,9 +318,10 @@ static void owner_step(struct world *w, unsigned q, const uint8_t *at)
 		break;
 	default:
 		m.turn += at[4] & 4 ? o->turn : 0;
-		owner_in(o, at[2] % 3, &m);
+		if (through_a_message(at, 0, &m))
+			owner_in(o, at[2] % 3, &m);
 	}
-	require(o->at_back <= 16 && (o->at != HOST_NONE || !o->on_asked));
+	require(o->at != HOST_NONE || !o->on_asked);
 	while (owner_next(o, &to, &out))
 		require(to == o->at && out.turn == o->turn);
 }
@@ -302,7 +347,8 @@ static void step(struct world *w, const uint8_t *at)
 		owner_step(w, q, at);
 		break;
 	case 1:
-		server_in(&w->s, (uint16_t)(at[1] % 3), &m);
+		if (through_a_message(at, (uint16_t)(at[1] % 3), &m))
+			server_in(&w->s, (uint16_t)(at[1] % 3), &m);
 		break;
 	case 2:
 		server_kick(&w->s, (uint16_t)q);
@@ -317,7 +363,7 @@ static void step(struct world *w, const uint8_t *at)
 	case 5:
 		if (ask.op == BLOCK_WRITE && ask.bytes > MEMORY)
 			ask.bytes = MEMORY;
-		if (w->given_n < GIVEN)
+		if (w->given_n < GIVEN && ask_through_a_message(at, &ask))
 			block_serve_ask(&w->serve, at[2] % 4, &ask);
 		break;
 	case 6:
@@ -326,7 +372,7 @@ static void step(struct world *w, const uint8_t *at)
 	default:
 		if (at[2] & 1)
 			submit_mine(w, at);
-		else if (answer.bytes <= MEMORY)
+		else if (answer.bytes <= MEMORY && answer_through_a_message(at, &answer))
 			block_remote_answer(&w->remote, &answer);
 		block_remote_turn(&w->remote);
 	}

@@ -19,18 +19,12 @@
 struct area {
 	uint64_t *words;
 	uint64_t pages, bad_words, first_bad;
-	uint64_t seed;
+	uint64_t seed; // of the area and of the pass
 };
 
 static struct area area[TOOL_NODES_MAX];
 static int areas;
 static uint64_t far_percent;
-
-/* Any word tells where it belongs and in which pass it was written. */
-static inline uint64_t word_at(const struct area *a, uint64_t at)
-{
-	return (at + 1) * 0x9e3779b97f4a7c15u ^ a->seed;
-}
 
 static void fill(int i, void *arg)
 {
@@ -38,7 +32,7 @@ static void fill(int i, void *arg)
 
 	(void)arg;
 	for (uint64_t at = 0; at < a->pages * WORDS; at++)
-		a->words[at] = word_at(a, at);
+		a->words[at] = tool_word(at, a->seed);
 }
 
 static bool is_far(uint64_t page)
@@ -53,7 +47,7 @@ static void verify_pages(struct area *a, bool far)
 		if (is_far(page) != far)
 			continue;
 		for (uint64_t at = page * WORDS; at < (page + 1) * WORDS; at++)
-			if (a->words[at] != word_at(a, at) &&
+			if (a->words[at] != tool_word(at, a->seed) &&
 			    __atomic_fetch_add(&a->bad_words, 1, __ATOMIC_RELAXED) == 0)
 				a->first_bad = at;
 	}

@@ -109,6 +109,30 @@ bool topo_spread(const struct topo *t, int n, int cpu[])
 	return have == n;
 }
 
+int topo_one_each(int cpu[])
+{
+	struct topo t;
+	int n;
+
+	topo_read(&t);
+	n = t.nodes < t.cpus ? t.nodes : t.cpus;
+	return topo_spread(&t, n, cpu) ? n : topo_spread(&t, 1, cpu);
+}
+
+/* As /sys/devices/pci0000:01/0000:01:02.0/virtio0. */
+bool topo_virtio(const char *path, int *host, int *node)
+{
+	char *real = realpath(path, NULL), *at = real ? strstr(real, "/virtio") : NULL, file[300];
+	bool found = at && at - real > 12 && sscanf(at - 12, "0000:%x:", (unsigned *)host) == 1;
+
+	if (found) {
+		snprintf(file, sizeof(file), "%.*s/numa_node", (int)(at - real), real);
+		*node = atoi(slurp(file));
+	}
+	free(real);
+	return found;
+}
+
 struct job {
 	pthread_t thread;
 	int i, cpu;
@@ -243,12 +267,18 @@ double tool_arg(int argc, char **argv, const char *name, double otherwise)
 	return otherwise;
 }
 
+const char *tool_path(int argc, char **argv)
+{
+	return argc > 1 && strncmp(argv[argc - 1], "--", 2) != 0 ? argv[argc - 1] : NULL;
+}
+
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } tools[] = {
 	{"topology", topology_main}, {"litmus", litmus_main}, {"pattern", pattern_main},
 	{"sharing", sharing_main},   {"clock", clock_main},   {"compute", compute_main},
+	{"disk", disk_main},         {"net", net_main},       {"lease", lease_main},
 };
 
 static int run_tool(int (*tool)(int argc, char **argv), int argc, char **argv)
@@ -274,6 +304,6 @@ int main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	fprintf(stderr, "usage: pando-guest topology|litmus|pattern|sharing|clock|compute\n");
+	fprintf(stderr, "usage: pando-guest topology|litmus|pattern|sharing|clock|compute|disk|net\n");
 	return 2;
 }

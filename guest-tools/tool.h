@@ -33,6 +33,16 @@ void topo_read(struct topo *t);
  */
 bool topo_spread(const struct topo *t, int n, int cpu[]);
 
+/* A CPU of every node that has one. The count, which is 1 at least. */
+int topo_one_each(int cpu[]);
+
+/*
+ * The host and the node of the virtio device to which the link PATH of sysfs leads (a block or network device's
+ * "device"): the host is that of the PCI bus; the node is -1 where the kernel knows none. False if there is no such
+ * device.
+ */
+bool topo_virtio(const char *path, int *host, int *node);
+
 /*
  * Runs fn(i, arg) for i = 0..n-1 at once, each on its CPU; returns when all have. What is not over after
  * --patience=SECONDS (TOOL_PATIENCE_S) hangs: that is reported, and the program ends. No tool judges by how much was
@@ -53,6 +63,12 @@ void *tool_pages(uint64_t bytes);
 uint64_t tool_now_ns(void);
 uint64_t tool_random(uint64_t *state); // xorshift; the state must not be 0
 
+/* The word at a place of a pattern: any word tells where it belongs, and to which seed. */
+static inline uint64_t tool_word(uint64_t at, uint64_t seed)
+{
+	return (at + 1) * 0x9e3779b97f4a7c15u ^ seed;
+}
+
 void tool_result(const char *name, double value, const char *unit);
 void tool_pass(const char *name);
 void tool_fail(const char *name, const char *why, ...) __attribute__((format(printf, 2, 3)));
@@ -60,6 +76,9 @@ void tool_skip(const char *name, const char *why, ...) __attribute__((format(pri
 
 /* The number after "--NAME=" among the arguments, else OTHERWISE. */
 double tool_arg(int argc, char **argv, const char *name, double otherwise);
+
+/* The last argument, if it begins with no "--"; else NULL. */
+const char *tool_path(int argc, char **argv);
 
 static inline void tool_pause(void)
 {
@@ -72,5 +91,8 @@ int pattern_main(int argc, char **argv);
 int sharing_main(int argc, char **argv);
 int clock_main(int argc, char **argv);
 int compute_main(int argc, char **argv);
+int disk_main(int argc, char **argv);
+int net_main(int argc, char **argv);
+int lease_main(int argc, char **argv);
 
 #endif

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/.." && pwd)
 build=${1:-${O:-build}}
 case $build in /*) ;; *) build=$top/$build ;; esac
-tools="topology litmus pattern sharing clock compute"
+tools="topology litmus pattern sharing clock compute disk net lease"
 
 busybox=$(command -v busybox) || { echo "make-initramfs: busybox is missing: tests/support/install-deps.sh testbed" >&2; exit 1; }
 if ldd "$busybox" >/dev/null 2>&1; then
@@ -20,8 +20,8 @@ if ldd "$busybox" >/dev/null 2>&1; then
 fi
 make -s -C "$top" O="$build" "$build/guest-tools/pando-guest" >&2
 
-# Of virtio, what the kernels that images/get-kernel.sh has brought have as modules; each after those it needs.
-modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng"
+# Of virtio, what the kernels that images/get-kernel.sh has brought have as modules; each after those it needs. guest-init loads them.
+modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng virtio_blk failover net_failover virtio_net"
 kernels=$(for d in "${PANDO_CACHE:-$HOME/.cache/pando}"/kernels/*; do [ -d "$d/modules" ] && [ -s "$d/version" ] && echo "$d"; done || true)
 
 out=$build/guest.cpio

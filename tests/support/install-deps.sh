@@ -58,6 +58,7 @@ testbed zstd unpacks kernels
 testbed e2fsprogs makes the disk of the nested machine
 testbed util-linux setpriv, flock
 testbed iproute2 network namespaces in the nested machine
+testbed passt the network of the demo's guest
 testbed gcc static programs of the guest
 testbed make the build
 testbed libc6-dev static programs of the guest

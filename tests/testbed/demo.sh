@@ -18,11 +18,12 @@ suite=demo
 . tests/support/suite.sh
 hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-1800}
 build=${O:-build} emulator=${PANDO_EMULATOR:-reading-walks}
-tools=${DEMO_TOOLS:-topology,pattern,compute,sharing}
-[ "$tools" != all ] || tools=topology,litmus,pattern,sharing,clock,compute
+tools=${DEMO_TOOLS:-topology,pattern,compute,sharing,disk,net}
+[ "$tools" != all ] || tools=topology,litmus,pattern,sharing,clock,compute,disk,net
 cpus=$hosts memory=$((hosts * each))
 [[ $hosts =~ ^[1-9][0-9]?$ ]] || { echo "demo: HOSTS=$hosts is not a number of hosts" >&2; exit 2; }
 
+has() { case ",$tools," in *",$1,"*) true ;; *) false ;; esac; }
 took() { echo $(($(date +%s) - started)); }
 step() { echo "[$1/6] $2 ($(took) s)"; }
 started=$(date +%s)
@@ -87,8 +88,8 @@ if [ "$mode" = nested ]; then
 	[ -z "${DEMO_TOOLS:-}" ] || far=100
 	args="$args pando.pattern=--far=${DEMO_FAR:-$far}"
 fi
-append="console=ttyS0 pando.run=$tools $args ${DEMO_APPEND:-}"
-before="" files=()
+append="$args ${DEMO_APPEND:-}"
+before="" after="" files=() slot=1 # the first slot of host 0 that is free
 if [ -n "${DEMO_LINK:-}" ]; then
 	PANDO_RUN_ARGS="--link $DEMO_LINK ${PANDO_RUN_ARGS:-}"
 	[[ $DEMO_LINK != dpdk:af_* ]] || PANDO_RUN_ARGS="--netns $PANDO_RUN_ARGS" # each host has an interface of its own
@@ -96,23 +97,52 @@ if [ -n "${DEMO_LINK:-}" ]; then
 		. "$here/dpdk.sh"
 		kind=${DEMO_LINK#dpdk:}
 		dpdk_driver "${kind%%,*}"
-		before="$dpdk_before && " files=(--files "$dpdk_files")
+		before="$dpdk_before || exit; " files=(--files "$dpdk_files")
 	fi
 fi
+# A disk of each host, with a file whose sum is known. After the guest's end its host tells what the guest has written there.
+if has disk; then
+	append="$append pando.disk=--hosts=$hosts"
+	folder=$([ "$mode" = nested ] && echo /pando/disks || echo "$work")
+	for ((h = 0; h < hosts; h++)); do
+		image=$(images/make-data-disk.sh "$build" "$h")
+		[ "$mode" = nested ] && files+=(--files "$image=disks/host$h.img") || cp "$image" "$folder/host$h.img"
+		PANDO_RUN_ARGS="${PANDO_RUN_ARGS:-} --disk $folder/host$h.img,host=$h"
+		after="$after; echo RESULT disk_${h}_on_host \$(dd if=$folder/host$h.img bs=1k skip=1024 count=64 2>/dev/null | sha256sum)"
+	done
+	slot=2
+fi
+# The network of the last host's user, in which the host echoes what the guest sends.
+why=""
+[ "$mode" = nested ] || { command -v passt && unshare --user true; } >/dev/null 2>&1 || why="passt is not here, or may make no user namespace"
+[[ " ${PANDO_RUN_ARGS:-} " != *" --netns "* ]] || why="each host has a network of its own, in which nobody answers"
+if has net && [ -n "$why" ]; then
+	echo "SKIP $suite.net: $why"
+	tools=,$tools, && tools=${tools/,net,/,} && tools=${tools#,} && tools=${tools%,}
+fi
+if has net; then
+	port=7 tool=pando-guest
+	[ "$mode" = nested ] || port=$(free_port) tool=$(realpath "$build/guest-tools/pando-guest")
+	append="$append pando.net=--port=$port$([ "$mode" = direct ] || echo ,--kib=32)"
+	files+=(--files "$build/guest-tools/pando-guest,$(command -v passt)=bin/passt")
+	before="$before$tool net --serve=$port & echo=\$!; " after="$after; kill \$echo"
+	PANDO_RUN_ARGS="--net passt,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"
+	[ "$hosts" -gt 1 ] || slot=$((slot + 1))
+fi
 # An entropy device on the bus of the first, and of the last host.
-if [[ ,$tools, = *,pci,* ]]; then
+if has pci; then
 	far=$(printf %02x $((hosts - 1)))
-	append="$append pando.pci=00:01$([ "$hosts" = 1 ] || echo ",$far:03")"
+	append="$append pando.pci=00:$(printf %02x "$slot")$([ "$hosts" = 1 ] || echo ",$far:03")"
 	domain="<domain type=\"kvm\"><name>demo</name><memory unit=\"MiB\">$memory</memory><os><type>hvm</type>"
 	domain="$domain<kernel>$([ "$mode" = nested ] && echo "/pando/kernels/$series" || echo "$kernel/vmlinuz")</kernel></os>"
 	domain="$domain<devices><rng model=\"virtio\"><backend model=\"random\">/dev/urandom</backend>"
 	domain="$domain<address type=\"pci\" bus=\"0x$far\" slot=\"0x03\"/></rng></devices></domain>"
-	[ "$hosts" = 1 ] || before="${before}echo '$domain' >/tmp/demo.xml && "
+	[ "$hosts" = 1 ] || before="${before}echo '$domain' >/tmp/demo.xml; "
 	PANDO_RUN_ARGS="--rng $([ "$hosts" = 1 ] || echo "--domain /tmp/demo.xml") ${PANDO_RUN_ARGS:-}"
 fi
 run() { # KERNEL INITRD
 	echo "${before}pando run --local $hosts --cpus $cpus --memory ${memory}M --dilate $dilate" \
-		"${PANDO_RUN_ARGS:-} --kernel $1 --initrd $2 --append '$append'"
+		"${PANDO_RUN_ARGS:-} --kernel $1 --initrd $2 --append 'console=ttyS0 pando.run=$tools $append'; rc=\$?$after; exit \$rc"
 }
 [ "$mode" = nested ] && PANDO_RUN_ARGS="--peer-timeout 60000 --start-timeout 300 ${PANDO_RUN_ARGS:-}"
 
@@ -133,7 +163,8 @@ equal() { # NAME RESULT WANTED
 	got=$(value "$2")
 	verdict "$1" "$([ "$got" = "$3" ]; echo $?)" "${got:-nothing} instead of $3"
 }
-has() { case ",$tools," in *",$1,"*) true ;; *) false ;; esac; }
+
+kib() { echo $(($(value "$1") >> 10)); } # of bytes; of KiB it makes MiB
 
 verdict exit_status "$rc" "$rc"
 verdict power_off "$(grep -q '^pando guest: done' "$log"; echo $?)" "the guest did not reach its end"
@@ -158,9 +189,11 @@ if has pattern && [ "$hosts" -gt 1 ]; then
 	bytes=$(value pattern_bytes)
 	verdict more_memory_than_one_host "$([ "${bytes:-0}" -gt $((each * 1024 * 1024)) ]; echo $?)" "${bytes:-0} bytes were checked"
 fi
-if has topology && has pattern && has compute; then
-	echo "      $(value cpus_online) CPUs and $(($(value memory) / 1024)) MiB of $hosts hosts; $(($(value pattern_bytes | grep . || echo 0) >> 20)) MiB written and checked;" \
-		"work on all CPUs is $(value compute_scaling) times that of one"
+if has disk; then
+	for ((h = 0; h < hosts; h++)); do
+		equal "file_of_host_$h" "disk_${h}_sha256" "$(cat "$build/guest-disks/host$h.img.sha256")"
+		equal "written_to_host_$h" "disk_${h}_on_host" "$(cat "$build/guest-disks/host$h.img.written")"
+	done
 fi
 passed=$(grep -c '^PASS ' "$log" || true)
 failed=$(grep -c '^FAIL ' "$log" || true)
@@ -168,5 +201,19 @@ echo "the guest's own tests: $passed passed, $failed failed; all in $log"
 if [ $bad != 0 ]; then
 	echo "demo: checks failed after $(took) s; see $log"
 	exit 1
+fi
+if has topology && has pattern && has compute; then
+	echo "      $(value cpus_online) CPUs and $(kib memory) MiB of $hosts hosts; $(($(kib pattern_bytes) >> 10)) MiB written and checked;" \
+		"work on all CPUs is $(value compute_scaling) times that of one"
+fi
+if has disk; then
+	for ((h = 0; h < hosts; h++)); do
+		echo "      disk of host $h: a file of $(kib "disk_${h}_bytes") KiB read by a CPU of each host, its sum is right;" \
+			"$(kib "disk_${h}_written") KiB written by all, read back by others, and on the host's disk"
+	done
+fi
+if has net; then
+	echo "      network of host $(value net_host): $(value net_address) by DHCP, gateway $(value net_gateway) at $(value net_gateway_mac);" \
+		"$(kib net_tcp_bytes) KiB of TCP to the host and back, from a CPU of each host"
 fi
 echo "demo: one machine out of $hosts hosts, everything checked, in $(took) s"

@@ -33,8 +33,9 @@ struct nets_options {
 	const struct nets_events *events;
 	void *ctx;
 	/* For tests, and where a program or an interface is found otherwise: */
-	const char *passt; // the program; NULL: "passt" in PATH
-	int tap_fd;        // 0: by its name; else a descriptor of a tap (IFF_NO_PI, IFF_VNET_HDR), which becomes ours
+	const char *passt;        // the program; NULL: "passt" in PATH
+	unsigned passt_answer_ms; // what it has to answer after a start; 0: what is usual
+	int tap_fd; // 0: by its name; else a descriptor of a tap (IFF_NO_PI, IFF_VNET_HDR), which becomes ours
 };
 
 /* Counted since nets_open(). */
@@ -47,7 +48,7 @@ struct nets_counts {
 };
 
 /*
- * Opens what c says. Any thread; may wait some seconds, for a program to start or a peer to answer. c is not needed
+ * Opens what c says. Any thread; may wait most of a minute, for a program to start or a peer to answer. c is not needed
  * afterwards. Returns 0, or a negative errno with a sentence that says what could not be opened, why, and what to do.
  */
 int nets_open(struct nets **out, const struct net_config *c, const struct nets_options *o, char *why, size_t cap);

@@ -26,9 +26,10 @@
 #define RESOLVER    "10.0.2.3"
 #define GATEWAY_MAC "52:55:0a:00:02:02"
 
-#define ANSWER_MS  5000u // that it may take to start
-#define LEAVE_MS   50u   // from the end of the connection to that of the process
-#define GRACE_MS   500u  // to end when it is asked to
+#define ANSWER_MS  5000u // that it may take to answer after a start, and twice that after each that took longer
+#define LONGEST    8u // times that, at most; the first start has as much at once, since the guest is refused without it
+#define LEAVE_MS   50u  // from the end of the connection to that of the process
+#define GRACE_MS   500u // to end when it is asked to
 #define ARGS_MAX   (32u + 2 * NET_CONFIG_FORWARDS_MAX)
 #define WORD_BYTES (NET_CONFIG_FORWARD_TEXT + 8)
 
@@ -43,6 +44,7 @@ struct passt {
 	int fd;     // of a child that is not watched yet, or -1
 	bool asked; // and not answered yet
 	struct nets_retry retry;
+	unsigned answer_ms, next_answer_ms; // what is usual, and what the next start has
 };
 
 /* ---- the question ---- */
@@ -222,6 +224,7 @@ static void on_received(void *ctx)
 	if (!p->o.n.has_link) {
 		loop_timer_stop(&p->retry.timer);
 		nets_retry_up(&p->retry);
+		p->next_answer_ms = p->answer_ms;
 		nets_link(&p->o.n, true, "");
 	}
 	if (frames_peek(&p->o.f, &n))
@@ -250,6 +253,8 @@ static void try_again(void *arg)
 
 	if (p->child.pid) {
 		frames_end(&p->o.f, &lost);
+		if (p->next_answer_ms < LONGEST * p->answer_ms) // a busy host, perhaps
+			p->next_answer_ms *= 2;
 		down(p, "does not answer", lost);
 		return;
 	}
@@ -261,7 +266,7 @@ static void try_again(void *arg)
 		log_info("passt cannot be started: %s", strerror(-r));
 		nets_retry_later(&p->retry, p->o.n.loop);
 	} else {
-		loop_timer_in(p->o.n.loop, &p->retry.timer, ANSWER_MS * 1000000ull);
+		loop_timer_in(p->o.n.loop, &p->retry.timer, p->next_answer_ms * 1000000ull);
 	}
 }
 
@@ -284,7 +289,7 @@ static void close_passt(struct nets *n)
 static int first_answer(struct passt *p, char *why, size_t cap)
 {
 	struct pollfd fds[] = {{.fd = p->fd, .events = POLLIN}, {.fd = p->child.pidfd, .events = POLLIN}};
-	uint64_t until = now_ns() + ANSWER_MS * 1000000ull, now;
+	uint64_t until = now_ns() + LONGEST * p->answer_ms * 1000000ull, now;
 	char how[96] = "does not answer", byte;
 
 	while ((now = now_ns()) < until) {
@@ -293,7 +298,7 @@ static int first_answer(struct passt *p, char *why, size_t cap)
 		if (recv(p->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
 			return 0;
 		if (fds[0].revents || fds[1].revents) { // it is leaving
-			child_wait(&p->child, ANSWER_MS, how, sizeof(how));
+			child_wait(&p->child, p->answer_ms, how, sizeof(how));
 			break;
 		}
 	}
@@ -329,6 +334,7 @@ static int open_passt(struct nets **out, const struct net_config *c, const struc
 	p->retry.timer.fn = try_again;
 	p->retry.timer.arg = p;
 	memcpy(p->mac, c->mac, sizeof(p->mac));
+	p->answer_ms = p->next_answer_ms = o->passt_answer_ms ? o->passt_answer_ms : ANSWER_MS;
 	p->program = strdup(o->passt ? o->passt : "passt");
 	command(p, c);
 	r = first_start(p, why, cap);

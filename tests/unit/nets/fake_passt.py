@@ -6,6 +6,7 @@
 #   refuse      a line on standard error and status 1, as for a port that is taken
 #   namespaces  the same, as where there are no user namespaces
 #   silent      no answer to anything
+#   slow        serves after a second
 import os
 import socket
 import struct
@@ -44,6 +45,8 @@ def give(frame):
 
 if mode == "silent":
     time.sleep(3600)
+if mode == "slow":
+    time.sleep(1)
 while True:
     frame = take(struct.unpack(">I", take(4))[0])
     if frame[14:17] == b"die":

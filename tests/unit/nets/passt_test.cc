@@ -188,8 +188,22 @@ TEST_F(Passt, LeavesWithTheCard)
 	EXPECT_EQ(-1, kill(was, 0));
 }
 
+/* On a busy host. The guest is not refused for it, and has its link again in the end. */
+TEST_F(Passt, OneThatIsSlow)
+{
+	o.passt_answer_ms = 500;
+	mode("slow");
+	ASSERT_EQ(0, open()) << why;
+	talk(1);
+	say("die");
+	ASSERT_TRUE(until([&] { return links.size() == 2; }));
+	EXPECT_LE(3u, starts().size()) << "the first one had too little time";
+	talk(2);
+}
+
 TEST_F(Passt, OneThatIsSilent)
 {
+	o.passt_answer_ms = 500;
 	ASSERT_EQ(0, open()) << why;
 	talk(1);
 	mode("silent");

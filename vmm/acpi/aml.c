@@ -215,7 +215,7 @@ void aml_interrupt(struct aml *a, uint32_t gsi)
 {
 	aml_byte(a, 0x89); // extended interrupt descriptor
 	aml_le(a, 6, 2);
-	aml_byte(a, 3); // consumer, edge, active high, exclusive
+	aml_byte(a, 1); // consumer, level, active high, exclusive
 	aml_byte(a, 1);
 	aml_le(a, gsi, 4);
 }

@@ -71,7 +71,7 @@ void aml_field_unit(struct aml *a, const char *name, uint8_t bits); // at most 6
 void aml_begin_resources(struct aml *a);
 void aml_io(struct aml *a, uint16_t port, uint8_t ports);
 void aml_irq(struct aml *a, unsigned irq);                        // edge, active high, exclusive
-void aml_interrupt(struct aml *a, uint32_t gsi);                  // the same, by its number at the I/O APICs
+void aml_interrupt(struct aml *a, uint32_t gsi);                  // level, the same, by its number at the I/O APICs
 void aml_memory(struct aml *a, uint32_t address, uint32_t bytes); // fixed, read-write
 /* What a bridge hands down: bus numbers, first to last; memory, read-write, not prefetchable. */
 void aml_bus_numbers(struct aml *a, uint16_t first, uint16_t last);

@@ -6,8 +6,6 @@
 #include "vmm/mem/layout.h"
 #include "vmm/pci/hotplug.h"
 
-#define SLOTS_IN_ALL 448u // what the firmware tables of the largest machine have room for
-
 #define NOTIFY_CHECK 1u // Device Check (ACPI 6.4, 5.6.6)
 #define NOTIFY_EJECT 3u // Eject Request
 
@@ -15,13 +13,6 @@
 #define METHOD "PHEV" // looks at all buses
 #define EJECT  "PHEJ" // (bus, bit of the slot)
 #define TELL   "PHTL" // of a bridge: (bits of slots, what they are notified of)
-
-unsigned dsdt_hotplug_slots(const struct pci_windows *w)
-{
-	unsigned each = SLOTS_IN_ALL / w->buses;
-
-	return each < PCI_SLOTS - 1 ? each : PCI_SLOTS - 1;
-}
 
 static void slot_name(char name[8], unsigned slot)
 {
@@ -155,7 +146,7 @@ static void write_tell(struct aml *a, unsigned slots)
 
 void dsdt_hotplug_write_slots(struct aml *a, const struct pci_windows *w, unsigned bus)
 {
-	unsigned slots = dsdt_hotplug_slots(w);
+	unsigned slots = pci_hot_slots(w->buses);
 
 	for (unsigned slot = 1; slot <= slots; slot++)
 		write_slot(a, bus, slot);

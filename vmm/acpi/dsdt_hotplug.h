@@ -6,8 +6,6 @@
 #include "vmm/acpi/aml.h"
 #include "vmm/pci/windows.h"
 
-/* The slots of each bus that can be filled and emptied while the guest runs: the first ones, 1 to this. */
-unsigned dsdt_hotplug_slots(const struct pci_windows *w);
 /* The registers, the event, and the method that it leads to. */
 void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w);
 /* Inside of a bridge. */

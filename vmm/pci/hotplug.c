@@ -18,7 +18,6 @@ void hotplug_add(struct hotplug *h, unsigned bus, unsigned slot)
 		return;
 	h->filled[bus] |= 1u << slot;
 	h->came[bus] |= 1u << slot;
-	h->news = true;
 }
 
 int hotplug_ask(struct hotplug *h, unsigned bus, unsigned slot)
@@ -27,7 +26,6 @@ int hotplug_ask(struct hotplug *h, unsigned bus, unsigned slot)
 		return -ENOENT;
 	h->wanted[bus] |= 1u << slot;
 	h->asked[bus] |= 1u << slot;
-	h->news = true;
 	return 0;
 }
 
@@ -83,12 +81,17 @@ bool hotplug_write(struct hotplug *h, unsigned offset, unsigned size, uint32_t v
 	return true;
 }
 
+bool hotplug_line(const struct hotplug *h)
+{
+	for (unsigned b = 0; b < HOSTS_MAX; b++)
+		if (h->came[b] | h->wanted[b])
+			return true;
+	return false;
+}
+
 void hotplug_fields(struct fields *f, struct hotplug *h)
 {
-	uint8_t news = h->news;
-
 	FIELD(f, h->bus);
-	FIELD(f, news);
 	for (unsigned b = 0; b < HOSTS_MAX; b++) {
 		FIELD(f, h->came[b]);
 		FIELD(f, h->wanted[b]);
@@ -96,6 +99,4 @@ void hotplug_fields(struct fields *f, struct hotplug *h)
 		FIELD(f, h->asked[b]);
 		f->bad |= ((h->came[b] | h->wanted[b] | h->asked[b]) & ~h->filled[b]) || (h->wanted[b] & ~h->asked[b]);
 	}
-	f->bad |= news > 1;
-	h->news = news;
 }

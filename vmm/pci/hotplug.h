@@ -2,8 +2,9 @@
 /*
  * Cards that come and go while the guest runs: the registers that ACPI's methods use (acpi/dsdt_hotplug.c). The guest
  * is interrupted, asks for the buses one after the other, and is told once of each slot: it looks at those that are
- * filled, and gives up those whose card somebody wants, which it does in its own time, or not at all. Pure; the owner
- * holds a lock around each call.
+ * filled, and gives up those whose card somebody wants, which it does in its own time, or not at all. The interrupt is
+ * the level of a line: what comes while nobody listens yet is heard by who listens later. Pure; the owner holds a lock
+ * around each call.
  *
  * Four registers of 32 bits; bit n stands for slot n of the bus that was selected.
  */
@@ -24,7 +25,6 @@ struct hotplug {
 	uint32_t came[HOSTS_MAX], wanted[HOSTS_MAX]; // the guest has not read them yet
 	uint32_t filled[HOSTS_MAX];                  // slots with a card
 	uint32_t asked[HOSTS_MAX];                   // to be given up; not ejected yet
-	bool news;                                   // the guest is to be interrupted
 };
 
 /* filled[bus]: cards that are there. As after power-on: nothing is asked of the guest. */
@@ -41,6 +41,9 @@ void hotplug_remove(struct hotplug *h, unsigned bus, unsigned slot);
 uint32_t hotplug_read(struct hotplug *h, unsigned offset, unsigned size);
 /* True: the guest gives up this slot of a bus. Only what was asked for: a card is not the guest's to throw out. */
 bool hotplug_write(struct hotplug *h, unsigned offset, unsigned size, uint32_t value, unsigned *bus, unsigned *slot);
+
+/* The level of the interrupt: the guest has something to read. */
+bool hotplug_line(const struct hotplug *h);
 
 void hotplug_fields(struct fields *f, struct hotplug *h);
 

@@ -6,6 +6,8 @@
 
 #include "vmm/mem/layout.h"
 
+#define HOT_SLOTS_IN_ALL 448u // what the firmware tables of the largest machine have room for
+
 int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap)
 {
 	unsigned bits = d->address_bits < PCI_ADDRESS_BITS_MAX ? d->address_bits : PCI_ADDRESS_BITS_MAX;
@@ -22,6 +24,13 @@ int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, c
 				    .first = half,
 				    .bus_bytes = half / HOSTS_MAX};
 	return 0;
+}
+
+unsigned pci_hot_slots(unsigned buses)
+{
+	unsigned each = buses ? HOT_SLOTS_IN_ALL / buses : 0;
+
+	return each < PCI_SLOTS - 1 ? each : PCI_SLOTS - 1;
 }
 
 uint64_t pci_window_of(const struct pci_windows *w, unsigned bus)

@@ -28,6 +28,11 @@ struct pci_windows {
  */
 int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, char *why, size_t why_cap);
 
+/*
+ * The slots of each of so many buses that can be filled and emptied while the guest runs: the first ones, 1 to this.
+ */
+unsigned pci_hot_slots(unsigned buses);
+
 uint64_t pci_window_of(const struct pci_windows *w, unsigned bus); // its first address
 /* The bus whose window has addr; -1: none. */
 int pci_window_bus(const struct pci_windows *w, uint64_t addr);

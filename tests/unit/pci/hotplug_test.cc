@@ -34,11 +34,13 @@ struct Hotplug : testing::Test {
 
 TEST_F(Hotplug, ACardThatComesIsToldOnce)
 {
-	EXPECT_FALSE(h.news);
+	EXPECT_FALSE(hotplug_line(&h));
 	hotplug_add(&h, 63, 31);
-	EXPECT_TRUE(h.news);
+	EXPECT_TRUE(hotplug_line(&h));
 	EXPECT_EQ(0u, get(0, HOTPLUG_CAME));
+	EXPECT_TRUE(hotplug_line(&h)) << "nobody has read it";
 	EXPECT_EQ(1u << 31, get(63, HOTPLUG_CAME));
+	EXPECT_FALSE(hotplug_line(&h));
 	EXPECT_EQ(0u, get(63, HOTPLUG_CAME));
 	EXPECT_EQ(1u << 31, get(63, HOTPLUG_EJECT));
 	EXPECT_EQ(2u, get(0, HOTPLUG_EJECT));
@@ -54,7 +56,9 @@ TEST_F(Hotplug, TheGuestGivesUpOnlyWhatItWasAskedFor)
 	EXPECT_EQ(-ENOENT, hotplug_ask(&h, 64, 1));
 	EXPECT_EQ(-ENOENT, hotplug_ask(&h, 0, 32));
 	ASSERT_EQ(0, hotplug_ask(&h, 0, 1));
+	EXPECT_TRUE(hotplug_line(&h));
 	EXPECT_EQ(2u, get(0, HOTPLUG_WANTED));
+	EXPECT_FALSE(hotplug_line(&h));
 	EXPECT_EQ(0u, get(0, HOTPLUG_WANTED));
 	ASSERT_EQ(0, hotplug_ask(&h, 0, 1)); // it may be slow, and is told again
 	EXPECT_EQ(2u, get(0, HOTPLUG_WANTED));

@@ -70,3 +70,84 @@ int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host,
 		d->address_bits = DESC_ADDRESS_BITS_MIN;
 	return (int)d->devices_n++;
 }
+
+/* ---- of a running machine ---- */
+
+static const struct desc_device *of_id(const struct machine_desc *d, uint32_t id)
+{
+	for (unsigned i = 0; i < d->devices_n; i++)
+		if (d->devices[i].id == id)
+			return &d->devices[i];
+	return NULL;
+}
+
+static void insert(struct machine_desc *d, const struct desc_device *dev)
+{
+	unsigned at = d->devices_n++;
+
+	for (; at && d->devices[at - 1].id > dev->id; at--)
+		d->devices[at] = d->devices[at - 1];
+	d->devices[at] = *dev;
+}
+
+static void take_out(struct machine_desc *d, uint32_t id)
+{
+	size_t at = (size_t)(of_id(d, id) - d->devices);
+
+	d->devices_n--;
+	memmove(&d->devices[at], &d->devices[at + 1], (d->devices_n - at) * sizeof(d->devices[0]));
+}
+
+int desc_plug(struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap)
+{
+	if (!d->pci_buses) {
+		snprintf(why, why_cap, "the guest has no PCI bus: it was started without a device on one");
+		return -EINVAL;
+	}
+	if (d->devices_n == DESC_DEVICES_MAX) {
+		snprintf(why, why_cap, "no room for a %s: %u devices in all are the most", dev->kind, DESC_DEVICES_MAX);
+		return -ENOSPC;
+	}
+	if (!desc_is_card(dev) || of_id(d, dev->id)) {
+		snprintf(why, why_cap, "device %u is in no slot, or another one has its number", dev->id);
+		return -EINVAL;
+	}
+	insert(d, dev);
+	if (desc_check(d, why, why_cap)) {
+		take_out(d, dev->id);
+		return -EINVAL;
+	}
+	d->version++;
+	return 0;
+}
+
+int desc_unplug(struct machine_desc *d, uint32_t id)
+{
+	if (!desc_card(d, id))
+		return -ENOENT;
+	take_out(d, id);
+	d->version++;
+	return 0;
+}
+
+static bool same(const struct desc_device *a, const struct desc_device *b)
+{
+	return a->host == b->host && a->slot == b->slot && !strcmp(a->kind, b->kind) && !strcmp(a->config, b->config);
+}
+
+bool desc_keeps_devices(const struct machine_desc *now, const struct machine_desc *next)
+{
+	for (unsigned i = 0; i < now->devices_n; i++) {
+		const struct desc_device *was = &now->devices[i], *is = of_id(next, was->id);
+
+		if (is ? !same(was, is) : !desc_is_card(was))
+			return false;
+	}
+	for (unsigned i = 0; i < next->devices_n; i++) {
+		const struct desc_device *is = &next->devices[i];
+
+		if (!of_id(now, is->id) && !desc_is_card(is))
+			return false;
+	}
+	return true;
+}

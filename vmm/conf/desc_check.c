@@ -252,8 +252,7 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 		if (next->vcpus[v].apic_id != now->vcpus[v].apic_id)
 			return refuse(why, cap, "vCPU %u has APIC id %u and had %u", v, next->vcpus[v].apic_id,
 				      now->vcpus[v].apic_id);
-	if (next->devices_n != now->devices_n ||
-	    memcmp(next->devices, now->devices, sizeof(now->devices[0]) * now->devices_n))
+	if (!desc_keeps_devices(now, next))
 		return refuse(why, cap, "the description has other devices, or has them elsewhere");
 	if (next->pci_buses != now->pci_buses || next->address_bits != now->address_bits)
 		return refuse(why, cap, "the description has PCI elsewhere");

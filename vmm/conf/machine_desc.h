@@ -115,6 +115,15 @@ int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *
 int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host, uint32_t slot, const char *config,
 		  char *why, size_t why_cap);
 
+/*
+ * Cards that come and go while the guest runs: each is a next version. dev has a slot, and an id that no device has
+ * had, which is the caller's to see to. 0, or -EINVAL or -ENOSPC with a sentence. Taken away: 0, or -ENOENT. Pure.
+ */
+int desc_plug(struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap);
+int desc_unplug(struct machine_desc *d, uint32_t id);
+/* Chips of now are in next as they were, what is in both is the same, and what is new is a card. */
+bool desc_keeps_devices(const struct machine_desc *now, const struct machine_desc *next);
+
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
 page_idx desc_pages_end(const struct machine_desc *d);             // behind the last page of the last window
@@ -150,8 +159,8 @@ int desc_check(const struct machine_desc *d, char *why, size_t why_cap);
 
 /*
  * Whether next may take the place of now in a running machine: the version after it, with nothing renumbered. Hosts,
- * memory and vCPUs may have come, homes and hosts of vCPUs may be others. Both are good by themselves. Returns 0 or
- * -EINVAL with a sentence. Pure.
+ * memory and vCPUs may have come, homes and hosts of vCPUs may be others, cards may have come and gone. Both are good
+ * by themselves. Returns 0 or -EINVAL with a sentence. Pure.
  */
 int desc_follows(const struct machine_desc *now, const struct machine_desc *next, char *why, size_t why_cap);
 

@@ -46,6 +46,53 @@ TEST_F(Cards, GetTheFirstFreeSlotAndTheNextId)
 	EXPECT_EQ("", judged());
 }
 
+// Ids are never used again, whatever has gone meanwhile.
+TEST_F(Cards, ComeAndGoInVersions)
+{
+	struct desc_device dev = {};
+	strcpy(dev.kind, "virtio-rng");
+	dev.id = 99, dev.slot = 2;
+	EXPECT_EQ(-EINVAL, desc_plug(&d, &dev, why, sizeof(why)));
+	EXPECT_NE(std::string::npos, std::string(why).find("no PCI bus")) << why;
+	ASSERT_LT(0, add());
+	ASSERT_LT(0, add(1));
+	machine_desc now = d;
+	uint32_t first = d.devices[d.devices_n - 2].id;
+
+	ASSERT_EQ(0, desc_plug(&d, &dev, why, sizeof(why))) << why;
+	EXPECT_EQ(1u, d.version);
+	EXPECT_EQ(6u, desc_bus_slots(&d, 0));
+	EXPECT_EQ(0, desc_follows(&now, &d, why, sizeof(why))) << why;
+	dev.id = 100;
+	EXPECT_EQ(-EINVAL, desc_plug(&d, &dev, why, sizeof(why))) << "its slot is taken";
+	dev.slot = 3, dev.id = 99;
+	EXPECT_EQ(-EINVAL, desc_plug(&d, &dev, why, sizeof(why))) << "its number is taken";
+	dev.slot = 0, dev.id = 100;
+	EXPECT_EQ(-EINVAL, desc_plug(&d, &dev, why, sizeof(why)));
+	EXPECT_EQ(1u, d.version);
+	EXPECT_EQ("", judged());
+
+	now = d;
+	ASSERT_EQ(0, desc_unplug(&d, first));
+	EXPECT_EQ(2u, d.version);
+	EXPECT_EQ(0, desc_follows(&now, &d, why, sizeof(why))) << why;
+	EXPECT_EQ(-ENOENT, desc_unplug(&d, first));
+	EXPECT_EQ(-ENOENT, desc_unplug(&d, 0)) << "a chip";
+	EXPECT_EQ(2u, d.version);
+	EXPECT_EQ(4u, desc_bus_slots(&d, 0));
+	EXPECT_EQ(2u, desc_bus_slots(&d, 1));
+	EXPECT_EQ("", judged());
+
+	now = d;
+	d.version++;
+	d.devices[d.devices_n - 1].slot = 5;
+	EXPECT_EQ(-EINVAL, desc_follows(&now, &d, why, sizeof(why))) << "a card does not move";
+	d = now;
+	d.version++;
+	d.devices[d.devices_n - 2].config[0] = 'x';
+	EXPECT_EQ(-EINVAL, desc_follows(&now, &d, why, sizeof(why))) << "nor become another one";
+}
+
 TEST_F(Cards, TravelAsJson)
 {
 	ASSERT_LT(0, add(0, 7, "{\"path\":\"/a \\\"b\\\"\",\"n\":[1,2]}"));

@@ -110,7 +110,6 @@ static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct de
 
 	(void)now_ns;
 	(void)unix_s;
-	(void)fx;
 	if (is_over(b))
 		return;
 	pci_root_reset(&b->root);
@@ -122,6 +121,8 @@ static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct de
 		virtio_power_on(&c->f.v);
 		owners_power_on(&c->f.o);
 		server_hold(&c->f.s, false);
+		if (__atomic_load_n(&c->leaving, __ATOMIC_ACQUIRE))
+			fx->flags |= DEVICE_FX_WORK; // nothing is in its way any more
 		c->f.wanted = c->f.moved = false;
 	}
 	atomic_store(&b->drain, DRAIN_NONE);

@@ -41,6 +41,22 @@ int card_bus_create(struct card_bus **out, const struct machine_desc *d, uint8_t
 /* Its state is a struct card_bus. */
 extern const struct device_ops card_bus_ops;
 
+/*
+ * Cards that come and go while the bus is in use (bus_plug.c). Opens a card that is on this bus and in no slot yet: to
+ * be given to card_bus_attach(), or to card_bus_discard(). Any thread; may block. 0, or a negative errno with a
+ * sentence; then it has left nothing behind.
+ */
+int card_bus_open(struct card_bus *b, const struct desc_device *dev, struct card **out, char *why, size_t why_cap);
+void card_bus_discard(struct card *c); // may block
+/* It is in its slot when this returns, and the driver finds it. Any thread but under the lock. 0 or -EEXIST: taken. */
+int card_bus_attach(struct card_bus *b, struct card *c);
+/*
+ * The card of that id is in no slot any more when this returns: accesses to it read as ones. What is under way ends, as
+ * in a reset by its driver; then it is closed, and gone(ctx) called, on the device thread or by card_bus_destroy(). Any
+ * thread but under the lock. 0; -ENOENT: there is no such card; -EBUSY: it is leaving already. Then gone is not called.
+ */
+int card_bus_detach(struct card_bus *b, uint32_t id, void (*gone)(void *ctx), void *ctx);
+
 /* On the device thread: what host->wake() asks for. True: there is more to do, after others had their turn. */
 bool card_bus_work(struct card_bus *b);
 /* On the device thread, in each round of its loop: whoever waits for a drain hears of its end. */

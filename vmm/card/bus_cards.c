@@ -90,7 +90,7 @@ static void take_away(struct card *c)
 	free(c);
 }
 
-static int open_card(struct card_bus *b, const struct desc_device *dev, char *why, size_t why_cap)
+int card_bus_open(struct card_bus *b, const struct desc_device *dev, struct card **out, char *why, size_t why_cap)
 {
 	enum card_kind_id kind = card_kind_find(dev->kind);
 	const struct card_ops *ops = card_ops_of(kind);
@@ -114,8 +114,23 @@ static int open_card(struct card_bus *b, const struct desc_device *dev, char *wh
 		return r;
 	}
 	r = put_in(b, c, &model);
-	if (!r)
-		r = pci_bus_add(&b->root.bus, c->slot, &virtio_function_ops, &c->f, &c->f.v.pci);
+	if (r) {
+		snprintf(why, why_cap, "slot %u of the bus has no room for it: %s", c->slot, strerror(-r));
+		card_bus_close(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+static int open_card(struct card_bus *b, const struct desc_device *dev, char *why, size_t why_cap)
+{
+	struct card *c;
+	int r = card_bus_open(b, dev, &c, why, why_cap);
+
+	if (r)
+		return r;
+	r = pci_bus_add(&b->root.bus, c->slot, &virtio_function_ops, &c->f, &c->f.v.pci);
 	if (r) {
 		snprintf(why, why_cap, "slot %u of the bus cannot take it: %s", c->slot, strerror(-r));
 		card_bus_close(c);
@@ -127,9 +142,14 @@ static int open_card(struct card_bus *b, const struct desc_device *dev, char *wh
 
 void card_bus_close(struct card *c)
 {
+	void (*gone)(void *ctx) = c->gone;
+	void *ctx = c->gone_ctx;
+
 	if (c->ops->close)
 		c->ops->close(c);
 	take_away(c);
+	if (gone)
+		gone(ctx);
 }
 
 int card_bus_create(struct card_bus **out, const struct machine_desc *d, uint8_t number, const struct pci_windows *w,

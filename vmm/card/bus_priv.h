@@ -14,14 +14,16 @@ enum drain { DRAIN_NONE, DRAIN_ASKED, DRAIN_BEGUN, DRAIN_DONE };
 struct card_bus {
 	const struct card_host *host;
 	const struct pci_windows *windows;
-	struct pci_root root;           // under the lock, as the registers of all cards
-	struct card *cards[DESC_SLOTS]; // by slot
-	_Atomic bool unsent;            // an access has unmasked more messages than it could send
-	_Atomic bool moved;             // a vCPU has
-	struct card_read *reads;        // under the lock: registers that are read later
-	_Atomic bool reading;           // there are some
-	uint64_t lost;                  // messages that no APIC understands
-	pthread_mutex_t waits_lock;     // over, and changes of drain; innermost
+	struct pci_root root; // under the lock, as the registers of all cards
+	/* By slot. Put there and taken away under the lock, the latter by the device thread alone, which may look
+	 * without. */
+	struct card *_Atomic cards[DESC_SLOTS];
+	_Atomic bool unsent;        // an access has unmasked more messages than it could send
+	_Atomic bool moved;         // a vCPU has
+	struct card_read *reads;    // under the lock: registers that are read later
+	_Atomic bool reading;       // there are some
+	uint64_t lost;              // messages that no APIC understands
+	pthread_mutex_t waits_lock; // over, and changes of drain; innermost
 	pthread_cond_t waits;
 	_Atomic int drain; // enum drain
 	bool over;         // nobody waits for a drain any more
@@ -46,7 +48,10 @@ void card_bus_reads(struct card_bus *b, bool all);
 /* bus.c: an access to what is here, with the lock. */
 void card_bus_access(struct card_bus *b, struct device_access *a);
 
-/* bus_cards.c: the card closes what it has, and is freed. */
+/* bus_cards.c: the card closes what it has, and is freed; who waits for that hears of it. */
 void card_bus_close(struct card *c);
+
+/* bus_plug.c, device thread: a card that is to go gets on with that; c may be no more afterwards. */
+void card_bus_leave(struct card_bus *b, struct card *c);
 
 #endif

@@ -147,6 +147,8 @@ bool card_bus_work(struct card_bus *b)
 			send_pending(b, c);
 		if (c && serve(c))
 			more = true;
+		if (c)
+			card_bus_leave(b, c);
 	}
 	if (atomic_load(&b->reading))
 		card_bus_reads(b, false);

@@ -147,6 +147,10 @@ struct card {
 	struct ring *rings;
 	bool woken; // atomic
 	bool started;
+	bool leaving;            // atomic; it is in no slot any more, and is closed once nothing is under way
+	bool left;               // ... and the device thread has told it so
+	void (*gone)(void *ctx); // it has been closed
+	void *gone_ctx;
 };
 
 /* What cards.def names; never NULL. */

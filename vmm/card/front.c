@@ -163,6 +163,11 @@ bool front_kick(struct front *f, uint64_t address)
 	return true;
 }
 
+uint32_t front_card(const struct front *f)
+{
+	return f->id;
+}
+
 uint64_t front_requests(const struct front *f)
 {
 	return __atomic_load_n(&f->q.front.numbers.requests, __ATOMIC_RELAXED);

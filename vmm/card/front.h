@@ -20,6 +20,7 @@ int front_create(struct front **out, const struct card_host *host, host_id owner
 /* No requests come any more; NULL: nothing. */
 void front_destroy(struct front *f);
 
+uint32_t front_card(const struct front *f); // its id
 /* What its owner says. 0, or -EPROTO: it cannot be; the owner is no member any more. */
 int front_word(struct front *f, const struct card_word *w);
 int front_answer(struct front *f, const struct block_answer *a);

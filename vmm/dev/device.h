@@ -50,6 +50,7 @@ struct device_fx {
 	struct apic_msg msgs[DEVICE_MSGS_MAX];
 	uint64_t elsewhere; // an address: another device has it
 	struct device_request *request;
+	uint8_t bus, slot; // of the slot that was freed
 };
 
 #define DEVICE_FX_POWEROFF     1u
@@ -57,6 +58,7 @@ struct device_fx {
 #define DEVICE_FX_PANICKED     4u  // the guest's kernel has panicked
 #define DEVICE_FX_CRASH_LOADED 8u  // ... and a crash kernel of its own deals with it
 #define DEVICE_FX_ELSEWHERE    32u // the request, which is answered later, is an access to that address
+#define DEVICE_FX_FREED        64u // the guest has given up a card, as it was asked to
 #define DEVICE_FX_WORK         16u // work() is to be called, when the lock is free
 
 /*

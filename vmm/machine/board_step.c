@@ -126,6 +126,9 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 		tell(m, MACHINE_EV_PANICKED);
 	if (fx->flags & DEVICE_FX_CRASH_LOADED)
 		tell(m, MACHINE_EV_CRASH_LOADED);
+	if (fx->flags & DEVICE_FX_FREED)
+		machine_tell(m,
+			     &(struct machine_event){.kind = MACHINE_EV_SLOT_FREED, .bus = fx->bus, .slot = fx->slot});
 }
 
 /* A request that came by the queue is over. */

@@ -110,6 +110,9 @@ static struct front *make(struct fronts *f, host_id owner, uint32_t id)
 static struct front *front_for(struct fronts *f, const struct card_letter *l)
 {
 	struct front **at = &f->of[l->from][l->slot];
+
+	if (*at && front_card(*at) != card_msg_card(&l->m))
+		return NULL; // that of a card that was in this slot before has gone by now
 	bool first = l->m.kind == MSG_DEV_QUEUE && l->m.u.dev_queue.kind == HANDOVER_ON;
 
 	if (!*at && first) {
@@ -160,8 +163,41 @@ static void take_in(struct fronts *f, const struct card_letter *l)
 					      : "has a disk whose queues cannot be served");
 }
 
+void fronts_follow(struct fronts *f)
+{
+	__atomic_store_n(&f->follow, true, __ATOMIC_SEQ_CST);
+}
+
+static bool is_gone(struct fronts *f, const struct front *x)
+{
+	pthread_rwlock_rdlock(&f->m->placement_lock); // of the description
+	bool gone = !desc_card(f->m->desc, front_card(x));
+
+	pthread_rwlock_unlock(&f->m->placement_lock);
+	return gone;
+}
+
+/* Nothing is under way in one that goes: its owner has had its queues back before. */
+static void follow(struct fronts *f)
+{
+	for (unsigned h = 0; h < f->hosts; h++)
+		for (unsigned i = 0; i < DESC_SLOTS; i++) {
+			struct front *x = f->of[h][i];
+
+			if (!x || !is_gone(f, x))
+				continue;
+			pthread_rwlock_wrlock(&f->of_lock);
+			__atomic_store_n(&f->of[h][i], NULL, __ATOMIC_RELEASE);
+			f->gone_requests += front_requests(x);
+			pthread_rwlock_unlock(&f->of_lock);
+			front_destroy(x);
+		}
+}
+
 bool fronts_work(struct fronts *f)
 {
+	if (__atomic_exchange_n(&f->follow, false, __ATOMIC_SEQ_CST)) // before what came after it
+		follow(f);
 	struct card_letter *l = card_mail_take(&f->mail), *next;
 	bool more = false;
 
@@ -181,13 +217,16 @@ bool fronts_work(struct fronts *f)
 
 bool fronts_kick(struct fronts *f, unsigned bus, uint64_t address)
 {
-	for (unsigned i = 0; i < DESC_SLOTS; i++) {
+	bool kicked = false;
+
+	pthread_rwlock_rdlock(&f->of_lock);
+	for (unsigned i = 0; i < DESC_SLOTS && !kicked; i++) {
 		struct front *x = __atomic_load_n(&f->of[bus][i], __ATOMIC_ACQUIRE);
 
-		if (x && front_kick(x, address))
-			return true;
+		kicked = x && front_kick(x, address);
 	}
-	return false;
+	pthread_rwlock_unlock(&f->of_lock);
+	return kicked;
 }
 
 /* ---- life ---- */
@@ -201,6 +240,7 @@ void fronts_init(struct fronts *f, struct machine *m, const struct card_host *ho
 	f->host = host;
 	f->plain = queues && !strcmp(queues, "owner");
 	card_mail_init(&f->mail);
+	pthread_rwlock_init(&f->of_lock, NULL);
 }
 
 void fronts_close(struct fronts *f)
@@ -213,10 +253,12 @@ void fronts_close(struct fronts *f)
 		}
 }
 
-uint64_t fronts_requests(const struct fronts *f)
+uint64_t fronts_requests(struct fronts *f)
 {
 	unsigned hosts = __atomic_load_n(&f->hosts, __ATOMIC_ACQUIRE);
-	uint64_t n = 0;
+
+	pthread_rwlock_rdlock(&f->of_lock);
+	uint64_t n = f->gone_requests;
 
 	for (unsigned h = 0; h < hosts; h++)
 		for (unsigned i = 0; i < DESC_SLOTS; i++) {
@@ -224,5 +266,6 @@ uint64_t fronts_requests(const struct fronts *f)
 
 			n += x ? front_requests(x) : 0;
 		}
+	pthread_rwlock_unlock(&f->of_lock);
 	return n;
 }

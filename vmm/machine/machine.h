@@ -63,6 +63,7 @@ enum machine_event_kind {
 	MACHINE_EV_CARD_IO_ERROR,
 	MACHINE_EV_CARD_LINK_UP,
 	MACHINE_EV_CARD_LINK_DOWN,
+	MACHINE_EV_SLOT_FREED, // the guest has given up the card in that slot of a bus, as it was asked to (host 0)
 	MACHINE_EVENTS
 };
 
@@ -75,6 +76,7 @@ struct machine_event {
 	enum machine_end end; // ENDED
 	const char *text;     // ENDED, CARD_*
 	uint32_t card;        // CARD_*: its id in the description
+	uint8_t bus, slot;    // SLOT_FREED
 };
 
 /* The cluster clock as this host sees it: guest TSC = own TSC + tsc_offset. */
@@ -138,7 +140,9 @@ void machine_destroy(struct machine *m); // after machine_stop()
 /*
  * The machine is described by next from now on, which must follow the present description (desc_follows()) and is kept
  * by reference: when this returns no thread reads the old one, which stays the caller's. vCPUs on their threads read it
- * under the same lock as the placement. Span thread, not during a reset. 0 or -EINVAL with a sentence.
+ * under the same lock as the placement. Cards that it has and that were opened (machine_card_open()) are in their slots
+ * when this returns, and the guest is told of them; one that it has no more is gone by then (machine_card_detach()).
+ * Span thread, not during a reset. 0 or -EINVAL with a sentence.
  */
 int machine_set_desc(struct machine *m, const struct machine_desc *next, char *why, size_t why_cap);
 
@@ -211,6 +215,25 @@ struct machine_card {
 };
 /* The cards here in the order of slots, at most max of them; returns how many. Any thread. */
 unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max);
+/*
+ * Cards that come and go while the machine runs. Opens what is behind one of this host (a file, a connection) and keeps
+ * it for a description that has it. Any thread but the span thread; may block long. 0 or a negative errno with a
+ * sentence; then it has left nothing behind.
+ */
+int machine_card_open(struct machine *m, const struct desc_device *dev, char *why, size_t why_cap);
+/* One that was opened and has got into no slot is closed. May block. There is none: nothing. */
+void machine_card_discard(struct machine *m, uint32_t id);
+/*
+ * A card of this host is out of its slot when this returns. Once nothing of it is under way it is closed, and gone(ctx)
+ * called, on any thread. Any thread. 0; -ENOENT: there is none; -EBUSY: it is on its way out already. Then gone is not
+ * called.
+ */
+int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx), void *ctx);
+/*
+ * The guest is asked to give up a card of any host; MACHINE_EV_SLOT_FREED says that it has. Span thread of host 0. 0;
+ * -ENOENT: there is none; -ENODEV: this is another host.
+ */
+int machine_slot_ask(struct machine *m, uint32_t id);
 /* The cable of a network card here: in or out. Any thread. 0, or -ENODEV: there is no such network card here. */
 int machine_card_link(struct machine *m, uint32_t id, bool in);
 

@@ -390,6 +390,7 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 	m->desc = next;
 	pthread_rwlock_unlock(&m->placement_lock);
 	pcibus_vcpus_moved(m);
+	pcibus_follow(m);
 	return 0;
 }
 

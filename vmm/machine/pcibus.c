@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cards of this host between the board, which has their registers, the device thread, and the rest of the machine.
-#include "vmm/machine/pcibus.h"
+#include "vmm/machine/pcibus_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,28 +8,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "vmm/card/bus.h"
-#include "vmm/card/nic.h"
+#include "net/mutex.h"
 #include "vmm/card/disk.h"
-#include "vmm/machine/board.h"
-#include "vmm/machine/devio.h"
-#include "vmm/machine/fronts.h"
-#include "vmm/machine/guest_mem.h"
-
-struct pcibus {
-	struct machine *m;
-	struct pci_windows windows;
-	struct pci_presence present;
-	struct card_bus_kind kinds[HOSTS_MAX]; // by bus
-	struct guest_mem mem;
-	struct card_host host;
-	struct devio *devio;
-	struct fronts fronts;
-	struct card_bus *bus; // NULL: this host has none
-	struct device *d;     // ... as the board has it
-	struct loop_task work;
-	struct loop_poller turn;
-};
+#include "vmm/card/nic.h"
 
 /* ---- what cards have of the machine (struct card_host) ---- */
 
@@ -111,7 +92,7 @@ static void loop_failed(void *ctx)
 
 /* ---- making it ---- */
 
-static void find_present(struct pcibus *p)
+void pcibus_find_present(struct pcibus *p)
 {
 	for (uint32_t bus = 0; bus < p->windows.buses; bus++) {
 		uint32_t slots = desc_bus_slots(p->m->desc, bus) | (bus ? 0 : 1); // and the host bridge
@@ -198,6 +179,8 @@ static int put_all_on_board(struct pcibus *p, char *why, size_t why_cap)
 	for (uint32_t bus = 0; bus < p->windows.buses && !r; bus++)
 		r = put_on_board(p, bus);
 	if (!r)
+		r = slots_create(&p->slots, p->m, &p->present);
+	if (!r)
 		r = devio_start(p->devio);
 	if (!r)
 		wake(p); // the cards begin
@@ -221,7 +204,8 @@ int pcibus_create(struct machine *m, char *why, size_t why_cap)
 	p->m = m;
 	m->pci = p;
 	r = pci_windows_lay_out(m->desc, &p->windows, why, why_cap);
-	find_present(p);
+	mutex_init(&p->opened_lock);
+	pcibus_find_present(p);
 	if (!r)
 		r = create_host(p, why, why_cap);
 	if (!r)
@@ -248,6 +232,7 @@ void pcibus_close(struct machine *m)
 	if (!p)
 		return;
 	pcibus_stop(m);
+	pcibus_discard_opened(p);
 	card_bus_destroy(p->bus);
 	p->bus = p->fronts.bus = NULL;
 	if (p->devio)
@@ -262,6 +247,7 @@ void pcibus_destroy(struct machine *m)
 		return;
 	pcibus_close(m);
 	devio_destroy(p->devio);
+	slots_destroy(p->slots);
 	free(p);
 	m->pci = NULL;
 }

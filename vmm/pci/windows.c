@@ -22,7 +22,8 @@ int pci_windows_lay_out(const struct machine_desc *d, struct pci_windows *out, c
 	*out = (struct pci_windows){.buses = d->pci_buses,
 				    .ecam_bytes = d->pci_buses * PCI_ECAM_BUS_BYTES,
 				    .first = half,
-				    .bus_bytes = half / HOSTS_MAX};
+				    .bus_bytes = half / HOSTS_MAX,
+				    .hotplug = d->pci_buses != 0};
 	return 0;
 }
 

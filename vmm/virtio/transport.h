@@ -21,6 +21,7 @@
 #define VIRTIO_AT_COMMON   0x000u
 #define VIRTIO_AT_ISR      0x100u
 #define VIRTIO_AT_CONFIG   0x200u
+#define VIRTIO_AT_STATUS   0x14u // of the common configuration
 #define VIRTIO_AT_NOTIFY   0x1000u
 #define VIRTIO_AT_TABLE    0x2000u
 #define VIRTIO_AT_PBA      0x3000u

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cards that come and go while the machine runs.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/log.h"
+#include "vmm/machine/pcibus_priv.h"
+
+/* One that was opened and waits; NULL: there is none. It is the caller's. */
+static struct card *take_opened(struct pcibus *p, unsigned slot, uint32_t id, bool any)
+{
+	pthread_mutex_lock(&p->opened_lock);
+	struct card *c = p->opened[slot];
+
+	if (c && !any && c->id != id)
+		c = NULL;
+	if (c)
+		p->opened[slot] = NULL;
+	pthread_mutex_unlock(&p->opened_lock);
+	return c;
+}
+
+int machine_card_open(struct machine *m, const struct desc_device *dev, char *why, size_t why_cap)
+{
+	struct pcibus *p = m->pci;
+	struct card *c;
+
+	if (!p || !p->bus || dev->host != m->self || dev->slot >= DESC_SLOTS) {
+		snprintf(why, why_cap, "there is no slot %u of host %u here", dev->slot, dev->host);
+		return -ENODEV;
+	}
+	int r = card_bus_open(p->bus, dev, &c, why, why_cap);
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&p->opened_lock);
+	bool taken = p->opened[dev->slot];
+
+	if (!taken)
+		p->opened[dev->slot] = c;
+	pthread_mutex_unlock(&p->opened_lock);
+	if (!taken)
+		return 0;
+	card_bus_discard(c);
+	snprintf(why, why_cap, "another device waits for slot %u", dev->slot);
+	return -EEXIST;
+}
+
+void machine_card_discard(struct machine *m, uint32_t id)
+{
+	struct pcibus *p = m->pci;
+
+	for (unsigned slot = 0; p && slot < DESC_SLOTS; slot++) {
+		struct card *c = take_opened(p, slot, id, false);
+
+		if (c)
+			card_bus_discard(c);
+	}
+}
+
+void pcibus_discard_opened(struct pcibus *p)
+{
+	for (unsigned slot = 0; slot < DESC_SLOTS; slot++) {
+		struct card *c = take_opened(p, slot, 0, true);
+
+		if (c)
+			card_bus_discard(c);
+	}
+}
+
+/* What the description has on the bus here and was opened for it. */
+static void attach(struct pcibus *p)
+{
+	const struct machine_desc *d = p->m->desc;
+
+	for (unsigned i = 0; i < d->devices_n; i++) {
+		const struct desc_device *dev = &d->devices[i];
+		struct card *c =
+			desc_is_card(dev) && dev->host == p->m->self ? take_opened(p, dev->slot, dev->id, false) : NULL;
+
+		if (!c)
+			continue;
+		int r = card_bus_attach(p->bus, c);
+
+		if (!r)
+			continue;
+		log_error("device %u cannot be put into slot %u: %s", dev->id, dev->slot, strerror(-r));
+		card_bus_discard(c);
+	}
+}
+
+/* A card answers before it is said to be there. */
+void pcibus_follow(struct machine *m)
+{
+	struct pcibus *p = m->pci;
+
+	if (!p)
+		return;
+	if (p->bus)
+		attach(p);
+	pcibus_find_present(p);
+	fronts_follow(&p->fronts);
+	loop_call(devio_loop(p->devio), &p->work);
+	slots_follow(p->slots, &p->present);
+}
+
+int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx), void *ctx)
+{
+	return m->pci && m->pci->bus ? card_bus_detach(m->pci->bus, id, gone, ctx) : -ENOENT;
+}
+
+int machine_slot_ask(struct machine *m, uint32_t id)
+{
+	const struct desc_device *dev = m->pci ? desc_card(m->desc, id) : NULL;
+
+	return dev ? slots_ask(m->pci->slots, dev->host, dev->slot) : -ENOENT;
+}

@@ -62,6 +62,8 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e)
 	else if (e->kind == MACHINE_EV_CARD_IO_ERROR || e->kind == MACHINE_EV_CARD_LINK_UP ||
 		 e->kind == MACHINE_EV_CARD_LINK_DOWN)
 		guest_cards_take(ctx, e);
+	else if (e->kind == MACHINE_EV_SLOT_FREED)
+		guest_plug_freed(ctx, e);
 	else
 		take_news(ctx, e->kind);
 }
@@ -160,4 +162,5 @@ void guest_news_init(struct guest *g)
 	g->machine_ended = (struct loop_task){.fn = tell_end, .arg = g};
 	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
 	guest_cards_init(g);
+	guest_plug_init(g);
 }

@@ -24,6 +24,7 @@
 #define GUEST_CARD_TEXT   160u
 
 struct guest_moves; // serve_move.c
+struct plug_open;   // serve_plug.c
 
 /* What a PCI device here has to tell. */
 struct guest_card {
@@ -63,14 +64,16 @@ struct guest {
 	struct loop *loop;
 	struct link *link;
 	struct machine_desc desc;
+	struct machine_desc described[2]; // later versions, as the machine has them: the present one and the one before
 	struct ram ram;
 	struct span *span;
 	struct machine *machine;   // span thread; set when its creation is finished
 	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
+	struct plug_open *opening; // devices that are being opened
 	struct guest_image images[2];
-	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news,
-		card_says;           // other threads call for these
+	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news, card_says,
+		slot_freed;          // other threads call for these
 	struct loop_timer cards_due; // cards have more to tell
 	uint64_t cards_told_ns;      // when they last did
 
@@ -103,6 +106,7 @@ struct guest {
 	uint64_t console_lost;
 	uint64_t console_room; // how much may be typed by now, all in all
 	struct guest_card cards[GUEST_CARDS_MAX];
+	uint32_t freed[HOSTS_MAX]; // slots that the guest has given up, by bus
 	enum machine_end how;
 	char how_text[DESC_REPORT_MAX];
 };
@@ -150,6 +154,11 @@ void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a 
 json_t *guest_life_json(const struct life *l);            // for the status; any thread
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
+
+/* serve_plug.c */
+void guest_plug_init(struct guest *g);
+void guest_plug_freed(struct guest *g, const struct machine_event *e); // any thread: MACHINE_EV_SLOT_FREED
+void guest_plug_end(struct guest *g); // waits for devices that are being opened; before the machine goes
 
 static inline bool guest_ended(const struct guest *g)
 {

@@ -271,6 +271,7 @@ static void undo_create(struct guest *g)
 		link_flush(g->link);
 	}
 	g->machine = NULL;
+	guest_plug_end(g);
 	if (g->made)
 		machine_destroy(g->made);
 	guest_moves_free(g);

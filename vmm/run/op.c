@@ -40,6 +40,14 @@ void op_more_time(struct op *op, uint64_t ms)
 	op->deadline_ns = now_ns() + ms * 1000000;
 }
 
+/* One is a step of the other, or of one of its steps. */
+static bool is_above(const struct op *o, const struct op *op)
+{
+	for (op = op->parent; op && op != o;)
+		op = op->parent;
+	return op;
+}
+
 /* Who is in its way: under way, or before it in the queue. NULL: nobody. */
 static const struct op *in_the_way(const struct op *op)
 {
@@ -48,7 +56,7 @@ static const struct op *in_the_way(const struct op *op)
 	for (const struct op *o = op->q->first; o; o = o->next) {
 		if (o == op)
 			before = false;
-		else if (o != op->parent && (before || o->under_way) && waits_for[op->cls] & BIT(o->cls))
+		else if (!is_above(o, op) && (before || o->under_way) && waits_for[op->cls] & BIT(o->cls))
 			return o;
 	}
 	return NULL;

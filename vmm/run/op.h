@@ -19,7 +19,7 @@
 #include "vmm/conf/machine_desc.h"
 
 enum op_class {
-	OP_EXCLUSIVE, // changes the whole machine: stop, cont, reset, dump
+	OP_EXCLUSIVE, // changes the whole machine: stop, cont, reset, dump, which devices it has
 	OP_STILL,     // needs each vCPU to be on a host meanwhile: NMI, registers
 	OP_MOVE,      // takes a vCPU to another host
 	OP_TRACE,     // recording; what vCPUs do is all the same to it
@@ -74,8 +74,9 @@ void op_queue_empty(struct op_queue *q);
  */
 int op_add(struct op_queue *q, struct op *op);
 /*
- * A step of parent, which is under way, and an operation of its own: it comes before all that wait, and parent does not
- * stand in its way. It has no more time than parent has left, and always room. 0 or -ESHUTDOWN.
+ * A step of parent, which is under way, and an operation of its own: it comes before all that wait, and neither parent
+ * nor what that is a step of stands in its way. It has no more time than parent has left, and always room. 0 or
+ * -ESHUTDOWN.
  */
 int op_add_inside(struct op *parent, struct op *op);
 /* The operation is over, with op->error if there is one. */

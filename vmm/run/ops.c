@@ -43,6 +43,11 @@ struct mover *ops_mover(const struct ops *v)
 	return v->mover;
 }
 
+struct plugs *ops_plugs(const struct ops *v)
+{
+	return v->plugs;
+}
+
 void ops_destroy(struct ops *v)
 {
 	if (!v)

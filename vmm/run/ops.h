@@ -49,7 +49,8 @@ typedef void (*ops_broken)(void *ctx, const char *text);
 typedef void (*ops_answers)(void *ctx, const json_t *answers, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
- * GUEST_CRASHLOADED, DUMP_COMPLETED, X_PANDO_GUEST_SILENT, X_PANDO_STUCK. A command's event comes before its done.
+ * GUEST_CRASHLOADED, DUMP_COMPLETED, DEVICE_DELETED, X_PANDO_GUEST_SILENT, X_PANDO_STUCK. A command's event comes
+ * before its done.
  */
 typedef void (*ops_listener)(void *ctx, const char *event, const json_t *data);
 
@@ -61,7 +62,9 @@ struct ops;
 struct ops *ops_create(struct calls *calls, const struct machine_desc *desc);
 void ops_destroy(struct ops *v); // after calls_cancel(): every done has been called by then
 struct mover;
-struct mover *ops_mover(const struct ops *v);              // who moves vCPUs (mover.h); NULL: nobody yet
+struct mover *ops_mover(const struct ops *v); // who moves vCPUs (mover.h); NULL: nobody yet
+struct plugs;
+struct plugs *ops_plugs(const struct ops *v);              // by whom devices come and go (plug.h); NULL: nobody yet
 int ops_listen(struct ops *v, ops_listener fn, void *ctx); // -ENOSPC
 /* Called after the done of that command, never from inside a function of this file. Once, before anything starts. */
 void ops_set_broken(struct ops *v, ops_broken fn, void *ctx);

@@ -58,6 +58,7 @@ struct ops {
 	const struct machine_desc *desc;
 	struct op_queue queue;
 	struct mover *mover;
+	struct plugs *plugs; // NULL: nothing comes or goes
 	enum ops_state state;
 	enum ops_reason reason;
 	struct {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "vmm/run/ops_priv.h"
+#include "vmm/run/plug.h"
 
 /* From here on a guest that resets itself means another reset than this one. */
 static void no_longer_due(struct ops_op *o)
@@ -28,6 +29,12 @@ static void bring_home(struct ops_op *o)
 		ops_step_over(o, NULL);
 	else if (mover_move_inside(m, &o->op, 0, 0, came_home, o))
 		ops_step_over(o, "vCPU 0 cannot come home");
+}
+
+/* A guest that begins anew finds no device that it was to give up, as with QEMU. */
+static void settle_plugs(struct ops_op *o)
+{
+	plugs_settle(o->v->plugs, o);
 }
 
 static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
@@ -65,9 +72,13 @@ static void restarted(struct ops_op *o, const char *error)
 }
 
 /* Until a host has begun to reset, the machine can go on as it was. */
-static const struct ops_step steps[] = {{ops_halt, ops_unhalt},          {bring_home, NULL},
-					{reset_others, ops_no_way_back}, {reset_first, ops_no_way_back},
-					{ops_go_again, ops_no_way_back}, {0}};
+static const struct ops_step steps[] = {{ops_halt, ops_unhalt},
+					{bring_home, NULL},
+					{settle_plugs, NULL},
+					{reset_others, ops_no_way_back},
+					{reset_first, ops_no_way_back},
+					{ops_go_again, ops_no_way_back},
+					{0}};
 static const struct ops_kind kind = {.name = "reset",
 				     .cls = OP_EXCLUSIVE,
 				     .ms = 300000,

@@ -164,7 +164,8 @@ static int open_all(struct run *r)
 	r->ops = ops_create(&r->calls, &r->desc);
 	r->mover = r->ops ? mover_create(r->ops) : NULL;
 	r->tracer = r->ops ? tracer_create(r->ops) : NULL;
-	if (!r->mover || !r->tracer)
+	r->plugs = r->ops ? plugs_create(r->ops, &r->desc) : NULL;
+	if (!r->mover || !r->tracer || !r->plugs)
 		return -ENOMEM;
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
@@ -230,6 +231,7 @@ int run_guest(const struct run_options *opt)
 	monitor_stop(r->monitor);
 	ops_destroy(r->ops);
 	mover_destroy(r->mover);
+	plugs_destroy(r->plugs);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;

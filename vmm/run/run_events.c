@@ -125,6 +125,10 @@ void run_on_event(struct run *r, host_id from, const char *name, const json_t *d
 	case HOST_EV_HOST_LOST:
 		host_lost(r, from, data);
 		break;
+	case HOST_EV_DEVICE_FREED:
+		if (r->plugs)
+			plugs_on_freed(r->plugs, from, data);
+		break;
 	case HOST_EV_GUEST_SILENT:
 		say_silent(r, data);
 		break;

@@ -10,6 +10,7 @@
 #include "vmm/run/images.h"
 #include "vmm/run/mover.h"
 #include "vmm/run/place.h"
+#include "vmm/run/plug.h"
 #include "vmm/run/reset_notes.h"
 #include "vmm/run/run.h"
 #include "vmm/run/run_console.h"
@@ -41,6 +42,7 @@ struct run {
 	struct calls calls;
 	struct ops *ops;
 	struct mover *mover;
+	struct plugs *plugs;
 	struct tracer *tracer;
 	struct run_status status;
 	struct run_metrics metrics;

@@ -13,7 +13,7 @@ trap 'for p in $guest $qemu $nbd; do kill "$p" 2>/dev/null; done; wait 2>/dev/nu
 suite=qmp
 . tests/support/suite.sh
 
-truncate -s 1M "$tmp/disk.img" # of both monitors, one after the other
+truncate -s 1M "$tmp/disk.img" "$tmp/plug.img" # of both monitors, one after the other
 
 boot() { # NAME: a guest that works for longer than any test here
 	"$O/pando" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name "$1" --quiet --disk "$tmp/disk.img" --net none \
@@ -47,7 +47,7 @@ judged returns python3 tests/e2e/qmp/schema.py returns "$tmp/pando.json"
 # --- the same with QEMU
 boot_qemu() {
 	rm -f "$tmp/qemu.sock"
-	qemu-system-x86_64 -M q35 -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
+	qemu-system-x86_64 -M pc -accel tcg -nodefaults -display none -smp 2 -m 64 -no-user-config -name qemu "$@" \
 		-drive "if=none,id=disk0,node-name=node0,format=raw,file=$tmp/disk.img,file.locking=off" -device virtio-blk-pci,drive=disk0,id=front0 \
 		-qmp "unix:$tmp/qemu.sock,server=on,wait=off" >"$tmp/qemu.log" 2>&1 </dev/null &
 	qemu=$!

@@ -15,10 +15,4 @@
  */
 int run_devices_fill(const struct run_args *a, struct run_options *o);
 
-/*
- * Which host of o a text means: its number, its address, or the name in that without port or domain ("b" of
- * b.example:7411) if no other has the same. Local hosts have numbers only. Returns 0 or -1.
- */
-int run_devices_host(const struct run_options *o, const char *text, uint32_t *out);
-
 #endif

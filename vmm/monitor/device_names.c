@@ -46,14 +46,21 @@ static bool is_taken(const struct device_names *n, const char *name)
 	return false;
 }
 
-static void make(struct device_names *n, const struct desc_device *dev)
+void device_names_make(const struct device_names *n, const char *kind, bool (*taken)(void *ctx, const char *name),
+		       void *ctx, char out[DEVICE_NAME_MAX])
 {
-	char name[DEVICE_NAME_MAX];
 	unsigned number = 0;
 
 	do
-		snprintf(name, sizeof(name), "%s%u", prefix(dev->kind), number++);
-	while (is_taken(n, name));
+		snprintf(out, DEVICE_NAME_MAX, "%s%u", prefix(kind), number++);
+	while (is_taken(n, out) || (taken && taken(ctx, out)));
+}
+
+static void make(struct device_names *n, const struct desc_device *dev)
+{
+	char name[DEVICE_NAME_MAX];
+
+	device_names_make(n, dev->kind, NULL, NULL, name);
 	add(n, dev->id, name);
 }
 

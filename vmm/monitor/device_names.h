@@ -20,6 +20,10 @@ struct device_names {
 
 /* Names that which has none yet, the devices of d in order. */
 void device_names_update(struct device_names *n, const struct machine_desc *d);
+/* A name for a device of that kind: the first that no device has, and of which taken (NULL: none is) does not say it.
+ */
+void device_names_make(const struct device_names *n, const char *kind, bool (*taken)(void *ctx, const char *name),
+		       void *ctx, char out[DEVICE_NAME_MAX]);
 /* The device of that id has this name from now on; false: another one has it, it is too long or there is no room. */
 bool device_names_set(struct device_names *n, const struct machine_desc *d, uint32_t id, const char *name);
 /* "" for a device that has none. */

@@ -75,6 +75,10 @@ static void query_pci(void *ctx, struct qmp_call *call, const json_t *args)
 
 /* ---- disks ---- */
 
+struct disk_names {
+	const char *name, *node;
+};
+
 static bool read_disk(const struct desc_device *d, struct disk_config *c)
 {
 	char why[256];
@@ -102,11 +106,11 @@ static json_t *image(const struct disk_config *c, const json_t *numbers)
 }
 
 /* QEMU's BlockDeviceInfo. Nothing is throttled, encrypted or based on another image. */
-static json_t *node(const struct disk_config *c, const char *name, const json_t *numbers)
+static json_t *node(const struct disk_config *c, const struct disk_names *of, const json_t *numbers)
 {
-	json_t *o = json_pack("{s:s,s:s,s:b,s:s,s:i,s:b,s:s}", "file", c->path, "node-name", name, "ro", c->read_only,
-			      "drv", disk_format_names[c->format], "backing_file_depth", 0, "encrypted", 0,
-			      "detect_zeroes", "off");
+	json_t *o = json_pack("{s:s,s:s,s:b,s:s,s:i,s:b,s:s}", "file", c->path, "node-name", of->node, "ro",
+			      c->read_only, "drv", disk_format_names[c->format], "backing_file_depth", 0, "encrypted",
+			      0, "detect_zeroes", "off");
 
 	for (unsigned i = 0; i < 6; i++) {
 		static const char *const limits[] = {"bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"};
@@ -121,7 +125,8 @@ static json_t *node(const struct disk_config *c, const char *name, const json_t 
 
 /* Calls each for all disks, and answers with what it makes of them. */
 static void answer_disks(struct monitor *m, struct qmp_call *call, const json_t *document,
-			 json_t *(*each)(const struct disk_config *c, const char *name, const json_t *numbers))
+			 json_t *(*each)(const struct disk_config *c, const struct disk_names *of,
+					 const json_t *numbers))
 {
 	const struct machine_desc *d = desc_of(m);
 	json_t *out = json_array();
@@ -129,16 +134,19 @@ static void answer_disks(struct monitor *m, struct qmp_call *call, const json_t 
 
 	device_names_update(&m->names, d);
 	for (unsigned i = 0; i < d->devices_n; i++)
-		if (read_disk(&d->devices[i], &c))
-			json_array_append_new(out, each(&c, device_names_of(&m->names, d->devices[i].id),
-							counted(document, d->devices[i].id)));
+		if (read_disk(&d->devices[i], &c)) {
+			uint32_t id = d->devices[i].id;
+			const struct disk_names of = {device_names_of(&m->names, id), monitor_node_of(m, id)};
+
+			json_array_append_new(out, each(&c, &of, counted(document, id)));
+		}
 	qmp_return(call, out);
 }
 
-static json_t *block(const struct disk_config *c, const char *name, const json_t *numbers)
+static json_t *block(const struct disk_config *c, const struct disk_names *of, const json_t *numbers)
 {
-	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", name, "qdev", name, "type", "unknown", "removable",
-			 0, "locked", 0, "io-status", "ok", "inserted", node(c, name, numbers));
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", of->name, "qdev", of->name, "type", "unknown",
+			 "removable", 0, "locked", 0, "io-status", "ok", "inserted", node(c, of, numbers));
 }
 
 /* What is not counted apart is 0, as in QEMU where nothing has happened. */
@@ -180,10 +188,11 @@ static json_t *stats(const json_t *numbers)
 	return o;
 }
 
-static json_t *blockstats(const struct disk_config *c, const char *name, const json_t *numbers)
+static json_t *blockstats(const struct disk_config *c, const struct disk_names *of, const json_t *numbers)
 {
 	(void)c;
-	return json_pack("{s:s,s:s,s:s,s:o}", "device", name, "qdev", name, "node-name", name, "stats", stats(numbers));
+	return json_pack("{s:s,s:s,s:s,s:o}", "device", of->name, "qdev", of->name, "node-name", of->node, "stats",
+			 stats(numbers));
 }
 
 #define DISKS(query, each)                                                                       \
@@ -252,7 +261,11 @@ static void block_resize(void *ctx, struct qmp_call *call, const json_t *args)
 	const char *device = json_string_value(json_object_get(args, "device")),
 		   *node = json_string_value(json_object_get(args, "node-name"));
 	json_int_t size = monitor_int(args, "size");
-	const struct desc_device *d = named(ctx, node ? node : device, CARD_BLK);
+	struct monitor *m = ctx;
+	const struct desc_device *d = named(m, device, CARD_BLK);
+
+	if (node)
+		d = monitor_disk_of_node(m, node);
 
 	if (!device == !node)
 		qmp_error(call, "Need exactly one of 'device' and 'node-name'");
@@ -270,11 +283,11 @@ static void block_resize(void *ctx, struct qmp_call *call, const json_t *args)
 /* What a host says of a failed request begins with what was tried. */
 static json_t *io_error(struct monitor *m, const json_t *data)
 {
-	const char *text = json_string_value(json_object_get(data, "text")),
-		   *name = device_names_of(&m->names, (uint32_t)monitor_int(data, "device"));
+	uint32_t id = (uint32_t)monitor_int(data, "device");
+	const char *text = json_string_value(json_object_get(data, "text")), *name = device_names_of(&m->names, id);
 	bool reads = text && strncmp(text, "read", 4) == 0;
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "device", name, "node-name", name, "operation",
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "device", name, "node-name", monitor_node_of(m, id), "operation",
 			 reads ? "read" : "write", "action", "report", "nospace",
 			 text && strstr(text, "No space") != NULL, "reason", text ? text : "");
 }
@@ -294,6 +307,8 @@ json_t *monitor_device_event(struct monitor *m, const char *event, const json_t 
 		return io_error(m, data);
 	if (strcmp(event, "X_PANDO_LINK") == 0)
 		return link_changed(m, data);
+	if (strcmp(event, "DEVICE_DELETED") == 0)
+		return monitor_device_deleted(m, (uint32_t)monitor_int(data, "device"));
 	return json_incref((json_t *)data);
 }
 

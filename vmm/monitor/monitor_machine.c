@@ -46,22 +46,6 @@ static void quit(void *ctx, struct qmp_call *call, const json_t *args)
 	qmp_return_empty(call);
 }
 
-static void no_device(void *ctx, struct qmp_call *call, const json_t *args)
-{
-	const char *name = json_string_value(json_object_get(args, "name"));
-
-	(void)ctx;
-	qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found",
-			name ? name : json_string_value(json_object_get(args, "id")));
-}
-
-static void device_add(void *ctx, struct qmp_call *call, const json_t *args)
-{
-	(void)ctx;
-	qmp_error(call, "'%.200s' is not a valid device model name",
-		  json_string_value(json_object_get(args, "driver")));
-}
-
 static bool dump_arguments(struct qmp_call *call, const json_t *args, struct ops_dump *what)
 {
 	const char *protocol = json_string_value(json_object_get(args, "protocol"));
@@ -115,8 +99,6 @@ const struct qmp_command monitor_machine[] = {
 	{"system_wakeup", system_wakeup},
 	{"inject-nmi", inject_nmi},
 	{"quit", quit},
-	{"device_del", no_device},
-	{"device_add", device_add},
 	{"dump-guest-memory", dump_guest_memory},
 	{0},
 };

@@ -3,6 +3,7 @@
 #ifndef VMM_MONITOR_MONITOR_PRIV_H
 #define VMM_MONITOR_MONITOR_PRIV_H
 
+#include "vmm/monitor/backs.h"
 #include "vmm/monitor/device_names.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/run/run_priv.h"
@@ -14,12 +15,15 @@ struct monitor {
 	struct run *r;
 	struct qmp *q;
 	struct device_names names;
+	struct backs backs;
+	struct plugging *plugging; // devices that are on their way
 };
 
 extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL
 extern const struct qmp_command monitor_queries[]; // monitor_queries.c: what is known without asking, and QEMU's lists
 extern const struct qmp_command monitor_machine[]; // monitor_machine.c: what acts on the machine
 extern const struct qmp_command monitor_devices[]; // monitor_devices.c: PCI devices in QEMU's words
+extern const struct qmp_command monitor_plug[];    // monitor_plug.c: devices that come and go
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
@@ -47,6 +51,12 @@ void monitor_refuse(struct qmp_call *call, int error);
 
 /* The vCPUs in the document in order of their numbers, each with "host" added: a new array. */
 json_t *monitor_vcpus(const json_t *document);
+
+/* monitor_plug.c: the node of a disk, which blockdev-add has named, or its own name; and the disk of a node (NULL). */
+const char *monitor_node_of(const struct monitor *m, uint32_t device);
+const struct desc_device *monitor_disk_of_node(const struct monitor *m, const char *node);
+/* ... a device is gone: the data of the event. A new reference. */
+json_t *monitor_device_deleted(struct monitor *m, uint32_t device);
 
 /* monitor_devices.c: the data of an event as clients get it. A new reference. */
 json_t *monitor_device_event(struct monitor *m, const char *event, const json_t *data);

@@ -61,6 +61,12 @@ struct run_options {
 	const char *status_json; // file the last status is written to at the end, or NULL
 };
 
+/*
+ * Which host of o a text means: its number, its address, or the name in that without port or domain ("b" of
+ * b.example:7411) if no other has the same. Local hosts have numbers only. Returns 0 or -1.
+ */
+int run_host_named(const struct run_options *o, const char *text, uint32_t *out);
+
 int run_guest(const struct run_options *opt); // enum run_exit
 
 #endif

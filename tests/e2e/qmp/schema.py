@@ -12,7 +12,7 @@ import socket
 import sys
 
 SCALARS = {"string": str, "int": int, "number": (int, float), "boolean": bool}
-OPEN = {"device_add"}  # takes whatever the device has; QEMU looks for the device before it looks at the rest
+OPEN = {"device_add", "blockdev-add", "netdev_add"}  # take whatever the device, or its driver, has; QEMU looks for that first
 
 
 def by_name(schema):

@@ -8,6 +8,7 @@ The same script runs against Pando and against QEMU; compare.py compares the two
 """
 import asyncio
 import json
+import os
 import sys
 
 lib, socket, out, dump = sys.argv[1:5]
@@ -16,6 +17,9 @@ sys.path.insert(0, lib)
 from qemu.qmp import ExecuteError, QMPClient  # noqa: E402
 
 HMP = "human-monitor-command"
+IMAGE = os.path.dirname(dump) + "/plug.img"
+NODE = {"driver": "raw", "node-name": "plug-node", "file": {"driver": "file", "filename": IMAGE}}
+DISK = {"driver": "virtio-blk-pci", "drive": "plug-node", "id": "plug-disk", "serial": "PLUG"}
 COMMANDS = [
     ("query-version", {}), ("query-commands", {}), ("query-qmp-schema", {}), ("query-events", {}), ("query-name", {}),
     ("query-uuid", {}), ("query-status", {}), ("query-kvm", {}), ("query-target", {}), ("query-machines", {}),
@@ -29,6 +33,20 @@ COMMANDS = [
     ("block_resize", {"node-name": "nosuch", "size": 1}), ("block_resize", {"size": 1}),
     ("set_link", {"name": "nosuch", "up": True}), ("device_add", {"driver": "nosuch", "addr": "5"}),
     ("device_del", {"id": "nosuch"}),
+    # A disk comes; it is asked for, the guest says nothing, and the reset below is the end of it.
+    ("blockdev-add", NODE), ("blockdev-add", NODE), ("blockdev-add", {"driver": "raw", "node-name": "x"}),
+    ("blockdev-add", {**NODE, "node-name": "x", "nosuch": 1}), ("blockdev-add", {"driver": "nosuch", "node-name": "x"}),
+    ("device_add", DISK), ("device_add", DISK), ("device_add", {**DISK, "id": "x"}),
+    ("device_add", {"driver": "virtio-blk-pci"}), ("device_add", {"driver": "virtio-blk-pci", "drive": "nosuch"}),
+    ("device_add", {"driver": "virtio-rng-pci", "bus": "nosuch"}), ("device_add", {"driver": "virtio-rng-pci", "nosuch": 1}),
+    ("device_add", {"driver": "virtio-rng-pci", "addr": "40"}), ("device_add", {"driver": "virtio-rng-pci", "id": "a b"}),
+    ("query-block", {}), ("query-blockstats", {}), ("query-named-block-nodes", {}), ("query-pci", {}),
+    ("blockdev-del", {"node-name": "plug-node"}), ("blockdev-del", {"node-name": "nosuch"}),
+    ("netdev_add", {"type": "user", "id": "plug-net"}), ("netdev_add", {"type": "user", "id": "plug-net"}),
+    ("netdev_add", {"type": "nosuch", "id": "x"}), ("netdev_add", {"type": "user", "id": "x", "nosuch": 1}),
+    ("device_add", {"driver": "virtio-net-pci", "netdev": "nosuch"}),
+    ("netdev_del", {"id": "nosuch"}), ("netdev_del", {"id": "plug-net"}),
+    ("device_del", {"id": "plug-disk"}),
     (HMP, {"command-line": "info status"}), (HMP, {"command-line": "info cpus"}),
     (HMP, {"command-line": "info registers"}), (HMP, {"command-line": "info mtree"}),
     (HMP, {"command-line": "nonsense"}), (HMP, {"command-line": "info registers", "cpu-index": 99}), (HMP, {}),
@@ -37,6 +55,7 @@ COMMANDS = [
     ("dump-guest-memory", {"paging": False, "protocol": "file:" + dump, "begin": 0}),
     ("dump-guest-memory", {"paging": False}), ("dump-guest-memory", {"paging": 0, "protocol": "file:x"}),
     ("system_powerdown", {}), ("system_reset", {}),
+    ("device_del", {"id": "plug-disk"}), ("blockdev-del", {"node-name": "plug-node"}), ("blockdev-del", {"node-name": "plug-node"}),
     ("qmp_capabilities", {}), ("nosuch", {}), ("stop", {"x": 1}),
 ]
 OURS = [
@@ -69,6 +88,10 @@ async def main():
             entry["events"] = []
             while not events.empty():
                 e = await events.get()
+                entry["events"].append({k: e[k] for k in ("event", "data") if k in e})
+            # Of this one QEMU tells when it comes to it; there the front's own end is told before.
+            while name == "system_reset" and not any("device" in e.get("data", {}) for e in entry["events"]):
+                e = await asyncio.wait_for(events.get(), 60)
                 entry["events"].append({k: e[k] for k in ("event", "data") if k in e})
             log.append(entry)
         exercised = {e["command"] for e in log}

@@ -147,22 +147,6 @@ TEST_F(RunDevices, ADiskHasProperties)
 	EXPECT_TRUE(disk_of(1).read_only);
 }
 
-TEST_F(RunDevices, AHostIsANumberAnAddressOrAName)
-{
-	uint32_t h = 9;
-	for (const char *one : {"1", "b", "b.example", "b.example:7411"}) {
-		EXPECT_EQ(0, run_devices_host(&o, one, &h)) << one;
-		EXPECT_EQ(1u, h) << one;
-	}
-	EXPECT_EQ(0, run_devices_host(&o, "[fd00::2]:7411", &h));
-	EXPECT_EQ(2u, h);
-	for (const char *none : {"", "3", "c", "b.exam", "b.example:74", "99999999999999999999", "1x"})
-		EXPECT_EQ(-1, run_devices_host(&o, none, &h)) << none;
-	strcpy(o.addresses[2], "b.other:7411");
-	EXPECT_EQ(-1, run_devices_host(&o, "b", &h)); // two of them
-	EXPECT_EQ(0, run_devices_host(&o, "b.other", &h));
-}
-
 TEST_F(RunDevices, LocalHostsHaveNumbersOnly)
 {
 	o.hosts_n = 0;

@@ -69,6 +69,19 @@ TEST_F(DeviceNames, StayAsLongAsTheDevice)
 	EXPECT_EQ("disk1", of(b));
 }
 
+// Also one that is on its way has its name to itself.
+TEST_F(DeviceNames, OneIsMadeThatNobodyHasOrWillHave)
+{
+	char name[DEVICE_NAME_MAX];
+	add(CARD_BLK);
+	device_names_update(n.get(), d.get());
+	device_names_make(n.get(), "virtio-blk", nullptr, nullptr, name);
+	EXPECT_STREQ("disk1", name);
+	device_names_make(
+		n.get(), "virtio-blk", [](void *, const char *x) { return std::string("disk1") == x; }, nullptr, name);
+	EXPECT_STREQ("disk2", name);
+}
+
 TEST_F(DeviceNames, OneThatIsGivenIsKept)
 {
 	uint32_t a = add(CARD_BLK);

@@ -186,6 +186,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[];
+	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[], plug_tests[];
 
 #endif

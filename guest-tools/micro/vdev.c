@@ -24,6 +24,17 @@ static void put(const struct vdev *d, uint32_t reg, uint32_t v)
 	*(volatile uint32_t *)config_at(d, reg) = v;
 }
 
+bool vdev_look(struct vdev *d, uint32_t id, uint64_t at)
+{
+	if (get(d, 0) != id)
+		return false;
+	uint64_t bar = (get(d, 0x10) & ~15u) | (uint64_t)get(d, 0x14) << 32;
+
+	boot_pds[at / LARGE] = (bar & ~(LARGE - 1)) + 0xe7; // present, writable, user, a large page
+	d->bar = at + bar % LARGE;
+	return true;
+}
+
 void vdev_begin(struct vdev *d, uint32_t id, uint32_t nth, uint64_t at)
 {
 	if (get(d, 0) == ~0u)
@@ -32,13 +43,15 @@ void vdev_begin(struct vdev *d, uint32_t id, uint32_t nth, uint64_t at)
 		d->bus = i / SLOTS;
 		d->slot = i % SLOTS;
 		if (get(d, 0) == id && !nth--) {
-			uint64_t bar = (get(d, 0x10) & ~15u) | (uint64_t)get(d, 0x14) << 32;
-
-			boot_pds[at / LARGE] = (bar & ~(LARGE - 1)) + 0xe7; // present, writable, user, a large page
-			d->bar = at + bar % LARGE;
+			vdev_look(d, id, at);
 			return;
 		}
 	}
+}
+
+bool vdev_there(const struct vdev *d)
+{
+	return get(d, 0) != ~0u;
 }
 
 bool vdev_find(struct vdev *d)

@@ -44,6 +44,9 @@ struct vdev {
 
 /* Finds the nth device with this id on the first buses; maps its BAR at 2 MiB from `at` on. Before smp_start(). */
 void vdev_begin(struct vdev *d, uint32_t id, uint32_t nth, uint64_t at);
+/* The same for the device in the slot that d names: false, if it is another one. Nobody has touched `at` before. */
+bool vdev_look(struct vdev *d, uint32_t id, uint64_t at);
+bool vdev_there(const struct vdev *d); // its slot is not empty
 /* Decoding on, the structures found. False: something is missing. */
 bool vdev_find(struct vdev *d);
 bool vdev_reset(struct vdev *d); // false: its status does not become 0

@@ -50,7 +50,7 @@ static void text(const struct action *a, char *buf, size_t cap)
 		"add",     "new home is", "entry", "read back", "reset", "enable",    "hold", "break"};
 
 	if (a->kind == Q_DELIVER)
-		snprintf(buf, cap, "deliver h%u -> h%u%s", a->arg % 64u, a->host, a->arg >= 64 ? " past bulk" : "");
+		snprintf(buf, cap, "deliver h%u -> h%u%s", a->arg % 64u, a->host, a->arg >= 64 ? " past words" : "");
 	else
 		snprintf(buf, cap, "h%u %s %u", a->host, names[a->kind], a->arg);
 }

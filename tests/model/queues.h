@@ -41,6 +41,7 @@ struct q_wire {
 	uint8_t turn, data;                // numbers: see queues_pack.c
 };
 
+/* On its way from one host to another: words in their order, then data in its order. */
 struct q_channel {
 	uint8_t n;
 	struct q_wire m[Q_CHANNEL];
@@ -94,7 +95,7 @@ struct q_config {
 };
 
 enum q_action {
-	Q_DELIVER, // arg: from; +64: past bulk that is before it
+	Q_DELIVER, // arg: from; +64: data past words that are before it
 	Q_FINISH,  // arg: which at the back
 	Q_ROUND,   // arg: queue
 	Q_TAKE,    // the round goes on: a chain, or the end

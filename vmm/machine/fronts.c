@@ -62,7 +62,10 @@ const struct card_far fronts_far = {.home = home, .tell = tell, .ask = ask, .ans
 
 /* ---- in ---- */
 
-/* Bytes that an honest host may have on their way to us: what its front halves write here, and ours read there. */
+/*
+ * Bytes that two honest hosts may have on their way, either way: what the front halves of one write at the other, and
+ * what they read there.
+ */
 static uint64_t bytes_max(const struct machine_desc *d, host_id self, host_id from)
 {
 	uint64_t disks = 0;
@@ -71,6 +74,11 @@ static uint64_t bytes_max(const struct machine_desc *d, host_id self, host_id fr
 		disks += card_kind_find(d->devices[i].kind) == CARD_BLK &&
 			 (d->devices[i].host == self || d->devices[i].host == from);
 	return disks * BLOCK_ASKS_BYTES;
+}
+
+bool machine_card_crowded(const struct machine_desc *d, host_id self, host_id to, uint64_t letters, uint64_t bytes)
+{
+	return letters > CARD_MAIL_MAX || bytes > bytes_max(d, self, to);
 }
 
 int fronts_in(struct fronts *f, host_id from, const struct msg *m)

@@ -161,6 +161,9 @@ int machine_io_in(struct machine *m, host_id from, struct msg_io_req *req);
 /* The same of a message of machine_peer.card(): it waits for the device thread, by which more may be found wrong with
  * it. 0; -EPROTO or -ENOSPC: the host is no member any more; -ENOMEM. */
 int machine_card_in(struct machine *m, host_id from, const struct msg *msg);
+/* So many messages with so many bytes of disks' data wait for a host that takes them: more than it has room for if it
+ * is honest, which has that much under way at most, and waits for answers before it asks for more. Pure. */
+bool machine_card_crowded(const struct machine_desc *d, host_id self, host_id to, uint64_t letters, uint64_t bytes);
 uint64_t machine_taken(const struct machine *m); // how many of those that nobody waits for have been carried out
 /* What is typed. Returns how many bytes found room: all, for who keeps to MACHINE_EV_CONSOLE_ROOM. */
 size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);

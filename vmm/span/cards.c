@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What hosts say to each other of queues and disks (machine_peer.card()): words of priority 0, and data of priority 1,
- * of which a link refuses what it has no room for. That waits here, peer by peer, in its order; how much it can be is
- * bounded by who sends it (vmm/block/ask.h).
+ * of which a link refuses what it has no room for. That waits here, peer by peer, in its order. A peer that asks and
+ * does not take what it is answered is cut off where more waits than an honest one can have asked for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,24 +11,66 @@
 
 /* ---- out ---- */
 
+static bool is_data(const struct msg *m)
+{
+	return msg_prio(m->kind) == 1;
+}
+
+static void count(struct cards_out *out, const struct msg *m)
+{
+	if (!is_data(m))
+		return;
+	__atomic_fetch_add(&out->letters, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&out->bytes, m->blob_bytes, __ATOMIC_RELAXED);
+}
+
+static void count_off(struct cards_out *out, const struct msg *m)
+{
+	if (!is_data(m))
+		return;
+	__atomic_fetch_sub(&out->letters, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&out->bytes, m->blob_bytes, __ATOMIC_RELAXED);
+}
+
 static int send_card(void *ctx, host_id to, const struct msg *m)
 {
 	struct span *d = ctx;
 	struct msg out = *m;
 
 	out.epoch = d->desc->epoch;
-	return span_put(d, to, &out) ? 0 : -ENOMEM;
+	count(&d->cards_out[to], m); // before it can be taken out
+	if (span_put(d, to, &out))
+		return 0;
+	count_off(&d->cards_out[to], m);
+	return -ENOMEM;
 }
 
-/* A peer that has no memory for what we owe it is one that we can't serve: it must not wait for ever. */
+static void sent(struct span *d, struct outbox_entry *e)
+{
+	count_off(&d->cards_out[e->to], &e->msg);
+	outbox_free(e);
+}
+
+static void blame(void *ctx, host_id host, const char *why)
+{
+	struct span *d = ctx;
+
+	__atomic_store_n(&d->blamed[host], why, __ATOMIC_RELEASE);
+	loop_call(link_loop(d->link), &d->blaming);
+}
+
+/*
+ * A peer that has no memory for what we owe it is one that we can't serve: it must not wait for ever. It is cut off
+ * later: this may be deep in the pager, in front of a message that it sends.
+ */
 static void wait_for_room(struct span *d, struct outbox_entry *e)
 {
 	struct cards_late *late = malloc(sizeof(*late));
 	struct cards_out *out = &d->cards_out[e->to];
 
 	if (!late) {
-		outbox_free(e);
-		span_fence(d, e->to, "there is no memory for what is to be sent to it");
+		sent(d, e);
+		blame(d, e->to, "there is no memory for what is to be sent to it");
 		return;
 	}
 	*late = (struct cards_late){.e = *e};
@@ -38,25 +80,35 @@ static void wait_for_room(struct span *d, struct outbox_entry *e)
 	out->end = &late->next;
 }
 
+/* A disk that goes has nothing on its way any more; its place in the description is changed by this thread. */
+static bool crowded(const struct span *d, host_id to)
+{
+	const struct cards_out *out = &d->cards_out[to];
+
+	return machine_card_crowded(d->desc, d->self, to, __atomic_load_n(&out->letters, __ATOMIC_RELAXED),
+				    __atomic_load_n(&out->bytes, __ATOMIC_RELAXED));
+}
+
 void span_send_entry(struct span *d, struct outbox_entry *e)
 {
-	bool bulk = msg_prio(e->msg.kind) == 1;
+	bool data = is_data(&e->msg);
+	bool waits = data && d->cards_out[e->to].first;
 
-	if (bulk && d->cards_out[e->to].first) {
+	if (!waits)
+		waits = link_send(d->link, e->to, &e->msg) == -ENOBUFS && data;
+	if (!waits) {
+		sent(d, e);
+	} else if (crowded(d, e->to)) {
+		sent(d, e);
+		blame(d, e->to, "does not take what it has asked of disks");
+	} else {
 		wait_for_room(d, e);
-		return;
 	}
-	int r = link_send(d->link, e->to, &e->msg);
-
-	if (bulk && r == -ENOBUFS)
-		wait_for_room(d, e);
-	else
-		outbox_free(e);
 }
 
 static int send_late(struct span *d, struct cards_out *out)
 {
-	int sent = 0;
+	int n = 0;
 
 	while (out->first) {
 		struct cards_late *late = out->first;
@@ -64,23 +116,23 @@ static int send_late(struct span *d, struct cards_out *out)
 		if (link_send(d->link, late->e.to, &late->e.msg) == -ENOBUFS)
 			break;
 		out->first = late->next;
-		outbox_free(&late->e);
+		sent(d, &late->e);
 		free(late);
-		sent++;
+		n++;
 	}
-	return sent;
+	return n;
 }
 
 /* In each round of the link's loop: it may have room again. */
 int span_cards_turn(void *ctx)
 {
 	struct span *d = ctx;
-	int sent = 0;
+	int n = 0;
 
 	for (unsigned h = 0; h < d->desc->hosts_n; h++)
 		if (d->cards_out[h].first)
-			sent += send_late(d, &d->cards_out[h]);
-	return sent;
+			n += send_late(d, &d->cards_out[h]);
+	return n;
 }
 
 void span_cards_free(struct span *d)
@@ -103,11 +155,13 @@ void span_cards_free(struct span *d)
 
 void span_card_in(struct span *d, host_id from, const struct msg *m)
 {
-	int r = d->machine ? machine_card_in(d->machine, from, m) : -EPROTO;
+	int r = d->machine ? machine_card_in(d->machine, from, m) : -ENOENT;
 
 	if (!r)
 		return;
 	d->bad_msgs++;
+	if (r == -ENOENT) // the guest is over here, which its sender does not know yet
+		return;
 	span_fence(d, from,
 		   r == -EPROTO   ? "said something of a device that cannot be"
 		   : r == -ENOSPC ? "had more under way for devices than a host can have"
@@ -115,14 +169,6 @@ void span_card_in(struct span *d, host_id from, const struct msg *m)
 }
 
 /* ---- who has contradicted itself, as the device thread has found out ---- */
-
-static void blame(void *ctx, host_id host, const char *why)
-{
-	struct span *d = ctx;
-
-	__atomic_store_n(&d->blamed[host], why, __ATOMIC_RELEASE);
-	loop_call(link_loop(d->link), &d->blaming);
-}
 
 void span_blamed(void *arg)
 {

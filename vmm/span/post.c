@@ -50,8 +50,13 @@ void post_flush(void *ctx)
 {
 	struct span *d = ctx;
 
-	if (__atomic_load_n(&d->posted_waiting, __ATOMIC_SEQ_CST))
+	if (post_waits(d))
 		span_send_outbox(d);
+}
+
+bool post_waits(const struct span *d)
+{
+	return __atomic_load_n(&d->posted_waiting, __ATOMIC_SEQ_CST);
 }
 
 void post_sent(struct span *d, const struct msg *m)

@@ -11,6 +11,8 @@
 #include "vmm/span/now.h"
 #include "vmm/machine/move.h"
 
+#define DATA_AT_ONCE (2u << 20) // bytes
+
 static void on_faults(void *ctx, int fd, unsigned events)
 {
 	struct span *d = ctx;
@@ -306,15 +308,20 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 	}
 }
 
+/* Of disks' data each byte is copied; faults wait no longer than for so much of it. */
 void span_send_outbox(struct span *d)
 {
 	struct outbox_entry e;
+	uint64_t bytes = 0;
 
-	while (outbox_take(&d->outbox, &e)) {
+	while ((bytes < DATA_AT_ONCE || post_waits(d)) && outbox_take(&d->outbox, &e)) {
+		bytes += e.msg.blob_bytes;
 		trace_msg_out(d, e.to, &e.msg);
 		post_sent(d, &e.msg);
 		span_send_entry(d, &e);
 	}
+	if (bytes >= DATA_AT_ONCE)
+		loop_call(link_loop(d->link), &d->outbox_full); // the rest when others have had their turn
 }
 
 static void send_pings(struct span *d, host_set to)

@@ -41,8 +41,9 @@ struct span {
 			struct outbox_entry e;
 			struct cards_late *next;
 		} * first, **end;
-	} cards_out[HOSTS_MAX];        // by peer: waits for room in the link
-	const char *blamed[HOSTS_MAX]; // atomic: what is to be said of a host that is to be cut off
+		uint64_t letters, bytes; // atomic: of data that the link has not taken yet, in the outbox as well
+	} cards_out[HOSTS_MAX];          // by peer: waits for room in the link
+	const char *blamed[HOSTS_MAX];   // atomic: what is to be said of a host that is to be cut off
 	struct loop_task blaming;
 };
 
@@ -52,7 +53,8 @@ void span_fence(struct span *d, host_id h, const char *reason);
 void span_check_waits(struct span *d); // stuck.c: after a tick of the pager
 uint64_t span_oldest_wait_ms(const struct span *d);
 bool span_put(struct span *d, host_id to, const struct msg *m); // into the outbox; any thread; false: closed
-void span_send_outbox(struct span *d);                          // span thread
+/* Span thread: what is in the outbox, at least as far as the last write of post.c; of data a part at a time. */
+void span_send_outbox(struct span *d);
 
 /* An access that waits for its answer: 0, or -ECANCELED (the guest is over). Any thread but the span thread. */
 int span_forward_io(struct span *d, host_id to, struct msg_io_req *req);
@@ -62,6 +64,7 @@ int span_post_io(struct span *d, host_id to, const struct msg_io_req *req);
 void span_on_msg(struct span *d, host_id from, const struct msg *m);
 /* post.c: to be called before a coherence message leaves; after a message has been taken out of the outbox. */
 void post_flush(void *d);
+bool post_waits(const struct span *d); // a write is in the outbox that is to leave before the next of those
 void post_sent(struct span *d, const struct msg *m);
 
 /* cards.c; all but the hooks on the span thread. */

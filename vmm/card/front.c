@@ -148,7 +148,10 @@ bool front_work(struct front *f)
 		more = server_round(&f->s);
 	if (more)
 		__atomic_store_n(&f->woken, true, __ATOMIC_SEQ_CST);
-	more |= block_remote_turn(&f->remote) > 0 && blk_queues_turn(&f->q);
+	if (block_remote_turn(&f->remote) > 0 && blk_queues_turn(&f->q)) { // they have ended here: there is room again
+		__atomic_store_n(&f->woken, true, __ATOMIC_SEQ_CST);
+		more = true;
+	}
 	return more;
 }
 

@@ -87,7 +87,7 @@ struct FarFront : testing::Test {
 	{
 		front_destroy(f);
 	}
-	int say(handover_kind kind, bool discard = false)
+	card_word word(handover_kind kind, bool discard = false)
 	{
 		card_word w = {};
 		w.queue = kQueue;
@@ -106,6 +106,11 @@ struct FarFront : testing::Test {
 		w.m.entry.irq = HANDOVER_IRQ_SEND;
 		w.notify = kNotify;
 		w.discards = true;
+		return w;
+	}
+	int say(handover_kind kind, bool discard = false)
+	{
+		card_word w = word(kind, discard);
 		int r = front_word(f, &w);
 		work();
 		return r;
@@ -221,6 +226,35 @@ TEST_F(FarFront, WhatIsAnsweredHere)
 	ASSERT_EQ(1u, asked.size());
 	EXPECT_EQ(0, answer(-EIO));
 	EXPECT_EQ(BLK_IOERR, memory[0x7100]);
+}
+
+/* More than are kept at once, of which the owner is asked for none: nobody else says that there is room again. */
+TEST_F(FarFront, WhatEndsHereMakesRoomForTheRest)
+{
+	enum { kMany = 600 }; // in each of two queues
+	put_le(&memory[0x7000], 11, 4);
+	memset(&memory[0x8000], 0, 16); // a discard of nothing
+	for (unsigned i = 0; i < kMany; i++) {
+		desc(i, 0x7000, 16, 1);
+		put_le(&memory[0x100e + 16 * i], kMany, 2); // the rest is the same for all
+		put_le(&memory[0x10004 + 2 * i], i, 2);
+		put_le(&memory[0x11004 + 2 * i], i, 2);
+	}
+	desc(kMany, 0x8000, 16, 1);
+	desc(kMany + 1, 0x7100, 1, 2);
+	card_word w = word(HANDOVER_ON);
+	w.m.setup.size = 1024;
+	for (unsigned i = 0; i < 2; i++) {
+		w.queue = (uint16_t)i;
+		w.m.setup.avail = 0x10000 + 0x1000 * i;
+		w.m.setup.used = 0x14000 + 0x4000 * i;
+		put_le(&memory[w.m.setup.avail + 2], kMany, 2);
+		ASSERT_EQ(0, front_word(f, &w));
+	}
+	work();
+	EXPECT_TRUE(asked.empty());
+	EXPECT_EQ((uint64_t)kMany, get_le(&memory[0x14002], 2));
+	EXPECT_EQ((uint64_t)kMany, get_le(&memory[0x18002], 2));
 }
 
 TEST_F(FarFront, OnlyItsNotificationsAreTaken)

@@ -91,18 +91,10 @@ static bool bus_run(void *state, uint64_t now_ns, unsigned *rises, struct device
 	return false;
 }
 
-static bool is_over(struct card_bus *b)
-{
-	pthread_mutex_lock(&b->waits_lock);
-	bool over = b->over;
-
-	pthread_mutex_unlock(&b->waits_lock);
-	return over;
-}
-
 /*
  * After a drain, but for the first one: the device thread holds still. At the guest's end it may not, since nobody has
- * waited for the drain; and there is no driver that would want what comes after a reset.
+ * waited for the drain, or only for what is under way here; and there is no driver that would want what comes after a
+ * reset.
  */
 static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct device_fx *fx)
 {
@@ -110,7 +102,7 @@ static void bus_power_on(void *state, uint64_t now_ns, int64_t unix_s, struct de
 
 	(void)now_ns;
 	(void)unix_s;
-	if (is_over(b))
+	if (atomic_load(&b->ends))
 		return;
 	pci_root_reset(&b->root);
 	for (unsigned i = 0; i < DESC_SLOTS; i++) {

@@ -172,9 +172,11 @@ void card_bus_turn(struct card_bus *b)
 		__atomic_store_n(&c->numbers.under_way, n + c->far_under_way, __ATOMIC_RELAXED);
 		__atomic_store_n(&c->numbers.broken, c->f.o.broken, __ATOMIC_RELAXED);
 	}
-	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN || (!atomic_load(&b->ends) && !all_home(b)))
+	bool ends = atomic_load(&b->ends); // then requests of other hosts may be under way, and nothing is reset
+
+	if (under_way || atomic_load(&b->drain) != DRAIN_BEGUN || (!ends && !all_home(b)))
 		return;
-	for (unsigned i = 0; i < DESC_SLOTS; i++)
+	for (unsigned i = 0; i < DESC_SLOTS && !ends; i++)
 		if (b->cards[i] && b->cards[i]->ops->reset)
 			b->cards[i]->ops->reset(b->cards[i]);
 	pthread_mutex_lock(&b->waits_lock);

@@ -9,6 +9,7 @@
 extern "C" {
 #include "net/loop.h"
 #include "net/now.h"
+#include "vmm/block/ask.h"
 #include "vmm/card/disk.h"
 #include "vmm/virtio/blk.h"
 }
@@ -265,6 +266,87 @@ TEST_F(Disk, WhatCannotBeOpenedIsNamed)
 	unlink(path.c_str());
 	EXPECT_EQ(Make(), -ENOENT);
 	EXPECT_NE(std::string(why).find(path + ": No such file"), std::string::npos) << why;
+}
+
+/* Queue 0 is served on host 1, which is the test as well. */
+struct FarDisk : Disk {
+	card_far far = {};
+	std::vector<card_word> words;
+	unsigned answers = 0;
+
+	static FarDisk *me(void *x)
+	{
+		return static_cast<FarDisk *>(self(x));
+	}
+	FarDisk()
+	{
+		far.home = [](void *, const handover_entry *) -> host_id { return 1; };
+		far.tell = [](void *x, host_id to, uint32_t, const card_word *w) {
+			EXPECT_EQ(1, to);
+			me(x)->words.push_back(*w);
+		};
+		far.answer = [](void *x, host_id to, uint32_t, const block_answer *a) {
+			EXPECT_EQ(1, to);
+			EXPECT_EQ(0, a->error);
+			me(x)->answers++;
+		};
+		host.far = &far;
+	}
+	~FarDisk() override
+	{
+		card_bus_destroy(bus); // which says something
+		bus = nullptr;
+	}
+};
+
+/*
+ * Nobody waits for the other host then: its request is under way while the reset goes on, and ends later. A few times:
+ * who waits for the reset may go on at once or later.
+ */
+TEST_F(FarDisk, TheEndInTheMidstOfAResetWithARequestOfAnotherHostUnderWay)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	for (unsigned round = 0; round < 20; round++) {
+		block_ask a = {};
+		std::atomic<bool> over{false};
+
+		words.clear();
+		answers = 0;
+		Begin();
+		serve();
+		ASSERT_EQ(words.size(), 1u);
+		card_word done = words[0];
+
+		done.m.kind = HANDOVER_ON_DONE;
+		ASSERT_EQ(card_bus_word(bus, 1, slot, &done), 0);
+		a.id = 1;
+		a.turn = done.m.turn;
+		a.op = BLOCK_READ;
+		a.bytes = 512;
+		ASSERT_EQ(card_bus_ask(bus, 1, slot, &a), 0);
+		std::thread resets([&] {
+			card_bus_ops.drain(bus);
+			power_on();
+		});
+		while (words.back().m.kind != HANDOVER_OFF)
+			card_bus_work(bus);
+		card_bus_turn(bus); // it waits for host 1
+		std::thread ends([&] {
+			card_bus_stop(bus);
+			over = true;
+		});
+		while (!over)
+			card_bus_turn(bus);
+		resets.join();
+		ends.join();
+		EXPECT_EQ(answers, 0u);
+		EXPECT_TRUE(Until([&] { return answers == 1; }));
+		card_bus_destroy(bus);
+		bus = nullptr;
+		ASSERT_EQ(make(), 0) << why;
+		woken = true;
+		serve();
+	}
 }
 
 } // namespace

@@ -86,6 +86,7 @@ static void canonical(struct q_state *s, unsigned q)
 {
 	struct numbers turns = {{0}}, entries = {{0}};
 
+	s->owner[q].stale &= cfg.mask; // only who reads back an entry waits for it
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		struct home *g = &s->home[h][q];
 		if (g->state == HOME_AWAY) // what it knew of a turn that is over is never looked at again
@@ -149,9 +150,9 @@ static void walk_flags(struct walk *w, bool *const *flags, unsigned n)
 static void walk_owner(struct walk *w, struct owner *o)
 {
 	bool *const flags[] = {&o->wanted,    &o->discard, &o->on_asked, &o->off_asked,
-			       &o->entry_new, &o->kicked,  &o->again};
+			       &o->entry_new, &o->kicked,  &o->again,    &o->stale};
 
-	walk_flags(w, flags, 7);
+	walk_flags(w, flags, 8);
 	BYTE(w, o->home);
 	BYTE(w, o->at);
 	BYTE(w, o->entry_host);

@@ -36,6 +36,7 @@ void owner_set_entry(struct owner *o, const struct handover_entry *e)
 void owner_again(struct owner *o)
 {
 	o->again = o->at != HOST_NONE && !o->off_asked;
+	o->stale = o->at != HOST_NONE;
 }
 
 /* On its way to the next home a queue needs no kick: being given it counts as one. */
@@ -107,7 +108,7 @@ static int off_done(struct owner *o, const struct handover *m)
 		return -EPROTO;
 	o->place = m->place;
 	o->at = HOST_NONE;
-	o->off_asked = o->entry_new = o->kicked = false;
+	o->off_asked = o->entry_new = o->kicked = o->stale = false;
 	return OWNER_NOTHING;
 }
 
@@ -153,7 +154,7 @@ void owner_replied(struct owner *o)
 
 bool owner_settled(const struct owner *o)
 {
-	return !o->on_asked && !o->entry_new && o->entry_host == HOST_NONE;
+	return !o->on_asked && !o->entry_new && !o->stale && o->entry_host == HOST_NONE;
 }
 
 bool owner_quiet(const struct owner *o)

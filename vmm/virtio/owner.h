@@ -25,6 +25,7 @@ struct owner {
 	bool on_asked, off_asked;
 	bool entry_new, kicked; // at has not been told
 	bool again;             // it is to be given anew, also to the same host
+	bool stale;             // at knows what is not so any more, until it has left
 	uint32_t turn;          // counts the ONs
 	unsigned at_back;       // pieces of its requests that the device has
 	struct ring_place place;
@@ -66,8 +67,9 @@ void owner_replied(struct owner *o); // ... and has been answered
 
 /*
  * A read of the device's registers may be answered: what the home does agrees with them. An entry that was written is
- * in use, and no interrupt goes by an older one; a queue that was enabled is served. Else wait: it becomes true by
- * owner_in().
+ * in use, and no interrupt goes by an older one; a queue that was enabled is served; nobody takes a write elsewhere for
+ * its kick (owner_again()). Else wait: it becomes true by owner_in(), at once but for the last, which takes as long as
+ * what is under way.
  */
 bool owner_settled(const struct owner *o);
 /* Nobody serves it, and nothing of it is under way: a reset is over as far as this queue goes. */

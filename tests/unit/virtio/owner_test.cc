@@ -185,16 +185,35 @@ TEST_F(Owner, AQueueIsGivenAnewWhereItIs)
 {
 	owner_again(&o); // nobody has it
 	EXPECT_EQ(next(), std::vector<int>());
+	EXPECT_TRUE(owner_settled(&o));
 	on(1);
 	owner_again(&o);
+	EXPECT_FALSE(owner_settled(&o)) << "it takes kicks for what may be another device's place by now";
 	EXPECT_EQ(next(), (std::vector<int>{HANDOVER_OFF}));
 	EXPECT_FALSE(sent.back().second.discard);
+	EXPECT_FALSE(owner_settled(&o));
 	owner_again(&o); // the next ON says it
 	EXPECT_EQ(next(), std::vector<int>());
 	EXPECT_EQ(in(1, HANDOVER_OFF_DONE, {4, 4, 4}), OWNER_NOTHING);
+	EXPECT_TRUE(owner_settled(&o));
 	EXPECT_EQ(next(), (std::vector<int>{HANDOVER_ON}));
 	EXPECT_EQ(sent.back().first, 1);
 	EXPECT_EQ(sent.back().second.place.next_avail, 4);
+	EXPECT_EQ(in(1, HANDOVER_ON_DONE), OWNER_NOTHING);
+	EXPECT_TRUE(owner_settled(&o));
+}
+
+TEST_F(Owner, AQueueThatLeavesAnywayIsStaleUntilItHasLeft)
+{
+	on(1);
+	owner_want_not(&o, true);
+	next();
+	EXPECT_TRUE(owner_settled(&o)) << "a reset holds no read up";
+	owner_again(&o);
+	EXPECT_FALSE(owner_settled(&o));
+	EXPECT_EQ(in(1, HANDOVER_OFF_DONE), OWNER_NOTHING);
+	EXPECT_TRUE(owner_settled(&o));
+	EXPECT_TRUE(owner_quiet(&o));
 }
 
 /* A request may be asked for in more pieces than the ring has places. */

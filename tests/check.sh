@@ -102,7 +102,7 @@ stage_metrics() { run metrics 180 bash tests/e2e/metrics.sh "$O"; }
 stage_trace() { run trace 300 bash tests/e2e/trace.sh "$O"; }
 stage_check_host() { run check-host 120 bash tests/e2e/check.sh "$O"; }
 stage_failures() { run failures 300 bash tests/e2e/failures.sh "$O"; }
-stage_drive_guest() { run drive-guest 500 env DRIVE_TIMEOUT=450 bash tests/drive/guest.sh "$O"; }
+stage_drive_guest() { run drive-guest 900 env DRIVE_TIMEOUT=850 bash tests/drive/guest.sh "$O"; }
 stage_two_machines() { run two-machines 400 env LINK=dpdk GUEST=micro DEMO_TIMEOUT=300 O="$O" bash tests/testbed/two-machines.sh; }
 stage_silent() { run silent 180 bash tests/e2e/silent.sh "$O"; }
 stage_console() { run console 300 bash tests/e2e/console.sh "$O"; }
@@ -115,7 +115,6 @@ stage_intel() { run intel 1500 bash tests/e2e/intel.sh "$O"; }
 stage_guest_more() { run guest-more 3000 bash tests/e2e/guest.sh "$O" more; }
 stage_odd_guests_more() { run odd-guests-more 1500 bash tests/e2e/odd-guests.sh "$O" more; }
 stage_intel_more() { run intel-more 1500 bash tests/e2e/intel.sh "$O" one two debian; }
-stage_drive_guest_more() { run drive-guest-more 900 env STOPS=100 DRIVE_TIMEOUT=850 bash tests/drive/guest.sh "$O"; }
 stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A Debian guest over several hosts, driven from outside, in the nested testbed: an NMI, forty stops under load (a hundred in
-# make soak), a dump of its memory, the power button, its own panic and the restart after it.
-# Usage: tests/drive/guest.sh BUILD_FOLDER     HOSTS=2 GUEST_KERNEL=6.1 STOPS=40 DRIVE_TIMEOUT=280 DILATE=20
+# A Debian guest over several hosts, driven from outside, in the nested testbed: an NMI, a hundred stops under load, a
+# dump of its memory, the power button, its own panic and the restart after it.
+# Usage: tests/drive/guest.sh BUILD_FOLDER     HOSTS=2 GUEST_KERNEL=6.1 STOPS=100 DRIVE_TIMEOUT=280 DILATE=20
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
-hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} stops=${STOPS:-40} limit=${DRIVE_TIMEOUT:-280} dilate=${DILATE:-20}
+hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} stops=${STOPS:-100} limit=${DRIVE_TIMEOUT:-280} dilate=${DILATE:-20}
 log=$O/drive-guest.log
 suite=drive_guest
 . tests/support/suite.sh

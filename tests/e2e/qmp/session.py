@@ -89,8 +89,9 @@ async def main():
             while not events.empty():
                 e = await events.get()
                 entry["events"].append({k: e[k] for k in ("event", "data") if k in e})
-            # Of this one QEMU tells when it comes to it; there the front's own end is told before.
-            while name == "system_reset" and not any("device" in e.get("data", {}) for e in entry["events"]):
+            # Of this one QEMU tells when it comes to it; there the front's own end is told before, and the reset last.
+            while name == "system_reset" and not (any("device" in e.get("data", {}) for e in entry["events"])
+                                                  and any(e["event"] == "RESET" for e in entry["events"])):
                 e = await asyncio.wait_for(events.get(), 60)
                 entry["events"].append({k: e[k] for k in ("event", "data") if k in e})
             log.append(entry)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Debian from its disk: comes up, is judged from inside, switches itself off, and leaves a clean file system; over one host,
-# or over two. Or a monitor is killed while Debian writes: it comes up again from the journal that this left behind.
+# Debian from its disk: comes up, is judged from inside, lets SSH in through a forwarded port, installs a package of an archive
+# on its host, switches itself off, and leaves a clean file system. Or over two hosts, without what needs the network. Or a
+# monitor is killed while Debian writes: it comes up again from the journal that this left behind.
 # All in one nested machine, one after the other; where guests run directly, here.
 # Usage: tests/e2e/debian_disk.sh BUILD_FOLDER [CASE ...]     CASE: see "cases" below
 #   PANDO_EMULATOR, PANDO_DILATE   as for the demo      DEBIAN_PATIENCE   times what is waited
@@ -126,6 +127,31 @@ vda1 part /"
 	ask boot_time 180 'systemd-analyze | head -n 1'
 	echo "# $name: $answer"
 }
+# With a network of passt; $port of the host is the guest's SSH.
+networked() {
+	port=$(free_port)
+	net="--net passt --forward 127.0.0.1:$port:22"
+}
+by_ssh() { # NAME WANTED COMMAND: by the key that the disk was made with
+	local start=$SECONDS
+	answer=$(timeout $((600 * patience)) ssh -F none -i ./key -p "$port" -o BatchMode=yes -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR root@127.0.0.1 "$3" 2>&1)
+	same "$1" "$2"
+	echo "RESULT ${suite}_${name}_$1 $((SECONDS - start)) s"
+}
+# A package of an archive on the host, which the guest reaches as its gateway.
+installs_a_package() {
+	local web served
+	web=$(free_port)
+	busybox httpd -f -p "127.0.0.1:$web" -h ./archive &
+	served=$!
+	by_ssh apt_installs "installed from the host" "
+		echo 'deb [trusted=yes] http://10.0.2.2:$web/ ./' >/etc/apt/sources.list.d/host.list
+		apt='apt-get -q -y -o Dir::Etc::sourcelist=sources.list.d/host.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o Acquire::Languages=none'
+		{ \$apt update && \$apt install pando-hello; } >/root/apt.log 2>&1 || tail -n 5 /root/apt.log
+		pando-hello"
+	kill $served
+}
 clean() { # the file system, judged by its own checker
 	e2fsck -fn "$disk?offset=1048576" >fsck.log 2>&1
 	verdict "$name.file_system" $? "$(tail -n 5 fsck.log)"
@@ -137,11 +163,19 @@ switched_off() {
 }
 
 case_one_host() {
-	start 1 768
+	networked
+	# shellcheck disable=SC2086
+	start 1 768 $net
 	comes_up 900 || return
 	judged_inside 1
 	ask a_file 180 'head -c 8000000 /dev/urandom >/root/random && sha256sum </root/random | tee /root/sum | cut -c1-64'
 	sum=$answer
+	# shellcheck disable=SC2016 # for the guest's shell
+	ask address 180 'while a=$(ip -4 -o addr show scope global); [ -z "$a" ]; do sleep 0.1; done; echo "$a" | sed "s/.* inet //; s/ .*//"'
+	same address_from_dhcp 10.0.2.15/24
+	# shellcheck disable=SC2016
+	by_ssh ssh_in "root@debian $sum" 'echo $(whoami)@$(hostname) $(cut -c1-64 /root/sum)'
+	installs_a_package
 	switched_off
 	debugfs -R 'cat /root/sum' "$disk?offset=1048576" 2>/dev/null | cut -c1-64 >sum.disk
 	[ -n "$sum" ] && [ "$(cat sum.disk)" = "$sum" ]
@@ -205,26 +239,47 @@ if [ "$(id -u)" != 0 ]; then
 	echo "SKIP $suite: making a Debian disk needs root"
 	exit 0
 fi
-tests/support/install-deps.sh image testbed || { no packages "they cannot be installed"; exit 1; }
+tests/support/install-deps.sh image testbed test || { no packages "they cannot be installed"; exit 1; }
 make -s O="$O" "$O/tests/detect" "$O/pando" && read -r mode why < <("$O/tests/detect")
 echo "$suite: guests run $mode ($why)"
 work=$(mktemp -d "${TMPDIR:-/tmp}/pando-debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-images/make-disk.sh --variant test "$work/debian.img" >"$logs/disk.log" 2>&1
+# The same key each time, so that the disk stays the same.
+key=${PANDO_CACHE:-$HOME/.cache/pando}/disk/test-key
+mkdir -p "${key%/*}"
+[ -s "$key" ] || ssh-keygen -q -t ed25519 -N "" -C pando-test -f "$key"
+archive() { # FOLDER: of one package, which says where it is from
+	mkdir -p "$work/package/DEBIAN" "$work/package/usr/bin" "$1"
+	printf 'Package: pando-hello\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: says hello\n' \
+		>"$work/package/DEBIAN/control"
+	printf '#!/bin/sh\necho installed from the host\n' >"$work/package/usr/bin/pando-hello"
+	chmod 755 "$work/package/usr/bin/pando-hello"
+	find "$work/package" -exec touch -d @1686355200 {} +
+	SOURCE_DATE_EPOCH=1686355200 dpkg-deb --root-owner-group -b "$work/package" "$1/pando-hello.deb" >/dev/null || return
+	{ cat "$work/package/DEBIAN/control"
+		echo "Filename: ./pando-hello.deb"
+		echo "Size: $(stat -c %s "$1/pando-hello.deb")"
+		echo "SHA256: $(sha256sum <"$1/pando-hello.deb" | cut -d' ' -f1)"
+	} | xz >"$1/Packages.xz"
+}
+images/make-disk.sh --variant test --key "$key.pub" "$work/debian.img" >"$logs/disk.log" 2>&1
 verdict disk $? "$(tail -n 3 "$logs/disk.log")"
 [ $bad = 0 ] || exit 1
-files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh
+archive "$work/archive"
+verdict archive $? "no package can be made"
+files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh,$key=key,$work/archive=archive
 if [ "$mode" = nested ]; then
 	emulator=${PANDO_EMULATOR:-reading-walks}
 	[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null
 	# The third disk of the nested machine, since its slot is the highest.
 	tests/testbed/run.sh --emulator "$emulator" --build "$O" --timeout $((2100 * ${DEBIAN_PATIENCE:-1})) \
-		--files "$files,$(command -v e2fsck)=bin/e2fsck,$(command -v debugfs)=bin/debugfs" \
+		--files "$files,$(command -v e2fsck)=bin/e2fsck,$(command -v debugfs)=bin/debugfs,$(command -v ssh)=bin/ssh,$(command -v passt)=bin/passt" \
 		--qemu-arg -drive --qemu-arg "file=$work/debian.img,if=none,id=debian,format=raw,cache=unsafe" \
 		--qemu-arg -device --qemu-arg virtio-blk-pci,drive=debian,addr=1e -- \
 		"bash debian_disk.sh inside /dev/vdc ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
 else
 	cp tests/e2e/debian_disk.sh tests/support/suite.sh "$work"
+	cp "$key" "$work/key"
 	PATH=$(realpath "$O"):$PATH PANDO_RUN_DIR=$work/run \
 		bash -c "cd $work && bash debian_disk.sh inside $work/debian.img 1 ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
 fi | tee "$logs/all" | sed '/^LOG /,/^END LOG/d; /^END [0-9]/d'

@@ -46,6 +46,7 @@ test binutils reads ELF cores (readelf)
 test fio reads a disk on the host, which the bench compares a guest with
 test nbdkit NBD servers that delay, fail and go away
 test qemu-utils an NBD server of somebody else, and images in other formats
+test openssh-client logs in to a guest
 test tmux a terminal for pando top
 test procps pgrep, pkill and ps
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization

@@ -59,8 +59,13 @@ int card_bus_detach(struct card_bus *b, uint32_t id, void (*gone)(void *ctx), vo
 
 /* On the device thread: what host->wake() asks for. True: there is more to do, after others had their turn. */
 bool card_bus_work(struct card_bus *b);
-/* On the device thread, in each round of its loop: whoever waits for a drain hears of its end. */
+/*
+ * On the device thread, in each round of its loop, after the pollers of all cards: whoever waits for a drain hears of
+ * its end, and a card that leaves of the end of what was under way. card_bus_begun(): how many cards have put pollers
+ * there, ever.
+ */
 void card_bus_turn(struct card_bus *b);
+unsigned card_bus_begun(const struct card_bus *b);
 
 /*
  * What another host says of a card here, on the device thread: a word about a queue, a piece of a request to a disk.

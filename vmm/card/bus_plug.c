@@ -87,8 +87,10 @@ void card_bus_leave(struct card_bus *b, struct card *c)
 	lock(b);
 	if (first)
 		reset(c);
-	bool quiet = !first && !c->f.v.resetting && !c->f.s.under_way && !c->far_under_way;
+	bool ended = !c->f.s.under_way && !c->far_under_way;
+	bool quiet = !first && !c->f.v.resetting && ended;
 
+	c->waits = !ended; // card_bus_turn() sees to the rest
 	if (quiet)
 		b->cards[c->slot] = NULL;
 	unlock(b);

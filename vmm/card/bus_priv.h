@@ -22,6 +22,7 @@ struct card_bus {
 	_Atomic bool moved;         // a vCPU has
 	struct card_read *reads;    // under the lock: registers that are read later
 	_Atomic bool reading;       // there are some
+	unsigned begun;             // cards that have, on the device thread
 	uint64_t lost;              // messages that no APIC understands
 	pthread_mutex_t waits_lock; // over, and changes of drain; innermost
 	pthread_cond_t waits;

@@ -41,8 +41,11 @@ static void send_pending(struct card_bus *b, struct card *c)
 /* True: there is more to do. */
 static bool serve(struct card *c)
 {
-	if (!c->started && c->ops->start)
-		c->ops->start(c);
+	if (!c->started) {
+		if (c->ops->start)
+			c->ops->start(c);
+		c->bus->begun++;
+	}
 	c->started = true;
 	if (!__atomic_exchange_n(&c->woken, false, __ATOMIC_SEQ_CST)) // before it looks: who comes later asks again
 		return false;
@@ -155,6 +158,11 @@ bool card_bus_work(struct card_bus *b)
 	return more;
 }
 
+unsigned card_bus_begun(const struct card_bus *b)
+{
+	return b->begun;
+}
+
 /* ---- drains ---- */
 
 void card_bus_turn(struct card_bus *b)
@@ -171,6 +179,10 @@ void card_bus_turn(struct card_bus *b)
 		under_way |= n != 0;
 		__atomic_store_n(&c->numbers.under_way, n + c->far_under_way, __ATOMIC_RELAXED);
 		__atomic_store_n(&c->numbers.broken, c->f.o.broken, __ATOMIC_RELAXED);
+		if (c->waits && !n && !c->far_under_way) { // of its end nobody else tells
+			c->waits = false;
+			b->host->wake(b->host->ctx);
+		}
 	}
 	bool ends = atomic_load(&b->ends); // then requests of other hosts may be under way, and nothing is reset
 

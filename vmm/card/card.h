@@ -149,6 +149,7 @@ struct card {
 	bool started;
 	bool leaving;            // atomic; it is in no slot any more, and is closed once nothing is under way
 	bool left;               // ... and the device thread has told it so
+	bool waits;              // ... which has found something under way in it
 	void (*gone)(void *ctx); // it has been closed
 	void *gone_ctx;
 };

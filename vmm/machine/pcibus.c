@@ -70,6 +70,20 @@ static int turn(void *ctx)
 	return 0;
 }
 
+/* After those of the cards, which have begun; some may have come since. */
+static void put_turn_last(struct pcibus *p)
+{
+	unsigned begun = card_bus_begun(p->bus);
+
+	if (p->turn.turn && begun == p->begun)
+		return;
+	if (p->turn.turn)
+		loop_remove_poller(devio_loop(p->devio), &p->turn);
+	p->begun = begun;
+	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
+	loop_add_poller(devio_loop(p->devio), &p->turn);
+}
+
 static void work(void *arg)
 {
 	struct pcibus *p = arg;
@@ -79,10 +93,8 @@ static void work(void *arg)
 		more |= card_bus_work(p->bus);
 	if (more) // after others had their turn
 		loop_call(devio_loop(p->devio), &p->work);
-	if (p->turn.turn || !p->bus)
-		return;
-	p->turn = (struct loop_poller){.ctx = p, .turn = turn};
-	loop_add_poller(devio_loop(p->devio), &p->turn); // after those of the cards, which have begun
+	if (p->bus)
+		put_turn_last(p);
 }
 
 static void loop_failed(void *ctx)

@@ -27,6 +27,7 @@ struct pcibus {
 	pthread_mutex_t opened_lock;
 	struct loop_task work;
 	struct loop_poller turn;
+	unsigned begun; // cards, when it was put there
 };
 
 /* pcibus.c: which slots of all buses the description fills. */

@@ -20,6 +20,7 @@ namespace
 struct Disk : OneBus {
 	std::string path;
 	uint16_t asked = 0;
+	bool gone = false;
 
 	Disk()
 	{
@@ -190,6 +191,30 @@ TEST_F(Disk, AQueueThatIsAwayForAMoment)
 	ASSERT_EQ(used(), 0u);
 	Ask(0, 16, 0x2000, true); // its notification comes while the queue leaves
 	EXPECT_TRUE(Until([&] { return used() == 2; }));
+}
+
+/* Nobody but the request's own end is there to say that the card may be closed. */
+TEST_F(Disk, OneThatLeavesIsClosedWhenItsLastRequestHasEnded)
+{
+	ASSERT_EQ(Make(), 0) << why;
+	Begin();
+	Ask(0, 0, 0x2000, true);
+	serve(); // it is taken, and the loop is not run
+	uint32_t id = One()->id;
+	ASSERT_EQ(0, card_bus_detach(
+			     bus, id, [](void *x) { *(bool *)x = true; }, &gone));
+	EXPECT_EQ(-EBUSY, card_bus_detach(bus, id, nullptr, nullptr));
+	serve();
+	card *c = One();
+	ASSERT_TRUE(c) << "one is under way in it";
+	for (uint64_t end = now_ns() + 20000000000ull; c->f.s.under_way && now_ns() < end;)
+		loop_run(host.loop, now_ns() + 10000000);
+	EXPECT_FALSE(gone);
+	card_bus_turn(bus); // as after each round of the loop
+	serve();
+	EXPECT_TRUE(gone);
+	EXPECT_EQ(-ENOENT, card_bus_detach(bus, id, nullptr, nullptr));
+	EXPECT_EQ(0u, used());
 }
 
 /* What is shown of a disk at rest is all that it has done. */

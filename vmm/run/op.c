@@ -48,6 +48,15 @@ static bool is_above(const struct op *o, const struct op *op)
 	return op;
 }
 
+/* It waits for what op is a step of, and so for op: op cannot wait for it. */
+static bool waits_for_its_end(const struct op *o, const struct op *op)
+{
+	for (const struct op *x = op->q->first; x && !o->under_way; x = x->next)
+		if (x->under_way && is_above(x, op) && !is_above(x, o) && waits_for[o->cls] & BIT(x->cls))
+			return true;
+	return false;
+}
+
 /* Who is in its way: under way, or before it in the queue. NULL: nobody. */
 static const struct op *in_the_way(const struct op *op)
 {
@@ -56,7 +65,8 @@ static const struct op *in_the_way(const struct op *op)
 	for (const struct op *o = op->q->first; o; o = o->next) {
 		if (o == op)
 			before = false;
-		else if (!is_above(o, op) && (before || o->under_way) && waits_for[op->cls] & BIT(o->cls))
+		else if (!is_above(o, op) && (before || o->under_way) && waits_for[op->cls] & BIT(o->cls) &&
+			 !waits_for_its_end(o, op))
 			return o;
 	}
 	return NULL;

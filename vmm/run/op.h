@@ -75,8 +75,8 @@ void op_queue_empty(struct op_queue *q);
 int op_add(struct op_queue *q, struct op *op);
 /*
  * A step of parent, which is under way, and an operation of its own: it comes before all that wait, and neither parent
- * nor what that is a step of stands in its way. It has no more time than parent has left, and always room. 0 or
- * -ESHUTDOWN.
+ * nor what that is a step of stands in its way, nor does what waits for one of these, a later step of another maybe. It
+ * has no more time than parent has left, and always room. 0 or -ESHUTDOWN.
  */
 int op_add_inside(struct op *parent, struct op *op);
 /* The operation is over, with op->error if there is one. */

@@ -153,6 +153,28 @@ TEST_F(Op, AStepThatIsOneItselfComesFirstAndWaitsForWhatIsUnderWay)
 	EXPECT_EQ((Said{"-reset", "+move"}), turn());
 }
 
+/* Two steps of others come at once, the latter first in the queue; it waits for the whole of which the former is part.
+ */
+TEST_F(Op, AStepDoesNotWaitForWhoWaitsForWhatItIsAStepOf)
+{
+	One *add_one = add("add", OP_FREE), *reset = add("reset", OP_EXCLUSIVE);
+	EXPECT_EQ((Said{"+add", "+reset"}), turn());
+	One *removal = make("removal", OP_FREE);
+	ASSERT_EQ(0, op_add_inside(&reset->op, &removal->op));
+	EXPECT_EQ((Said{"+removal"}), turn());
+	One *unplug = make("unplug", OP_EXCLUSIVE), *plug = make("plug", OP_EXCLUSIVE);
+	ASSERT_EQ(0, op_add_inside(&removal->op, &unplug->op));
+	ASSERT_EQ(0, op_add_inside(&add_one->op, &plug->op));
+	EXPECT_EQ((Said{"+unplug"}), turn());
+	op_end(&unplug->op);
+	op_end(&removal->op);
+	EXPECT_EQ((Said{"-unplug", "-removal"}), turn()) << "the other one waits";
+	op_end(&reset->op);
+	EXPECT_EQ((Said{"-reset", "+plug"}), turn());
+	op_end(&plug->op);
+	op_end(&add_one->op);
+}
+
 TEST_F(Op, WhatIsNotServedWaitsUntilItIsOrIsOver)
 {
 	op_queue_serve(&q, 1u << OP_TRACE, false);

@@ -57,13 +57,20 @@ struct plug_open {
 	uint64_t call;
 	struct desc_device dev;
 	struct job job;
+	bool unwanted; // atomic: who asked does not wait any more
 };
 
+/* One that nobody wants any more is not kept; who says so later than we look finds it among those that are. */
 static int open_device(void *ctx, char *why, unsigned cap)
 {
 	struct plug_open *o = ctx;
+	int r = machine_card_open(o->g->made, &o->dev, why, cap);
 
-	return machine_card_open(o->g->made, &o->dev, why, cap);
+	if (r || !__atomic_load_n(&o->unwanted, __ATOMIC_SEQ_CST))
+		return r;
+	machine_card_discard(o->g->made, o->dev.id);
+	snprintf(why, cap, "device %u was given up while it was opened", o->dev.id);
+	return -ECANCELED;
 }
 
 static void opened(struct guest *g, void *arg)
@@ -180,10 +187,14 @@ void serve_device_discard(struct guest *g, uint64_t call, json_t *args)
 	if (!has_machine(g, call))
 		return;
 	struct discard *d = malloc(sizeof(*d));
+	uint32_t id = number(args, "device");
 	int r = -ENOMEM;
 
+	for (struct plug_open *o = g->opening; o; o = o->next)
+		if (o->dev.id == id)
+			__atomic_store_n(&o->unwanted, true, __ATOMIC_SEQ_CST);
 	if (d) {
-		*d = (struct discard){call, number(args, "device")};
+		*d = (struct discard){call, id};
 		r = guest_work(g, discard, discarded, d);
 	}
 	if (!r)

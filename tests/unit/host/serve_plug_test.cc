@@ -106,6 +106,23 @@ TEST_F(ServePlug, WhatWasOpenedForNothingIsClosed)
 		  say("device-open", disk(100, 1)));
 }
 
+// Who asked waits no longer, and only then is it opened: a qcow2 image takes a program that has to start.
+TEST_F(ServePlug, WhatIsGivenUpWhileItIsOpenedIsClosed)
+{
+	if (system(("qemu-img create -q -f qcow2 " + std::string(path) + " 1M").c_str()))
+		GTEST_SKIP() << "SKIP: qemu-img makes no image";
+	create();
+	Call("device-open", disk(100, 3, "", (path + std::string(R"(\",\"format\":\"qcow2)")).c_str()).c_str());
+	Call("device-discard", device(100).c_str());
+	std::string discard = Next(), open = Next();
+	if (open.find("qemu-nbd") != std::string::npos)
+		GTEST_SKIP() << "SKIP: " << open;
+	EXPECT_EQ("{}", discard.substr(discard.find(' ') + 1));
+	EXPECT_EQ("device 100 was given up while it was opened", open.substr(open.find(' ') + 1));
+	EXPECT_EQ("{}", say("device-open", R"({"device":101,"kind":"virtio-rng","host":0,"slot":3,"config":""})"))
+		<< "its slot is free";
+}
+
 // All at once, and the end while they are being opened: each call is answered or nobody is there to hear it.
 TEST_F(ServePlug, TheEndWhileDevicesAreOpened)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 #include "vmm/machine/card_msg.h"
 #include "vmm/machine/route.h"
 
@@ -248,7 +249,7 @@ void fronts_init(struct fronts *f, struct machine *m, const struct card_host *ho
 	f->host = host;
 	f->plain = queues && !strcmp(queues, "owner");
 	card_mail_init(&f->mail);
-	pthread_rwlock_init(&f->of_lock, NULL);
+	rwlock_init(&f->of_lock); // the device thread writes, and vCPUs that notify read
 }
 
 void fronts_close(struct fronts *f)

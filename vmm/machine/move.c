@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
 #include "vmm/machine/move_state.h"
 #include "vmm/machine/pause.h"
 #include "vmm/machine/pcibus.h"
@@ -37,8 +38,6 @@ struct moves {
 
 int moves_create(struct machine *m)
 {
-	pthread_rwlockattr_t attr;
-
 	m->moves = calloc(1, sizeof(*m->moves));
 	m->placement = calloc(1, sizeof(*m->placement));
 	if (!m->moves || !m->placement) {
@@ -49,10 +48,7 @@ int moves_create(struct machine *m)
 		return -ENOMEM;
 	}
 	placement_init(m->placement, m->desc);
-	pthread_rwlockattr_init(&attr); // senders of interrupts must not keep the span thread waiting for ever
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&m->placement_lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
+	rwlock_init(&m->placement_lock); // the span thread writes, and those who send interrupts read
 	return 0;
 }
 

@@ -25,6 +25,7 @@ struct plug {
 	enum plug_state state;
 	uint64_t asked_ns;
 	bool removing; // an operation is under way
+	bool settled;  // by the reset that is under way, as far as it could be
 };
 
 struct plugs {
@@ -39,8 +40,10 @@ struct plug_op {
 	struct ops_op o;
 	struct plugs *p;
 	struct plug *plug;
+	uint32_t id;      // of the device
 	uint32_t version; // of the description, by this operation
 	bool in;
+	bool fresh, late; // of ask_kind: nobody had asked before; host 0 may have asked the guest all the same
 };
 
 static struct plug_op *of(struct ops_op *o)
@@ -181,6 +184,7 @@ static struct plug_op *op_new(struct plugs *p, struct plug *g, const struct ops_
 	if (w) {
 		w->p = p;
 		w->plug = g;
+		w->id = g->dev.id;
 		snprintf(w->o.op.name, sizeof(w->o.op.name), "%s of device %u", kind->name, g->dev.id);
 	}
 	return w;
@@ -410,21 +414,42 @@ void plugs_on_freed(struct plugs *p, host_id from, const json_t *data)
 
 /* ---- the guest is asked ---- */
 
-static void ask(struct ops_op *o)
+/* NULL: the guest has answered by now, though it was asked before; and maybe the device is gone. */
+static struct plug *asking(struct ops_op *o)
 {
-	ops_ask(o, host_bit(0), VERB_DEVICE_ASK, json_pack("{s:I}", "device", (json_int_t)of(o)->plug->dev.id),
-		on_step);
+	struct plug *g = find(of(o)->p, of(o)->id);
+
+	return g && g->state == PLUG_ASKING ? g : NULL;
 }
 
-/* It may have answered by now. */
+static void on_asked(void *ctx, const struct call_answer *answers, unsigned n)
+{
+	struct ops_op *o = ctx;
+	const struct call_answer *bad = call_first_error(answers, n);
+
+	of(o)->late = bad && bad->late;
+	ops_step_over(o, ops_error(o, answers, n));
+}
+
+static void ask(struct ops_op *o)
+{
+	if (asking(o))
+		ops_ask(o, host_bit(0), VERB_DEVICE_ASK, json_pack("{s:I}", "device", (json_int_t)of(o)->id), on_asked);
+	else
+		ops_step_over(o, NULL);
+}
+
+/* Who was told that it failed does not expect the next reset to take the device. */
 static void asked(struct ops_op *o, const char *error)
 {
-	struct plug *g = of(o)->plug;
+	struct plug *g = asking(o);
 
-	if (g->state != PLUG_ASKING)
-		return;
-	g->state = PLUG_ASKED;
-	g->asked_ns = error ? 0 : now_ns();
+	if (g && error && of(o)->fresh && !of(o)->late) {
+		forget(of(o)->p, g);
+	} else if (g) {
+		g->state = PLUG_ASKED;
+		g->asked_ns = error ? 0 : now_ns();
+	}
 }
 
 static const struct ops_step ask_steps[] = {{ask, NULL}, {0}};
@@ -432,11 +457,13 @@ static const struct ops_step ask_steps[] = {{ask, NULL}, {0}};
 static const struct ops_kind ask_kind = {
 	.name = "device_del", .cls = OP_EXCLUSIVE, .ms = 10000, .steps = ask_steps, .finish = asked};
 
-static int ask_guest(struct plugs *p, struct plug *g, ops_done done, void *ctx)
+static int ask_guest(struct plugs *p, struct plug *g, bool fresh, ops_done done, void *ctx)
 {
 	enum plug_state was = g->state;
 	struct plug_op *w = op_new(p, g, &ask_kind, done, ctx);
 
+	if (w)
+		w->fresh = fresh;
 	g->state = PLUG_ASKING;
 	int r = ops_op_add(w ? &w->o : NULL);
 
@@ -476,7 +503,7 @@ int plugs_remove(struct plugs *p, uint32_t id, ops_done done, void *ctx, char *w
 	if (fresh)
 		g = plug_new(p, dev, PLUG_ASKED);
 	if (g)
-		r = ask_guest(p, g, done, ctx);
+		r = ask_guest(p, g, fresh, done, ctx);
 	if (r && g && fresh)
 		forget(p, g);
 	return r ? refused(r, why, why_cap) : 0;
@@ -484,29 +511,44 @@ int plugs_remove(struct plugs *p, uint32_t id, ops_done done, void *ctx, char *w
 
 /* ---- a reset ---- */
 
-static struct plug *next_asked(const struct plugs *p)
+/* Also one that the guest has given up already, and that could not be taken away. */
+static struct plug *next_to_go(const struct plugs *p)
 {
 	struct plug *g = p->first;
 
-	while (g && g->state != PLUG_ASKED)
+	while (g && (g->settled || !(g->state == PLUG_ASKED || (g->state == PLUG_LEAVING && !g->removing))))
 		g = g->next;
 	return g;
 }
+
+static void settle_next(struct plugs *p, struct ops_op *reset);
 
 static void settled(void *ctx, const char *error)
 {
 	struct ops_op *reset = ctx;
 
 	(void)error; // it was logged, and stands in no reset's way
-	plugs_settle(reset->v->plugs, reset);
+	settle_next(reset->v->plugs, reset);
+}
+
+static void settle_next(struct plugs *p, struct ops_op *reset)
+{
+	struct plug *g = next_to_go(p);
+
+	if (!g) {
+		ops_step_over(reset, NULL);
+		return;
+	}
+	g->settled = true;
+	inside(reset, removal(p, g, settled, reset));
 }
 
 void plugs_settle(struct plugs *p, struct ops_op *reset)
 {
-	struct plug *g = p ? next_asked(p) : NULL;
-
-	if (g)
-		inside(reset, removal(p, g, settled, reset));
+	for (struct plug *g = p ? p->first : NULL; g; g = g->next)
+		g->settled = false;
+	if (p)
+		settle_next(p, reset);
 	else
 		ops_step_over(reset, NULL);
 }

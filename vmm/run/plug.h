@@ -7,7 +7,7 @@
  * hosts learn the next version of the description, host 0 as the last one, which tells the guest. What fails before
  * leaves nothing. It leaves: the guest is asked, and nobody waits for it; when it has given the device up, its host
  * takes it out of its slot and closes it, then all hosts learn the next version. A reset does that for all that were
- * asked for.
+ * asked for, and once more for what could not be taken away.
  *
  * One thread, the run process' one. Nothing blocks.
  */

@@ -239,6 +239,64 @@ TEST_F(Plug, ADeviceThatCannotBeTakenStandsInNoResetsWay)
 	turns(80);
 	EXPECT_EQ(Said({"RESET", "done"}), said);
 	EXPECT_NE(nullptr, desc_card(&desc, it));
+	said.clear();
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns(80);
+	EXPECT_EQ(Said({"RESET", "done"}), said);
+	said.clear();
+	hosts[1].refuse.clear();
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns(80);
+	EXPECT_EQ(Said({"DEVICE_DELETED", "RESET", "done"}), said) << "the next one takes it";
+	EXPECT_EQ(nullptr, desc_card(&desc, it));
+}
+
+TEST_F(Plug, AResetDoesNotTakeWhatTheGuestCouldNotBeAskedFor)
+{
+	EXPECT_EQ(0, add(1));
+	turns();
+	said.clear();
+	hosts[0].refuse = "device-ask";
+	EXPECT_EQ(0, remove(id));
+	turns();
+	EXPECT_EQ(Said({"error: host 0: it will not"}), said);
+	hosts[0].refuse.clear();
+	said.clear();
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns(80);
+	EXPECT_EQ(Said({"RESET", "done"}), said);
+	EXPECT_NE(nullptr, desc_card(&desc, id));
+	said.clear();
+	hosts[0].mute = "device-ask"; // it may have been asked
+	EXPECT_EQ(0, remove(id));
+	turns();
+	fake_clock_forward_ms(10001);
+	turns();
+	ASSERT_EQ(1u, said.size());
+	EXPECT_EQ(0u, said[0].rfind("error: ", 0)) << said[0];
+	hosts[0].mute.clear();
+	said.clear();
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns(80);
+	EXPECT_EQ(Said({"DEVICE_DELETED", "RESET", "done"}), said);
+}
+
+// It answers the first time while it is to be asked for the second one.
+TEST_F(Plug, WhatIsGoneNeedNotBeAskedForOnceMore)
+{
+	uint32_t it = one_asked();
+	hosts[1].mute = "pause";
+	EXPECT_EQ(0, stop());
+	turns();
+	fake_clock_forward_ms(PLUG_AGAIN_MS);
+	EXPECT_EQ(0, remove(it)) << why;
+	turns();
+	freed(0, it);
+	unmute(hosts[1]);
+	turns();
+	EXPECT_EQ(nullptr, desc_card(&desc, it));
+	EXPECT_EQ(Said({"STOP", "done", "DEVICE_DELETED", "done"}), said);
+	EXPECT_EQ(0, std::count(all.begin(), all.end(), "device-ask"));
 }
 
 TEST_F(Plug, TheEndWhileOneComesAndOneGoes)

@@ -264,6 +264,18 @@ void serve_device_unplug(struct guest *g, uint64_t call, json_t *args)
 		follow(g, call, next, serve_u64(args, "version"));
 }
 
+void serve_device_show(struct guest *g, uint64_t call, json_t *args)
+{
+	uint32_t id = number(args, "device");
+	int r = has_machine(g, call) ? machine_card_show(g->machine, id) : 1;
+
+	if (r < 0)
+		serve_return_error(g, call, "device %u cannot be put into its slot: %s", id,
+				   r == -ENOENT ? "there is none" : strerror(-r));
+	else if (!r)
+		serve_return_json(g, call, json_object());
+}
+
 /* ---- giving up ---- */
 
 void serve_device_ask(struct guest *g, uint64_t call, json_t *args)

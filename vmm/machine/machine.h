@@ -140,9 +140,8 @@ void machine_destroy(struct machine *m); // after machine_stop()
 /*
  * The machine is described by next from now on, which must follow the present description (desc_follows()) and is kept
  * by reference: when this returns no thread reads the old one, which stays the caller's. vCPUs on their threads read it
- * under the same lock as the placement. Cards that it has and that were opened (machine_card_open()) are in their slots
- * when this returns, and the guest is told of them; one that it has no more is gone by then (machine_card_detach()).
- * Span thread, not during a reset. 0 or -EINVAL with a sentence.
+ * under the same lock as the placement. A card that is new is in no slot yet (machine_card_show()); one that it has no
+ * more is gone by then (machine_card_detach()). Span thread, not during a reset. 0 or -EINVAL with a sentence.
  */
 int machine_set_desc(struct machine *m, const struct machine_desc *next, char *why, size_t why_cap);
 
@@ -226,6 +225,12 @@ unsigned machine_cards(struct machine *m, struct machine_card *out, unsigned max
 int machine_card_open(struct machine *m, const struct desc_device *dev, char *why, size_t why_cap);
 /* One that was opened and has got into no slot is closed. May block. There is none: nothing. */
 void machine_card_discard(struct machine *m, uint32_t id);
+/*
+ * A card of the description, which all hosts have by now: on its host it is in its slot when this returns, if it was
+ * opened and is not there yet; on host 0 the guest is told. Its host goes first. Span thread. 0, or -ENOENT: there is
+ * none; -EEXIST: another one is in its slot, and this one is closed.
+ */
+int machine_card_show(struct machine *m, uint32_t id);
 /*
  * A card of this host is out of its slot when this returns. Once nothing of it is under way it is closed, and gone(ctx)
  * called, on any thread. Any thread. 0; -ENOENT: there is none; -EBUSY: it is on its way out already. Then gone is not

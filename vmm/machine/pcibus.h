@@ -27,8 +27,7 @@ struct block *pcibus_disk(struct machine *m, uint32_t id);
 /* For good: who waits for a disk here (block_read_wait()) waits no longer. Any thread. */
 void pcibus_cancel_reads(struct machine *m);
 
-/* The machine has another description: cards that were opened for it get into their slots, the guest is told of slots
- * that are filled. Span thread. */
+/* The machine has another description: front halves and slots of cards that it has no more are gone. Span thread. */
 void pcibus_follow(struct machine *m);
 
 /* Where PCI is, for the firmware tables; NULL: there is none. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/log.h"
 #include "vmm/machine/pcibus_priv.h"
 
 /* One that was opened and waits; NULL: there is none. It is the caller's. */
@@ -69,40 +68,34 @@ void pcibus_discard_opened(struct pcibus *p)
 	}
 }
 
-/* What the description has on the bus here and was opened for it. */
-static void attach(struct pcibus *p)
-{
-	const struct machine_desc *d = p->m->desc;
-
-	for (unsigned i = 0; i < d->devices_n; i++) {
-		const struct desc_device *dev = &d->devices[i];
-		struct card *c =
-			desc_is_card(dev) && dev->host == p->m->self ? take_opened(p, dev->slot, dev->id, false) : NULL;
-
-		if (!c)
-			continue;
-		int r = card_bus_attach(p->bus, c);
-
-		if (!r)
-			continue;
-		log_error("device %u cannot be put into slot %u: %s", dev->id, dev->slot, strerror(-r));
-		card_bus_discard(c);
-	}
-}
-
-/* A card answers before it is said to be there. */
 void pcibus_follow(struct machine *m)
 {
 	struct pcibus *p = m->pci;
 
 	if (!p)
 		return;
-	if (p->bus)
-		attach(p);
 	pcibus_find_present(p);
 	fronts_follow(&p->fronts);
 	loop_call(devio_loop(p->devio), &p->work);
-	slots_follow(p->slots, &p->present);
+	slots_follow(p->slots, &p->present, false);
+}
+
+/* A card answers before it is said to be there. */
+int machine_card_show(struct machine *m, uint32_t id)
+{
+	struct pcibus *p = m->pci;
+	const struct desc_device *dev = p ? desc_card(m->desc, id) : NULL;
+
+	if (!dev)
+		return -ENOENT;
+	struct card *c = p->bus && dev->host == m->self ? take_opened(p, dev->slot, id, false) : NULL;
+	int r = c ? card_bus_attach(p->bus, c) : 0;
+
+	if (r)
+		card_bus_discard(c);
+	else
+		slots_follow(p->slots, &p->present, true);
+	return r;
 }
 
 int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx), void *ctx)

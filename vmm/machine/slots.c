@@ -95,27 +95,27 @@ void slots_destroy(struct slots *s)
 	free(s);
 }
 
-static void follow(struct hotplug *h, unsigned bus, uint32_t now)
+static void follow(struct hotplug *h, unsigned bus, uint32_t now, bool told)
 {
 	uint32_t was = h->filled[bus];
 
 	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
 		bool is = now >> slot & 1, had = was >> slot & 1;
 
-		if (is && !had)
+		if (is && !had && told)
 			hotplug_add(h, bus, slot);
 		else if (!is && had)
 			hotplug_remove(h, bus, slot);
 	}
 }
 
-void slots_follow(struct slots *s, const struct pci_presence *present)
+void slots_follow(struct slots *s, const struct pci_presence *present, bool told)
 {
 	if (!s->d->here)
 		return;
 	pthread_mutex_lock(&s->d->lock);
 	for (unsigned bus = 0; bus < HOSTS_MAX; bus++)
-		follow(&s->h, bus, filled(present, bus));
+		follow(&s->h, bus, filled(present, bus), told);
 	pthread_mutex_unlock(&s->d->lock);
 	device_ask(s->d, REQUEST_FEED); // its line, on the board's thread
 }

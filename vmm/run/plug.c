@@ -127,21 +127,30 @@ static void tell_version(struct ops_op *o, host_set to)
 	ops_ask(o, to, w->in ? VERB_DEVICE_PLUG : VERB_DEVICE_UNPLUG, args, on_learnt);
 }
 
-/* A vCPU of any of them may look into the slot as soon as the guest knows of it. */
-static void tell_others(struct ops_op *o)
+static void tell_all(struct ops_op *o)
 {
-	host_set others = desc_all_hosts(o->v->desc) & ~host_bit(0);
-
 	of(o)->version = o->v->desc->version + 1;
-	if (others)
-		tell_version(o, others);
-	else
-		ops_step_over(o, NULL);
+	tell_version(o, desc_all_hosts(o->v->desc));
 }
 
-static void tell_first(struct ops_op *o)
+static void show(struct ops_op *o, host_set to)
 {
-	tell_version(o, host_bit(0));
+	ops_ask(o, to, VERB_DEVICE_SHOW, json_pack("{s:I}", "device", (json_int_t)of(o)->plug->dev.id), on_learnt);
+}
+
+/* A driver that finds it by itself can be on any host, and the device gives queues to that one. */
+static void put_in_slot(struct ops_op *o)
+{
+	show(o, host_bit((host_id)of(o)->plug->dev.host));
+}
+
+/* A vCPU of any host may look into the slot as soon as the guest knows of it. */
+static void tell_guest(struct ops_op *o)
+{
+	if (of(o)->plug->dev.host)
+		show(o, host_bit(0));
+	else
+		ops_step_over(o, NULL); // that was host 0
 }
 
 /* It is said that a device is gone while it still has its name. */
@@ -163,17 +172,19 @@ static void learnt(struct ops_op *o, const char *error)
 		log_error("device %u: the hosts have taken what this process does not", w->plug->dev.id);
 }
 
-static const struct ops_step learn_steps[] = {{tell_others, ops_no_way_back}, {tell_first, ops_no_way_back}, {0}};
+static const struct ops_step plug_steps[] = {
+	{tell_all, ops_no_way_back}, {put_in_slot, ops_no_way_back}, {tell_guest, ops_no_way_back}, {0}};
+static const struct ops_step unplug_steps[] = {{tell_all, ops_no_way_back}, {0}};
 static const struct ops_kind plug_kind = {.name = "device-plug",
 					  .cls = OP_EXCLUSIVE,
 					  .ms = 30000,
-					  .steps = learn_steps,
+					  .steps = plug_steps,
 					  .finish = learnt,
 					  .stuck = "the hosts do not agree on the guest's devices"};
 static const struct ops_kind unplug_kind = {.name = "device-unplug",
 					    .cls = OP_EXCLUSIVE,
 					    .ms = 30000,
-					    .steps = learn_steps,
+					    .steps = unplug_steps,
 					    .finish = learnt,
 					    .stuck = "the hosts do not agree on the guest's devices"};
 

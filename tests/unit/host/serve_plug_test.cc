@@ -73,6 +73,8 @@ TEST_F(ServePlug, OneComesAndGoes)
 	EXPECT_EQ("{}", say("device-plug", disk(100, 3, ",\"version\":1")));
 	EXPECT_EQ("device 100 is in no slot, or another one has its number",
 		  say("device-plug", disk(100, 3, ",\"version\":2")));
+	EXPECT_EQ("device 99 cannot be put into its slot: there is none", say("device-show", device(99)));
+	EXPECT_EQ("{}", say("device-show", device(100)));
 	EXPECT_EQ("{}", say("device-ask", device(100)));
 	EXPECT_EQ("the guest cannot be asked for device 99: there is none", say("device-ask", device(99)));
 	EXPECT_EQ("{}", say("device-take", device(100)));

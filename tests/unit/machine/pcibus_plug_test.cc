@@ -61,12 +61,17 @@ struct Plug : TwoMachines {
 			ASSERT_EQ(0, machine_set_desc(h[i].m, d.get(), why, sizeof(why))) << why;
 		versions.push_back(std::move(d));
 	}
-	void plug(const struct desc_device &dev)
+	void plug(const struct desc_device &dev, bool tell = true)
 	{
 		auto d = std::make_unique<machine_desc>(*versions.back());
 		ASSERT_EQ(0, machine_card_open(h[dev.host].m, &dev, why, sizeof(why))) << why;
 		ASSERT_EQ(0, desc_plug(d.get(), &dev, why, sizeof(why))) << why;
 		describe(std::move(d));
+		EXPECT_EQ(~0u, ecam(dev.host, dev.slot, 0)) << "not yet";
+		ASSERT_EQ(0, machine_card_show(h[dev.host].m, dev.id));
+		if (tell && dev.host) {
+			ASSERT_EQ(0, machine_card_show(h[0].m, dev.id));
+		}
 	}
 	static void Gone(void *x)
 	{
@@ -142,6 +147,19 @@ TEST_F(Plug, ACardComesToEitherHostAndTheGuestIsTold)
 		ASSERT_TRUE(wait([&] { return gone == host + 1; }));
 		EXPECT_FALSE(locked());
 		forget(dev);
+	}
+}
+
+TEST_F(Plug, TheGuestIsToldWhenItIsSaid)
+{
+	auto dev = device("virtio-rng", 1, 6);
+	plug(dev, false);
+	EXPECT_EQ(0x10441af4u, ecam(1, 6, 0)) << "who looks finds it";
+	EXPECT_EQ(0u, of(1, HOTPLUG_CAME));
+	EXPECT_EQ(-ENOENT, machine_card_show(h[0].m, 4711));
+	for (unsigned i = 0; i < 2; i++) {
+		ASSERT_EQ(0, machine_card_show(h[0].m, dev.id));
+		EXPECT_EQ(i ? 0u : 1u << 6, of(1, HOTPLUG_CAME)) << "once";
 	}
 }
 

@@ -66,21 +66,24 @@ struct Plug : VerbsAndMoves {
 	}
 };
 
-TEST_F(Plug, OneComesToItsHostThenToAllTheGuestsHostLast)
+TEST_F(Plug, OneIsOpenedThenKnownToAllThenInItsSlotThenToldToTheGuest)
 {
 	EXPECT_EQ(0, add(1));
 	turns();
 	EXPECT_EQ(Said({"done"}), said);
-	EXPECT_EQ(Said({"device-open", "device-plug", "device-plug"}), all);
-	EXPECT_EQ(Said({"device-open", "device-plug"}), plugs_of(1));
+	EXPECT_EQ(Said({"device-open", "device-plug", "device-plug", "device-show", "device-show"}), all);
+	EXPECT_EQ(Said({"device-open", "device-plug", "device-show"}), plugs_of(1));
+	EXPECT_EQ(Said({"device-plug", "device-show"}), plugs_of(0));
 	EXPECT_EQ(1u, desc.version);
 	ASSERT_NE(nullptr, desc_card(&desc, id));
 	EXPECT_EQ(1u, desc_card(&desc, id)->slot);
 	EXPECT_EQ(2u, desc_bus_slots(&desc, 1));
-	EXPECT_NE(std::string::npos, hosts[0].verbs.back().find("\"version\":1")) << hosts[0].verbs.back();
+	ASSERT_EQ(2u, hosts[0].verbs.size());
+	EXPECT_NE(std::string::npos, hosts[0].verbs[0].find("\"version\":1")) << hosts[0].verbs[0];
 	EXPECT_EQ(0, add(0));
 	turns();
 	EXPECT_EQ(2u, desc_card(&desc, id)->slot) << "the first that is free";
+	EXPECT_EQ(3u, (unsigned)std::count(all.begin(), all.end(), "device-show")) << "once to host 0, which has it";
 	EXPECT_EQ(2u, desc.version);
 }
 
@@ -120,6 +123,23 @@ TEST_F(Plug, NobodyWaitsForOneThatOpensForLong)
 	EXPECT_EQ(2u, desc.version);
 	EXPECT_EQ(0, cont());
 	turns();
+}
+
+/* A driver that looks by itself would have its queue on a host that knows of no such device. */
+TEST_F(Plug, OneIsInNoSlotBeforeAllKnowOfIt)
+{
+	hosts[0].mute = "device-plug";
+	EXPECT_EQ(0, add(1));
+	turns();
+	EXPECT_EQ(Said({"device-open", "device-plug"}), plugs_of(1));
+	unmute(hosts[0]);
+	hosts[1].mute = "device-show";
+	turns();
+	EXPECT_EQ(Said({"device-plug"}), plugs_of(0)) << "nor told before it is there";
+	unmute(hosts[1]);
+	turns();
+	EXPECT_EQ(Said({"device-plug", "device-show"}), plugs_of(0));
+	EXPECT_EQ(Said({"done"}), said);
 }
 
 TEST_F(Plug, HostsThatDoNotAgreeEndTheGuest)

@@ -430,10 +430,12 @@ int block_start(struct block *b, struct loop *l, const struct block_events *ev)
 	return r;
 }
 
-void block_close(struct block *b)
+struct block_rest block_close_begin(struct block *b)
 {
+	struct block_rest rest = {NULL, NULL};
+
 	if (!b)
-		return;
+		return rest;
 	b->closing = true;
 	while (b->loop && (b->first || b->pieces_out)) {
 		end_waiting(b, -ECANCELED);
@@ -446,8 +448,18 @@ void block_close(struct block *b)
 	}
 	block_readers_close(b);
 	b->ops->close(b);
+	rest = b->rest;
 	bounce_free(&b->bounce);
 	free(b);
+	return rest;
+}
+
+void block_close(struct block *b)
+{
+	struct block_rest rest = block_close_begin(b);
+
+	if (rest.end)
+		rest.end(rest.ctx);
 }
 
 void block_submit(struct block *b, struct block_request *r)

@@ -105,6 +105,15 @@ int block_start(struct block *b, struct loop *l, const struct block_events *ev);
 /* On the loop's thread: waits for what the disk is doing; the other requests end with -ECANCELED. NULL: nothing. Not
  * started: any thread. */
 void block_close(struct block *b);
+/*
+ * The same but for what may take seconds and needs no loop: a program that writes what it has in memory. That does
+ * rest.end(rest.ctx), once, on any thread; end NULL: nothing is left.
+ */
+struct block_rest {
+	void (*end)(void *ctx);
+	void *ctx;
+};
+struct block_rest block_close_begin(struct block *b);
 
 /* The loop's thread. What was submitted goes to the disk together, at the end of the loop's round. */
 void block_submit(struct block *b, struct block_request *r);

@@ -46,7 +46,8 @@ struct block_ops {
 	void (*forget)(struct block *b);
 	/* Closing: waits until at least one more piece is done. */
 	void (*wait)(struct block *b);
-	/* No piece is under way. Also if it was never started. Frees what open() made, and not b. */
+	/* No piece is under way. Also if it was never started. Frees what open() made, and not b. Leaves to b->rest
+	 * what may take long. */
 	void (*close)(struct block *b);
 };
 
@@ -72,6 +73,7 @@ struct block {
 	unsigned pieces_out;
 	uint64_t copied;                     // bytes, in this turn
 	struct block_request *first, **last; // that have more to give
+	struct block_rest rest;              // block_close_begin()
 	bool closing, resized;
 	bool dead;         // it could not be started: all fails
 	bool flush_failed; // and what it was about may be lost: no later one may say otherwise

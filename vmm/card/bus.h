@@ -52,8 +52,9 @@ void card_bus_discard(struct card *c); // may block
 int card_bus_attach(struct card_bus *b, struct card *c);
 /*
  * The card of that id is in no slot any more when this returns: accesses to it read as ones. What is under way ends, as
- * in a reset by its driver; then it is closed, and gone(ctx) called, on the device thread or by card_bus_destroy(). Any
- * thread but under the lock. 0; -ENOENT: there is no such card; -EBUSY: it is leaving already. Then gone is not called.
+ * in a reset by its driver; then it is closed, and gone(ctx) called, on any thread, at the latest by
+ * card_bus_destroy(). Any thread but under the lock. 0; -ENOENT: there is no such card; -EBUSY: it is leaving already.
+ * Then gone is not called.
  */
 int card_bus_detach(struct card_bus *b, uint32_t id, void (*gone)(void *ctx), void *ctx);
 

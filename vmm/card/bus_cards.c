@@ -140,16 +140,80 @@ static int open_card(struct card_bus *b, const struct desc_device *dev, char *wh
 	return 0;
 }
 
-void card_bus_close(struct card *c)
-{
-	void (*gone)(void *ctx) = c->gone;
-	void *ctx = c->gone_ctx;
+/* ---- the end of one ---- */
 
+static void close_but_rest(struct card *c, struct card_end *e)
+{
+	*e = (struct card_end){.gone = c->gone, .gone_ctx = c->gone_ctx};
 	if (c->ops->close)
 		c->ops->close(c);
+	e->rest = c->rest;
 	take_away(c);
-	if (gone)
-		gone(ctx);
+}
+
+static void end_rest(struct card_end *e)
+{
+	if (e->rest.end)
+		e->rest.end(e->rest.ctx);
+	if (e->gone)
+		e->gone(e->gone_ctx);
+}
+
+static void *end_beside(void *arg)
+{
+	struct card_end *e = arg;
+
+	end_rest(e);
+	atomic_store(&e->over, true);
+	return NULL;
+}
+
+static void join(struct card_bus *b, bool all)
+{
+	struct card_end **at = &b->ends_now, *e;
+
+	while ((e = *at)) {
+		if (!all && !atomic_load(&e->over)) {
+			at = &e->next;
+			continue;
+		}
+		pthread_join(e->thread, NULL);
+		*at = e->next;
+		free(e);
+	}
+}
+
+void card_bus_ends_wait(struct card_bus *b)
+{
+	join(b, true);
+}
+
+void card_bus_close(struct card *c)
+{
+	struct card_end e;
+
+	close_but_rest(c, &e);
+	end_rest(&e);
+}
+
+void card_bus_close_beside(struct card *c)
+{
+	struct card_bus *b = c->bus;
+	struct card_end now, *e;
+
+	join(b, false);
+	close_but_rest(c, &now);
+	e = now.rest.end ? malloc(sizeof(*e)) : NULL;
+	if (e) {
+		*e = now;
+		if (!pthread_create(&e->thread, NULL, end_beside, e)) {
+			e->next = b->ends_now;
+			b->ends_now = e;
+			return;
+		}
+		free(e);
+	}
+	end_rest(&now);
 }
 
 int card_bus_create(struct card_bus **out, const struct machine_desc *d, uint8_t number, const struct pci_windows *w,
@@ -194,5 +258,7 @@ void card_bus_destroy(struct card_bus *b)
 	for (unsigned i = 0; b && i < DESC_SLOTS; i++)
 		if (b->cards[i])
 			card_bus_close(b->cards[i]);
+	if (b)
+		card_bus_ends_wait(b);
 	free(b);
 }

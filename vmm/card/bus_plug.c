@@ -100,5 +100,5 @@ void card_bus_leave(struct card_bus *b, struct card *c)
 		b->host->wake(b->host->ctx); // its queues are looked at, then it is
 	c->left = true;
 	if (quiet)
-		card_bus_close(c);
+		card_bus_close_beside(c);
 }

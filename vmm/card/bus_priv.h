@@ -11,6 +11,16 @@
 /* Of all cards, from who waits for it to the device thread and back. */
 enum drain { DRAIN_NONE, DRAIN_ASKED, DRAIN_BEGUN, DRAIN_DONE };
 
+/* The end of a card that is closed but for what takes long. */
+struct card_end {
+	struct card_end *next;
+	pthread_t thread;
+	struct block_rest rest;
+	void (*gone)(void *ctx); // may be NULL
+	void *gone_ctx;
+	_Atomic bool over; // the thread is joined at once
+};
+
 struct card_bus {
 	const struct card_host *host;
 	const struct pci_windows *windows;
@@ -23,6 +33,7 @@ struct card_bus {
 	struct card_read *reads;    // under the lock: registers that are read later
 	_Atomic bool reading;       // there are some
 	unsigned begun;             // cards that have, on the device thread
+	struct card_end *ends_now;  // ... and those that end on threads of their own
 	uint64_t lost;              // messages that no APIC understands
 	pthread_mutex_t waits_lock; // over, and changes of drain; innermost
 	pthread_cond_t waits;
@@ -51,6 +62,10 @@ void card_bus_access(struct card_bus *b, struct device_access *a);
 
 /* bus_cards.c: the card closes what it has, and is freed; who waits for that hears of it. */
 void card_bus_close(struct card *c);
+/* The same on the device thread, which does not wait for what takes long. */
+void card_bus_close_beside(struct card *c);
+/* All of those have ended. After the device thread's end. */
+void card_bus_ends_wait(struct card_bus *b);
 
 /* bus_plug.c, device thread: a card that is to go gets on with that; c may be no more afterwards. */
 void card_bus_leave(struct card_bus *b, struct card *c);

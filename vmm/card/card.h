@@ -15,6 +15,7 @@
 #ifndef VMM_CARD_CARD_H
 #define VMM_CARD_CARD_H
 
+#include "vmm/block/block.h"
 #include "vmm/conf/cards.h"
 #include "vmm/virtio/function.h"
 
@@ -125,7 +126,8 @@ struct card_ops {
 	void (*reset)(struct card *c);
 	/*
 	 * Closes all that open() and start() have opened. On the device thread, or after its end; a card that did not
-	 * drain in time may have requests under way. NULL: nothing to do.
+	 * drain in time may have requests under way. NULL: nothing to do. What may take seconds and needs no loop it
+	 * leaves to c->rest, which ends on any thread.
 	 */
 	void (*close)(struct card *c);
 };
@@ -152,6 +154,7 @@ struct card {
 	bool waits;              // ... which has found something under way in it
 	void (*gone)(void *ctx); // it has been closed
 	void *gone_ctx;
+	struct block_rest rest; // by close()
 };
 
 /* What cards.def names; never NULL. */

@@ -238,7 +238,7 @@ static void close_disk(struct card *c)
 
 	if (d->poller.ctx)
 		loop_remove_poller(c->host->loop, &d->poller);
-	block_close(d->b);
+	c->rest = block_close_begin(d->b);
 }
 
 struct block *disk_block(const struct card *c)

@@ -3,6 +3,7 @@
 #include "tests/unit/card/one_bus.h"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 namespace
@@ -125,6 +126,34 @@ TEST_F(Bus, AResetOfTheMachineComesAfterADrain)
 	ask(1);
 	serve();
 	EXPECT_EQ(1u, used());
+}
+
+/* What is behind a card takes its time to end; the device thread serves the others meanwhile. */
+TEST_F(Bus, NobodyWaitsForOneThatTakesLongToClose)
+{
+	static std::atomic<bool> ends, gone;
+	uint32_t id = 0;
+
+	ends = gone = false;
+	card_bus_each(
+		bus,
+		[](void *x, const card *c) {
+			*(uint32_t *)x = c->id;
+			((card *)c)->rest.end = [](void *) {
+				for (unsigned i = 0; i < 1000 && !ends; i++)
+					std::this_thread::sleep_for(std::chrono::milliseconds(10));
+			};
+		},
+		&id);
+	ASSERT_EQ(0, card_bus_detach(
+			     bus, id, [](void *) { gone = true; }, nullptr));
+	serve();
+	EXPECT_EQ(-ENOENT, card_bus_detach(bus, id, nullptr, nullptr)) << "the device thread has done with it";
+	EXPECT_FALSE(gone);
+	ends = true;
+	card_bus_destroy(bus);
+	bus = nullptr;
+	EXPECT_TRUE(gone);
 }
 
 TEST_F(Bus, ACardThatCannotBeOpenedIsNamed)

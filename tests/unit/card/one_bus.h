@@ -122,7 +122,9 @@ struct OneBus : testing::Test {
 	void serve()
 	{
 		while (woken) {
-			woken = card_bus_work(bus);
+			woken = false;
+			if (card_bus_work(bus))
+				woken = true;
 			card_bus_turn(bus);
 		}
 	}

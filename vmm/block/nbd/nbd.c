@@ -437,6 +437,11 @@ static void give_up(struct nbd *n)
 	free(n);
 }
 
+static void end_image(void *image)
+{
+	qemu_image_close(image);
+}
+
 static void nbd_end(struct block *b)
 {
 	struct nbd *n = b->back;
@@ -455,6 +460,9 @@ static void nbd_end(struct block *b)
 	}
 	if (n->h)
 		nbd_aio_disconnect(n->h, 0); // a word to the server, if it can be said at once
+	if (n->q)
+		b->rest = (struct block_rest){end_image, n->q};
+	n->q = NULL;
 	give_up(n);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,16 +22,6 @@
 #define GDT_CODE   0x00af9b000000ffffull
 #define GDT_CODE32 0x00cf9b000000ffffull
 #define GDT_DATA   0x00cf93000000ffffull
-
-int boot_refuse(char *why, size_t cap, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 int boot_put(const struct ram *ram, uint64_t gpa, const void *from, size_t n)
 {
@@ -100,7 +89,7 @@ static int place_initrd(struct boot_plan *p, size_t bytes, uint64_t low_end, cha
 	uint64_t at = (p->end + INITRD_ALIGN - 1) & ~(INITRD_ALIGN - 1);
 
 	if (at > max || bytes > max - at + 1)
-		return boot_refuse(why, cap, -ENOSPC,
+		return refuse_with(why, cap, -ENOSPC,
 				   "the initrd (%zu KiB) does not fit between the kernel's end %#" PRIx64
 				   " and %#" PRIx64 ": give the guest more memory",
 				   bytes >> 10, at, max);
@@ -116,7 +105,7 @@ static int place_cmdline(struct boot_plan *p, const char *cmdline, char *why, si
 	size_t max = p->cmdline_max < room ? p->cmdline_max : room;
 
 	if (n > max)
-		return boot_refuse(why, cap, -E2BIG, "the command line has %zu characters, the kernel takes %zu", n,
+		return refuse_with(why, cap, -E2BIG, "the command line has %zu characters, the kernel takes %zu", n,
 				   max);
 	put_le(p->params + HDR_CMDLINE, BOOT_CMDLINE, 4);
 	return 0;
@@ -162,7 +151,7 @@ static int plan(const struct ram *ram, const struct boot_images *in, uint64_t lo
 		size_t cap)
 {
 	if (low_end <= BOOT_HIGH)
-		return boot_refuse(why, cap, -ENOSPC, "%" PRIu64 " KiB of guest memory are not enough to boot",
+		return refuse_with(why, cap, -ENOSPC, "%" PRIu64 " KiB of guest memory are not enough to boot",
 				   ram->bytes >> 10);
 	int r = plan_kernel(in->kernel, in->kernel_bytes, low_end, p, why, cap);
 
@@ -236,7 +225,7 @@ int boot_load(const struct ram *ram, const struct boot_images *in, struct boot_e
 		return r;
 	r = write_all(ram, in, &p, low_end);
 	if (r)
-		return boot_refuse(why, why_cap, r, "the kernel does not fit into the guest's memory");
+		return refuse_with(why, why_cap, r, "the kernel does not fit into the guest's memory");
 	*out = (struct boot_entry){.entry = p.entry, .gdt_limit = BOOT_GDT_SIZE - 1};
 	if (p.multiboot) {
 		out->flat32 = true;

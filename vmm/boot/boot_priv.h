@@ -3,6 +3,7 @@
 #ifndef VMM_BOOT_BOOT_PRIV_H
 #define VMM_BOOT_BOOT_PRIV_H
 
+#include "coherence/base/refuse.h"
 #include "vmm/boot/boot.h"
 
 #define PARAMS_BYTES   4096u
@@ -91,8 +92,6 @@ int elf_pieces(const uint8_t *image, size_t n, const struct elf_rules *rules, st
 int multiboot_write(const struct ram *ram, const struct boot_images *in, const struct boot_plan *p, uint64_t low_end);
 
 #define MULTIBOOT_EAX 0x2badb002u
-
-__attribute__((format(printf, 4, 5))) int boot_refuse(char *why, size_t cap, int err, const char *fmt, ...);
 
 /* Copies into guest memory; -EINVAL if it is not RAM. */
 int boot_put(const struct ram *ram, uint64_t gpa, const void *from, size_t n);

@@ -30,22 +30,22 @@ static int check_header(const uint8_t *h, size_t n, char *why, size_t cap)
 	unsigned version;
 
 	if (n < HDR_NEEDED)
-		return boot_refuse(why, cap, -EINVAL, "the kernel has only %zu bytes: it is no bzImage, or cut off", n);
+		return refuse_with(why, cap, -EINVAL, "the kernel has only %zu bytes: it is no bzImage, or cut off", n);
 	version = (unsigned)get_le(h + HDR_VERSION, 2);
 	if (!bzimage_is(h, n))
-		return boot_refuse(
+		return refuse_with(
 			why, cap, -EINVAL,
 			"the kernel is no bzImage (no 'HdrS' at 0x202), has no Multiboot header in its first "
 			"8 KiB and is no ELF64: it starts with %02x %02x %02x %02x",
 			h[0], h[1], h[2], h[3]);
 	if (version < VERSION_MIN)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the kernel speaks boot protocol %u.%02u, 2.12 or newer is needed", version >> 8,
 				   version & 255);
 	if (!(h[HDR_LOADFLAGS] & LOADED_HIGH))
-		return boot_refuse(why, cap, -EINVAL, "the kernel is a zImage: a bzImage is needed");
+		return refuse_with(why, cap, -EINVAL, "the kernel is a zImage: a bzImage is needed");
 	if (!(get_le(h + HDR_XLOADFLAGS, 2) & XLF_KERNEL_64))
-		return boot_refuse(why, cap, -EINVAL, "the kernel has no 64-bit entry: a 64-bit kernel is needed");
+		return refuse_with(why, cap, -EINVAL, "the kernel has no 64-bit entry: a 64-bit kernel is needed");
 	return 0;
 }
 
@@ -68,11 +68,11 @@ static int check_size(const uint8_t *h, size_t n, char *why, size_t cap)
 	uint64_t whole = whole_size(h);
 
 	if (n <= payload_at(h) || n + PARAGRAPH <= whole)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the kernel is cut off: its header speaks of %" PRIu64 " bytes, there are %zu",
 				   whole, n);
 	if (payload_size(h, n) <= ENTRY_64)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the kernel ends before its 64-bit entry: %zu bytes after the setup",
 				   payload_size(h, n));
 	return 0;
@@ -104,7 +104,7 @@ static int choose_place(const uint8_t *h, size_t payload, uint64_t low_end, uint
 			return 0;
 		}
 	}
-	return boot_refuse(why, cap, -ENOSPC,
+	return refuse_with(why, cap, -ENOSPC,
 			   "the kernel needs %" PRIu64 " MiB at %#" PRIx64
 			   ", the guest's memory below 4 GiB ends at %#" PRIx64,
 			   (size >> 20) + 1, pref, low_end);

@@ -57,7 +57,7 @@ static int read_header(const uint8_t *image, size_t n, const struct elf_rules *r
 	Elf32_Ehdr narrow;
 
 	if (n < header)
-		return boot_refuse(why, cap, -EINVAL, "the ELF kernel is cut off after %zu bytes", n);
+		return refuse_with(why, cap, -EINVAL, "the ELF kernel is cut off after %zu bytes", n);
 	if (is_wide(image)) {
 		memcpy(e, image, sizeof(*e));
 	} else {
@@ -65,7 +65,7 @@ static int read_header(const uint8_t *image, size_t n, const struct elf_rules *r
 		*e = widen_header(&narrow);
 	}
 	if (!is_ours(image, e, rules))
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   rules->linux64
 					   ? "the ELF kernel is not for x86-64 (class %u, machine %u; 2 and 62 "
 					     "expected), and has no Multiboot header"
@@ -83,12 +83,12 @@ static size_t segment_bytes(const uint8_t *image)
 static int check_header(const uint8_t *image, size_t n, const Elf64_Ehdr *e, char *why, size_t cap)
 {
 	if ((e->e_type != ET_EXEC && e->e_type != ET_DYN) || e->e_phentsize != segment_bytes(image))
-		return boot_refuse(why, cap, -EINVAL, "the ELF file is no program (type %u)", e->e_type);
+		return refuse_with(why, cap, -EINVAL, "the ELF file is no program (type %u)", e->e_type);
 	if (!e->e_phnum || e->e_phnum > BOOT_PIECES_MAX)
-		return boot_refuse(why, cap, -EINVAL, "the ELF kernel has %u segments, 1 to %u are expected",
+		return refuse_with(why, cap, -EINVAL, "the ELF kernel has %u segments, 1 to %u are expected",
 				   e->e_phnum, BOOT_PIECES_MAX);
 	if (e->e_phoff > n || e->e_phnum * segment_bytes(image) > n - e->e_phoff)
-		return boot_refuse(why, cap, -EINVAL, "the ELF kernel is cut off: no segment table");
+		return refuse_with(why, cap, -EINVAL, "the ELF kernel is cut off: no segment table");
 	return 0;
 }
 
@@ -101,11 +101,11 @@ static int check_segment(const Elf64_Phdr *ph, unsigned i, size_t n, const struc
 			 size_t cap)
 {
 	if (ph->p_filesz > ph->p_memsz || ph->p_offset > n || ph->p_filesz > n - ph->p_offset)
-		return boot_refuse(why, cap, -EINVAL, "segment %u of the ELF kernel lies outside the file (%zu bytes)",
+		return refuse_with(why, cap, -EINVAL, "segment %u of the ELF kernel lies outside the file (%zu bytes)",
 				   i, n);
 	if (!lies_in(ph->p_paddr, ph->p_memsz, BOOT_HIGH, rules->high_to) &&
 	    !lies_in(ph->p_paddr, ph->p_memsz, rules->low, rules->low_to))
-		return boot_refuse(why, cap, -ENOSPC,
+		return refuse_with(why, cap, -ENOSPC,
 				   "segment %u of the ELF kernel wants %#" PRIx64 "..%#" PRIx64
 				   ", guest memory for it is %#llx..%#" PRIx64,
 				   i, (uint64_t)ph->p_paddr, (uint64_t)(ph->p_paddr + ph->p_memsz), BOOT_HIGH,
@@ -166,7 +166,7 @@ int elf_pieces(const uint8_t *image, size_t n, const struct elf_rules *rules, st
 			p->end = ph.p_paddr + ph.p_memsz;
 	}
 	if (!r && !entered)
-		r = boot_refuse(why, why_cap, -EINVAL, "the ELF kernel's entry %#" PRIx64 " is in none of its segments",
+		r = refuse_with(why, why_cap, -EINVAL, "the ELF kernel's entry %#" PRIx64 " is in none of its segments",
 				(uint64_t)e.e_entry);
 	return r;
 }

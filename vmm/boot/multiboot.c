@@ -77,16 +77,16 @@ static int check_flags(const struct header *h, size_t n, char *why, size_t cap)
 	uint32_t unknown = h->flags & FLAGS_REQUIRED & ~(FLAG_ALIGN | FLAG_MEMORY | FLAG_VIDEO);
 
 	if (unknown)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel requires features that are not known here (flags %#x)",
 				   h->flags);
 	if (h->flags & FLAG_VIDEO)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel requires a video mode (flags %#x, bit 2): this machine has "
 				   "no display",
 				   h->flags);
 	if (h->flags & FLAG_ADDRESSES && (h->at + ADDRESS_BYTES > n || h->at + ADDRESS_BYTES > SEARCH_BYTES))
-		return boot_refuse(why, cap, -EINVAL, "the Multiboot header at %#zx is cut off: no address fields",
+		return refuse_with(why, cap, -EINVAL, "the Multiboot header at %#zx is cut off: no address fields",
 				   h->at);
 	return 0;
 }
@@ -110,7 +110,7 @@ static int fields_to_piece(const struct fields *f, const struct header *h, size_
 			   size_t cap)
 {
 	if (f->load > f->header || f->header - f->load > h->at)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel's load address %#" PRIx64 " does not fit its header, which is "
 				   "%#zx in the file and belongs to %#" PRIx64,
 				   f->load, h->at, f->header);
@@ -118,13 +118,13 @@ static int fields_to_piece(const struct fields *f, const struct header *h, size_
 	k->gpa = f->load;
 	k->file_bytes = f->load_end ? f->load_end - f->load : n - k->offset;
 	if (f->load_end && (f->load_end <= f->load || k->file_bytes > n - k->offset))
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel loads %#" PRIx64 "..%#" PRIx64
 				   ": the file of %zu bytes does not hold that",
 				   f->load, f->load_end, n);
 	k->bytes = f->bss_end ? f->bss_end - f->load : k->file_bytes;
 	if (f->bss_end && (f->bss_end < f->load || k->bytes < k->file_bytes))
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel's bss ends at %#" PRIx64 ", before what is loaded",
 				   f->bss_end);
 	return 0;
@@ -145,13 +145,13 @@ static int plan_fields(const uint8_t *image, size_t n, const struct header *h, u
 	if (r)
 		return r;
 	if (!lies_in(&k, BOOT_MB_LOW, BOOT_MB_AREA) && !lies_in(&k, BOOT_HIGH, low_end))
-		return boot_refuse(why, cap, -ENOSPC,
+		return refuse_with(why, cap, -ENOSPC,
 				   "the Multiboot kernel wants %#" PRIx64 "..%#" PRIx64
 				   ", guest memory for it is %#llx..%#llx "
 				   "and %#llx..%#" PRIx64,
 				   k.gpa, k.gpa + k.bytes, BOOT_MB_LOW, BOOT_MB_AREA, BOOT_HIGH, low_end);
 	if (f.entry < k.gpa || f.entry - k.gpa >= k.bytes)
-		return boot_refuse(why, cap, -EINVAL,
+		return refuse_with(why, cap, -EINVAL,
 				   "the Multiboot kernel's entry %#" PRIx64 " is outside of what it loads", f.entry);
 	p->pieces[0] = k;
 	p->pieces_n = 1;
@@ -166,7 +166,7 @@ int multiboot_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot
 	struct header h;
 
 	if (!find(image, n, &h))
-		return boot_refuse(why, why_cap, -EINVAL, "there is no Multiboot header");
+		return refuse_with(why, why_cap, -EINVAL, "there is no Multiboot header");
 	int r = check_flags(&h, n, why, why_cap);
 
 	if (r)
@@ -176,7 +176,7 @@ int multiboot_plan(const uint8_t *image, size_t n, uint64_t low_end, struct boot
 	else if (elf_is(image, n))
 		r = elf_pieces(image, n, &rules, p, why, why_cap);
 	else
-		r = boot_refuse(why, why_cap, -EINVAL,
+		r = refuse_with(why, why_cap, -EINVAL,
 				"the Multiboot kernel is no ELF file and its header has no address fields (flags %#x)",
 				h.flags);
 	if (p->end < BOOT_HIGH) // modules go above 1 MiB

@@ -5,9 +5,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "coherence/base/refuse.h"
 
 #define GRANULE_PAGES    (DESC_GRANULE / PAGE_BYTES)
 #define MEMORY_BYTES_MAX (1ull << 45) // stays, with the hole, below 46 physical address bits
@@ -20,15 +21,7 @@
 #define PREFETCH_MAX     4096u
 #define SPIN_US_MAX      1000000u
 
-__attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t cap, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
+#define refuse(why, cap, ...) refuse_with(why, cap, -EINVAL, __VA_ARGS__)
 
 /* Terminated within cap, and made of printable ASCII (it reaches logs and the guest's command
  * line). */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,26 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "coherence/base/refuse.h"
 #include "vmm/conf/units.h"
 
 #define PATIENCE_MS 1000
 #define PIECE_BYTES 65536u
 
-__attribute__((format(printf, 4, 5))) static int refuse(char *why, size_t cap, int error, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return error;
-}
-
 static int refuse_large(uint64_t max, char *why, size_t cap)
 {
 	char size[32];
 
-	return refuse(why, cap, -EFBIG, "it is larger than %s, the limit", units_format_size(max, size, sizeof(size)));
+	return refuse_with(why, cap, -EFBIG, "it is larger than %s, the limit",
+			   units_format_size(max, size, sizeof(size)));
 }
 
 /* Until there is something to read, or nobody writes any more. */
@@ -89,7 +80,7 @@ static int take_stream(struct input_file *f, const char *path, uint64_t max, cha
 
 	close(f->fd);
 	f->fd = to;
-	return r ? refuse(why, cap, r, "it cannot be read: %s", strerror(-r)) : 0;
+	return r ? refuse_with(why, cap, r, "it cannot be read: %s", strerror(-r)) : 0;
 }
 
 int input_file_open(struct input_file *f, const char *path, uint64_t max, char *why, size_t why_cap)
@@ -99,15 +90,15 @@ int input_file_open(struct input_file *f, const char *path, uint64_t max, char *
 
 	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); // else a FIFO is waited for without a word
 	if (f->fd < 0 || fstat(f->fd, &st))
-		r = refuse(why, why_cap, -errno, "%s", strerror(errno));
+		r = refuse_with(why, why_cap, -errno, "%s", strerror(errno));
 	else if (S_ISDIR(st.st_mode))
-		r = refuse(why, why_cap, -EISDIR, "it is a folder, expected a file");
+		r = refuse_with(why, why_cap, -EISDIR, "it is a folder, expected a file");
 	else if (!S_ISREG(st.st_mode) || !st.st_size) // those of /proc have no size
 		r = take_stream(f, path, max, why, why_cap);
 	else
 		f->bytes = (uint64_t)st.st_size;
 	if (!r && !f->bytes)
-		r = refuse(why, why_cap, -ENODATA, "it is empty");
+		r = refuse_with(why, why_cap, -ENODATA, "it is empty");
 	if (!r && f->bytes > max)
 		r = refuse_large(max, why, why_cap);
 	if (r)
@@ -157,6 +148,6 @@ int input_file_load(const char *path, uint64_t max, char **bytes, size_t *n, cha
 	}
 	free(*bytes);
 	*bytes = NULL;
-	return refuse(why, why_cap, r, "it cannot be read: %s",
-		      r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
+	return refuse_with(why, why_cap, r, "it cannot be read: %s",
+			   r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
 }

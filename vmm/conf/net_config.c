@@ -4,11 +4,13 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "coherence/base/refuse.h"
 #include "vmm/conf/units.h"
+
+#define refuse(why, cap, ...) refuse_with(why, cap, -EINVAL, __VA_ARGS__)
 
 const char *const net_back_names[NET_BACKS] = {
 	[NET_BACK_NONE] = "none",
@@ -16,16 +18,6 @@ const char *const net_back_names[NET_BACKS] = {
 	[NET_BACK_TAP] = "tap",
 	[NET_BACK_STREAM] = "stream",
 };
-
-static int __attribute__((format(printf, 3, 4))) refuse(char *why, size_t cap, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
 
 void net_config_init(struct net_config *c)
 {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,28 +27,18 @@ const struct hv_need hv_needs[] = {
 };
 const unsigned hv_needs_n = sizeof(hv_needs) / sizeof(*hv_needs);
 
-int hv_refuse(char *why, size_t cap, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
 static int open_kvm(struct hv *hv, char *why, size_t cap)
 {
 	hv->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (hv->kvm_fd >= 0)
 		return 0;
 	if (errno == ENOENT)
-		return hv_refuse(why, cap, -ENOENT,
-				 "there is no /dev/kvm: enable VT-x or AMD-V in the firmware (or "
-				 "nesting in the machine around this one) and load kvm_intel or kvm_amd");
+		return refuse_with(why, cap, -ENOENT,
+				   "there is no /dev/kvm: enable VT-x or AMD-V in the firmware (or "
+				   "nesting in the machine around this one) and load kvm_intel or kvm_amd");
 	if (errno == EACCES)
-		return hv_refuse(why, cap, -EACCES, "no permission for /dev/kvm: add this user to the group kvm");
-	return hv_refuse(why, cap, -errno, "cannot open /dev/kvm: %s", strerror(errno));
+		return refuse_with(why, cap, -EACCES, "no permission for /dev/kvm: add this user to the group kvm");
+	return refuse_with(why, cap, -errno, "cannot open /dev/kvm: %s", strerror(errno));
 }
 
 static int check_caps(struct hv *hv, char *why, size_t cap)
@@ -58,15 +47,15 @@ static int check_caps(struct hv *hv, char *why, size_t cap)
 	int run = ioctl(hv->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	if (api != NEEDED_API)
-		return hv_refuse(why, cap, -ENOTSUP, "KVM has API version %d, %d is needed", api, NEEDED_API);
+		return refuse_with(why, cap, -ENOTSUP, "KVM has API version %d, %d is needed", api, NEEDED_API);
 	if (run < (int)sizeof(struct kvm_run))
-		return hv_refuse(why, cap, -ENOTSUP, "KVM's vCPU area has %d bytes, %zu are needed", run,
-				 sizeof(struct kvm_run));
+		return refuse_with(why, cap, -ENOTSUP, "KVM's vCPU area has %d bytes, %zu are needed", run,
+				   sizeof(struct kvm_run));
 	hv->run_bytes = (size_t)run;
 	for (unsigned i = 0; i < hv_needs_n; i++)
 		if (ioctl(hv->kvm_fd, KVM_CHECK_EXTENSION, hv_needs[i].cap) < hv_needs[i].least)
-			return hv_refuse(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed", hv_needs[i].name,
-					 hv_needs[i].remedy);
+			return refuse_with(why, cap, -ENOTSUP, "KVM lacks KVM_CAP_%s: %s is needed", hv_needs[i].name,
+					   hv_needs[i].remedy);
 	return 0;
 }
 
@@ -75,12 +64,12 @@ static int read_supported(struct hv *hv, char *why, size_t cap)
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
 
 	if (!c)
-		return hv_refuse(why, cap, -ENOMEM, "no memory");
+		return refuse_with(why, cap, -ENOMEM, "no memory");
 	c->nent = CPUID_ENTRIES_MAX;
 	int r = ioctl(hv->kvm_fd, KVM_GET_SUPPORTED_CPUID, c) ? -errno : 0;
 
 	if (r)
-		hv_refuse(why, cap, r, "KVM does not say what CPUID it supports: %s", strerror(-r));
+		refuse_with(why, cap, r, "KVM does not say what CPUID it supports: %s", strerror(-r));
 	hv->supported.n = 0;
 	for (unsigned i = 0; !r && i < c->nent; i++) {
 		const struct kvm_cpuid_entry2 *s = &c->entries[i];
@@ -118,11 +107,11 @@ static int make_vm(struct hv *hv, char *why, size_t cap)
 {
 	hv->vm_fd = hv_new_vm(hv);
 	if (hv->vm_fd < 0)
-		return hv_refuse(why, cap, hv->vm_fd, "KVM makes no VM: %s", strerror(-hv->vm_fd));
+		return refuse_with(why, cap, hv->vm_fd, "KVM makes no VM: %s", strerror(-hv->vm_fd));
 	int r = hv_msr_setup(hv->vm_fd);
 
 	if (r)
-		return hv_refuse(why, cap, r, "KVM refuses the MSR filter: %s", strerror(-r));
+		return refuse_with(why, cap, r, "KVM refuses the MSR filter: %s", strerror(-r));
 	return 0;
 }
 
@@ -187,7 +176,7 @@ int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap)
 	if (!r)
 		r = map_piece(hv, ram, &slot, LAYOUT_HIGH, low, ram->bytes - low);
 	if (r)
-		hv_refuse(why, why_cap, r, "KVM takes no memory slot for %llu MiB of RAM: %s",
-			  (unsigned long long)(ram->bytes >> 20), strerror(-r));
+		refuse_with(why, why_cap, r, "KVM takes no memory slot for %llu MiB of RAM: %s",
+			    (unsigned long long)(ram->bytes >> 20), strerror(-r));
 	return r;
 }

@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 
+#include "coherence/base/refuse.h"
 #include "vmm/hv/kvm.h"
 
 /* Below 4 GiB, above the devices: where Intel hosts without unrestricted guests keep pages of their
@@ -14,9 +15,6 @@
 
 /* A descriptor, or a negative errno. */
 int hv_new_vm(const struct hv *hv);
-
-/* snprintf into why; returns err. */
-__attribute__((format(printf, 4, 5))) int hv_refuse(char *why, size_t cap, int err, const char *fmt, ...);
 
 /* regs.c. 0 or negative errno. */
 int hv_set_cpuid(int vcpu_fd, const struct cpuid_table *t);

@@ -128,13 +128,13 @@ int hv_probe(struct hv *hv, char *why, size_t why_cap)
 	int r = set_up(hv, &p);
 
 	if (r)
-		hv_refuse(why, why_cap, r,
-			  "KVM makes no vCPU: %s (is nested virtualisation on, and no other "
-			  "hypervisor running?)",
-			  strerror(-r));
+		refuse_with(why, why_cap, r,
+			    "KVM makes no vCPU: %s (is nested virtualisation on, and no other "
+			    "hypervisor running?)",
+			    strerror(-r));
 	else if ((r = measure(hv, &p)))
-		hv_refuse(why, why_cap, r, "KVM does not run a test program: %s (exit %u)", strerror(-r),
-			  p.run->exit_reason);
+		refuse_with(why, why_cap, r, "KVM does not run a test program: %s (exit %u)", strerror(-r),
+			    p.run->exit_reason);
 	tear_down(hv, &p);
 	return r;
 }

@@ -81,7 +81,7 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const s
 	int r = v->fd < 0 ? -errno : 0;
 
 	if (r)
-		return hv_refuse(why, why_cap, r, "KVM makes no vCPU number %u: %s", index, strerror(-r));
+		return refuse_with(why, why_cap, r, "KVM makes no vCPU number %u: %s", index, strerror(-r));
 	v->run = mmap(NULL, v->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	v->reset_state = malloc(sizeof(struct kvm_sregs));
 	if (v->run == MAP_FAILED || !v->reset_state)
@@ -91,7 +91,7 @@ int hv_vcpu_open(struct hv_vcpu *v, const struct hv *hv, unsigned index, const s
 	else
 		r = hv_set_cpuid(v->fd, cpuid);
 	if (r) {
-		hv_refuse(why, why_cap, r, "KVM does not set up vCPU %u: %s", index, strerror(-r));
+		refuse_with(why, why_cap, r, "KVM does not set up vCPU %u: %s", index, strerror(-r));
 		hv_vcpu_close(v, v->run_bytes);
 		return r;
 	}

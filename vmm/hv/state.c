@@ -333,7 +333,7 @@ static int move_msrs(int fd, bool write, struct hv_state *s, uint32_t *refused)
 
 static int refuse(char *why, size_t cap, int r, const char *verb, const char *what)
 {
-	return hv_refuse(why, cap, r, "KVM does not %s the vCPU's %s: %s", verb, what, strerror(-r));
+	return refuse_with(why, cap, r, "KVM does not %s the vCPU's %s: %s", verb, what, strerror(-r));
 }
 
 /*
@@ -387,7 +387,7 @@ int hv_state_get(struct hv_vcpu *v, const struct hv_state_traits *t, const struc
 		out->msr[i].index = t->msr[i];
 	r = move_msrs(v->fd, false, out, &msr);
 	if (r)
-		return hv_refuse(why, why_cap, r, "KVM does not give the vCPU's MSR %#x", msr);
+		return refuse_with(why, why_cap, r, "KVM does not give the vCPU's MSR %#x", msr);
 	return 0;
 }
 
@@ -410,7 +410,7 @@ int hv_state_set(struct hv_vcpu *v, const struct hv_state *s, char *why, size_t 
 		return refuse(why, why_cap, r, "take", "special registers");
 	r = move_msrs(v->fd, true, (struct hv_state *)s, &msr); // read only, this way round
 	if (r)
-		return hv_refuse(why, why_cap, r, "KVM does not take the vCPU's MSR %#x", msr);
+		return refuse_with(why, why_cap, r, "KVM does not take the vCPU's MSR %#x", msr);
 	r = set_events(v->fd, s);
 	if (r)
 		return refuse(why, why_cap, r, "take", "pending events");

@@ -8,18 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "coherence/base/refuse.h"
 
-static int refuse(char *why, size_t cap, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int refuse(char *why, size_t cap, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
+#define COUNT(a)              (sizeof(a) / sizeof((a)[0]))
+#define refuse(why, cap, ...) refuse_with(why, cap, -EINVAL, __VA_ARGS__)
 
 bool backs_is_name(const char *text)
 {

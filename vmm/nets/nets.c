@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "coherence/base/check.h"
 #include "net/now.h"
 #include "vmm/nets/nets_priv.h"
-
-int nets_refuse(char *why, size_t cap, int r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return r;
-}
 
 int nets_init(struct nets *n, const struct nets_ops *ops, const struct nets_options *o)
 {
@@ -170,7 +159,7 @@ static int open_none(struct nets **out, const struct net_config *c, const struct
 	(void)c;
 	if (!n || nets_init(n, &nets_none, o)) {
 		free(n);
-		return nets_refuse(why, cap, -ENOMEM, "no memory for a network card");
+		return refuse_with(why, cap, -ENOMEM, "no memory for a network card");
 	}
 	*out = n;
 	return 0;

@@ -3,6 +3,7 @@
 #ifndef VMM_NETS_NETS_PRIV_H
 #define VMM_NETS_NETS_PRIV_H
 
+#include "coherence/base/refuse.h"
 #include "vmm/nets/nets.h"
 
 /* The functions of nets.h, of one kind. NULL where a kind has nothing to do. */
@@ -39,8 +40,6 @@ int nets_init(struct nets *n, const struct nets_ops *ops, const struct nets_opti
 void nets_fini(struct nets *n);
 /* The back's link has come or gone; tells, if it is news. why: where it has gone. */
 void nets_link(struct nets *n, bool up, const char *why);
-/* Writes a sentence, and returns r. */
-int nets_refuse(char *why, size_t cap, int r, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Times between two tries to have a link again: longer each time, short again after one that was good for a while. */
 struct nets_retry {

@@ -310,10 +310,10 @@ static int first_start(struct passt *p, char *why, size_t cap)
 {
 	p->fd = begin(p);
 	if (p->fd == -ENOENT)
-		return nets_refuse(why, cap, -ENOENT,
+		return refuse_with(why, cap, -ENOENT,
 				   "'%s' is not here: install passt, or use a tap, a stream or no network", p->program);
 	if (p->fd < 0)
-		return nets_refuse(why, cap, p->fd, "passt cannot be started: %s", strerror(-p->fd));
+		return refuse_with(why, cap, p->fd, "passt cannot be started: %s", strerror(-p->fd));
 	return first_answer(p, why, cap);
 }
 
@@ -328,7 +328,7 @@ static int open_passt(struct nets **out, const struct net_config *c, const struc
 	if (r) {
 		free(p ? p->o.n.nowhere : NULL);
 		free(p);
-		return nets_refuse(why, cap, r, "no memory for a network card");
+		return refuse_with(why, cap, r, "no memory for a network card");
 	}
 	p->child = (struct child){.pidfd = -1, .said_fd = -1};
 	p->retry.timer.fn = try_again;

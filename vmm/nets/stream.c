@@ -55,7 +55,7 @@ static int tcp_address(struct stream *s, char *why, size_t cap)
 	int r = getaddrinfo(at, port, &hints, &found);
 
 	if (r)
-		return nets_refuse(why, cap, -EADDRNOTAVAIL, "network socket '%s': %s", s->name, gai_strerror(r));
+		return refuse_with(why, cap, -EADDRNOTAVAIL, "network socket '%s': %s", s->name, gai_strerror(r));
 	memcpy(&s->at, found->ai_addr, found->ai_addrlen);
 	s->at_bytes = found->ai_addrlen;
 	freeaddrinfo(found);
@@ -186,7 +186,7 @@ static int first_connect(struct stream *s, char *why, size_t cap)
 	}
 	if (!r)
 		return 0;
-	return nets_refuse(why, cap, r, "network socket '%s': %s; is whoever listens there running?", s->name,
+	return refuse_with(why, cap, r, "network socket '%s': %s; is whoever listens there running?", s->name,
 			   strerror(-r));
 }
 
@@ -201,7 +201,7 @@ static int open_stream(struct nets **out, const struct net_config *c, const stru
 	if (r) {
 		free(s ? s->o.n.nowhere : NULL);
 		free(s);
-		return nets_refuse(why, cap, r, "no memory for a network card");
+		return refuse_with(why, cap, r, "no memory for a network card");
 	}
 	s->fd = -1;
 	s->retry.timer.fn = try_again;

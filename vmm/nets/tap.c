@@ -165,12 +165,12 @@ static int attach(struct tap *t, const char *name, char *why, size_t cap)
 
 	t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	if (t->fd < 0)
-		return nets_refuse(why, cap, -errno, "tap %s: /dev/net/tun cannot be opened: %s", name,
+		return refuse_with(why, cap, -errno, "tap %s: /dev/net/tun cannot be opened: %s", name,
 				   strerror(errno));
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	if (!ioctl(t->fd, TUNSETIFF, &r))
 		return 0;
-	return nets_refuse(
+	return refuse_with(
 		why, cap, -errno,
 		"tap %s: %s; an interface that was made for this user is expected (ip tuntap add %s mode tap "
 		"user NAME), or the right to make one (CAP_NET_ADMIN)",
@@ -183,13 +183,13 @@ static int set_up(struct tap *t, char *why, size_t cap)
 	struct ifreq r = {.ifr_flags = 0};
 
 	if (ioctl(t->fd, TUNGETIFF, &r))
-		return nets_refuse(why, cap, -errno, "tap: the descriptor is of none: %s", strerror(errno));
+		return refuse_with(why, cap, -errno, "tap: the descriptor is of none: %s", strerror(errno));
 	snprintf(t->name, sizeof(t->name), "%s", r.ifr_name);
 	if (!(r.ifr_flags & IFF_TAP) || !(r.ifr_flags & IFF_NO_PI) || !(r.ifr_flags & IFF_VNET_HDR))
-		return nets_refuse(why, cap, -EINVAL, "tap %s: a tap with IFF_NO_PI and IFF_VNET_HDR is expected",
+		return refuse_with(why, cap, -EINVAL, "tap %s: a tap with IFF_NO_PI and IFF_VNET_HDR is expected",
 				   t->name);
 	if (ioctl(t->fd, TUNSETVNETHDRSZ, &header) || ioctl(t->fd, TUNSETVNETLE, &on) || ioctl(t->fd, TUNSETOFFLOAD, 0))
-		return nets_refuse(why, cap, -errno, "tap %s: its header cannot be set: %s", t->name, strerror(errno));
+		return refuse_with(why, cap, -errno, "tap %s: its header cannot be set: %s", t->name, strerror(errno));
 	fcntl(t->fd, F_SETFL, fcntl(t->fd, F_GETFL) | O_NONBLOCK);
 	return 0;
 }
@@ -200,7 +200,7 @@ static int open_tap(struct nets **out, const struct net_config *c, const struct 
 
 	if (!t || nets_init(&t->n, &nets_tap, o)) {
 		free(t);
-		return nets_refuse(why, cap, -ENOMEM, "no memory for a network card");
+		return refuse_with(why, cap, -ENOMEM, "no memory for a network card");
 	}
 	t->fd = o->tap_fd;
 	int r = t->fd ? 0 : attach(t, c->tap, why, cap);

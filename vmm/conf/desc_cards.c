@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool desc_is_card(const struct desc_device *dev)
@@ -119,6 +120,21 @@ int desc_plug(struct machine_desc *d, const struct desc_device *dev, char *why, 
 	}
 	d->version++;
 	return 0;
+}
+
+int desc_plug_try(const struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap)
+{
+	struct machine_desc *next = malloc(sizeof(*next));
+	int r = -ENOMEM;
+
+	if (!next) {
+		snprintf(why, why_cap, "no memory");
+		return r;
+	}
+	*next = *d;
+	r = desc_plug(next, dev, why, why_cap);
+	free(next);
+	return r;
 }
 
 int desc_unplug(struct machine_desc *d, uint32_t id)

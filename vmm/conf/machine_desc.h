@@ -121,6 +121,8 @@ int desc_add_card(struct machine_desc *d, enum card_kind_id kind, uint32_t host,
  */
 int desc_plug(struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap);
 int desc_unplug(struct machine_desc *d, uint32_t id);
+/* What desc_plug() would say; d stays as it is. Also -ENOMEM. */
+int desc_plug_try(const struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap);
 /* Chips of now are in next as they were, what is in both is the same, and what is new is a card. */
 bool desc_keeps_devices(const struct machine_desc *now, const struct machine_desc *next);
 

@@ -105,22 +105,6 @@ static unsigned opening(const struct guest *g)
 	return n;
 }
 
-/* What the description would say of it is judged before anything is opened. */
-static int judge(struct guest *g, const struct desc_device *dev, char *why, size_t cap)
-{
-	struct machine_desc *next = malloc(sizeof(*next));
-	int r = next ? 0 : -ENOMEM;
-
-	if (r) {
-		snprintf(why, cap, "no memory");
-		return r;
-	}
-	*next = g->desc;
-	r = desc_plug(next, dev, why, cap);
-	free(next);
-	return r;
-}
-
 void serve_device_open(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
@@ -128,7 +112,7 @@ void serve_device_open(struct guest *g, uint64_t call, json_t *args)
 
 	if (!has_machine(g, call) || !read_device(g, call, args, &dev))
 		return;
-	if (judge(g, &dev, why, sizeof(why))) {
+	if (desc_plug_try(&g->desc, &dev, why, sizeof(why))) { // before anything is opened
 		serve_return_error(g, call, "%s", why);
 		return;
 	}

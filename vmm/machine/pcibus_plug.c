@@ -46,26 +46,25 @@ int machine_card_open(struct machine *m, const struct desc_device *dev, char *wh
 	return -EEXIST;
 }
 
-void machine_card_discard(struct machine *m, uint32_t id)
+static void discard(struct pcibus *p, uint32_t id, bool any)
 {
-	struct pcibus *p = m->pci;
-
-	for (unsigned slot = 0; p && slot < DESC_SLOTS; slot++) {
-		struct card *c = take_opened(p, slot, id, false);
+	for (unsigned slot = 0; slot < DESC_SLOTS; slot++) {
+		struct card *c = take_opened(p, slot, id, any);
 
 		if (c)
 			card_bus_discard(c);
 	}
 }
 
+void machine_card_discard(struct machine *m, uint32_t id)
+{
+	if (m->pci)
+		discard(m->pci, id, false);
+}
+
 void pcibus_discard_opened(struct pcibus *p)
 {
-	for (unsigned slot = 0; slot < DESC_SLOTS; slot++) {
-		struct card *c = take_opened(p, slot, 0, true);
-
-		if (c)
-			card_bus_discard(c);
-	}
+	discard(p, 0, true);
 }
 
 void pcibus_follow(struct machine *m)

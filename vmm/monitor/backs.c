@@ -50,6 +50,11 @@ struct back *backs_of_device(const struct backs *b, uint32_t device)
 	return k;
 }
 
+bool back_in_use(const struct back *k)
+{
+	return k->claimed || k->device != BACK_NO_DEVICE;
+}
+
 void backs_remove(struct backs *b, struct back *k)
 {
 	struct back **at = &b->first;
@@ -250,7 +255,7 @@ static int take_format(const struct backs *b, const json_t *o, struct disk_confi
 		if (!*below)
 			return refuse(why, cap, "Cannot find device='' nor node-name='%.100s'",
 				      json_string_value(file));
-		if ((*below)->claimed || (*below)->device != BACK_NO_DEVICE)
+		if (back_in_use(*below))
 			return refuse(why, cap, "Node %s is in use", (*below)->name);
 		*c = (*below)->disk;
 	}

@@ -34,6 +34,8 @@ struct backs {
 void backs_free(struct backs *b);
 /* NULL: there is none. */
 struct back *backs_find(const struct backs *b, bool net, const char *name);
+/* A device has it, or has asked for it, or another node is made of it. */
+bool back_in_use(const struct back *k);
 struct back *backs_of_device(const struct backs *b, uint32_t device);
 
 /*

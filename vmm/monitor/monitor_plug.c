@@ -192,7 +192,7 @@ static int find_back(struct request *q, const char *key, const char *name)
 
 	if (!k)
 		return refuse(q, "Property '%s.%s' can't find value '%.100s'", q->model->device, key, name);
-	if (k->claimed || k->device != BACK_NO_DEVICE)
+	if (back_in_use(k))
 		return refuse(q, "Property '%s.%s' can't take value '%s', it's in use", q->model->device, key, k->name);
 	q->back = k;
 	return 0;
@@ -217,7 +217,7 @@ static int check_serial(struct request *q, const struct disk_config *c)
 
 	disk_config_serial(c, q->dev.host, mine);
 	for (unsigned i = 0; i < d->devices_n; i++) {
-		if (strcmp(d->devices[i].kind, card_kind_names[CARD_BLK]) != 0 ||
+		if (card_kind_find(d->devices[i].kind) != CARD_BLK ||
 		    disk_config_from_json(d->devices[i].config, &o, why, sizeof(why)))
 			continue;
 		disk_config_serial(&o, d->devices[i].host, other);
@@ -258,7 +258,7 @@ static bool has_mac(const struct machine_desc *d, const uint8_t *mac)
 	char why[256];
 
 	for (unsigned i = 0; i < d->devices_n; i++)
-		if (strcmp(d->devices[i].kind, card_kind_names[CARD_NET]) == 0 &&
+		if (card_kind_find(d->devices[i].kind) == CARD_NET &&
 		    net_config_from_json(d->devices[i].config, strlen(d->devices[i].config), &c, why, sizeof(why)) ==
 			    0 &&
 		    memcmp(c.mac, mac, sizeof(c.mac)) == 0)
@@ -448,11 +448,6 @@ static void blockdev_add(void *ctx, struct qmp_call *call, const json_t *args)
 		qmp_return_empty(call);
 }
 
-static bool in_use(const struct back *k)
-{
-	return k->claimed || k->device != BACK_NO_DEVICE;
-}
-
 static void blockdev_del(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct monitor *m = ctx;
@@ -460,7 +455,7 @@ static void blockdev_del(void *ctx, struct qmp_call *call, const json_t *args)
 	struct back *k = backs_find(&m->backs, false, name);
 
 	device_names_update(&m->names, &m->r->desc);
-	if (k ? in_use(k) : monitor_disk_of_node(m, name) != NULL) {
+	if (k ? back_in_use(k) : monitor_disk_of_node(m, name) != NULL) {
 		qmp_error(call, "Node %s is in use", name);
 	} else if (!k) {
 		qmp_error(call, "Failed to find node with node-name='%.200s'", name);
@@ -489,7 +484,7 @@ static void netdev_del(void *ctx, struct qmp_call *call, const json_t *args)
 
 	if (!k) {
 		qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found", name);
-	} else if (in_use(k)) {
+	} else if (back_in_use(k)) {
 		qmp_error(call, "Device '%s' is in use", name);
 	} else {
 		backs_remove(&m->backs, k);
@@ -511,7 +506,7 @@ const struct desc_device *monitor_disk_of_node(const struct monitor *m, const ch
 	const struct machine_desc *d = &m->r->desc;
 
 	for (unsigned i = 0; i < d->devices_n; i++)
-		if (strcmp(d->devices[i].kind, card_kind_names[CARD_BLK]) == 0 &&
+		if (card_kind_find(d->devices[i].kind) == CARD_BLK &&
 		    strcmp(monitor_node_of(m, d->devices[i].id), node) == 0)
 			return &d->devices[i];
 	return NULL;

@@ -99,6 +99,8 @@ void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_d
 void ops_ask_everyone(struct ops_op *o, enum verb verb, json_t *args, call_done done);
 /* "host 1: text" for the first error of answers, or NULL. Good until the operation's next one. */
 const char *ops_error(struct ops_op *o, const struct call_answer *answers, unsigned n);
+/* The done of an ops_ask() whose answers say nothing but whether it went well: the step is over. */
+void ops_answered(void *op, const struct call_answer *answers, unsigned n);
 /* The same for an operation of any sort; text has DESC_REPORT_MAX bytes. A host that was too late is named with its
  * address, after the operation that waited for it. */
 void ops_answer_text(const struct op *op, const struct machine_desc *desc, const struct call_answer *bad, char *text);

@@ -37,27 +37,20 @@ static void settle_plugs(struct ops_op *o)
 	plugs_settle(o->v->plugs, o);
 }
 
-static void on_reset(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct ops_op *o = ctx;
-
-	ops_step_over(o, ops_error(o, answers, n));
-}
-
 /* Until they are reset their cards may write into memory, where the first host is to put the kernel. */
 static void reset_others(struct ops_op *o)
 {
 	host_set others = desc_all_hosts(o->v->desc) & ~host_bit(0);
 
 	if (others)
-		ops_ask(o, others, VERB_RESET, NULL, on_reset);
+		ops_ask(o, others, VERB_RESET, NULL, ops_answered);
 	else
 		ops_step_over(o, NULL);
 }
 
 static void reset_first(struct ops_op *o)
 {
-	ops_ask(o, host_bit(0), VERB_RESET, NULL, on_reset);
+	ops_ask(o, host_bit(0), VERB_RESET, NULL, ops_answered);
 }
 
 static void restarted(struct ops_op *o, const char *error)

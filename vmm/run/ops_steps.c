@@ -152,6 +152,11 @@ const char *ops_error(struct ops_op *o, const struct call_answer *answers, unsig
 	return o->said;
 }
 
+void ops_answered(void *op, const struct call_answer *answers, unsigned n)
+{
+	ops_step_over(op, ops_error(op, answers, n));
+}
+
 void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_done done)
 {
 	struct ops *v = o->v;

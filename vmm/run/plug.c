@@ -104,27 +104,25 @@ void plugs_destroy(struct plugs *p)
 
 /* ---- all hosts learn another version ---- */
 
+static json_t *device_id(const struct desc_device *d)
+{
+	return json_pack("{s:I}", "device", (json_int_t)d->id);
+}
+
 static json_t *device_args(const struct desc_device *d)
 {
 	return json_pack("{s:I,s:s,s:I,s:I,s:s}", "device", (json_int_t)d->id, "kind", d->kind, "host",
 			 (json_int_t)d->host, "slot", (json_int_t)d->slot, "config", d->config);
 }
 
-static void on_learnt(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct ops_op *o = ctx;
-
-	ops_step_over(o, ops_error(o, answers, n));
-}
-
 static void tell_version(struct ops_op *o, host_set to)
 {
 	struct plug_op *w = of(o);
 	const struct desc_device *d = &w->plug->dev;
-	json_t *args = w->in ? device_args(d) : json_pack("{s:I}", "device", (json_int_t)d->id);
+	json_t *args = w->in ? device_args(d) : device_id(d);
 
 	json_object_set_new(args, "version", json_integer(w->version));
-	ops_ask(o, to, w->in ? VERB_DEVICE_PLUG : VERB_DEVICE_UNPLUG, args, on_learnt);
+	ops_ask(o, to, w->in ? VERB_DEVICE_PLUG : VERB_DEVICE_UNPLUG, args, ops_answered);
 }
 
 static void tell_all(struct ops_op *o)
@@ -135,7 +133,7 @@ static void tell_all(struct ops_op *o)
 
 static void show(struct ops_op *o, host_set to)
 {
-	ops_ask(o, to, VERB_DEVICE_SHOW, json_pack("{s:I}", "device", (json_int_t)of(o)->plug->dev.id), on_learnt);
+	ops_ask(o, to, VERB_DEVICE_SHOW, device_id(&of(o)->plug->dev), ops_answered);
 }
 
 /* A driver that finds it by itself can be on any host, and the device gives queues to that one. */
@@ -165,7 +163,7 @@ static void learnt(struct ops_op *o, const char *error)
 	if (w->in) {
 		r = desc_plug(w->p->desc, &w->plug->dev, why, sizeof(why));
 	} else {
-		ops_tell(o->v, "DEVICE_DELETED", json_pack("{s:I}", "device", (json_int_t)w->plug->dev.id));
+		ops_tell(o->v, "DEVICE_DELETED", device_id(&w->plug->dev));
 		r = desc_unplug(w->p->desc, w->plug->dev.id);
 	}
 	if (r)
@@ -228,18 +226,11 @@ static void learn(struct ops_op *o, bool in)
 
 /* ---- one comes ---- */
 
-static void on_step(void *ctx, const struct call_answer *answers, unsigned n)
-{
-	struct ops_op *o = ctx;
-
-	ops_step_over(o, ops_error(o, answers, n));
-}
-
 static void open_it(struct ops_op *o)
 {
 	const struct desc_device *d = &of(o)->plug->dev;
 
-	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_OPEN, device_args(d), on_step);
+	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_OPEN, device_args(d), ops_answered);
 }
 
 /* Also where the host was too late to say that it has opened it. */
@@ -247,8 +238,7 @@ static void discard(struct ops_op *o)
 {
 	const struct desc_device *d = &of(o)->plug->dev;
 
-	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_DISCARD, json_pack("{s:I}", "device", (json_int_t)d->id),
-		on_step);
+	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_DISCARD, device_id(d), ops_answered);
 }
 
 static void plug_in(struct ops_op *o)
@@ -307,22 +297,6 @@ static int place(const struct plugs *p, struct desc_device *dev, char *why, size
 	return -ENOSPC;
 }
 
-/* What all hosts will say of it. */
-static int judge(const struct plugs *p, const struct desc_device *dev, char *why, size_t cap)
-{
-	struct machine_desc *next = malloc(sizeof(*next));
-	int r = -ENOMEM;
-
-	if (!next) {
-		snprintf(why, cap, "no memory");
-		return r;
-	}
-	*next = *p->desc;
-	r = desc_plug(next, dev, why, cap);
-	free(next);
-	return r;
-}
-
 static int refused(int r, char *why, size_t cap)
 {
 	snprintf(why, cap, "%s",
@@ -344,7 +318,7 @@ int plugs_add(struct plugs *p, const struct desc_device *dev, uint32_t *id, ops_
 	if (p->next_id <= last)
 		p->next_id = last + 1;
 	d.id = p->next_id;
-	r = judge(p, &d, why, why_cap);
+	r = desc_plug_try(p->desc, &d, why, why_cap); // as all hosts will judge it
 	if (r)
 		return r;
 	struct plug *g = plug_new(p, &d, PLUG_COMING);
@@ -366,8 +340,7 @@ static void take(struct ops_op *o)
 {
 	const struct desc_device *d = &of(o)->plug->dev;
 
-	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_TAKE, json_pack("{s:I}", "device", (json_int_t)d->id),
-		on_step);
+	ops_ask(o, host_bit((host_id)d->host), VERB_DEVICE_TAKE, device_id(d), ops_answered);
 }
 
 static void unplug(struct ops_op *o)

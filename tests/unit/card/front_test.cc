@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/card/vector_memory.h"
+
 extern "C" {
 #include "coherence/base/bytes.h"
 #include "vmm/card/front.h"
@@ -43,25 +45,13 @@ struct FarFront : testing::Test {
 	{
 		return (FarFront *)x;
 	}
+	void touched()
+	{
+	}
 	FarFront()
 	{
-		mem.owner = host.ctx = this;
-		mem.read = [](void *x, uint64_t gpa, void *to, size_t n) {
-			memcpy(to, &self(x)->memory.at(gpa), n);
-			return true;
-		};
-		mem.write = [](void *x, uint64_t gpa, const void *from, size_t n) {
-			memcpy(&self(x)->memory.at(gpa), from, n);
-			return true;
-		};
-		mem.read16 = [](void *x, uint64_t gpa, uint16_t *v) {
-			*v = (uint16_t)get_le(&self(x)->memory.at(gpa), 2);
-			return true;
-		};
-		mem.write16 = [](void *x, uint64_t gpa, uint16_t v) {
-			put_le(&self(x)->memory.at(gpa), v, 2);
-			return true;
-		};
+		host.ctx = this;
+		vector_memory(&mem, this);
 		host.mem = &mem;
 		host.far = &far;
 		host.send = [](void *x, const apic_msg *m) { self(x)->sent.push_back(*m); };

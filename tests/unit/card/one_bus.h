@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/card/vector_memory.h"
 #include "tests/unit/conf/sample.h"
 
 extern "C" {
@@ -38,27 +39,14 @@ struct OneBus : testing::Test {
 	{
 		return (OneBus *)x;
 	}
+	void touched() // not with the lock of the registers
+	{
+		EXPECT_FALSE(locked);
+	}
 	OneBus()
 	{
-		mem.owner = host.ctx = this;
-		mem.read = [](void *x, uint64_t gpa, void *to, size_t n) {
-			EXPECT_FALSE(self(x)->locked);
-			memcpy(to, &self(x)->memory.at(gpa), n);
-			return true;
-		};
-		mem.write = [](void *x, uint64_t gpa, const void *from, size_t n) {
-			EXPECT_FALSE(self(x)->locked);
-			memcpy(&self(x)->memory.at(gpa), from, n);
-			return true;
-		};
-		mem.read16 = [](void *x, uint64_t gpa, uint16_t *v) {
-			*v = (uint16_t)get_le(&self(x)->memory.at(gpa), 2);
-			return true;
-		};
-		mem.write16 = [](void *x, uint64_t gpa, uint16_t v) {
-			put_le(&self(x)->memory.at(gpa), v, 2);
-			return true;
-		};
+		host.ctx = this;
+		vector_memory(&mem, this);
 		host.mem = &mem;
 		host.present = &present;
 		host.lock = [](void *x) {

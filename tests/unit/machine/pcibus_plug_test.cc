@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cards that come to the buses of two hosts and leave them, as the guest hears of it and answers: it is hostile, too.
-#include "tests/unit/machine/two_machines.h"
+#include "tests/unit/machine/disk_driver.h"
 
 #include <algorithm>
 #include <fcntl.h>
 #include <memory>
 
 extern "C" {
-#include "coherence/base/bytes.h"
 #include "vmm/block/lock.h"
 #include "vmm/mem/layout.h"
 #include "vmm/pci/hotplug.h"
-#include "vmm/pci/windows.h"
-#include "vmm/virtio/transport.h"
 void board_reset(struct machine *m); // machine_priv.h
 }
 
@@ -257,46 +254,18 @@ TEST_F(Plug, AResetKeepsCardsAndAsksForNothing)
 }
 
 /* A disk in use, whose driver says nothing of the end. */
-struct PlugInUse : Plug {
-	uint64_t bar = 0;
-
-	void mmio(uint64_t addr, unsigned size, uint64_t v)
+struct PlugInUse : DiskDriver<Plug> {
+	void begin()
 	{
-		io(0, addr, true, v, size, MACHINE_SPACE_MMIO);
+		DiskDriver::begin(9, 16, [] {});
 	}
-	void put(uint64_t gpa, uint64_t v, unsigned n)
+	// One comes, is used, and is leaving.
+	void leaves(struct desc_device *dev)
 	{
-		put_le(ram.base + gpa, v, n);
-	}
-	// Queue 0 with n reads of 8 KiB in it.
-	void begin(uint32_t slot, unsigned n)
-	{
-		memset(ram.base + 0x10000, 0, 0x10000);
-		mmio(PCI_ECAM + (slot << 15 | 4), 2, 6);
-		bar = (ecam(0, slot, 0x10) & ~15u) | (uint64_t)ecam(0, slot, 0x14) << 32;
-		mmio(bar + 0x14, 1, 3);
-		mmio(bar + 8, 4, 1);
-		mmio(bar + 12, 4, 1);
-		mmio(bar + 0x14, 1, 11);
-		mmio(bar + 0x20, 8, 0x11000);
-		mmio(bar + 0x28, 8, 0x12000);
-		mmio(bar + 0x30, 8, 0x13000);
-		mmio(bar + 0x1c, 2, 1);
-		mmio(bar + 0x14, 1, 15);
-		for (unsigned i = 0; i < n; i++) {
-			const uint64_t part[3][3] = {
-				{0x14000, 16, 1}, {0x20000 + i * 0x2000, 0x2000, 3}, {0x15000 + i, 1, 2}};
-			for (unsigned d = 0; d < 3; d++) {
-				uint64_t at = 0x11000 + 16 * (3 * i + d);
-				put(at, part[d][0], 8);
-				put(at + 8, part[d][1], 4);
-				put(at + 12, part[d][2], 2);
-				put(at + 14, 3 * i + d + 1, 2);
-			}
-			put(0x12004 + 2 * i, 3 * i, 2);
-		}
-		put(0x12002, n, 2);
-		mmio(bar + VIRTIO_AT_NOTIFY, 2, 0);
+		*dev = device("virtio-blk", 0, 9, disk());
+		plug(*dev);
+		begin();
+		ASSERT_EQ(0, detach(*dev));
 	}
 };
 
@@ -306,19 +275,17 @@ TEST_F(PlugInUse, ACardLeavesWithRequestsUnderWay)
 	GTEST_SKIP() << "the driver's stores here are plain ones, which the card reads as it may: races for TSan";
 #endif
 	for (unsigned round = 0; round < 20; round++) {
-		auto dev = device("virtio-blk", 0, 9, disk());
-		plug(dev);
-		begin(9, 16);
-		ASSERT_EQ(0, detach(dev));
+		struct desc_device dev;
+		ASSERT_NO_FATAL_FAILURE(leaves(&dev));
 		EXPECT_EQ(~0u, ecam(0, 9, 0)) << "at once";
 		EXPECT_EQ(0xffu, io(0, bar + 0x14, false, 0, 1, MACHINE_SPACE_MMIO));
 		mmio(bar + VIRTIO_AT_NOTIFY, 2, 0);
 		ASSERT_TRUE(wait([&] { return gone == round + 1; }));
-		uint64_t used = get_le(ram.base + 0x13002, 2);
+		uint64_t before = used();
 		EXPECT_FALSE(locked());
 		EXPECT_EQ(-ENOENT, detach(dev));
 		usleep(1000);
-		EXPECT_EQ(used, get_le(ram.base + 0x13002, 2)) << "nothing is written any more";
+		EXPECT_EQ(before, used()) << "nothing is written any more";
 		forget(dev);
 	}
 }
@@ -330,10 +297,8 @@ TEST_F(PlugInUse, AResetWhileACardLeaves)
 	GTEST_SKIP() << "the driver's stores here are plain ones, which the card reads as it may: races for TSan";
 #endif
 	for (unsigned round = 0; round < 20; round++) {
-		auto dev = device("virtio-blk", 0, 9, disk());
-		plug(dev);
-		begin(9, 16);
-		ASSERT_EQ(0, detach(dev));
+		struct desc_device dev;
+		ASSERT_NO_FATAL_FAILURE(leaves(&dev));
 		board_reset(h[0].m);
 		ASSERT_TRUE(wait([&] { return gone == round + 1; }));
 		EXPECT_EQ(~0u, ecam(0, 9, 0));
@@ -347,7 +312,7 @@ TEST_F(PlugInUse, TheEndWhileACardLeaves)
 	auto dev = device("virtio-blk", 0, 9, disk());
 	plug(dev);
 #ifndef __SANITIZE_THREAD__
-	begin(9, 16);
+	begin();
 #endif
 	ASSERT_EQ(0, detach(dev));
 	int again = detach(dev);

@@ -5,7 +5,7 @@
 
 declare -gA _pando_options=(
 	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --hosts --key --local --netns --link --name --uuid
-		--qmp --console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
+		--qmp --console --virtio-console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
 	[host]="--listen --key --cpus --memory --spin --link --overcommit --once --log-name --listen-fd --key-fd --quiet --verbose"
@@ -60,7 +60,7 @@ _pando() {
 		compopt -o nospace 2>/dev/null
 		return
 		;;
-	--console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
+	--console | --virtio-console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--json | --once | --events | --netns | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
 	--*) return ;; # its value is nobody's to guess

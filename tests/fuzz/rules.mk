@@ -19,6 +19,7 @@ fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
 fuzz_srcs_virtqueue := $(wildcard vmm/virtio/*.c) vmm/pci/config.c vmm/pci/msix.c
 fuzz_srcs_virtio := $(fuzz_srcs_virtqueue)
+fuzz_srcs_console := $(fuzz_srcs_virtqueue)
 fuzz_srcs_homes := $(fuzz_srcs_virtqueue) vmm/block/remote.c vmm/block/serve.c vmm/machine/card_msg.c
 fuzz_srcs_xml := $(wildcard vmm/bridge/*.c) vmm/conf/tuning.c vmm/conf/uuid.c vmm/conf/units.c vmm/conf/input_file.c vmm/conf/disk_config.c vmm/conf/net_config.c \
 	vmm/conf/net_config_json.c

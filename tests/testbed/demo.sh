@@ -19,7 +19,7 @@ suite=demo
 hosts=${HOSTS:-2} series=${GUEST_KERNEL:-6.1} each=${MEMORY:-256} limit=${DEMO_TIMEOUT:-1800}
 build=${O:-build} emulator=${PANDO_EMULATOR:-reading-walks}
 tools=${DEMO_TOOLS:-topology,pattern,compute,sharing,disk,net}
-[ "$tools" != all ] || tools=topology,litmus,pattern,sharing,clock,compute,disk,net
+[ "$tools" != all ] || tools=topology,litmus,pattern,sharing,clock,compute,disk,net,console
 cpus=$hosts memory=$((hosts * each))
 [[ $hosts =~ ^[1-9][0-9]?$ ]] || { echo "demo: HOSTS=$hosts is not a number of hosts" >&2; exit 2; }
 
@@ -129,6 +129,17 @@ if has net; then
 	PANDO_RUN_ARGS="--net passt,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"
 	[ "$hosts" -gt 1 ] || slot=$((slot + 1))
 fi
+# A virtio console of the last host. Who opens its pseudo-terminal types a line there, and keeps what the guest says.
+if has console; then
+	append="$append console=hvc0 console=ttyS0"
+	said=$([ "$mode" = nested ] && echo /tmp/hvc0 || echo "$work/hvc0")
+	before="$before(until p=\$(pando qmp pando query-chardev 2>/dev/null | grep -o '/dev/pts/[0-9]*'); do sleep 1; done
+		echo typed at the virtio console >\$p; exec cat \$p) >$said 2>/dev/null & typist=\$!; "
+	after="$after; sleep 1; kill \$typist; echo RESULT console_lines \$(grep -c '^hvc0 [0-9]' $said) lines"
+	after="$after; echo RESULT console_kernel \$(grep -c 'the kernel on every console' $said) lines"
+	PANDO_RUN_ARGS="--virtio-console pty,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"
+	[ "$hosts" -gt 1 ] || slot=$((slot + 1))
+fi
 # An entropy device on the bus of the first, and of the last host.
 if has pci; then
 	far=$(printf %02x $((hosts - 1)))
@@ -194,6 +205,10 @@ if has disk; then
 		equal "file_of_host_$h" "disk_${h}_sha256" "$(cat "$build/guest-disks/host$h.img.sha256")"
 		equal "written_to_host_$h" "disk_${h}_on_host" "$(cat "$build/guest-disks/host$h.img.written")"
 	done
+fi
+if has console; then
+	equal virtio_console console_lines 20
+	equal virtio_console_of_the_kernel console_kernel 1
 fi
 passed=$(grep -c '^PASS ' "$log" || true)
 failed=$(grep -c '^FAIL ' "$log" || true)

@@ -46,6 +46,14 @@ struct domain_disk {
 	struct disk_config config;
 };
 
+struct domain_virtio_console {
+	bool there;
+	struct domain_place at;
+	enum domain_console kind;
+	char file[DOMAIN_PATH_MAX];
+	bool append;
+};
+
 struct domain_net {
 	struct domain_place at;
 	struct net_config config; // mac: all zeroes if none is given
@@ -67,6 +75,7 @@ struct domain {
 	enum domain_console console;
 	char console_file[DOMAIN_PATH_MAX];
 	bool console_append;
+	struct domain_virtio_console virtio_console;
 	unsigned disks_n, nets_n, rngs_n;
 	struct domain_disk disks[DOMAIN_DEVICES_MAX]; // in the order in which the guest finds them
 	struct domain_net nets[DOMAIN_DEVICES_MAX];

@@ -151,6 +151,29 @@ static void check_console(struct walk *w)
 	}
 }
 
+static void check_virtio_console(struct walk *w)
+{
+	const struct console_draft *c = &w->virtio;
+	struct domain_virtio_console *to = &w->d.virtio_console;
+	bool serial_there = w->serial.line || w->console.line;
+
+	if (!c->line)
+		return;
+	if (c->kind == DOMAIN_CONSOLE_FILE && !c->file[0])
+		walk_error(w->errors, c->line, "<devices><console>", "type='file' needs <source path='...'>");
+	*to = (struct domain_virtio_console){.there = true, .at = c->at, .kind = c->kind};
+	if (c->kind == DOMAIN_CONSOLE_FILE) {
+		strcpy(to->file, c->file);
+		to->append = c->append;
+	}
+	if (c->kind != DOMAIN_CONSOLE_STDIO)
+		return;
+	if (serial_there && w->d.console == DOMAIN_CONSOLE_STDIO)
+		walk_error(w->errors, c->line, "<devices><console>", "the serial port has the standard streams");
+	if (!serial_there)
+		w->d.console = DOMAIN_CONSOLE_NULL;
+}
+
 /* ---- devices ---- */
 
 /* A bus is a host; how many there are may be said elsewhere (the command line). */
@@ -214,6 +237,7 @@ static void check_devices(struct walk *w)
 		if (!check_net(&w->d.nets[i], why, sizeof(why)))
 			walk_error(w->errors, w->net_lines[i], "<devices><interface>", "%s", why);
 	}
+	check_place(w, "<devices><console>", w->virtio.line, &w->d.virtio_console.at);
 	for (unsigned i = 0; i < w->d.rngs_n; i++)
 		check_place(w, "<devices><rng>", w->rng_lines[i], &w->d.rngs[i]);
 }
@@ -232,5 +256,6 @@ void domain_check(struct walk *w)
 	check_cells(w);
 	check_hosts(w);
 	check_console(w);
+	check_virtio_console(w);
 	check_devices(w);
 }

@@ -176,29 +176,54 @@ static void write_cpu(xmlTextWriter *w, const struct domain *d)
 	dump_end(w);
 }
 
-static void write_devices(xmlTextWriter *w, const struct domain *d)
+/* Begins the element, up to its target. */
+static void begin_chardev(xmlTextWriter *w, const char *element, enum domain_console kind, const char *file,
+			  bool append)
 {
 	static const char *const types[] = {[DOMAIN_CONSOLE_STDIO] = "stdio",
 					    [DOMAIN_CONSOLE_PTY] = "pty",
 					    [DOMAIN_CONSOLE_FILE] = "file",
 					    [DOMAIN_CONSOLE_NULL] = "null"};
 
-	dump_begin(w, "devices");
-	dump_cards(w, d);
-	dump_begin(w, "serial");
-	dump_text(w, "type", types[d->console]);
-	if (d->console == DOMAIN_CONSOLE_FILE) {
+	dump_begin(w, element);
+	dump_text(w, "type", types[kind]);
+	if (kind == DOMAIN_CONSOLE_FILE) {
 		dump_begin(w, "source");
-		dump_text(w, "path", d->console_file);
-		if (d->console_append)
+		dump_text(w, "path", file);
+		if (append)
 			dump_text(w, "append", "on");
 		dump_end(w);
 	}
+}
+
+/* A <console> for the serial port has to come first, as in libvirt: what is left out there would be the virtio one's.
+ */
+static void write_consoles(xmlTextWriter *w, const struct domain *d)
+{
+	const struct domain_virtio_console *v = &d->virtio_console;
+
+	begin_chardev(w, "serial", d->console, d->console_file, d->console_append);
 	dump_begin(w, "target");
 	dump_text(w, "type", "isa-serial");
 	dump_number(w, "port", 0);
 	dump_end(w);
 	dump_end(w);
+	if (!v->there)
+		return;
+	begin_chardev(w, "console", v->kind, v->file, v->append);
+	dump_begin(w, "target");
+	dump_text(w, "type", "virtio");
+	dump_number(w, "port", 1);
+	dump_end(w);
+	dump_place(w, &v->at);
+	dump_end(w);
+}
+
+static void write_devices(xmlTextWriter *w, const struct domain *d)
+{
+	dump_begin(w, "devices");
+	dump_cards(w, d);
+	write_consoles(w, d);
 	dump_begin(w, "memballoon");
 	dump_text(w, "model", "none");
 	dump_end(w);

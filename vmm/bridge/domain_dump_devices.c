@@ -20,7 +20,7 @@ static void element(xmlTextWriter *w, const char *name, const char *const *attri
 #define ELEMENT(w, name, ...) element(w, name, (const char *const[]){__VA_ARGS__, NULL})
 
 /* The bus says the host, so it is written of each device but one of the first host of which nobody cares. */
-static void write_place(xmlTextWriter *w, const struct domain_place *at)
+void dump_place(xmlTextWriter *w, const struct domain_place *at)
 {
 	char bus[16], slot[16];
 
@@ -99,7 +99,7 @@ static void write_disk(xmlTextWriter *w, const struct domain_disk *d, unsigned i
 	dump_leaf(w, "serial", c->serial);
 	if (c->boot)
 		ELEMENT(w, "boot", "order", "1");
-	write_place(w, &d->at);
+	dump_place(w, &d->at);
 	dump_end(w);
 }
 
@@ -183,7 +183,7 @@ static void write_net(xmlTextWriter *w, const struct domain_net *n)
 		dump_number(w, "size", c->mtu);
 		dump_end(w);
 	}
-	write_place(w, &n->at);
+	dump_place(w, &n->at);
 	dump_end(w);
 }
 
@@ -223,7 +223,7 @@ void dump_cards(xmlTextWriter *w, const struct domain *d)
 		dump_text(w, "model", "random");
 		xmlTextWriterWriteString(w, (const xmlChar *)"/dev/urandom");
 		dump_end(w);
-		write_place(w, &d->rngs[i]);
+		dump_place(w, &d->rngs[i]);
 		dump_end(w);
 	}
 }

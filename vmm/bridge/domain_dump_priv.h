@@ -15,8 +15,9 @@ void dump_number(xmlTextWriter *w, const char *name, unsigned long long n);
 void dump_text(xmlTextWriter *w, const char *name, const char *text);
 
 /* domain_dump_devices.c */
-void dump_cards(xmlTextWriter *w, const struct domain *d);   // in <devices>
-void dump_streams(xmlTextWriter *w, const struct domain *d); // in <metadata>
+void dump_cards(xmlTextWriter *w, const struct domain *d);        // in <devices>
+void dump_place(xmlTextWriter *w, const struct domain_place *at); // its <address>
+void dump_streams(xmlTextWriter *w, const struct domain *d);      // in <metadata>
 bool dump_has_streams(const struct domain *d);
 
 #endif

@@ -20,7 +20,35 @@ static void begin_serial(struct walk *w)
 
 static void begin_console_element(struct walk *w)
 {
-	begin_console(w, &w->console);
+	w->draft = (struct console_draft){0};
+	begin_console(w, &w->draft);
+	w->place = &w->draft.at;
+}
+
+static const char *take_console_target(struct walk *w, const char *v)
+{
+	w->draft.virtio = strcmp(v, "virtio") == 0;
+	return NULL;
+}
+
+static const char *take_console_port(struct walk *w, const char *v)
+{
+	return value_count(w, v, 0, 1, &w->draft.port);
+}
+
+/* libvirt numbers all <console> elements, so a virtio one that stands behind the serial port's has the number 1. */
+static void end_console_element(struct walk *w)
+{
+	struct console_draft *to = w->draft.virtio ? &w->virtio : &w->console;
+
+	if (to->line)
+		walk_error(w->errors, w->draft.line, "<devices><console>", "there can be one %s",
+			   w->draft.virtio ? "virtio console" : "for the serial port");
+	else if (!w->draft.virtio && w->draft.port)
+		walk_error(w->errors, w->draft.line, "<devices><console><target>", "port='1': the serial port is 0");
+	else if (!w->draft.virtio && (w->draft.at.host || w->draft.at.slot))
+		walk_error(w->errors, w->draft.line, "<devices><console><address>", "the serial port is COM1");
+	*to = w->draft;
 }
 
 static const char *take_chardev_type(struct walk *w, const char *v)
@@ -72,8 +100,8 @@ static const struct element_rule serial_target_children[] = {{.name = "model", .
 							     {0}};
 
 static const struct attribute_rule console_target_attributes[] = {
-	ATTR("type", .values = "serial"),
-	ATTR("port", .values = "0"),
+	ATTR("type", .values = "serial|virtio", .take = take_console_target),
+	TAKES("port", take_console_port),
 	{0},
 };
 
@@ -90,6 +118,7 @@ static const struct element_rule serial_children[] = {
 static const struct element_rule console_children[] = {
 	{.name = "source", .attributes = source_attributes},
 	{.name = "target", .attributes = console_target_attributes},
+	{.name = "address", .attributes = domain_place_attributes},
 	{.name = "alias", .treatment = NO_EFFECT, .why = domain_alias_reason, .attributes = domain_alias_attributes},
 	{.name = "log", .treatment = REFUSED, .why = "the console has one place to go to"},
 	{0},
@@ -196,9 +225,11 @@ const struct element_rule domain_devices[] = {
 	{.name = "emulator", .treatment = NO_EFFECT, .why = no_text_take_reason, .take = take_emulator},
 	{.name = "serial", .attributes = chardev_attributes, .children = serial_children, .begin = begin_serial},
 	{.name = "console",
+	 .many = true,
 	 .attributes = chardev_attributes,
 	 .children = console_children,
-	 .begin = begin_console_element},
+	 .begin = begin_console_element,
+	 .end = end_console_element},
 	{.name = "memballoon", .attributes = memballoon_attributes},
 	{.name = "panic", .attributes = panic_attributes},
 	{.name = "controller",

@@ -57,6 +57,9 @@ struct console_draft {
 	enum domain_console kind;
 	char file[DOMAIN_PATH_MAX];
 	bool append, has_append;
+	bool virtio; // else it is the serial port
+	uint64_t port;
+	struct domain_place at;
 };
 
 /* Of a disk while it is read. */
@@ -101,8 +104,8 @@ struct walk {
 	unsigned cells_n;
 	struct cell_draft cells[HOSTS_MAX], *cell;
 	uint64_t sibling;
-	struct console_draft serial, console, *chardev;
-	struct domain_disk *disk; // at hand
+	struct console_draft serial, console, virtio, draft, *chardev; // draft: a <console>, until its target is known
+	struct domain_disk *disk;                                      // at hand
 	struct disk_draft disk_draft;
 	struct domain_net *net;
 	struct net_draft net_draft;

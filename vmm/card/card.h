@@ -66,6 +66,10 @@ struct card_host {
 	void (*wake)(void *ctx); // the device thread looks at the cards soon; any thread, maybe with the lock
 	void (*send)(void *ctx, const struct apic_msg *m); // an interrupt; without the lock
 	void (*random)(void *to, size_t n);
+	/* Of a console: what it shows, which must not wait; and up to cap of what was typed, how many. Device thread.
+	 */
+	void (*show)(void *ctx, const uint8_t *bytes, uint32_t n);
+	uint32_t (*typed)(void *ctx, uint8_t *to, uint32_t cap);
 	/* text: one line for people. Any thread, without the lock; must not block. */
 	void (*event)(void *ctx, const struct card *c, enum card_event what, const char *text);
 	const struct card_far *far; // NULL: there is no other host

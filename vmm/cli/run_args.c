@@ -185,6 +185,23 @@ static int set_size(const struct run_args *a, struct run_options *o)
 	return 0;
 }
 
+/* The virtio console is known by now; there is one standard input. */
+static int set_console(const struct run_args *a, struct run_options *o)
+{
+	bool other = o->virtio_console && o->virtio_console_to.kind == CONSOLE_STDIO;
+
+	if (console_parse(a->console ? a->console : other ? "null" : "stdio", &o->console_to)) {
+		fprintf(stderr, "pando: --console '%s': expected stdio, pty, null or file:PATH\n", a->console);
+		return -1;
+	}
+	if (other && o->console_to.kind == CONSOLE_STDIO) {
+		fprintf(stderr, "pando: --console stdio: the virtio console goes there already\n");
+		return -1;
+	}
+	o->console_to.append = a->console_append;
+	return 0;
+}
+
 int run_args_fill(const struct run_args *a, struct run_options *o)
 {
 	if (set_boot(a, o) || set_identity(a, o))
@@ -205,11 +222,8 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	o->title = a->title;
 	o->description = a->description;
 	o->key_path = a->key;
-	if (console_parse(a->console ? a->console : "stdio", &o->console_to)) {
-		fprintf(stderr, "pando: --console '%s': expected stdio, pty, null or file:PATH\n", a->console);
+	if (set_console(a, o))
 		return -1;
-	}
-	o->console_to.append = a->console_append;
 	if (a->qmp && split_qmp(o, a->qmp))
 		return -1;
 	if (getrandom(&o->desc.epoch, sizeof(o->desc.epoch), 0) != sizeof(o->desc.epoch))

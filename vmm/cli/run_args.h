@@ -15,7 +15,8 @@ struct domain;
 struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */
 	const char *domain, *kernel, *initrd, *append, *hosts, *key, *name, *uuid, *status_json, *link, *qmp;
-	const char *console, *title, *description; // a domain has more to say of the console: console_append
+	const char *console, *virtio_console; // a domain has more to say of the first: console_append
+	const char *title, *description;
 	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
 	bool quiet, verbose, netns, no_reboot, rng, overcommit, console_append;

@@ -204,6 +204,28 @@ static int add_net(struct run_options *o, const char *text)
 						      : add_card(&s, o, CARD_NET, at, net_config_to_json(&c));
 }
 
+/* WHERE as of --console; two commas are one of a file's name. */
+static int add_console(struct run_options *o, const char *text)
+{
+	static char where[DISK_PATH_MAX]; // the run has it; one guest a process
+	struct said s = {"virtio-console", text};
+	char host[HOST_TEXT_MAX] = "", why[512];
+	struct domain_place at = {0};
+	const struct property table[] = {
+		{"where", PROPERTY_TEXT, where, sizeof(where), 0, 0},
+		{"host", PROPERTY_TEXT, host, sizeof(host), 0, 0},
+		{0},
+	};
+
+	where[0] = '\0';
+	if (properties_parse(text, table, "where", why, sizeof(why)))
+		return refuse(&s, why);
+	if (console_parse(where, &o->virtio_console_to))
+		return refuse(&s, "expected stdio, pty, null or file:PATH");
+	o->virtio_console = true;
+	return take_host(&s, o, host, &at.host) || add_card(&s, o, CARD_CONSOLE, at, strdup("")) ? -1 : 0;
+}
+
 /* ---- the guest's devices as a whole ---- */
 
 static bool read_net(const struct desc_device *d, struct net_config *c)
@@ -258,8 +280,8 @@ static int check_macs(const struct run_options *o)
 	return 0;
 }
 
-/* Those of a domain, which has checked them. */
-static int add_of_domain(struct run_options *o, const struct domain *d)
+/* Those of a domain, which has checked them. over: the command line has a virtio console instead of its. */
+static int add_of_domain(struct run_options *o, const struct domain *d, bool over)
 {
 	static const uint8_t none[NET_CONFIG_MAC_BYTES];
 	struct said s = {"domain", d->name};
@@ -275,10 +297,23 @@ static int add_of_domain(struct run_options *o, const struct domain *d)
 		if (add_card(&s, o, CARD_NET, d->nets[i].at, net_config_to_json(&c)))
 			return -1;
 	}
+	if (d->virtio_console.there && !over && add_card(&s, o, CARD_CONSOLE, d->virtio_console.at, strdup("")))
+		return -1;
 	for (unsigned i = 0; i < d->rngs_n; i++)
 		if (add_card(&s, o, CARD_RNG, d->rngs[i], strdup("")))
 			return -1;
 	return 0;
+}
+
+static void go_where_domain_says(struct run_options *o, const struct domain_virtio_console *v)
+{
+	static const enum console_kind kinds[] = {[DOMAIN_CONSOLE_STDIO] = CONSOLE_STDIO,
+						  [DOMAIN_CONSOLE_PTY] = CONSOLE_PTY,
+						  [DOMAIN_CONSOLE_FILE] = CONSOLE_FILE,
+						  [DOMAIN_CONSOLE_NULL] = CONSOLE_NULL};
+
+	o->virtio_console = true;
+	o->virtio_console_to = (struct console_options){.kind = kinds[v->kind], .path = v->file, .append = v->append};
 }
 
 /* What boots from a disk is a whole system, which expects a network: the host's user has one for it. */
@@ -298,8 +333,10 @@ int run_devices_fill(const struct run_args *a, struct run_options *o)
 {
 	struct said rng = {"rng", ""};
 
-	if (a->from && add_of_domain(o, a->from))
+	if (a->from && add_of_domain(o, a->from, a->virtio_console))
 		return -1;
+	if (a->from && a->from->virtio_console.there)
+		go_where_domain_says(o, &a->from->virtio_console);
 	for (unsigned i = 0; i < a->disks.n; i++)
 		if (add_disk(o, a->disks.text[i]))
 			return -1;
@@ -307,6 +344,8 @@ int run_devices_fill(const struct run_args *a, struct run_options *o)
 		if (add_net(o, a->nets.text[i]))
 			return -1;
 	if (!a->kernel && !a->from && a->disks.n && !a->nets.n && add_usual_net(o))
+		return -1;
+	if (a->virtio_console && add_console(o, a->virtio_console))
 		return -1;
 	if (a->rng && add_card(&rng, o, CARD_RNG, (struct domain_place){0}, strdup("")))
 		return -1;

@@ -39,11 +39,3 @@ int card_takes_nothing(const char *config, char *why, size_t why_cap)
 	snprintf(why, why_cap, "it has nothing to configure, and %.60s is given", config);
 	return -EINVAL;
 }
-
-int card_takes_anything(const char *config, char *why, size_t why_cap)
-{
-	(void)config;
-	(void)why;
-	(void)why_cap;
-	return 0;
-}

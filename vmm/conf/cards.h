@@ -24,6 +24,5 @@ typedef int (*card_check_fn)(const char *config, char *why, size_t why_cap);
 card_check_fn card_kind_check(enum card_kind_id kind);
 
 int card_takes_nothing(const char *config, char *why, size_t why_cap);
-int card_takes_anything(const char *config, char *why, size_t why_cap);
 
 #endif

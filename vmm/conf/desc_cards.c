@@ -20,6 +20,17 @@ const struct desc_device *desc_card(const struct machine_desc *d, uint32_t id)
 	return NULL;
 }
 
+/* desc_check() sees to it that there is one at most. */
+host_id desc_console_host(const struct machine_desc *d, unsigned port)
+{
+	if (port == DESC_CONSOLE_SERIAL)
+		return desc_device_host(d, DEVICE_COM1);
+	for (unsigned i = 0; i < d->devices_n && port == DESC_CONSOLE_VIRTIO; i++)
+		if (strcmp(d->devices[i].kind, card_kind_names[CARD_CONSOLE]) == 0)
+			return (host_id)d->devices[i].host;
+	return HOST_NONE;
+}
+
 uint32_t desc_bus_slots(const struct machine_desc *d, uint32_t bus)
 {
 	uint32_t slots = 0;

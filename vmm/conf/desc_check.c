@@ -133,10 +133,13 @@ static int check_card(const struct machine_desc *d, unsigned i, char *why, size_
 	if (dev->host >= d->pci_buses)
 		return refuse(why, cap, "device %u: a '%s' is on host %u, which has no PCI bus: %u have one", i,
 			      dev->kind, dev->host, d->pci_buses);
-	for (unsigned k = 0; k < i; k++)
+	for (unsigned k = 0; k < i; k++) {
 		if (d->devices[k].host == dev->host && d->devices[k].slot == dev->slot)
 			return refuse(why, cap, "device %u: slot %u of the PCI bus of host %u has a '%s' already", i,
 				      dev->slot, dev->host, d->devices[k].kind);
+		if (kind == CARD_CONSOLE && strcmp(d->devices[k].kind, dev->kind) == 0)
+			return refuse(why, cap, "device %u: there is a '%s' already, and can be one", i, dev->kind);
+	}
 	if (card_kind_check(kind)(dev->config, what, sizeof(what)))
 		return refuse(why, cap, "device %u, a '%s': %s", i, dev->kind, what);
 	return 0;

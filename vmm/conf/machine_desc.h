@@ -149,6 +149,9 @@ bool desc_fits_xapic(const struct machine_desc *d);
 const struct desc_device *desc_device(const struct machine_desc *d, enum device_kind_id kind);
 host_id desc_device_host(const struct machine_desc *d, enum device_kind_id kind); // HOST_NONE: there is none
 bool desc_is_card(const struct desc_device *dev);
+/* Consoles, by the number that messages have for them: the serial port, and the virtio console. */
+enum { DESC_CONSOLE_SERIAL, DESC_CONSOLE_VIRTIO, DESC_CONSOLES };
+host_id desc_console_host(const struct machine_desc *d, unsigned port); // HOST_NONE: there is no such one
 /* The card of that id; NULL: there is none. */
 const struct desc_device *desc_card(const struct machine_desc *d, uint32_t id);
 /* Slots of a bus that have a card; bit n: slot n. The bus of a host has its number. */

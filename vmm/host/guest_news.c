@@ -10,12 +10,14 @@
 
 static void take_console(struct guest *g, const struct machine_event *e)
 {
+	struct guest_console *c = &g->consoles[e->port];
+
 	pthread_mutex_lock(&g->lock);
-	size_t room = GUEST_CONSOLE_MAX - g->console_n;
+	size_t room = GUEST_CONSOLE_MAX - c->n;
 	size_t take = e->n < room ? e->n : room;
-	memcpy(g->console + g->console_n, e->bytes, take);
-	g->console_n += take;
-	g->console_lost += e->n - take;
+	memcpy(c->bytes + c->n, e->bytes, take);
+	c->n += take;
+	c->lost += e->n - take;
 	pthread_mutex_unlock(&g->lock);
 	loop_call(g->loop, &g->console_said);
 }
@@ -23,7 +25,7 @@ static void take_console(struct guest *g, const struct machine_event *e)
 static void take_room(struct guest *g, const struct machine_event *e)
 {
 	pthread_mutex_lock(&g->lock);
-	g->console_room = e->total;
+	g->consoles[e->port].room = e->total;
 	pthread_mutex_unlock(&g->lock);
 	loop_call(g->loop, &g->console_has_room);
 }
@@ -70,23 +72,40 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e)
 
 /* ---- on the span thread ---- */
 
-void guest_news_flush(struct guest *g)
+/* With the lock. */
+static void flush(struct guest *g, unsigned port)
 {
-	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = g->epoch};
+	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = g->epoch, .u.ctl_console.port = (uint8_t)port};
+	struct guest_console *c = &g->consoles[port];
 
-	pthread_mutex_lock(&g->lock);
-	for (size_t at = 0; at < g->console_n; at += m.blob_bytes) {
-		size_t left = g->console_n - at;
+	for (size_t at = 0; at < c->n; at += m.blob_bytes) {
+		size_t left = c->n - at;
 
-		m.blob = g->console + at;
+		m.blob = c->bytes + at;
 		m.blob_bytes = (uint32_t)(left < 65536 ? left : 65536);
 		if (link_send(g->link, GUEST_CONTROL, &m)) {
-			g->console_lost += left; // nobody has taken any of it for long
+			c->lost += left; // nobody has taken any of it for long
 			break;
 		}
 	}
-	g->console_n = 0;
+	c->n = 0;
+}
+
+void guest_news_flush(struct guest *g)
+{
+	pthread_mutex_lock(&g->lock);
+	for (unsigned port = 0; port < DESC_CONSOLES; port++)
+		flush(g, port);
 	pthread_mutex_unlock(&g->lock);
+}
+
+uint64_t guest_console_lost(const struct guest *g)
+{
+	uint64_t lost = 0;
+
+	for (unsigned port = 0; port < DESC_CONSOLES; port++)
+		lost += STATUS_LOAD(g->consoles[port].lost);
+	return lost;
 }
 
 static void flush_console(void *arg)
@@ -99,10 +118,14 @@ static void tell_room(void *arg)
 	struct guest *g = arg;
 	struct msg m = {.kind = MSG_CTL_CREDIT, .epoch = g->epoch};
 
-	pthread_mutex_lock(&g->lock);
-	m.u.ctl_credit.total = g->console_room;
-	pthread_mutex_unlock(&g->lock);
-	link_send(g->link, GUEST_CONTROL, &m);
+	for (unsigned port = 0; port < DESC_CONSOLES; port++) {
+		m.u.ctl_credit.port = (uint8_t)port;
+		pthread_mutex_lock(&g->lock);
+		m.u.ctl_credit.total = g->consoles[port].room;
+		pthread_mutex_unlock(&g->lock);
+		if (m.u.ctl_credit.total) // the console is here; a total that is told twice is no news
+			link_send(g->link, GUEST_CONTROL, &m);
+	}
 }
 
 void guest_news_typed(struct guest *g, const struct msg *m)

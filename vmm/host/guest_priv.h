@@ -101,10 +101,12 @@ struct guest {
 	uint32_t news, news_had;    // atomic, bits by machine_event_kind: to be told; had since the last reset
 
 	pthread_mutex_t lock; // below: from vCPU threads to the span thread; innermost lock
-	uint8_t *console;
-	size_t console_n;
-	uint64_t console_lost;
-	uint64_t console_room; // how much may be typed by now, all in all
+	struct guest_console {
+		uint8_t *bytes; // GUEST_CONSOLE_MAX
+		size_t n;
+		uint64_t lost;
+		uint64_t room; // how much may be typed by now, all in all
+	} consoles[DESC_CONSOLES];
 	struct guest_card cards[GUEST_CARDS_MAX];
 	uint32_t freed[HOSTS_MAX]; // slots that the guest has given up, by bus
 	enum machine_end how;
@@ -139,6 +141,7 @@ void guest_news_init(struct guest *g);
 void guest_news_from_machine(void *ctx, const struct machine_event *e); // any thread
 void guest_news_typed(struct guest *g, const struct msg *m);            // span thread: CTL_CONSOLE came
 void guest_news_flush(struct guest *g);                                 // span thread: console bytes leave
+uint64_t guest_console_lost(const struct guest *g);                     // bytes, of all consoles
 void guest_news_end(struct guest *g); // span thread: tells it if the guest powered off, wants a reset or died
 
 /* guest_cards.c */

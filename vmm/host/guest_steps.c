@@ -225,11 +225,25 @@ static void undo_connect(struct guest *g)
 
 /* ---- create: vCPUs and devices ---- */
 
+static void free_consoles(struct guest *g)
+{
+	for (unsigned port = 0; port < DESC_CONSOLES; port++) {
+		free(g->consoles[port].bytes);
+		g->consoles[port].bytes = NULL;
+	}
+}
+
 static int begin_create(struct guest *g, char *why, unsigned cap)
 {
-	g->console = malloc(GUEST_CONSOLE_MAX);
-	if (g->console)
+	bool have = true;
+
+	for (unsigned port = 0; port < DESC_CONSOLES; port++) { // of those that are elsewhere no page is ever touched
+		g->consoles[port].bytes = malloc(GUEST_CONSOLE_MAX);
+		have &= g->consoles[port].bytes != NULL;
+	}
+	if (have)
 		return 0;
+	free_consoles(g);
 	snprintf(why, cap, "no memory for the console");
 	return -ENOMEM;
 }
@@ -266,16 +280,14 @@ static void take_machine(struct guest *g)
 
 static void undo_create(struct guest *g)
 {
-	if (g->console) {
-		guest_news_flush(g);
-		link_flush(g->link);
-	}
+	guest_news_flush(g);
+	link_flush(g->link);
 	g->machine = NULL;
 	guest_plug_end(g);
 	if (g->made)
 		machine_destroy(g->made);
 	guest_moves_free(g);
-	free(g->console);
+	free_consoles(g);
 }
 
 /* ---- run ---- */

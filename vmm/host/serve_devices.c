@@ -42,6 +42,21 @@ void serve_device_link(struct guest *g, uint64_t call, json_t *args)
 		answer_here(g, call, true);
 }
 
+void serve_console_size(struct guest *g, uint64_t call, json_t *args)
+{
+	json_int_t columns = json_integer_value(json_object_get(args, "columns")),
+		   rows = json_integer_value(json_object_get(args, "rows"));
+	bool here = g->machine && desc_console_host(&g->desc, DESC_CONSOLE_VIRTIO) == g->self;
+
+	if (columns < 0 || columns > UINT16_MAX || rows < 0 || rows > UINT16_MAX) {
+		serve_return_error(g, call, "a window has up to 65535 columns and rows");
+		return;
+	}
+	if (here)
+		machine_console_size(g->machine, (uint16_t)columns, (uint16_t)rows);
+	answer_here(g, call, here);
+}
+
 /* ---- a disk's size: on the worker, since a file system may take its time ---- */
 
 struct resize {

@@ -136,7 +136,11 @@ void board_release(struct machine *m)
 
 uint64_t board_console_bytes(const struct machine *m)
 {
-	return atomic_load_explicit(&m->board->console.out_total, memory_order_relaxed);
+	uint64_t n = 0;
+
+	for (unsigned port = 0; port < DESC_CONSOLES; port++)
+		n += atomic_load_explicit(&m->board->consoles[port].out_total, memory_order_relaxed);
+	return n;
 }
 
 static void device_power_on(struct device *d)
@@ -152,7 +156,7 @@ void board_reset(struct machine *m)
 {
 	struct board *b = m->board;
 
-	console_flush(b);
+	consoles_flush(b);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct device *d = &b->devices[i];
 
@@ -284,7 +288,7 @@ int board_create(struct machine *m)
 		return -ENOMEM;
 	b->m = m;
 	m->board = b;
-	console_init(&b->console);
+	consoles_init(b);
 	board_thread_init(b);
 	mutex_init(&b->answers_lock);
 	pthread_cond_init(&b->answers, NULL);

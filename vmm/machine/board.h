@@ -76,8 +76,10 @@ struct device {
 	struct loop_task turn;
 };
 
-/* Between the serial port and whoever shows its bytes. */
+/* Between a console of the guest and whoever shows its bytes. */
 struct console {
+	struct board *board;
+	unsigned port;        // DESC_CONSOLE_*
 	pthread_mutex_t lock; // after the device's
 	uint8_t out[CONSOLE_OUT_MAX];
 	unsigned out_n;
@@ -86,7 +88,7 @@ struct console {
 	bool open; // somebody may type
 	uint8_t in[CONSOLE_IN_RING];
 	unsigned in_head, in_n;
-	uint64_t in_taken;   // by the UART, all in all
+	uint64_t in_taken;   // by the device, all in all
 	uint64_t in_told;    // how much may have been typed, as who types was last told
 	uint64_t in_dropped; // of one who did not keep to that
 };
@@ -103,7 +105,7 @@ struct board {
 	_Atomic bool stop;
 	struct loop_poller clock; // deadlines of devices, and of a prompt
 	struct loop_task wake;    // one of them has moved forward
-	struct console console;
+	struct console consoles[DESC_CONSOLES];
 	pthread_mutex_t answers_lock; // vCPUs here that wait for a late answer
 	pthread_cond_t answers;
 	bool cancelled;
@@ -151,14 +153,18 @@ void board_thread_init(struct board *b); // before a device can be due
 int board_start(struct board *b);
 void board_wake(struct board *b); // any thread
 
-/* console.c */
-void console_init(struct console *c);
-void console_put(struct board *b, const uint8_t *bytes, unsigned n); // device's lock held
-void console_flush(struct board *b);
-/* Device's lock held. Typed bytes into it while it has room; who types is told of the room that this makes. */
+/* console.c. Those of the serial port's console: with the device's lock. */
+void consoles_init(struct board *b);
+void console_put(struct console *c, const uint8_t *bytes, unsigned n);
+void consoles_flush(struct board *b);
+/* Typed bytes into the serial port while it has room; who types is told of the room that this makes. */
 void console_feed(struct device *d, uint64_t now_ns);
-/* Device's lock held. Bytes that it had and that nobody has read: they come again before all others. */
+/* The same for a device that asks: up to cap of them, how many. */
+unsigned console_pull(struct console *c, uint8_t *to, unsigned cap);
+/* Bytes that the serial port had and that nobody has read: they come again before all others. */
 void console_back(struct board *b, const uint8_t *bytes, unsigned n);
-uint64_t console_due(const struct console *c); // CLOCK_MONOTONIC, UINT64_MAX: never
+uint64_t consoles_due(const struct board *b); // CLOCK_MONOTONIC, UINT64_MAX: never
+/* Shows what has been due until then. */
+void consoles_expire(struct board *b, uint64_t mono_ns);
 
 #endif

@@ -117,7 +117,7 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 	if (fx->flags & DEVICE_FX_WORK)
 		d->kind->ops->work(d->state);
 	if (fx->flags & (DEVICE_FX_POWEROFF | DEVICE_FX_RESET))
-		console_flush(d->board);
+		consoles_flush(d->board);
 	if (fx->flags & DEVICE_FX_POWEROFF)
 		machine_end(m, MACHINE_POWEROFF, "powered off");
 	if (fx->flags & DEVICE_FX_RESET)
@@ -159,7 +159,7 @@ bool device_do(struct device *d, struct device_request *own)
 		res = r ? perform(d, r, now, &fx) : 0;
 		settle(d, now, &fx);
 		if (fx.out_n)
-			console_put(d->board, fx.out, fx.out_n);
+			console_put(&d->board->consoles[DESC_CONSOLE_SERIAL], fx.out, fx.out_n);
 		pthread_mutex_unlock(&d->lock);
 		carry_out(d, &fx);
 		if (r && r != own && res == 0)

@@ -39,7 +39,7 @@ static uint64_t due(void *ctx)
 {
 	struct board *b = ctx;
 	struct machine *m = b->m;
-	uint64_t at = guest_clock_tsc(&m->clock, first_due(b)), now = machine_tsc(m), prompt = console_due(&b->console);
+	uint64_t at = guest_clock_tsc(&m->clock, first_due(b)), now = machine_tsc(m), prompt = consoles_due(b);
 
 	if (atomic_load(&m->frozen))
 		return prompt;
@@ -52,8 +52,7 @@ static void expire(void *ctx)
 	struct board *b = ctx;
 	uint64_t now = machine_now_ns(b->m);
 
-	if (console_due(&b->console) <= now_ns())
-		console_flush(b);
+	consoles_expire(b, now_ns());
 	for (unsigned i = 0; i < b->n && !atomic_load(&b->m->frozen); i++)
 		if (atomic_load(&b->devices[i].due_ns) <= now)
 			device_do(&b->devices[i], NULL);
@@ -109,5 +108,5 @@ void board_stop(struct machine *m)
 	board_wake(b);
 	pthread_join(b->thread, NULL);
 	b->started = false;
-	console_flush(b);
+	consoles_flush(b);
 }

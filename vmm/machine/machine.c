@@ -290,7 +290,7 @@ int machine_start(struct machine *m)
 	if (m->running || (m->self == 0 && !m->loaded))
 		return -EINVAL;
 	m->running = true;
-	board_open_console(m);
+	board_open_consoles(m);
 	int r = 0;
 
 	for (uint32_t i = 0; i < m->cpus_n && !r; i++)

@@ -49,7 +49,7 @@ struct machine_peer {
 
 /* What happens in the machine and is news for whoever put it together. */
 enum machine_event_kind {
-	MACHINE_EV_CONSOLE,      // bytes the guest wrote to a serial port
+	MACHINE_EV_CONSOLE,      // bytes the guest wrote to a console
 	MACHINE_EV_CONSOLE_ROOM, // machine_console_in() has room for more
 	/*
 	 * The guest ended; text says why (MACHINE_CRASH: KVM internal error...). MACHINE_RESET (reset ports, INIT to
@@ -69,7 +69,7 @@ enum machine_event_kind {
 
 struct machine_event {
 	enum machine_event_kind kind;
-	unsigned port;        // CONSOLE
+	unsigned port;        // CONSOLE, CONSOLE_ROOM: DESC_CONSOLE_*
 	const uint8_t *bytes; // CONSOLE; borrowed, as the text is
 	size_t n;             // CONSOLE
 	uint64_t total;       // CONSOLE_ROOM: so many bytes may be typed for port by now, all in all
@@ -164,8 +164,11 @@ int machine_card_in(struct machine *m, host_id from, const struct msg *msg);
  * is honest, which has that much under way at most, and waits for answers before it asks for more. Pure. */
 bool machine_card_crowded(const struct machine_desc *d, host_id self, host_id to, uint64_t letters, uint64_t bytes);
 uint64_t machine_taken(const struct machine *m); // how many of those that nobody waits for have been carried out
-/* What is typed. Returns how many bytes found room: all, for who keeps to MACHINE_EV_CONSOLE_ROOM. */
+/* What is typed at port (DESC_CONSOLE_*). Returns how many bytes found room: all, for who keeps to
+ * MACHINE_EV_CONSOLE_ROOM. */
 size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes, size_t n);
+/* The window that shows the virtio console has this size; the guest is told, if it is here. Any thread. */
+void machine_console_size(struct machine *m, uint16_t columns, uint16_t rows);
 
 /*
  * All local vCPUs leave the guest and stay out; pages and accesses of other hosts are served meanwhile. done comes

@@ -210,7 +210,7 @@ int board_acknowledge(struct machine *m, uint32_t vcpu);
 /* No device takes a step in between: the guest's clock may be changed. */
 void board_lock(struct machine *m);
 void board_release(struct machine *m);
-void board_open_console(struct machine *m); // from now on somebody may type
+void board_open_consoles(struct machine *m); // from now on somebody may type
 uint64_t board_console_bytes(const struct machine *m);
 
 /* absent.c: what is on no bus here is answered here, counted by name, and its first touch logged. */

@@ -136,6 +136,8 @@ static int create_host(struct pcibus *p, char *why, size_t why_cap)
 				     .wake = wake,
 				     .send = send,
 				     .random = fill_random,
+				     .show = pcibus_show,
+				     .typed = pcibus_take_typed,
 				     .event = tell,
 				     .far = m->peer.card ? &fronts_far : NULL,
 				     .answer = answer};

@@ -30,6 +30,9 @@ void pcibus_cancel_reads(struct machine *m);
 /* The machine has another description: front halves and slots of cards that it has no more are gone. Span thread. */
 void pcibus_follow(struct machine *m);
 
+/* Something was typed at the virtio console. Any thread. */
+void pcibus_typed(struct machine *m);
+
 /* Where PCI is, for the firmware tables; NULL: there is none. */
 const struct pci_windows *pcibus_windows(const struct machine *m);
 

@@ -32,6 +32,9 @@ struct pcibus {
 
 /* pcibus.c: which slots of all buses the description fills. */
 void pcibus_find_present(struct pcibus *p);
+/* pcibus_console.c: what the console has of the machine. */
+void pcibus_show(void *card_host_ctx, const uint8_t *bytes, uint32_t n);
+uint32_t pcibus_take_typed(void *card_host_ctx, uint8_t *to, uint32_t cap);
 /* pcibus_plug.c: cards that never got into their slots are closed. */
 void pcibus_discard_opened(struct pcibus *p);
 

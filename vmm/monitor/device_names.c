@@ -13,6 +13,8 @@ static const char *prefix(const char *kind)
 		return "net";
 	case CARD_RNG:
 		return "rng";
+	case CARD_CONSOLE:
+		return "console";
 	default:
 		return "device";
 	}

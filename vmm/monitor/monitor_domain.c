@@ -60,6 +60,10 @@ static void set_card(struct domain *d, const struct desc_device *dev)
 		if (d->rngs_n < DOMAIN_RNGS_MAX)
 			d->rngs[d->rngs_n++] = at;
 		break;
+	case CARD_CONSOLE:
+		d->virtio_console.there = true;
+		d->virtio_console.at = at;
+		break;
 	default:
 		break;
 	}
@@ -87,6 +91,9 @@ static void describe(struct domain *d, const struct run *r)
 	d->console = consoles[o->console_to.kind];
 	set_path(d->console_file, sizeof(d->console_file), o->console_to.path);
 	d->console_append = o->console_to.append;
+	d->virtio_console.kind = consoles[o->virtio_console_to.kind];
+	set_path(d->virtio_console.file, sizeof(d->virtio_console.file), o->virtio_console_to.path);
+	d->virtio_console.append = o->virtio_console_to.append;
 	d->no_reboot = o->no_reboot;
 	set_hosts(d, r);
 	for (unsigned i = 0; i < r->desc.devices_n; i++)

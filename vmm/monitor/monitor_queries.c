@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // QEMU's query-* commands: the machine in its words. Lists of what this machine does not have are empty.
+#include <stdio.h>
+
+#include "vmm/conf/disk_config.h"
 #include "vmm/monitor/monitor_priv.h"
 
 #define CPU_TYPE "host-x86_64-cpu"
@@ -112,10 +115,30 @@ static void query_memory(void *ctx, struct qmp_call *call, const json_t *args)
 	qmp_return(call, json_pack("{s:I,s:i}", "base-memory", (json_int_t)desc_memory_bytes(d), "plugged-memory", 0));
 }
 
+/* QEMU's words for where a console goes to. */
+static json_t *chardev(const char *label, const struct run_console *c, const struct console_options *o)
+{
+	char where[DISK_PATH_MAX + 8] = "stdio";
+
+	if (c->kind == CONSOLE_PTY)
+		snprintf(where, sizeof(where), "pty:%s", c->pty);
+	else if (c->kind == CONSOLE_FILE)
+		snprintf(where, sizeof(where), "file:%s", o->path);
+	else if (c->kind == CONSOLE_NULL)
+		snprintf(where, sizeof(where), "null");
+	return json_pack("{s:s,s:s,s:b}", "label", label, "filename", where, "frontend-open", 1);
+}
+
 static void query_chardev(void *ctx, struct qmp_call *call, const json_t *args)
 {
-	(void)ctx, (void)args;
-	qmp_return(call, json_pack("[{s:s,s:s,s:b}]", "label", "serial0", "filename", "stdio", "frontend-open", 1));
+	const struct run *r = ((struct monitor *)ctx)->r;
+	json_t *out = json_array();
+
+	(void)args;
+	json_array_append_new(out, chardev("serial0", &r->console, &r->opt->console_to));
+	if (desc_console_host(&r->desc, DESC_CONSOLE_VIRTIO) != HOST_NONE)
+		json_array_append_new(out, chardev("virtio0", &r->virtio, &r->opt->virtio_console_to));
+	qmp_return(call, out);
 }
 
 static void query_dump(void *ctx, struct qmp_call *call, const json_t *args)

@@ -119,23 +119,6 @@ static void begin_set_up(struct run *r)
 
 /* ---- runs ---- */
 
-static void on_keys(void *ctx, const uint8_t *bytes, size_t n)
-{
-	struct run *r = ctx;
-	struct msg m = {.kind = MSG_CTL_CONSOLE, .epoch = r->desc.epoch, .blob = bytes, .blob_bytes = (uint32_t)n};
-
-	link_send(r->link, desc_device_host(&r->desc, DEVICE_COM1), &m);
-}
-
-static void start_console(struct run *r)
-{
-	run_console_start(&r->console, r->loop, on_keys, r);
-	if (r->console.terminal.changed && !r->opt->quiet)
-		log_tell("pando: console of the guest; Ctrl-C ends it on every host");
-	else if (r->console.kind == CONSOLE_PTY)
-		log_tell("pando: console of the guest: %s", r->console.pty);
-}
-
 static void begin_start(struct run *r)
 {
 	r->started_ns = now_ns();
@@ -147,7 +130,7 @@ static void begin_runs(struct run *r)
 	run_alive_begin(r);
 	mover_started(r->mover);
 	ops_started(r->ops);
-	start_console(r);
+	run_consoles_start(r);
 	if (r->opt->running)
 		r->opt->running(r->opt->running_ctx, r->ops, r->link);
 }
@@ -354,6 +337,6 @@ void run_fail(struct run *r, int status, const char *text)
 {
 	if (r->phase >= PHASE_QUIT)
 		return;
-	run_console_tell(&r->console, "pando: %s", text);
+	run_tell(r, "pando: %s", text);
 	run_end(r, status);
 }

@@ -73,15 +73,10 @@ static void on_msg(void *ctx, unsigned peer, const struct msg *m)
 		on_offer(r, (host_id)peer, &m->u.ctl_offer);
 		break;
 	case MSG_CTL_CONSOLE:
-		run_console_write(&r->console, m->blob, m->blob_bytes);
-		if (r->opt->console)
-			r->opt->console(r->opt->running_ctx, m->blob, m->blob_bytes);
+		run_consoles_on_output(r, m);
 		break;
 	case MSG_CTL_CREDIT:
-		if (peer != desc_device_host(&r->desc, DEVICE_COM1) || m->u.ctl_credit.port != 0 ||
-		    !run_console_grant(&r->console, m->u.ctl_credit.total))
-			log_warn("host %u allows a number of typed bytes that makes no sense: %llu on port %u", peer,
-				 (unsigned long long)m->u.ctl_credit.total, m->u.ctl_credit.port);
+		run_consoles_on_credit(r, (host_id)peer, m);
 		break;
 	case MSG_CTL_RETURN:
 		calls_on_return(&r->calls, (host_id)peer, m);
@@ -108,7 +103,9 @@ static void on_signal(void *ctx, int fd, unsigned events)
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGCONT)
-		run_console_continued(&r->console);
+		run_consoles_continued(r);
+	else if (info.ssi_signo == SIGWINCH)
+		run_consoles_resized(r);
 	else if (r->phase < PHASE_QUIT)
 		run_fail(r, RUN_INTERRUPTED, "interrupted: ending the guest on every host");
 	else
@@ -150,7 +147,7 @@ static int open_link(struct run *r)
 
 static int open_all(struct run *r)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCONT};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGWINCH};
 
 	signal(SIGPIPE, SIG_IGN);
 	r->signal_fd = signals_open(signals, sizeof(signals) / sizeof(*signals));
@@ -173,14 +170,9 @@ static int open_all(struct run *r)
 }
 
 /* The end of the guest is no success where its output did not get to where it was wanted. */
-static void close_console(struct run *r)
+static void close_consoles(struct run *r)
 {
-	uint64_t failed = run_console_close(&r->console);
-
-	if (!failed)
-		return;
-	log_tell("pando: %llu bytes of the guest's console were not written", (unsigned long long)failed);
-	if (r->exit_status == RUN_POWEROFF)
+	if (!run_consoles_close(r) && r->exit_status == RUN_POWEROFF)
 		r->exit_status = RUN_FAILED;
 }
 
@@ -214,7 +206,7 @@ int run_guest(const struct run_options *opt)
 	r->images = opt->images;
 	int e = opt->images.piece ? 0 : images_open(&r->images, opt->kernel, opt->initrd, why, sizeof(why));
 	if (!e)
-		e = run_console_open(&r->console, &opt->console_to, why, sizeof(why));
+		e = run_consoles_open(r, why, sizeof(why));
 	if (e)
 		log_tell("pando: %s", why);
 	else
@@ -235,7 +227,7 @@ int run_guest(const struct run_options *opt)
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;
-	close_console(r);
+	close_consoles(r);
 	run_metrics_stop(&r->metrics);
 	run_status_stop(&r->status);
 	if (r->link)

@@ -47,11 +47,13 @@ struct run_options {
 	unsigned start_timeout_ms;
 	bool quiet; // no progress lines
 	struct console_options console_to;
+	bool virtio_console; // one of the guest's devices is, and:
+	struct console_options virtio_console_to;
 	bool no_reboot; // a guest that resets itself is over
 	/* Called when the guest runs, on the run's thread: what drives it from inside this process (tests). May be
 	 * NULL. */
 	void (*running)(void *ctx, struct ops *ops, struct link *link);
-	/* The guest's console output as it comes. May be NULL. */
+	/* The output of the guest's serial console as it comes. May be NULL. */
 	void (*console)(void *ctx, const uint8_t *bytes, size_t n);
 	void *running_ctx; // of both
 	struct metrics_options metrics;

@@ -12,7 +12,7 @@ void run_tell_resets(struct run *r, bool over)
 	char line[DESC_REPORT_MAX + 128];
 
 	if (reset_notes_due(&r->resets, now_ns(), over, line, sizeof(line)) && !r->opt->quiet)
-		run_console_tell(&r->console, "\rpando: %s", line);
+		run_tell(r, "\rpando: %s", line);
 }
 
 static void on_restarted(void *ctx, const char *error)
@@ -34,7 +34,7 @@ static void restart(struct run *r, const char *why)
 	if (!ops_guest_reset(r->ops, on_restarted, r) || r->phase >= PHASE_QUIT)
 		return; // another host told of it already, or it failed
 	if (reset_notes_add(&r->resets, now_ns(), why, line, sizeof(line)) && !r->opt->quiet)
-		run_console_tell(&r->console, "\rpando: %s", line);
+		run_tell(r, "\rpando: %s", line);
 	loop_timer_set(r->loop, &r->resets_due, reset_notes_deadline(&r->resets));
 }
 
@@ -44,8 +44,7 @@ static void power_off(struct run *r)
 	uint64_t since = r->running_ns ? r->running_ns : r->started_ns;
 
 	if (r->phase < PHASE_QUIT && !r->opt->quiet && since)
-		run_console_tell(&r->console, "\rpando: the guest powered off after %.2f s",
-				 (double)(now_ns() - since) / 1e9);
+		run_tell(r, "\rpando: the guest powered off after %.2f s", (double)(now_ns() - since) / 1e9);
 	run_end(r, RUN_POWEROFF);
 }
 
@@ -69,11 +68,11 @@ static void say_silent(struct run *r, const json_t *data)
 	bool halted = json_is_true(json_object_get(data, "halted"));
 
 	if (r->phase == PHASE_RUNS)
-		run_console_tell(&r->console,
-				 "\rpando: the guest has shown no sign of life for %lld s: vCPU 0 %s at RIP %#llx; "
-				 "a kernel that dies early looks like this",
-				 (long long)json_integer_value(json_object_get(data, "seconds")),
-				 halted ? "is halted without interrupts" : "goes round", (unsigned long long)rip);
+		run_tell(r,
+			 "\rpando: the guest has shown no sign of life for %lld s: vCPU 0 %s at RIP %#llx; "
+			 "a kernel that dies early looks like this",
+			 (long long)json_integer_value(json_object_get(data, "seconds")),
+			 halted ? "is halted without interrupts" : "goes round", (unsigned long long)rip);
 }
 
 static void on_text(struct run *r, host_id from, enum host_event e, const char *said)

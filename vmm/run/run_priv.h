@@ -47,9 +47,10 @@ struct run {
 	struct run_status status;
 	struct run_metrics metrics;
 	struct monitor *monitor;
-	bool quit;                       // told to end by the operator: no failure
-	uint64_t started_ns, running_ns; // the hosts were told to start; all vCPUs were
-	struct run_console console;
+	bool quit;                          // told to end by the operator: no failure
+	uint64_t started_ns, running_ns;    // the hosts were told to start; all vCPUs were
+	struct run_console console, virtio; // the serial port's, and the virtio console's
+	bool sizing, resized;               // its host is being told its size; that has changed since
 	struct reset_notes resets;
 	struct loop_timer resets_due; // those held back are to be told
 	int signal_fd;
@@ -62,6 +63,20 @@ void run_reach(struct run *r, host_id h);          // h has done what the phase 
 void run_end(struct run *r, int status);           // enum run_exit; nothing once it is ending
 void run_fail(struct run *r, int status, const char *text);
 void run_tell_resets(struct run *r, bool over);
+
+/*
+ * consoles.c: the guest's consoles, from before the guest's start to its end. Opening: 0, or a negative errno with a
+ * sentence. Closing: true if all that they said got to where it was wanted; else that was said.
+ */
+int run_consoles_open(struct run *r, char *why, size_t why_cap);
+void run_consoles_start(struct run *r);
+void run_consoles_on_output(struct run *r, const struct msg *m); // CTL_CONSOLE
+void run_consoles_on_credit(struct run *r, host_id from, const struct msg *m);
+void run_consoles_continued(struct run *r); // SIGCONT
+void run_consoles_resized(struct run *r);   // SIGWINCH
+/* run_console_tell() on the one that has standard output, if one has. */
+void run_tell(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool run_consoles_close(struct run *r);
 
 /* run.c: what was asked for and is not there is a failure, however well the guest ended. */
 void run_lose_file(struct run *r, const char *what, const char *path, const char *error);

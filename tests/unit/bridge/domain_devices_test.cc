@@ -62,6 +62,39 @@ const std::string vda = "<target dev='vda' bus='virtio'/>", net = "<model type='
 
 } // namespace
 
+TEST_F(Devices, AVirtioConsole)
+{
+	read("<serial type='null'/><console type='file'><source path='/tmp/hvc' append='on'/><target type='virtio' "
+	     "port='1'/><address type='pci' bus='1' slot='4'/></console>");
+	ASSERT_TRUE(d.virtio_console.there);
+	EXPECT_EQ(1u, d.virtio_console.at.host);
+	EXPECT_EQ(4u, d.virtio_console.at.slot);
+	EXPECT_EQ(DOMAIN_CONSOLE_FILE, d.virtio_console.kind);
+	EXPECT_STREQ("/tmp/hvc", d.virtio_console.file);
+	EXPECT_TRUE(d.virtio_console.append);
+	EXPECT_EQ(DOMAIN_CONSOLE_NULL, d.console);
+	read("<console type='pty'><target type='serial'/></console><console type='null'><target "
+	     "type='virtio'/></console>");
+	EXPECT_EQ(DOMAIN_CONSOLE_PTY, d.console);
+	EXPECT_EQ(DOMAIN_CONSOLE_NULL, d.virtio_console.kind);
+	read("<console type='stdio'><target type='virtio'/></console>");
+	EXPECT_EQ(DOMAIN_CONSOLE_NULL, d.console) << "standard input is the virtio console's";
+	read("<console type='pty'/>");
+	EXPECT_FALSE(d.virtio_console.there);
+	refused("<serial type='stdio'/><console type='stdio'><target type='virtio'/></console>",
+		"has the standard streams");
+	refused("<console type='null'><target type='virtio'/></console><console type='null'><target "
+		"type='virtio'/></console>",
+		"there can be one virtio console");
+	refused("<console type='null'/><console type='null'/>", "there can be one for the serial port");
+	refused("<console type='null'><target type='serial' port='1'/></console>", "the serial port is 0");
+	refused("<console type='null'><address type='pci' bus='1'/></console>", "the serial port is COM1");
+	refused("<console type='file'><target type='virtio'/></console>", "needs <source path");
+	refused("<console type='null'><target type='virtio'/><address type='pci' bus='7'/></console>",
+		"and there are 2");
+	refused("<console type='null'><target type='sclp'/></console>", "serial|virtio");
+}
+
 TEST_F(Devices, ADiskOfAFile)
 {
 	read("<disk type='file' device='disk'><driver name='qemu' type='qcow2' discard='unmap' queues='4' cache='none' "
@@ -260,5 +293,5 @@ TEST_F(Devices, EntropyAndWatchdog)
 	refused("<watchdog model='i6300esb' action='reset'/>", "only 'ib700'");
 	refused("<watchdog model='ib700' action='poweroff'/>", "only 'reset'");
 	refused("<controller type='usb' model='pci-root'/>", "expected type='usb' model='none'");
-	refused("<console type='pty'><target type='virtio' port='0'/></console>", "only 'serial'");
+	refused("<console type='pty'><target type='sclp' port='0'/></console>", "only 'serial|virtio'");
 }

@@ -45,6 +45,23 @@ TEST_F(RunArgs, OneVcpuAHostIsTheStandard)
 	EXPECT_EQ(o.wish.vcpus, 3u);
 }
 
+TEST_F(RunArgs, ThereIsOneStandardInput)
+{
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(CONSOLE_STDIO, o.console_to.kind);
+	EXPECT_FALSE(o.virtio_console);
+	a.virtio_console = "stdio";
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(CONSOLE_STDIO, o.virtio_console_to.kind);
+	EXPECT_EQ(CONSOLE_NULL, o.console_to.kind);
+	a.console = "stdio";
+	EXPECT_FALSE(fill());
+	EXPECT_NE(said.find("the virtio console goes there already"), std::string::npos) << said;
+	a.console = "pty";
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(CONSOLE_PTY, o.console_to.kind);
+}
+
 TEST_F(RunArgs, AKernelOrADiskThatHasOneIsNeeded)
 {
 	a.kernel = nullptr;

@@ -78,6 +78,30 @@ struct RunDevices : testing::Test {
 	}
 };
 
+TEST_F(RunDevices, AVirtioConsoleAndWhereItGoes)
+{
+	a.virtio_console = "file:/srv/a,,b,host=b";
+	ASSERT_TRUE(fill());
+	EXPECT_STREQ("virtio-console", o.wish.cards[0].kind);
+	EXPECT_EQ(1u, o.wish.cards[0].host);
+	EXPECT_TRUE(o.virtio_console);
+	EXPECT_EQ(CONSOLE_FILE, o.virtio_console_to.kind);
+	EXPECT_STREQ("/srv/a,b", o.virtio_console_to.path);
+	a.virtio_console = "pty";
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(0u, o.wish.cards[0].host);
+	EXPECT_EQ(CONSOLE_PTY, o.virtio_console_to.kind);
+	for (auto &c :
+	     std::vector<std::pair<const char *, const char *>>{{"nowhere", "expected stdio, pty, null or file:PATH"},
+								{"pty,host=9", "expected a number from 0 to 2"},
+								{"pty,serial=1", "serial"},
+								{"host=1", "expected stdio, pty"}}) {
+		a.virtio_console = c.first;
+		EXPECT_FALSE(fill()) << c.first;
+		EXPECT_NE(said.find(c.second), std::string::npos) << said;
+	}
+}
+
 /* A whole system expects a network; what was asked for in so many words has to be there. */
 TEST_F(RunDevices, WhatBootsFromADiskHasANetwork)
 {

@@ -12,7 +12,7 @@ struct Cards : testing::Test {
 	machine_desc d = sample_desc(2);
 	char why[512] = "";
 
-	int add(uint32_t host = 0, uint32_t slot = 0, const char *config = nullptr, card_kind_id kind = CARD_CONSOLE)
+	int add(uint32_t host = 0, uint32_t slot = 0, const char *config = nullptr, card_kind_id kind = CARD_RNG)
 	{
 		return desc_add_card(&d, kind, host, slot, config, why, sizeof(why));
 	}
@@ -93,9 +93,18 @@ TEST_F(Cards, ComeAndGoInVersions)
 	EXPECT_EQ(-EINVAL, desc_follows(&now, &d, why, sizeof(why))) << "nor become another one";
 }
 
+TEST_F(Cards, AConsoleIsFoundByItsNumber)
+{
+	EXPECT_EQ(0, desc_console_host(&d, DESC_CONSOLE_SERIAL));
+	EXPECT_EQ(HOST_NONE, desc_console_host(&d, DESC_CONSOLE_VIRTIO));
+	ASSERT_LT(0, add(1, 0, nullptr, CARD_CONSOLE));
+	EXPECT_EQ(1, desc_console_host(&d, DESC_CONSOLE_VIRTIO));
+	EXPECT_EQ(HOST_NONE, desc_console_host(&d, DESC_CONSOLES));
+}
+
 TEST_F(Cards, TravelAsJson)
 {
-	ASSERT_LT(0, add(0, 7, "{\"path\":\"/a \\\"b\\\"\",\"n\":[1,2]}"));
+	ASSERT_LT(0, add(0, 7, "{\"serial\":\"a \\\"b\\\"\",\"path\":\"/a\"}", CARD_BLK));
 	ASSERT_LT(0, add(0, 0, nullptr, CARD_RNG));
 	char *text = desc_to_json(&d);
 	machine_desc back;
@@ -103,7 +112,7 @@ TEST_F(Cards, TravelAsJson)
 	ASSERT_EQ(0, desc_from_json(text, strlen(text), &back, why, sizeof(why))) << why;
 	free(text);
 	const struct desc_device &disk = back.devices[d.devices_n - 2], &rng = back.devices[d.devices_n - 1];
-	EXPECT_STREQ("{\"n\":[1,2],\"path\":\"/a \\\"b\\\"\"}", disk.config);
+	EXPECT_STREQ("{\"path\":\"/a\",\"serial\":\"a \\\"b\\\"\"}", disk.config);
 	EXPECT_EQ(7u, disk.slot);
 	EXPECT_STREQ("", rng.config);
 	EXPECT_EQ(d.pci_buses, back.pci_buses);
@@ -118,7 +127,7 @@ TEST_F(Cards, WhatCannotBeIsRefused)
 	} cases[] = {
 		{"no card of kind 'com1'", [](struct desc_device *c, machine_desc *) { strcpy(c->kind, "com1"); }},
 		{"in slot 32", [](struct desc_device *c, machine_desc *) { c->slot = 32; }},
-		{"'virtio-console' that is in no slot", [](struct desc_device *c, machine_desc *) { c->slot = 0; }},
+		{"'virtio-rng' that is in no slot", [](struct desc_device *c, machine_desc *) { c->slot = 0; }},
 		{"host 1, which has no PCI bus",
 		 [](struct desc_device *c, machine_desc *d) { c->host = 1, d->pci_buses = 1; }},
 		{"slot 2 of the PCI bus of host 0 has a 'virtio-rng'",
@@ -128,6 +137,10 @@ TEST_F(Cards, WhatCannotBeIsRefused)
 		{"a 'virtio-rng': it has nothing to configure",
 		 [](struct desc_device *c, machine_desc *) {
 			 strcpy(c->kind, "virtio-rng"), strcpy(c->config, "{\"a\":1}");
+		 }},
+		{"there is a 'virtio-console' already, and can be one",
+		 [](struct desc_device *c, machine_desc *) {
+			 strcpy(c[-1].kind, "virtio-console"), strcpy(c->kind, "virtio-console");
 		 }},
 		{"3 PCI buses", [](struct desc_device *, machine_desc *d) { d->pci_buses = 3; }},
 		{"35 bits", [](struct desc_device *, machine_desc *d) { d->address_bits = 35; }},

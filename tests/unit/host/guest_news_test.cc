@@ -24,10 +24,16 @@ struct GuestNews : testing::Test {
 	std::vector<std::string> events;
 
 	std::vector<std::string> data; // of events, as JSON
+	std::string said[3];           // by port
+	std::vector<std::pair<unsigned, uint64_t>> credit;
 
 	static void RunMsg(void *ctx, unsigned, const struct msg *m)
 	{
 		auto *t = static_cast<GuestNews *>(ctx);
+		if (m->kind == MSG_CTL_CONSOLE)
+			t->said[m->u.ctl_console.port % 3].append((const char *)m->blob, m->blob_bytes);
+		if (m->kind == MSG_CTL_CREDIT)
+			t->credit.push_back({m->u.ctl_credit.port, m->u.ctl_credit.total});
 		if (m->kind != MSG_CTL_EVENT)
 			return;
 		std::string blob((const char *)m->blob, m->blob_bytes);
@@ -94,6 +100,37 @@ struct GuestNews : testing::Test {
 } // namespace
 
 // The fault: one vCPU reset the machine, another powered it off before that was told, and the power-off was lost.
+TEST_F(GuestNews, ConsolesDoNotMix)
+{
+	std::vector<uint8_t> room(2 * GUEST_CONSOLE_MAX);
+	for (unsigned port = 0; port < DESC_CONSOLES; port++)
+		g->consoles[port].bytes = &room[port * GUEST_CONSOLE_MAX];
+	auto console = [&](machine_event_kind kind, unsigned port, const std::string &text, uint64_t total = 0) {
+		struct machine_event e = {};
+		e.kind = kind;
+		e.port = port;
+		e.bytes = (const uint8_t *)text.data();
+		e.n = text.size();
+		e.total = total;
+		guest_news_from_machine(g.get(), &e);
+	};
+	console(MACHINE_EV_CONSOLE, 0, "serial ");
+	console(MACHINE_EV_CONSOLE, 1, "virtio ");
+	console(MACHINE_EV_CONSOLE, 0, "again");
+	console(MACHINE_EV_CONSOLE_ROOM, 1, "", 4096);
+	Settle();
+	EXPECT_EQ("serial again", said[0]);
+	EXPECT_EQ("virtio ", said[1]);
+	ASSERT_EQ(1u, credit.size()) << "of the other one nobody may type";
+	EXPECT_EQ(std::make_pair(1u, (uint64_t)4096), credit[0]);
+	console(MACHINE_EV_CONSOLE, 1, std::string(GUEST_CONSOLE_MAX, 'x'));
+	console(MACHINE_EV_CONSOLE, 1, "lost");
+	console(MACHINE_EV_CONSOLE, 0, "kept");
+	EXPECT_EQ(4u, guest_console_lost(g.get()));
+	Settle();
+	EXPECT_EQ("serial againkept", said[0]);
+}
+
 TEST_F(GuestNews, AnEndThatFollowsAResetIsTheEnd)
 {
 	for (enum machine_end end : {MACHINE_POWEROFF, MACHINE_CRASH}) {

@@ -53,7 +53,7 @@ struct TwoMachines : testing::Test {
 		return news.wait_for(g, std::chrono::seconds(seconds), f);
 	}
 
-	void on_event(Host *x, const machine_event *e)
+	virtual void on_event(Host *x, const machine_event *e)
 	{
 		note([&] {
 			x->events.push_back(e->kind);

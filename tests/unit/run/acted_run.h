@@ -113,7 +113,7 @@ struct ActedRun : testing::Test {
 		r->mover = mover_create(r->ops);
 		r->tracer = tracer_create(r->ops);
 		char why[DESC_REPORT_MAX];
-		ASSERT_EQ(0, run_console_open(&r->console, &opt.console_to, why, sizeof(why)));
+		ASSERT_EQ(0, run_consoles_open(r.get(), why, sizeof(why)));
 	}
 	void TearDown() override
 	{
@@ -122,7 +122,7 @@ struct ActedRun : testing::Test {
 		ops_destroy(r->ops);
 		mover_destroy(r->mover);
 		tracer_destroy(r->tracer);
-		run_console_close(&r->console);
+		run_consoles_close(r.get());
 		loop_timer_stop(&r->deadline);
 		loop_timer_stop(&r->alive_due);
 		loop_timer_stop(&r->resets_due);

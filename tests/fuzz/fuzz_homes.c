@@ -336,6 +336,7 @@ static void step(struct world *w, const uint8_t *at)
 				.op = at[3] % 6,
 				.offset = get_le(at + 6, 2) * (at[12] % 4 ? 512 : 77),
 				.bytes = get_le(at + 8, 2) * (at[13] % 4 ? 512 : 99),
+				.reach = (get_le(at + 6, 2) + get_le(at + 8, 2)) * 512 + at[14] % 4 * 256u,
 				.data = w->memory};
 	struct block_answer answer = {.id = w->last_id + at[4] % 3,
 				      .error = at[5] % 4 ? 0 : -(int)at[6],

@@ -22,6 +22,7 @@ struct block_ask {
 	enum block_op op;
 	bool stable, unmap;
 	uint64_t offset, bytes;
+	uint64_t reach;      // where the request that it is a piece of ends, all of its ranges
 	const uint8_t *data; // write: bytes of it
 };
 

@@ -61,6 +61,7 @@ struct block_request {
 	bool waiting;      // in the list of those with more to give
 	uint16_t queue;    // of one that goes to another host (remote.h)
 	uint32_t turn;
+	uint64_t reach; // ... and is one of several ranges: where the last of them ends. 0: where it ends itself
 };
 
 struct block_info {

@@ -77,6 +77,7 @@ static bool give(struct block_remote *b, struct block_request *r)
 			      .unmap = r->unmap,
 			      .offset = r->offset + (data ? r->at : 0),
 			      .bytes = n,
+			      .reach = r->reach ? r->reach : r->offset + r->bytes,
 			      .data = r->op == BLOCK_WRITE ? b->buffer : NULL};
 
 	s->r = r;

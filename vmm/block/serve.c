@@ -73,7 +73,7 @@ static bool possible(const struct block_ask *a)
 		return false;
 	if (a->op == BLOCK_FLUSH)
 		return !a->offset && !a->bytes;
-	if (!a->bytes || a->offset > UINT64_MAX - a->bytes)
+	if (!a->bytes || a->offset > UINT64_MAX - a->bytes || a->reach < a->offset + a->bytes)
 		return false;
 	return a->bytes <= (block_op_has_data(a->op) ? BLOCK_ASK_BYTES : BLOCK_REQUEST_BYTES - BLOCK_SECTOR);
 }
@@ -83,10 +83,10 @@ static bool room(const struct block_serve *s, host_id from, uint32_t carried)
 	return s->peers[from].asks < BLOCK_ASKS_MAX && s->peers[from].bytes + carried <= BLOCK_ASKS_BYTES;
 }
 
-/* What the disk cannot do; the front half knows it too, but for a size that has just changed. */
+/* What the disk cannot do. A request that goes over its end is refused whole: no piece of it is carried out. */
 static int against(const struct block_info *i, const struct block_ask *a)
 {
-	if (a->offset > i->bytes || a->bytes > i->bytes - a->offset)
+	if (a->op != BLOCK_FLUSH && a->reach > i->bytes)
 		return -EIO;
 	return i->read_only && a->op != BLOCK_READ && a->op != BLOCK_FLUSH ? -EROFS : 0;
 }

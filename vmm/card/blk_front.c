@@ -104,6 +104,7 @@ static struct kept *keep(struct blk_front *f, const struct blk_request *what, ui
 {
 	size_t ranges = what->ranges * sizeof(what->range[0]);
 	struct kept *k = calloc(1, sizeof(*k) + ranges + chain_bytes(c));
+	uint64_t reach = 0;
 
 	if (!k)
 		return NULL;
@@ -114,10 +115,16 @@ static struct kept *keep(struct blk_front *f, const struct blk_request *what, ui
 	k->range_of = (struct blk_range *)(k + 1);
 	k->chain = (struct chain *)((uint8_t *)(k + 1) + ranges);
 	memcpy(k->range_of, what->range, ranges);
+	for (unsigned i = 0; i < k->ranges; i++) {
+		uint64_t last = what->range[i].offset + what->range[i].bytes;
+
+		reach = last > reach ? last : reach;
+	}
 	memcpy(k->chain, c, chain_bytes(c));
 	k->r = (struct block_request){.op = block_ops_of[what->op],
 				      .offset = what->op == BLK_FLUSH ? 0 : what->offset,
 				      .bytes = what->op == BLK_FLUSH ? 0 : what->bytes,
+				      .reach = reach,
 				      .copy = on_copy,
 				      .done = on_done};
 	f->kept++;

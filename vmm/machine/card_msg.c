@@ -127,7 +127,8 @@ struct msg card_msg_of_ask(uint32_t card, const struct block_ask *a)
 						       .turn = a->turn,
 						       .queue = a->queue,
 						       .flags = ask_flags(a),
-						       .offset = a->offset};
+						       .offset = a->offset,
+						       .reach = a->reach};
 		m.blob = a->data;
 		m.blob_bytes = (uint32_t)a->bytes;
 		return m;
@@ -139,7 +140,8 @@ struct msg card_msg_of_ask(uint32_t card, const struct block_ask *a)
 					   .op = (uint8_t)a->op,
 					   .flags = ask_flags(a),
 					   .offset = a->offset,
-					   .bytes = a->bytes};
+					   .bytes = a->bytes,
+					   .reach = a->reach};
 	return m;
 }
 
@@ -156,6 +158,7 @@ bool card_msg_ask(const struct msg *m, struct block_ask *out)
 					  .stable = w->flags & ASK_STABLE,
 					  .offset = w->offset,
 					  .bytes = m->blob_bytes,
+					  .reach = w->reach,
 					  .data = m->blob};
 		return m->blob_bytes && w->flags <= ASK_STABLE;
 	}
@@ -166,7 +169,8 @@ bool card_msg_ask(const struct msg *m, struct block_ask *out)
 				  .stable = q->flags & ASK_STABLE,
 				  .unmap = q->flags & ASK_UNMAP,
 				  .offset = q->offset,
-				  .bytes = q->bytes};
+				  .bytes = q->bytes,
+				  .reach = q->reach};
 	return q->op < BLOCK_OPS && q->op != BLOCK_WRITE && q->flags <= (ASK_STABLE | ASK_UNMAP);
 }
 

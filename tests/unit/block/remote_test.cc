@@ -299,6 +299,29 @@ TEST_F(Remote, NothingIsAskedForNoBytes)
 	EXPECT_EQ(0, flush->result);
 }
 
+// The fault: the pieces that were on the disk were done, and only the rest of the request was refused.
+TEST_F(Remote, WhatGoesOverTheEndOfTheDiskIsRefusedWhole)
+{
+	const uint64_t half = 600u << 10;
+	std::fill(disk.bytes.begin(), disk.bytes.end(), (uint8_t)7);
+	std::vector<uint8_t> before = disk.bytes;
+	for (block_op op : {BLOCK_WRITE, BLOCK_READ, BLOCK_ZEROES, BLOCK_DISCARD}) {
+		auto m = Make(op, kBytes - half, half + 512), fits = Make(BLOCK_READ, kBytes - half, half);
+		Submit(m.get());
+		Submit(fits.get());
+		Rest();
+		EXPECT_EQ(-EIO, m->result) << op;
+		EXPECT_EQ(0, fits->result) << op;
+		EXPECT_EQ(before, disk.bytes) << op;
+	}
+	auto first = Make(BLOCK_DISCARD, 0, 4096); // of several ranges, of which the last one is too far out
+	first->r.reach = kBytes + 512;
+	Submit(first.get());
+	Rest();
+	EXPECT_EQ(-EIO, first->result);
+	EXPECT_EQ(before, disk.bytes);
+}
+
 TEST_F(Remote, WhatCannotBeSentFails)
 {
 	auto large = Make(BLOCK_READ, 0, 600u << 10), small = Make(BLOCK_WRITE, 0, 512);
@@ -370,7 +393,7 @@ TEST_F(Remote, AsksThatCannotBeAreRefused)
 	good.queue = 3;
 	good.turn = turn;
 	good.op = BLOCK_WRITE;
-	good.bytes = 512;
+	good.bytes = good.reach = 512;
 	good.data = data.data();
 	auto refused = [&](auto change) {
 		block_ask a = good;
@@ -385,6 +408,8 @@ TEST_F(Remote, AsksThatCannotBeAreRefused)
 	EXPECT_TRUE(refused([](block_ask &a) { a.bytes = BLOCK_ASK_BYTES + 512; }));
 	EXPECT_TRUE(refused([](block_ask &a) { a.offset = UINT64_MAX - 511; }));
 	EXPECT_TRUE(refused([](block_ask &a) { a.op = BLOCK_FLUSH; }));
+	EXPECT_TRUE(refused([](block_ask &a) { a.reach = 0; }));
+	EXPECT_TRUE(refused([](block_ask &a) { a.offset = 512; })) << "it ends behind its request";
 	EXPECT_TRUE(refused([](block_ask &a) { a.turn++; }));
 	EXPECT_TRUE(refused([](block_ask &a) { a.queue++; }));
 	EXPECT_EQ(-EPROTO, block_serve_ask(&s, 2, &good));
@@ -394,7 +419,7 @@ TEST_F(Remote, AsksThatCannotBeAreRefused)
 	EXPECT_EQ(-EPROTO, block_serve_ask(&s, 1, &good)); // more than a host may have
 	while (!disk.given.empty())
 		disk.End(0);
-	good.bytes = BLOCK_ASK_BYTES;
+	good.bytes = good.reach = BLOCK_ASK_BYTES;
 	for (unsigned i = 0; i < BLOCK_ASKS_BYTES / BLOCK_ASK_BYTES; i++)
 		EXPECT_EQ(0, block_serve_ask(&s, 1, &good));
 	EXPECT_EQ(-EPROTO, block_serve_ask(&s, 1, &good));

@@ -347,7 +347,7 @@ TEST_F(FarDisk, TheEndInTheMidstOfAResetWithARequestOfAnotherHostUnderWay)
 		a.id = 1;
 		a.turn = done.m.turn;
 		a.op = BLOCK_READ;
-		a.bytes = 512;
+		a.bytes = a.reach = 512;
 		ASSERT_EQ(card_bus_ask(bus, 1, slot, &a), 0);
 		std::thread resets([&] {
 			card_bus_ops.drain(bus);

@@ -121,6 +121,7 @@ TEST(CardMsg, AsksThereAndBack)
 		a.unmap = op == BLOCK_ZEROES;
 		a.offset = 1024;
 		a.bytes = 512;
+		a.reach = 4096;
 		a.data = op == BLOCK_WRITE ? data : nullptr;
 		msg m = card_msg_of_ask(9, &a);
 		EXPECT_EQ(op == BLOCK_WRITE ? MSG_BLK_WRITE : MSG_BLK_REQ, m.kind);
@@ -135,6 +136,7 @@ TEST(CardMsg, AsksThereAndBack)
 		EXPECT_EQ(a.unmap, got.unmap);
 		EXPECT_EQ(1024u, got.offset);
 		EXPECT_EQ(512u, got.bytes);
+		EXPECT_EQ(4096u, got.reach);
 		EXPECT_EQ(a.data, got.data);
 	}
 }

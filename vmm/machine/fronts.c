@@ -67,19 +67,35 @@ const struct card_far fronts_far = {.home = home, .tell = tell, .ask = ask, .ans
  * Bytes that two honest hosts may have on their way, either way: what the front halves of one write at the other, and
  * what they read there.
  */
-static uint64_t bytes_max(const struct machine_desc *d, host_id self, host_id from)
+static uint64_t bytes_max(unsigned disks)
 {
-	uint64_t disks = 0;
+	return (uint64_t)disks * BLOCK_ASKS_BYTES;
+}
 
-	for (unsigned i = 0; i < d->devices_n; i++)
-		disks += card_kind_find(d->devices[i].kind) == CARD_BLK &&
-			 (d->devices[i].host == self || d->devices[i].host == from);
-	return disks * BLOCK_ASKS_BYTES;
+static bool is_disk_of(const struct desc_device *dev, host_id host)
+{
+	return dev->host == host && card_kind_find(dev->kind) == CARD_BLK;
 }
 
 bool machine_card_crowded(const struct machine_desc *d, host_id self, host_id to, uint64_t letters, uint64_t bytes)
 {
-	return letters > CARD_MAIL_MAX || bytes > bytes_max(d, self, to);
+	unsigned disks = 0;
+
+	for (unsigned i = 0; i < d->devices_n && bytes; i++)
+		disks += is_disk_of(&d->devices[i], self) || is_disk_of(&d->devices[i], to);
+	return letters > CARD_MAIL_MAX || bytes > bytes_max(disks);
+}
+
+/* Once a description, not for each message. */
+static void count_disks(struct fronts *f)
+{
+	const struct machine_desc *d = f->m->desc;
+
+	for (unsigned h = 0; h < HOSTS_MAX; h++) {
+		f->disks[h] = 0;
+		for (unsigned i = 0; i < d->devices_n; i++)
+			f->disks[h] += is_disk_of(&d->devices[i], (host_id)h);
+	}
 }
 
 int fronts_in(struct fronts *f, host_id from, const struct msg *m)
@@ -91,7 +107,8 @@ int fronts_in(struct fronts *f, host_id from, const struct msg *m)
 	if (!dev || card_kind_find(dev->kind) != CARD_BLK || dev->host != (far ? from : f->m->self) ||
 	    from == f->m->self || dev->host >= HOSTS_MAX || dev->slot >= DESC_SLOTS || (!far && !f->bus))
 		return -EPROTO;
-	return card_mail_put(&f->mail, from, (uint8_t)dev->slot, far, m, bytes_max(d, f->m->self, from));
+	return card_mail_put(&f->mail, from, (uint8_t)dev->slot, far, m,
+			     bytes_max(f->disks[f->m->self] + f->disks[from]));
 }
 
 /* ---- on the device thread ---- */
@@ -174,6 +191,7 @@ static void take_in(struct fronts *f, const struct card_letter *l)
 
 void fronts_follow(struct fronts *f)
 {
+	count_disks(f);
 	__atomic_store_n(&f->follow, true, __ATOMIC_SEQ_CST);
 }
 
@@ -248,6 +266,7 @@ void fronts_init(struct fronts *f, struct machine *m, const struct card_host *ho
 	f->m = m;
 	f->host = host;
 	f->plain = queues && !strcmp(queues, "owner");
+	count_disks(f);
 	card_mail_init(&f->mail);
 	rwlock_init(&f->of_lock); // the device thread writes, and vCPUs that notify read
 }

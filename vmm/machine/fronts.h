@@ -20,6 +20,7 @@ struct fronts {
 	unsigned hosts;                          // atomic: those of higher numbers have none
 	pthread_rwlock_t of_lock;                // vCPUs are in one of them; written when one goes
 	bool follow;                             // atomic: cards may have gone
+	unsigned disks[HOSTS_MAX];               // of each host, in the description. Span thread
 	uint64_t gone_requests;                  // of those that have gone; under the lock
 	bool plain;                              // all queues are served by the hosts of their cards
 };
@@ -36,8 +37,8 @@ bool fronts_work(struct fronts *f);
 /* A write of a vCPU here to this address, which is in the window of the bus. True: it was a notification for a queue
  * here, and the device thread is to be woken. */
 bool fronts_kick(struct fronts *f, unsigned bus, uint64_t address);
-/* The machine has another description: front halves of cards that it has no more go. Any thread; the device thread is
- * to be woken. */
+/* The machine has another description: front halves of cards that it has no more go. Span thread; the device thread
+ * is to be woken. */
 void fronts_follow(struct fronts *f);
 /* machine_card_in(), but for waking the device thread. Span thread. */
 int fronts_in(struct fronts *f, host_id from, const struct msg *m);

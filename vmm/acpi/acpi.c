@@ -171,6 +171,9 @@ static uint64_t write_fadt(struct build *b, uint64_t facs, uint64_t dsdt)
 	return end_table(b);
 }
 
+#define MADT_ENABLED        1u
+#define MADT_ONLINE_CAPABLE 2u // absent, and may come: without it Linux forgets the processor (FADT 6.3 and later)
+
 /*
  * One entry a processor, as the specification wants it (5.2.12.12): the 8-bit form wherever the id
  * fits, even in x2APIC mode. Giving both forms makes older kernels count a processor twice.
@@ -178,19 +181,20 @@ static uint64_t write_fadt(struct build *b, uint64_t facs, uint64_t dsdt)
 static void write_madt_cpu(struct build *b, uint32_t vcpu)
 {
 	uint32_t id = desc_apic_id(b->d, vcpu);
+	unsigned flags = desc_vcpu_present(b->d, vcpu) ? MADT_ENABLED : MADT_ONLINE_CAPABLE;
 
 	if (id <= DESC_XAPIC_ID_MAX) { // then the index fits too: it is never above the id
 		w(b, 0, 1);
 		w(b, 8, 1);
 		w(b, vcpu, 1);
 		w(b, id, 1);
-		w(b, 1, 4); // enabled
+		w(b, flags, 4);
 	} else {
 		w(b, 9, 1);
 		w(b, 16, 1);
 		w(b, 0, 2);
 		w(b, id, 4);
-		w(b, 1, 4);
+		w(b, flags, 4);
 		w(b, vcpu, 4);
 	}
 }
@@ -230,8 +234,7 @@ static uint64_t write_madt(struct build *b)
 	w(b, LAYOUT_LAPIC, 4);
 	w(b, 1, 4); // PCAT_COMPAT: there is a pair of 8259s
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
-		if (desc_vcpu_present(b->d, v))
-			write_madt_cpu(b, v);
+		write_madt_cpu(b, v);
 	w(b, 1, 1); // I/O APIC
 	w(b, 12, 1);
 	w(b, IOAPIC_ID, 1);
@@ -244,6 +247,7 @@ static uint64_t write_madt(struct build *b)
 	return end_table(b);
 }
 
+/* Enabled even of one that is absent: Linux learns here, once, which proximity domains there can be. */
 static void write_srat_cpu(struct build *b, uint32_t vcpu)
 {
 	uint32_t id = desc_apic_id(b->d, vcpu), node = desc_node_of_vcpu(b->d, vcpu);
@@ -266,7 +270,10 @@ static void write_srat_cpu(struct build *b, uint32_t vcpu)
 	}
 }
 
-static void write_srat_memory(struct build *b, const struct layout_range *r)
+#define SRAT_ENABLED 1u
+#define SRAT_HOT     2u // it may come, or has
+
+static void write_srat_memory(struct build *b, const struct layout_range *r, unsigned flags)
 {
 	w(b, 1, 1);
 	w(b, 40, 1);
@@ -275,8 +282,24 @@ static void write_srat_memory(struct build *b, const struct layout_range *r)
 	w(b, r->gpa, 8);
 	w(b, r->bytes, 8);
 	w(b, 0, 4);
-	w(b, 1, 4); // enabled
+	w(b, flags, 4);
 	zeroes(b, 8);
+}
+
+/* What of a node's window was not there at the start, whatever has come since: firmware tables outlive that. */
+static void write_srat_window(struct build *b, unsigned node)
+{
+	const struct desc_node *n = &b->d->nodes[node];
+	page_idx at = n->first, end = n->first + n->pages_max;
+
+	for (unsigned i = 0; i < b->d->ranges_n; i++)
+		if (b->d->ranges[i].node == node && !b->d->ranges[i].slot)
+			at = b->d->ranges[i].first + b->d->ranges[i].pages;
+	if (at == end)
+		return;
+	const struct layout_range r = {.gpa = layout_gpa(at), .bytes = (end - at) << PAGE_SHIFT, .node = node};
+
+	write_srat_memory(b, &r, SRAT_ENABLED | SRAT_HOT);
 }
 
 static uint64_t write_srat(struct build *b)
@@ -288,10 +311,12 @@ static uint64_t write_srat(struct build *b)
 	w(b, 1, 4);
 	zeroes(b, 8);
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
-		if (desc_vcpu_present(b->d, v))
-			write_srat_cpu(b, v);
+		write_srat_cpu(b, v);
 	for (unsigned i = 0; i < n; i++)
-		write_srat_memory(b, &ranges[i]);
+		if (!ranges[i].slot)
+			write_srat_memory(b, &ranges[i], SRAT_ENABLED);
+	for (unsigned i = 0; i < b->d->nodes_n; i++)
+		write_srat_window(b, i);
 	return end_table(b);
 }
 

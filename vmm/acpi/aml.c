@@ -229,6 +229,8 @@ void aml_memory(struct aml *a, uint32_t address, uint32_t bytes)
 	aml_le(a, bytes, 4);
 }
 
+#define CONSUMER_FIXED 0x0du // the device's own, both ends fixed, decoded positively
+#define RAM_CACHEABLE  0x03u // and written too
 #define PRODUCER_FIXED 0x0cu // general flags: handed down, both ends fixed, decoded positively
 #define TYPE_MEMORY    0u
 #define TYPE_BUS       2u
@@ -259,4 +261,19 @@ void aml_memory_window(struct aml *a, uint64_t address, uint64_t bytes)
 	aml_le(a, address + (bytes - 1), 8);
 	aml_le(a, 0, 8);
 	aml_le(a, bytes, 8);
+}
+
+/* One byte for now, so that what it says is no nonsense before it is filled in. */
+void aml_ram(struct aml *a)
+{
+	aml_byte(a, 0x8a); // quad word address space
+	aml_le(a, 43, 2);
+	aml_byte(a, TYPE_MEMORY);
+	aml_byte(a, CONSUMER_FIXED);
+	aml_byte(a, RAM_CACHEABLE);
+	aml_le(a, 0, 8);
+	aml_le(a, 0, 8);
+	aml_le(a, 0, 8);
+	aml_le(a, 0, 8);
+	aml_le(a, 1, 8);
 }

@@ -55,16 +55,26 @@ void aml_and(struct aml *a);               // two operands and where the result 
 void aml_or(struct aml *a);                // the same
 void aml_not(struct aml *a);               // logical; an operand next
 void aml_equal(struct aml *a);             // logical; two operands next
+void aml_less(struct aml *a);              // logical; two operands next
 void aml_notify(struct aml *a);            // an object and a value next
+void aml_begin_while(struct aml *a);       // the condition next, then what is done; to aml_end()
+void aml_break(struct aml *a);             // out of the innermost While
+void aml_add(struct aml *a);               // two operands and where the result goes next
+void aml_subtract(struct aml *a);          // the same: the first without the second
+void aml_shift_left(struct aml *a);        // the same: the first by the second
+void aml_increment(struct aml *a);         // a name or local next
 void aml_buffer(struct aml *a, const void *bytes, uint8_t n);
 void aml_uuid(struct aml *a, const char *uuid); // the buffer that ToUUID("8-4-4-4-12 hex digits") makes
 void aml_dword_field(struct aml *a, unsigned buffer_arg, unsigned offset, const char *name); // of the buffer in an Arg
+void aml_qword_field(struct aml *a, const char *buffer, unsigned offset, const char *name);  // of a named one
 
 void aml_mutex(struct aml *a, const char *name);
 void aml_acquire(struct aml *a, const char *mutex); // waits for ever; its result, which is then never true, is dropped
 void aml_release(struct aml *a, const char *mutex);
 void aml_io_region(struct aml *a, const char *name, uint16_t port, uint8_t bytes);
 void aml_begin_field(struct aml *a, const char *region);            // accessed by double words; to aml_end()
+void aml_begin_byte_field(struct aml *a, const char *region);       // the same, by bytes
+void aml_field_skip(struct aml *a, unsigned bits);                  // that have no name
 void aml_field_unit(struct aml *a, const char *name, uint8_t bits); // at most 63
 
 /* Resources: between aml_begin_resources() and aml_end_resources(). */
@@ -76,6 +86,11 @@ void aml_memory(struct aml *a, uint32_t address, uint32_t bytes); // fixed, read
 /* What a bridge hands down: bus numbers, first to last; memory, read-write, not prefetchable. */
 void aml_bus_numbers(struct aml *a, uint16_t first, uint16_t last);
 void aml_memory_window(struct aml *a, uint64_t address, uint64_t bytes);
+/* RAM, to be filled in: the three 8-byte fields of the descriptor, from its begin. */
+#define AML_RAM_FIRST 14u
+#define AML_RAM_LAST  22u
+#define AML_RAM_BYTES 38u
+void aml_ram(struct aml *a);
 void aml_end_resources(struct aml *a);
 
 #endif

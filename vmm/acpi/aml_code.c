@@ -11,15 +11,23 @@
 #define OP_LOCAL0      0x60u
 #define OP_ARG0        0x68u
 #define OP_STORE       0x70u
+#define OP_ADD         0x72u
+#define OP_SUBTRACT    0x74u
+#define OP_INCREMENT   0x75u
+#define OP_SHIFT_LEFT  0x79u
 #define OP_AND         0x7bu
 #define OP_OR          0x7du
 #define OP_NOTIFY      0x86u
 #define OP_DWORD_FIELD 0x8au
+#define OP_QWORD_FIELD 0x8fu
 #define OP_LNOT        0x92u
 #define OP_LEQUAL      0x93u
+#define OP_LLESS       0x95u
 #define OP_IF          0xa0u
 #define OP_ELSE        0xa1u
+#define OP_WHILE       0xa2u
 #define OP_RETURN      0xa4u
+#define OP_BREAK       0xa5u
 #define EXT_MUTEX      0x01u
 #define EXT_ACQUIRE    0x23u
 #define EXT_RELEASE    0x27u
@@ -28,7 +36,8 @@
 
 #define METHOD_SERIALIZED 0x08u
 #define SPACE_IO          1u
-#define FIELD_DWORD_ZERO  0x43u // double words, no lock, bits that are not named are written as zeroes
+#define FIELD_BYTE_ZERO   0x41u // bytes, no lock, bits that are not named are written as zeroes
+#define FIELD_DWORD_ZERO  0x43u // double words, the same
 #define NO_TIMEOUT        0xffffu
 #define UUID_BYTES        16u
 
@@ -101,6 +110,42 @@ void aml_equal(struct aml *a)
 	aml_byte(a, OP_LEQUAL);
 }
 
+void aml_less(struct aml *a)
+{
+	aml_byte(a, OP_LLESS);
+}
+
+void aml_begin_while(struct aml *a)
+{
+	aml_byte(a, OP_WHILE);
+	aml_begin(a);
+}
+
+void aml_break(struct aml *a)
+{
+	aml_byte(a, OP_BREAK);
+}
+
+void aml_add(struct aml *a)
+{
+	aml_byte(a, OP_ADD);
+}
+
+void aml_subtract(struct aml *a)
+{
+	aml_byte(a, OP_SUBTRACT);
+}
+
+void aml_shift_left(struct aml *a)
+{
+	aml_byte(a, OP_SHIFT_LEFT);
+}
+
+void aml_increment(struct aml *a)
+{
+	aml_byte(a, OP_INCREMENT);
+}
+
 void aml_notify(struct aml *a)
 {
 	aml_byte(a, OP_NOTIFY);
@@ -143,6 +188,14 @@ void aml_dword_field(struct aml *a, unsigned buffer_arg, unsigned offset, const 
 	aml_ref(a, name);
 }
 
+void aml_qword_field(struct aml *a, const char *buffer, unsigned offset, const char *name)
+{
+	aml_byte(a, OP_QWORD_FIELD);
+	aml_ref(a, buffer);
+	aml_integer(a, offset);
+	aml_ref(a, name);
+}
+
 void aml_mutex(struct aml *a, const char *name)
 {
 	ext(a, EXT_MUTEX);
@@ -172,12 +225,35 @@ void aml_io_region(struct aml *a, const char *name, uint16_t port, uint8_t bytes
 	aml_integer(a, bytes);
 }
 
-void aml_begin_field(struct aml *a, const char *region)
+static void begin_field(struct aml *a, const char *region, uint8_t flags)
 {
 	ext(a, EXT_FIELD);
 	aml_begin(a);
 	aml_ref(a, region);
-	aml_byte(a, FIELD_DWORD_ZERO);
+	aml_byte(a, flags);
+}
+
+void aml_begin_field(struct aml *a, const char *region)
+{
+	begin_field(a, region, FIELD_DWORD_ZERO);
+}
+
+void aml_begin_byte_field(struct aml *a, const char *region)
+{
+	begin_field(a, region, FIELD_BYTE_ZERO);
+}
+
+/* At most 4,095: a length of two bytes says how many follow in the first, whose lower half has the lowest bits. */
+void aml_field_skip(struct aml *a, unsigned bits)
+{
+	PD_CHECK(bits && bits < 4096);
+	aml_byte(a, 0);
+	if (bits < 64) {
+		aml_byte(a, (uint8_t)bits);
+		return;
+	}
+	aml_byte(a, (uint8_t)(0x40 | (bits & 0xf)));
+	aml_byte(a, (uint8_t)(bits >> 4));
 }
 
 void aml_field_unit(struct aml *a, const char *name, uint8_t bits)

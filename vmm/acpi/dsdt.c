@@ -5,10 +5,13 @@
  */
 #include "vmm/acpi/dsdt.h"
 
-#include <stdio.h>
-
 #include "vmm/acpi/acpi.h"
+#include "vmm/acpi/dsdt_cpus.h"
+#include "vmm/acpi/dsdt_events.h"
+#include "vmm/acpi/dsdt_memory.h"
 #include "vmm/acpi/dsdt_pci.h"
+#include "vmm/chip/cpuplug.h"
+#include "vmm/chip/memplug.h"
 
 #define SLP_TYP_S5 5u // what the PM1a control register takes for power off
 
@@ -72,7 +75,7 @@ static void write_pvpanic(struct aml *a)
 }
 
 /* What nobody may claim: the fixed hardware and the interrupt controllers. */
-static void write_system(struct aml *a, const struct pci_windows *pci)
+static void write_system(struct aml *a, const struct machine_desc *d, const struct pci_windows *pci)
 {
 	begin_pnp(a, "SYSR", "PNP0C02");
 	aml_io(a, 0x20, 2);
@@ -82,6 +85,10 @@ static void write_system(struct aml *a, const struct pci_windows *pci)
 	aml_io(a, 0x4d0, 2);
 	aml_io(a, LAYOUT_PORT_PM1_EVT, 12);
 	aml_io(a, LAYOUT_PORT_RESET, 1);
+	if (d->room) {
+		aml_io(a, LAYOUT_PORT_CPUPLUG, CPUPLUG_BYTES);
+		aml_io(a, LAYOUT_PORT_MEMPLUG, MEMPLUG_BYTES);
+	}
 	aml_memory(a, LAYOUT_IOAPIC, 0x1000);
 	aml_memory(a, LAYOUT_LAPIC, 0x1000);
 	if (pci)
@@ -94,7 +101,7 @@ static void write_processor(struct aml *a, const struct machine_desc *d, uint32_
 {
 	char name[8];
 
-	snprintf(name, sizeof(name), "C%03X", vcpu & 0xfff);
+	dsdt_cpu_name(name, vcpu);
 	aml_begin_device(a, name);
 	aml_name(a, "_HID");
 	aml_string(a, "ACPI0007");
@@ -102,6 +109,8 @@ static void write_processor(struct aml *a, const struct machine_desc *d, uint32_
 	aml_integer(a, vcpu);
 	aml_name(a, "_PXM");
 	aml_integer(a, desc_node_of_vcpu(d, vcpu));
+	if (d->room && vcpu) // the first one booted the guest, and stays
+		dsdt_cpu_write(a, d, vcpu);
 	aml_end(a);
 }
 
@@ -109,14 +118,18 @@ void dsdt_write(struct aml *a, const struct machine_desc *d, const struct pci_wi
 {
 	write_s5(a);
 	aml_begin_scope(a, "\\_SB");
-	write_system(a, pci);
+	write_system(a, d, pci);
 	write_com1(a);
 	write_rtc(a);
 	write_pvpanic(a);
 	for (uint32_t v = 0; v < desc_vcpus(d); v++)
-		if (desc_vcpu_present(d, v))
-			write_processor(a, d, v);
+		write_processor(a, d, v);
 	if (pci)
 		dsdt_pci_write(a, pci);
+	if (d->room) {
+		dsdt_cpus_write(a, d);
+		dsdt_memory_write(a);
+	}
+	dsdt_events_write(a, d, pci);
 	aml_end(a);
 }

@@ -3,16 +3,13 @@
 
 #include <stdio.h>
 
+#include "vmm/acpi/dsdt_notify.h"
 #include "vmm/mem/layout.h"
 #include "vmm/pci/hotplug.h"
 
-#define NOTIFY_CHECK 1u // Device Check (ACPI 6.4, 5.6.6)
-#define NOTIFY_EJECT 3u // Eject Request
-
-#define MUTEX  "PHLK"
-#define METHOD "PHEV" // looks at all buses
-#define EJECT  "PHEJ" // (bus, bit of the slot)
-#define TELL   "PHTL" // of a bridge: (bits of slots, what they are notified of)
+#define MUTEX "PHLK"
+#define EJECT "PHEJ" // (bus, bit of the slot)
+#define TELL  "PHTL" // of a bridge: (bits of slots, what they are notified of)
 
 static void slot_name(char name[8], unsigned slot)
 {
@@ -43,7 +40,7 @@ static void select_bus(struct aml *a, unsigned bus)
 /* Slots are told one after the other under the mutex: the registers are those of one bus at a time. */
 static void write_event(struct aml *a, const struct pci_windows *w)
 {
-	aml_begin_method(a, METHOD, 0);
+	aml_begin_method(a, DSDT_HOTPLUG_EVENT, 0);
 	aml_acquire(a, MUTEX);
 	for (unsigned bus = 0; bus < w->buses; bus++) {
 		char bridge[16];
@@ -52,8 +49,8 @@ static void write_event(struct aml *a, const struct pci_windows *w)
 		select_bus(a, bus);
 		store_to(a, "PHUP", 0);
 		store_to(a, "PHDN", 1);
-		tell(a, bridge, 0, NOTIFY_CHECK);
-		tell(a, bridge, 1, NOTIFY_EJECT);
+		tell(a, bridge, 0, DSDT_NOTIFY_CHECK);
+		tell(a, bridge, 1, DSDT_NOTIFY_EJECT);
 	}
 	aml_release(a, MUTEX);
 	aml_end(a);
@@ -73,24 +70,6 @@ static void write_eject(struct aml *a)
 	aml_end(a);
 }
 
-/* The generic event device (5.6.9): an interrupt that is a method's to deal with. */
-static void write_event_device(struct aml *a)
-{
-	aml_begin_device(a, "GEVT");
-	aml_name(a, "_HID");
-	aml_string(a, "ACPI0013");
-	aml_name(a, "_UID");
-	aml_integer(a, 0);
-	aml_name(a, "_CRS");
-	aml_begin_resources(a);
-	aml_interrupt(a, LAYOUT_IRQ_HOTPLUG);
-	aml_end_resources(a);
-	aml_begin_method(a, "_EVT", 1);
-	aml_ref(a, METHOD);
-	aml_end(a);
-	aml_end(a);
-}
-
 void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w)
 {
 	static const char *const registers[] = {"PHUP", "PHDN", "PHEB", "PHBS"}; // in the order of HOTPLUG_*
@@ -103,7 +82,6 @@ void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w)
 	aml_mutex(a, MUTEX);
 	write_eject(a);
 	write_event(a, w);
-	write_event_device(a);
 }
 
 static void write_slot(struct aml *a, unsigned bus, unsigned slot)

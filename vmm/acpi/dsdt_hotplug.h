@@ -6,7 +6,9 @@
 #include "vmm/acpi/aml.h"
 #include "vmm/pci/windows.h"
 
-/* The registers, the event, and the method that it leads to. */
+#define DSDT_HOTPLUG_EVENT "PHEV" // the method that looks at all buses
+
+/* The registers, and the methods. */
 void dsdt_hotplug_write(struct aml *a, const struct pci_windows *w);
 /* Inside of a bridge. */
 void dsdt_hotplug_write_slots(struct aml *a, const struct pci_windows *w, unsigned bus);

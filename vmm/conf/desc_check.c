@@ -61,6 +61,8 @@ static int check_nodes(const struct machine_desc *d, char *why, size_t cap)
 
 	if (d->nodes_n < 1 || d->nodes_n > DESC_NODES_MAX)
 		return refuse(why, cap, "%u nodes, 1 to %u are possible", d->nodes_n, DESC_NODES_MAX);
+	if (d->room > 1)
+		return refuse(why, cap, "room is %u, 0 or 1 is expected", d->room);
 	if (d->apic_bits > 15 || d->nodes_n << d->apic_bits > APIC_IDS_MAX)
 		return refuse(why, cap, "%u nodes with up to %u vCPUs need APIC ids above %u: even the vCPUs out",
 			      d->nodes_n, d->apic_bits > 15 ? UINT32_MAX : 1u << d->apic_bits, APIC_IDS_MAX - 1);
@@ -188,6 +190,24 @@ static int check_devices(const struct machine_desc *d, char *why, size_t cap)
 	return 0;
 }
 
+/* Of memory that came later. */
+static int check_slot(const struct machine_desc *d, unsigned i, char *why, size_t cap)
+{
+	const struct desc_range *r = &d->ranges[i];
+
+	if (!r->slot)
+		return 0;
+	if (!d->version || !d->room || r->slot > DESC_MEMORY_SLOTS)
+		return refuse(why, cap, "memory range %u is in slot %u: 1 to %u are possible, later than the start", i,
+			      r->slot, DESC_MEMORY_SLOTS);
+	if (r->first % (DESC_PIECE / PAGE_BYTES) || r->pages % (DESC_PIECE / PAGE_BYTES))
+		return refuse(why, cap, "memory range %u came later: a multiple of 128 MiB is needed", i);
+	for (unsigned k = 0; k < i; k++)
+		if (d->ranges[k].slot == r->slot)
+			return refuse(why, cap, "memory range %u is in slot %u, which has another one", i, r->slot);
+	return 0;
+}
+
 static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 {
 	page_idx at = 0;
@@ -210,6 +230,10 @@ static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 				      r->node);
 		if (!d->version && r->first != at)
 			return refuse(why, cap, "memory range %u leaves a gap: at the start memory is one piece", i);
+		int bad = check_slot(d, i, why, cap);
+
+		if (bad)
+			return bad;
 		at = r->first + r->pages;
 	}
 	if (!d->ranges_n || d->ranges[0].first || d->ranges[0].home)
@@ -217,7 +241,7 @@ static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 	return 0;
 }
 
-/* Every range of now stands in next, whoever is its home there. */
+/* Every range of the start stands in next, whoever is its home there; others are as they were, or gone. */
 static bool keeps_memory(const struct machine_desc *now, const struct machine_desc *next)
 {
 	unsigned at = 0;
@@ -227,8 +251,11 @@ static bool keeps_memory(const struct machine_desc *now, const struct machine_de
 
 		while (at < next->ranges_n && next->ranges[at].first < r->first)
 			at++;
-		if (at == next->ranges_n || next->ranges[at].first != r->first || next->ranges[at].pages != r->pages ||
-		    next->ranges[at].node != r->node)
+		bool there = at < next->ranges_n && next->ranges[at].first == r->first;
+
+		if (there ? next->ranges[at].pages != r->pages || next->ranges[at].node != r->node ||
+				    next->ranges[at].slot != r->slot
+			  : !r->slot) // what came may go
 			return false;
 	}
 	return true;
@@ -241,8 +268,8 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 			      now->version + 1);
 	if (next->epoch != now->epoch || next->hosts_n < now->hosts_n)
 		return refuse(why, cap, "the description is another machine's, or hosts are missing");
-	if (next->apic_bits != now->apic_bits || next->nodes_n != now->nodes_n || next->vcpus_n != now->vcpus_n ||
-	    memcmp(next->nodes, now->nodes, sizeof(now->nodes[0]) * now->nodes_n))
+	if (next->apic_bits != now->apic_bits || next->room != now->room || next->nodes_n != now->nodes_n ||
+	    next->vcpus_n != now->vcpus_n || memcmp(next->nodes, now->nodes, sizeof(now->nodes[0]) * now->nodes_n))
 		return refuse(why, cap, "the description has other nodes, or other places for vCPUs");
 	for (uint32_t v = 0; v < now->vcpus_n; v++)
 		if (next->vcpus[v].apic_id != now->vcpus[v].apic_id)

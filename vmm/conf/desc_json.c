@@ -32,13 +32,14 @@ struct member {
 // clang-format on
 
 static const struct member machine_members[] = {
-	MEMBER(machine_desc, name, TEXT),           MEMBER(machine_desc, cmdline, TEXT),
-	MEMBER(machine_desc, version, U32),         MEMBER(machine_desc, apic_bits, U32),
-	MEMBER(machine_desc, epoch, U32),           MEMBER(machine_desc, dilate, U32),
-	MEMBER(machine_desc, peer_timeout_ms, U32), MEMBER(machine_desc, hold_ns, U64),
-	MEMBER(machine_desc, reserve_pages, U64),   MEMBER(machine_desc, prefetch_max, U32),
-	MEMBER(machine_desc, spin_us, U32),         MEMBER(machine_desc, tsc_skew, I64),
-	MEMBER(machine_desc, pci_buses, U32),       MEMBER(machine_desc, address_bits, U32),
+	MEMBER(machine_desc, name, TEXT),        MEMBER(machine_desc, cmdline, TEXT),
+	MEMBER(machine_desc, version, U32),      MEMBER(machine_desc, apic_bits, U32),
+	MEMBER(machine_desc, room, U32),         MEMBER(machine_desc, epoch, U32),
+	MEMBER(machine_desc, dilate, U32),       MEMBER(machine_desc, peer_timeout_ms, U32),
+	MEMBER(machine_desc, hold_ns, U64),      MEMBER(machine_desc, reserve_pages, U64),
+	MEMBER(machine_desc, prefetch_max, U32), MEMBER(machine_desc, spin_us, U32),
+	MEMBER(machine_desc, tsc_skew, I64),     MEMBER(machine_desc, pci_buses, U32),
+	MEMBER(machine_desc, address_bits, U32),
 };
 
 static const struct member host_members[] = {
@@ -52,10 +53,8 @@ static const struct member node_members[] = {
 };
 
 static const struct member range_members[] = {
-	MEMBER(desc_range, first, U64),
-	MEMBER(desc_range, pages, U64),
-	MEMBER(desc_range, node, U32),
-	MEMBER(desc_range, home, U32),
+	MEMBER(desc_range, first, U64), MEMBER(desc_range, pages, U64), MEMBER(desc_range, node, U32),
+	MEMBER(desc_range, home, U32),  MEMBER(desc_range, slot, U32),
 };
 
 static const struct member vcpu_members[] = {

@@ -93,6 +93,13 @@ static int check_room(const struct machine_desc *d, unsigned slots, uint64_t vcp
 			 (unsigned long long)(vcpus + more_vcpus), VCPUS_MAX);
 		return -EINVAL;
 	}
+	if (more_vcpus && vcpus + more_vcpus > DESC_ROOM_VCPUS_MAX) {
+		snprintf(why, cap,
+			 "room for %llu vCPUs is asked for; %u are the most where some may come later, since the "
+			 "firmware tables have to name each",
+			 (unsigned long long)(vcpus + more_vcpus), DESC_ROOM_VCPUS_MAX);
+		return -EINVAL;
+	}
 	if (d->hosts_n + slots > DESC_NODES_MAX) {
 		snprintf(why, cap, "room for %u hosts is asked for, %u are the most", d->hosts_n + slots,
 			 DESC_NODES_MAX);
@@ -136,6 +143,7 @@ int desc_lay_out(struct machine_desc *d, const uint32_t *vcpus, const uint64_t *
 	memset(d->vcpus, 0, sizeof(d->vcpus));
 	memset(d->devices, 0, sizeof(d->devices));
 	lay_out_present(d, vcpus, memory);
+	d->room = more || more_bytes;
 	if (slots)
 		lay_out_free(d, slots, (uint32_t)more, more_bytes);
 	number_vcpus(d);

@@ -25,6 +25,8 @@
 #define DESC_DEVICES_MAX      256u
 #define DESC_SLOTS            32u  // of a PCI bus; slot 0 is never a card's
 #define DESC_RANGES_MAX       256u // ranges of memory: a node may be filled in several steps
+#define DESC_MEMORY_SLOTS     64u  // ... of which so many may have come since the start
+#define DESC_ROOM_VCPUS_MAX   384u // vCPUs in all, where some may come: the firmware tables have no space for more
 #define DESC_ADDRESS_BITS_MIN 36u  // fewer leave no room for PCI
 #define DESC_ADDRESS_BITS_MAX 52u
 /* Guest addresses without memory, for devices. Page numbers do not count them (layout.h). */
@@ -43,11 +45,14 @@ struct desc_node {
 	uint64_t pages_max; // 0: no memory, ever
 };
 
+#define DESC_PIECE (128ull << 20) // memory that comes later: multiples of it, at such addresses
+
 /* Memory that is there. Ranges stand in ascending order. */
 struct desc_range {
 	page_idx first;
 	uint64_t pages;
 	uint32_t node, home; // home: the host that has the directory of its pages
+	uint32_t slot;       // 0: there since the start; else the guest's number for it, 1 to DESC_MEMORY_SLOTS
 };
 
 /* The APIC id says the node, for ever: node << apic_bits | number in the node. In ascending order of APIC ids. */
@@ -71,6 +76,7 @@ struct machine_desc {
 	unsigned hosts_n;
 	struct desc_host hosts[HOSTS_MAX];
 	uint32_t apic_bits; // of the number of a vCPU in its node
+	uint32_t room;      // 1: vCPUs or memory may come; for good, since firmware tables say so. 0: never
 	unsigned nodes_n, ranges_n, vcpus_n, devices_n;
 	struct desc_node nodes[DESC_NODES_MAX];
 	struct desc_range ranges[DESC_RANGES_MAX];
@@ -125,6 +131,28 @@ int desc_unplug(struct machine_desc *d, uint32_t id);
 int desc_plug_try(const struct machine_desc *d, const struct desc_device *dev, char *why, size_t why_cap);
 /* Chips of now are in next as they were, what is in both is the same, and what is new is a card. */
 bool desc_keeps_devices(const struct machine_desc *now, const struct machine_desc *next);
+
+/*
+ * vCPUs and memory that come while the guest runs, and go: each is a next version. 0, or -EINVAL or -ENOSPC with a
+ * sentence; then d is as it was. Pure.
+ *
+ * count places for vCPUs from first on are filled, on host; or they are empty again (never place 0).
+ */
+int desc_fill_vcpus(struct machine_desc *d, uint32_t first, uint32_t count, uint32_t host, char *why, size_t why_cap);
+int desc_empty_vcpu(struct machine_desc *d, uint32_t vcpu, char *why, size_t why_cap);
+/* r has a slot, in which nothing is; its node has room there. Taken away again, by its slot: 0, or -ENOENT. */
+int desc_fill_memory(struct machine_desc *d, const struct desc_range *r, char *why, size_t why_cap);
+int desc_take_memory(struct machine_desc *d, uint32_t slot);
+/* The memory in that slot; NULL: there is none. */
+const struct desc_range *desc_slot(const struct machine_desc *d, uint32_t slot);
+/*
+ * Where more may come: the first run of places of node that are not filled, at most *count of them, which is set to how
+ * many they are (0: none). Returns the first.
+ */
+uint32_t desc_free_vcpus(const struct machine_desc *d, uint32_t node, uint32_t *count);
+/* The part of the window of node behind all memory in it, in pages; *first: where it begins. */
+uint64_t desc_free_pages(const struct machine_desc *d, uint32_t node, page_idx *first);
+uint32_t desc_free_memory_slot(const struct machine_desc *d); // 0: all have memory
 
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there

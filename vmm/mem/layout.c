@@ -25,6 +25,7 @@ unsigned layout_ranges(const struct machine_desc *d, struct layout_range *out)
 				.bytes = pages << PAGE_SHIFT,
 				.first = page,
 				.node = r->node,
+				.slot = r->slot,
 				.home = (host_id)r->home,
 			};
 			page += pages;

@@ -26,14 +26,18 @@
 #define LAYOUT_PORT_WATCHDOG_STOP 0x441u // as on an IB700 board: a write stops the watchdog
 #define LAYOUT_PORT_WATCHDOG      0x443u // ... and starts it
 #define LAYOUT_PORT_HOTPLUG       0x620u // PCI slots that are filled and emptied, 16 bytes
+#define LAYOUT_PORT_CPUPLUG       0xcd8u // CPUs that come and go, as QEMU has it
+#define LAYOUT_PORT_MEMPLUG       0xa00u // memory that comes and goes, the same
 #define LAYOUT_IRQ_SCI            9u
 #define LAYOUT_IRQ_HOTPLUG        5u
+#define LAYOUT_IRQ_GROW           10u
 
 /* A run of RAM with consecutive addresses on one NUMA node. */
 struct layout_range {
 	uint64_t gpa, bytes;
 	page_idx first;
 	uint32_t node;
+	uint32_t slot; // as desc_range has it
 	host_id home;
 };
 

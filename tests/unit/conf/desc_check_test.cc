@@ -23,7 +23,7 @@ TEST(DescCheck, GoodOnes)
 		  sample_layout(&d, {2, 1}, {512, 512}, {.vcpus_max = 9, .memory_max = 8ull << 30, .nodes_max = 5}));
 	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
 	d.version = 1; // memory that came: in its window, with a gap before it
-	d.ranges[d.ranges_n++] = {d.nodes[3].first, 512, 3, 1};
+	d.ranges[d.ranges_n++] = {d.nodes[3].first, 512, 3, 1, 0};
 	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
 }
 
@@ -41,7 +41,7 @@ TEST(DescCheck, ANextVersionRenumbersNothing)
 		strcpy(d.hosts[2].address, "10.0.0.3:4000");
 		d.vcpus[4].host = 2;
 		d.ranges[1].home = 2; // a home that moved
-		d.ranges[d.ranges_n++] = {d.nodes[2].first, 512, 2, 2};
+		d.ranges[d.ranges_n++] = {d.nodes[2].first, 512, 2, 2, 0};
 	};
 	machine_desc d;
 	good(d);

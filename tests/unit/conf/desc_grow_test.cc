@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/unit/conf/sample.h"
+
+namespace
+{
+constexpr uint64_t kMiB = 1ull << 20, kGiB = 1ull << 30;
+
+struct DescGrow : testing::Test {
+	machine_desc d = sample_desc(2), was;
+	char why[DESC_REPORT_MAX] = "";
+
+	DescGrow()
+	{
+		EXPECT_EQ("", sample_layout(&d, {2, 2}, {512, 512},
+					    {.vcpus_max = 8, .memory_max = 3 * kGiB, .nodes_max = 4}));
+		was = d;
+	}
+	desc_range piece(uint32_t node, uint64_t mib, uint32_t slot)
+	{
+		page_idx first;
+		desc_free_pages(&d, node, &first);
+		return {.first = first, .pages = mib * kMiB / PAGE_BYTES, .node = node, .home = 1, .slot = slot};
+	}
+	bool refused(const desc_range &r, const char *word)
+	{
+		machine_desc before = d;
+		bool no = desc_fill_memory(&d, &r, why, sizeof(why)) != 0;
+		return no && strstr(why, word) &&
+		       !memcmp(&before.ranges, &d.ranges, d.ranges_n * sizeof(d.ranges[0])) &&
+		       before.version == d.version && before.ranges_n == d.ranges_n;
+	}
+};
+
+TEST_F(DescGrow, PlacesForVcpusAreFilledAndEmptied)
+{
+	uint32_t n = 8;
+	EXPECT_EQ(4u, desc_free_vcpus(&d, 2, &n));
+	EXPECT_EQ(2u, n);
+	ASSERT_EQ(0, desc_fill_vcpus(&d, 5, 1, 1, why, sizeof(why))) << why;
+	EXPECT_EQ(1u, d.version);
+	EXPECT_EQ(0, desc_follows(&was, &d, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
+	EXPECT_EQ(1, desc_host_of_vcpu(&d, 5));
+	EXPECT_EQ(2u, desc_node_of_vcpu(&d, 5)) << "the node is for good, whoever serves it";
+	n = 8;
+	EXPECT_EQ(4u, desc_free_vcpus(&d, 2, &n));
+	EXPECT_EQ(1u, n);
+	n = 8;
+	desc_free_vcpus(&d, 0, &n);
+	EXPECT_EQ(0u, n);
+	machine_desc full = d;
+	ASSERT_EQ(0, desc_empty_vcpu(&d, 5, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_follows(&full, &d, why, sizeof(why))) << why;
+	EXPECT_FALSE(desc_vcpu_present(&d, 5));
+}
+
+TEST_F(DescGrow, WhatCannotBeIsRefusedAndChangesNothing)
+{
+	EXPECT_EQ(-EINVAL, desc_fill_vcpus(&d, 3, 2, 1, why, sizeof(why))); // one is there
+	EXPECT_NE(nullptr, strstr(why, "vCPU 3 is there already")) << why;
+	EXPECT_EQ(-EINVAL, desc_fill_vcpus(&d, 4, 5, 1, why, sizeof(why)));
+	EXPECT_EQ(-EINVAL, desc_fill_vcpus(&d, UINT32_MAX, 2, 1, why, sizeof(why)));
+	EXPECT_EQ(-EINVAL, desc_fill_vcpus(&d, 4, 1, 2, why, sizeof(why)));
+	EXPECT_NE(nullptr, strstr(why, "no host 2")) << why;
+	EXPECT_EQ(-EINVAL, desc_empty_vcpu(&d, 0, why, sizeof(why)));
+	EXPECT_NE(nullptr, strstr(why, "vCPU 0")) << why;
+	EXPECT_EQ(-EINVAL, desc_empty_vcpu(&d, 7, why, sizeof(why)));
+	EXPECT_EQ(0, memcmp(&was, &d, sizeof(d)));
+	machine_desc without = sample_desc(2);
+	EXPECT_EQ(-EINVAL, desc_fill_vcpus(&without, 1, 1, 0, why, sizeof(why)));
+	EXPECT_NE(nullptr, strstr(why, "--max-cpus")) << why;
+}
+
+TEST_F(DescGrow, MemoryComesInPiecesToWhereItsNodeHasRoom)
+{
+	desc_range a = piece(3, 256, 1);
+	ASSERT_EQ(0, desc_fill_memory(&d, &a, why, sizeof(why))) << why;
+	machine_desc first = d;
+	EXPECT_EQ(0, desc_follows(&was, &d, why, sizeof(why))) << why;
+	desc_range b = piece(3, 768, 2), c = piece(2, 128, 3);
+	EXPECT_EQ(a.first + a.pages, b.first);
+	ASSERT_EQ(0, desc_fill_memory(&d, &b, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_follows(&first, &d, why, sizeof(why))) << why;
+	ASSERT_EQ(0, desc_fill_memory(&d, &c, why, sizeof(why))) << why; // before the others
+	EXPECT_EQ(c.first, d.ranges[2].first);
+	EXPECT_EQ(3u, d.version);
+	EXPECT_EQ(4u, desc_free_memory_slot(&d));
+	page_idx at;
+	EXPECT_EQ(0u, desc_free_pages(&d, 3, &at));
+	EXPECT_EQ((896 * kMiB) / PAGE_BYTES, desc_free_pages(&d, 2, &at));
+	EXPECT_EQ((1024 + 256 + 768 + 128) * kMiB, desc_memory_bytes(&d));
+	EXPECT_EQ(1u, desc_home_of_page(&d, b.first));
+	machine_desc full = d;
+	ASSERT_EQ(0, desc_take_memory(&d, 1));
+	EXPECT_EQ(0, desc_follows(&full, &d, why, sizeof(why))) << why;
+	EXPECT_EQ(1u, desc_free_memory_slot(&d));
+	EXPECT_EQ(-ENOENT, desc_take_memory(&d, 1));
+	EXPECT_EQ(-ENOENT, desc_take_memory(&d, 0));
+}
+
+TEST_F(DescGrow, MemoryThatDoesNotFitIsRefused)
+{
+	desc_range r = piece(2, 256, 1);
+	ASSERT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why)));
+	EXPECT_TRUE(refused(r, "")) << "it is there already";
+	EXPECT_TRUE(refused(piece(2, 1024, 2), "window")) << why;
+	EXPECT_TRUE(refused(piece(2, 256, 1), "slot 1")) << why;
+	EXPECT_TRUE(refused(piece(2, 256, DESC_MEMORY_SLOTS + 1), "slot")) << why;
+	EXPECT_TRUE(refused(piece(2, 64, 2), "128 MiB")) << why;
+	r = piece(2, 128, 2);
+	r.first += (64 * kMiB) / PAGE_BYTES;
+	EXPECT_TRUE(refused(r, "128 MiB")) << why;
+	r = piece(2, 128, 2);
+	r.home = 2;
+	EXPECT_TRUE(refused(r, "home 2")) << why;
+	r = piece(2, 128, 2);
+	r.node = 4;
+	EXPECT_TRUE(refused(r, "node 4")) << why;
+	r = piece(2, 128, 2);
+	r.pages = UINT64_MAX / 2 & ~0x7fffull;
+	EXPECT_TRUE(refused(r, "")) << why;
+}
+
+TEST_F(DescGrow, MemoryOfTheStartStays)
+{
+	machine_desc next = d;
+	next.version++;
+	next.ranges_n--;
+	EXPECT_EQ(-EINVAL, desc_follows(&d, &next, why, sizeof(why)));
+	next = d;
+	next.version++;
+	next.room = 0;
+	EXPECT_EQ(-EINVAL, desc_follows(&d, &next, why, sizeof(why)));
+}
+
+TEST_F(DescGrow, ThereAndBackAsText)
+{
+	desc_range r = piece(2, 256, 9);
+	ASSERT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why)));
+	char *text = desc_to_json(&d);
+	ASSERT_NE(nullptr, text);
+	machine_desc back;
+	memset(&back, 0, sizeof(back));
+	EXPECT_EQ(0, desc_from_json(text, strlen(text), &back, why, sizeof(why))) << why;
+	EXPECT_EQ(9u, back.ranges[2].slot);
+	EXPECT_EQ(1u, back.room);
+	free(text);
+}
+} // namespace

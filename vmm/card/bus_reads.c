@@ -23,15 +23,39 @@ static void unlock(struct card_bus *b)
 	b->host->unlock(b->host->ctx);
 }
 
-/* With the lock. At the end of the guest nothing is waited for. */
-static bool settled(const struct card_bus *b)
+/* With the lock: the slot that it is about; DESC_SLOTS: none. */
+static unsigned slot_of(const struct card_bus *b, const struct device_access *a)
 {
+	const struct pci_slot *s;
+	struct pci_address at;
+	uint64_t offset;
+	unsigned bar;
+
+	switch (a->range) {
+	case CARD_BUS_ECAM:
+		return pci_ecam_decode(a->offset).slot;
+	case CARD_BUS_DATA:
+		return pci_ports_decode(b->root.address, (unsigned)a->offset, &at) ? at.slot : DESC_SLOTS;
+	default:
+		s = pci_bus_at(&b->root.bus, b->root.window + a->offset, &bar, &offset);
+		return s ? (unsigned)(s - b->root.bus.slot) : DESC_SLOTS;
+	}
+}
+
+/*
+ * With the lock. Of what the other hosts still have to say, only what concerns the card that is read is waited for; but
+ * where a BAR was may be the place of any card by now. At the end of the guest nothing is waited for.
+ */
+static bool settled(const struct card_bus *b, const struct device_access *a)
+{
+	unsigned slot = slot_of(b, a);
+
 	if (atomic_load(&b->ends))
 		return true;
 	for (unsigned i = 0; i < DESC_SLOTS; i++) {
 		const struct card *c = b->cards[i];
 
-		if (c && c->keep.tell && !owners_settled(&c->f.o))
+		if (c && c->keep.tell && !(i == slot ? owners_settled(&c->f.o) : owners_placed(&c->f.o)))
 			return false;
 	}
 	return true;
@@ -40,7 +64,7 @@ static bool settled(const struct card_bus *b)
 /* Without memory for it, it is answered as it is. */
 bool card_bus_read_waits(struct card_bus *b, const struct device_access *a)
 {
-	if (!a->request || settled(b))
+	if (!a->request || settled(b, a))
 		return false;
 	struct card_read *r = malloc(sizeof(*r));
 
@@ -55,16 +79,22 @@ bool card_bus_read_waits(struct card_bus *b, const struct device_access *a)
 
 void card_bus_reads(struct card_bus *b, bool all)
 {
-	struct card_read *r = NULL;
+	struct card_read *r = NULL, **at = &b->reads;
 
 	lock(b);
-	if (all || settled(b)) {
-		r = b->reads;
-		b->reads = NULL;
-		atomic_store(&b->reading, false);
-	}
-	for (struct card_read *x = r; x; x = x->next)
+	while (*at) {
+		struct card_read *x = *at;
+
+		if (!all && !settled(b, &x->a)) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
 		card_bus_access(b, &x->a);
+		x->next = r;
+		r = x;
+	}
+	atomic_store(&b->reading, b->reads != NULL);
 	unlock(b);
 	while (r) {
 		struct card_read *x = r;

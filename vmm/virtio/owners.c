@@ -126,6 +126,14 @@ bool owners_settled(const struct owners *o)
 	return true;
 }
 
+bool owners_placed(const struct owners *o)
+{
+	for (uint16_t q = 0; q < o->v->p.queues; q++)
+		if (o->queue[q].stale)
+			return false;
+	return true;
+}
+
 /* ---- words ---- */
 
 /* The lock held. */

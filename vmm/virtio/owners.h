@@ -76,6 +76,8 @@ void owners_replied(struct owners *o, uint16_t queue);
 
 /* The lock held. Registers may be read: owner_settled() of all queues. */
 bool owners_settled(const struct owners *o);
+/* Nobody takes a write elsewhere for a kick of its queues. The lock held. */
+bool owners_placed(const struct owners *o);
 
 /*
  * As after power-on; nothing is under way, and the serving thread has begun nothing since server_hold(). The lock held.

@@ -324,6 +324,42 @@ struct FarDisk : Disk {
 	}
 };
 
+/* A card whose queue is on its way to another host keeps nobody from the registers of the next one. */
+TEST_F(FarDisk, WhoReadsAnotherCardDoesNotWait)
+{
+	static std::vector<uint64_t> answered;
+	add(CARD_RNG, nullptr, 2);
+	ASSERT_EQ(Make(), 0) << why;
+	host.answer = [](void *, device_request *, uint64_t value) { answered.push_back(value); };
+	answered.clear();
+	Begin();
+	serve();
+	ASSERT_EQ(words.size(), 1u); // ON, which is not answered
+	auto late = [&](unsigned range, uint64_t offset) {
+		device_access a = {};
+		a.range = (uint8_t)range;
+		a.offset = offset;
+		a.size = 4;
+		a.request = (device_request *)this;
+		return card_bus_ops.access(bus, &a, &fx) == DEVICE_LATER;
+	};
+	EXPECT_FALSE(late(CARD_BUS_ECAM, 2 << 15));
+	EXPECT_FALSE(late(CARD_BUS_ECAM, 9 << 15)) << "nothing is there";
+	EXPECT_TRUE(late(CARD_BUS_ECAM, slot << 15));
+	EXPECT_TRUE(late(CARD_BUS_WINDOW, bar - windows.first + 0x14));
+	access(CARD_BUS_ADDRESS, true, 0, 4, 0x80000000u | 2 << 11);
+	EXPECT_FALSE(late(CARD_BUS_DATA, 0));
+	access(CARD_BUS_ADDRESS, true, 0, 4, 0x80000000u | slot << 11);
+	EXPECT_TRUE(late(CARD_BUS_DATA, 0));
+	serve();
+	EXPECT_TRUE(answered.empty());
+	card_word done = words[0];
+	done.m.kind = HANDOVER_ON_DONE;
+	ASSERT_EQ(card_bus_word(bus, 1, slot, &done), 0);
+	serve();
+	EXPECT_EQ(answered.size(), 3u);
+}
+
 /*
  * Nobody waits for the other host then: its request is under way while the reset goes on, and ends later. A few times:
  * who waits for the reset may go on at once or later.

@@ -33,14 +33,12 @@ void req_ask(struct coh_engine *e, const struct request *r)
 	if (refused(e, r))
 		return;
 	e->stats.waits_asked++;
-	msg_send(e, page_home(e, r->page), m);
+	msg_send(e, r->home, m);
 }
 
 static void give_up(struct coh_engine *e, const struct request *r)
 {
-	host_id home = page_home(e, r->page);
-
-	msg_lost(e, home == e->cfg.self ? home_waits_for(e, r) : home, r->page,
+	msg_lost(e, r->home == e->cfg.self ? home_waits_for(e, r) : r->home, r->page,
 		 "the page never came, and nobody says why");
 }
 
@@ -70,7 +68,7 @@ void req_look(struct coh_engine *e)
 }
 
 /* The home asks for the end of a transaction of ours: if it is no longer here, its DONE left before this. */
-void req_chased(struct coh_engine *e, const struct coh_msg *m)
+void req_chased(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	struct coh_msg told = {.kind = COH_MSG_TOLD,
 			       .requester = e->cfg.self,
@@ -79,7 +77,7 @@ void req_chased(struct coh_engine *e, const struct coh_msg *m)
 			       .page = m->page};
 
 	if (!find(e, m)) // else it waits itself, and asks
-		msg_send(e, page_home(e, m->page), told);
+		msg_send(e, from, told);
 }
 
 void req_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
@@ -88,6 +86,11 @@ void req_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
 
 	if (!r || refused(e, r)) {
 		e->stats.stale_msgs++;
+		return;
+	}
+	bool of_home = m->rights == COH_TOLD_WAITS || m->rights == COH_TOLD_NOTHING;
+	if (of_home && r->home != from) {
+		e->stats.stale_msgs++; // of a home that was asked before
 		return;
 	}
 	switch (m->rights) {

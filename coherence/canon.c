@@ -23,6 +23,7 @@ static void save_request(const struct coh_engine *e, page_idx page, struct coh_c
 	p->req_nacked = timers_armed(&e->timers, timer_req(i));
 	p->req_acks = (uint8_t)r->acks;
 	p->req_acked = (uint8_t)r->acked;
+	p->req_home = r->home;
 	p->req_txn = r->txn;
 }
 
@@ -65,7 +66,7 @@ static int save_dir(const struct coh_engine *e, page_idx page, struct coh_canon_
 
 int coh_canon_save(const struct coh_engine *e, struct coh_canon *out)
 {
-	if (e->cfg.pages > COH_CANON_PAGES || e->cfg.hosts > COH_CANON_HOSTS)
+	if (e->cfg.pages > COH_CANON_PAGES || e->cfg.hosts > COH_CANON_HOSTS || e->cfg.granule_shift)
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	out->txn = e->txn;
@@ -76,6 +77,9 @@ int coh_canon_save(const struct coh_engine *e, struct coh_canon *out)
 	for (page_idx page = 0; page < e->cfg.pages; page++) {
 		struct coh_canon_page *p = &out->page[page];
 		uint32_t w = e->page[page];
+		p->home1 = e->granule[page].home1;
+		p->other1 = e->granule[page].other1;
+		p->moving = e->granule[page].flags;
 		p->rights = w & PG_RIGHTS;
 		p->owner = !!(w & PG_OWNER);
 		p->held = policy_held(e, page);
@@ -102,6 +106,7 @@ static void load_request(struct coh_engine *e, page_idx page, const struct coh_c
 			      .txn = p->req_txn,
 			      .acked = p->req_acked,
 			      .acks = p->req_acks,
+			      .home = p->req_home,
 			      .kind = p->req_kind,
 			      .used = true,
 			      .granted = p->req_granted,
@@ -160,6 +165,7 @@ static void load_dir(struct coh_engine *e, page_idx page, const struct coh_canon
 		e->pool[d->busy - 1].tail = i;
 		last = i;
 	}
+	e->granule[page].busy += d->busy != 0;
 }
 
 static void load_evicting(struct coh_engine *e, page_idx page)
@@ -171,12 +177,23 @@ static void load_evicting(struct coh_engine *e, page_idx page)
 	timers_set(&e->timers, timer_evict(e, i), FAR_NS);
 }
 
+static void load_granule(struct coh_engine *e, page_idx page, const struct coh_canon_page *p)
+{
+	struct granule *g = &e->granule[page];
+
+	e->homed -= g->home1 == e->cfg.self + 1u;
+	*g = (struct granule){.home1 = p->home1, .other1 = p->other1, .flags = p->moving};
+	e->homed += g->home1 == e->cfg.self + 1u;
+	e->homes_due += !!(g->flags & GRANULE_DUE);
+}
+
 void coh_canon_load(struct coh_engine *e, const struct coh_canon *in)
 {
 	e->txn = in->txn;
 	memcpy(e->seen_txn, in->seen, sizeof(in->seen));
 	for (page_idx page = 0; page < e->cfg.pages; page++) {
 		const struct coh_canon_page *p = &in->page[page];
+		load_granule(e, page, p);
 		page_set(e, page, (enum coh_rights)p->rights, p->owner);
 		e->page[page] |= p->held ? PG_HELD : 0;
 		e->page[page] |= p->waiting ? PG_WAITING : 0;

@@ -14,10 +14,11 @@
 #define COH_CANON_NONE  0xffu
 
 struct coh_canon_page {
+	uint8_t home1, other1, moving; // of its granule: struct granule's home1, other1 and flags
 	uint8_t rights, owner, held, evicting, waiting, wait_write;
 	/* own request: kind is COH_CANON_NONE if there is none */
 	uint8_t req_kind, req_granted, req_want_write, req_waiter, req_nacked;
-	uint8_t req_acks, req_acked;
+	uint8_t req_acks, req_acked, req_home;
 	uint64_t req_txn;
 	/* put off by a hold: kind is COH_CANON_NONE if there is none */
 	uint8_t defer_kind, defer_requester, defer_acks;
@@ -31,6 +32,7 @@ struct coh_canon_page {
 	} queue[COH_CANON_HOSTS];
 };
 
+/* Granules are pages. */
 struct coh_canon {
 	uint64_t txn;                   // last own transaction number used
 	uint64_t seen[COH_CANON_HOSTS]; // highest accepted from each host

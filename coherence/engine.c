@@ -87,14 +87,14 @@ static void deliver(struct coh_engine *e, host_id from, const struct coh_msg *m)
 		home_evict(e, from, m);
 		break;
 	case COH_MSG_NACK:
-		req_nack(e, m);
+		req_nack(e, from, m);
 		break;
 	case COH_MSG_ASK:
 		home_asked(e, from, m);
 		break;
 	case COH_MSG_CHASE:
 		if (m->rights == COH_TOLD_DONE)
-			req_chased(e, m);
+			req_chased(e, from, m);
 		else
 			owner_chased(e, m);
 		break;
@@ -117,9 +117,23 @@ void self_drain(struct coh_engine *e)
 	}
 }
 
+/* Whether it is the page's home, or may have been when it sent this. */
+static bool home_or_former(const struct coh_engine *e, host_id who, page_idx page)
+{
+	return page_home(e, page) == who || page_moved(e, page);
+}
+
+/* Orders are carried out before a home moves, so they can be the new or the old one's only while it does. */
+static bool may_order(const struct coh_engine *e, host_id who, page_idx page)
+{
+	const struct granule *g = page_granule(e, page);
+
+	return g->home1 == who + 1u || g->other1 == who + 1u;
+}
+
 static const char *chase_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
-	if (page_home(e, m->page) != from)
+	if (!home_or_former(e, from, m->page))
 		return "chased by a host that is not the page's home";
 	switch (m->rights) {
 	case COH_TOLD_DONE:
@@ -133,14 +147,14 @@ static const char *chase_error(const struct coh_engine *e, host_id from, const s
 
 static const char *told_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
-	host_id home = page_home(e, m->page);
-
 	switch (m->rights) {
 	case COH_TOLD_DONE:
-		return home == e->cfg.self && m->requester == from ? NULL : "told of the end of another's transaction";
+		if (m->requester == from && home_or_former(e, e->cfg.self, m->page))
+			return NULL;
+		return "told of the end of another's transaction";
 	case COH_TOLD_NOTHING:
 	case COH_TOLD_WAITS:
-		if (home != from)
+		if (!home_or_former(e, from, m->page))
 			return "told of a transaction by a host that is not the page's home";
 		break;
 	}
@@ -149,8 +163,6 @@ static const char *told_error(const struct coh_engine *e, host_id from, const st
 
 static const char *role_error(const struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
-	host_id home = page_home(e, m->page);
-
 	switch (m->kind) {
 	case COH_MSG_REQ_READ:
 	case COH_MSG_REQ_WRITE:
@@ -158,7 +170,7 @@ static const char *role_error(const struct coh_engine *e, host_id from, const st
 	case COH_MSG_DONE:
 	case COH_MSG_EVICT:
 	case COH_MSG_ASK:
-		if (home != e->cfg.self)
+		if (!home_or_former(e, e->cfg.self, m->page))
 			return "request to a host that is not the page's home";
 		return m->requester == from ? NULL : "request in another host's name";
 	case COH_MSG_FWD_READ:
@@ -166,9 +178,9 @@ static const char *role_error(const struct coh_engine *e, host_id from, const st
 	case COH_MSG_INV:
 		if (m->requester == e->cfg.self)
 			return "asked to give a page to itself";
-		return home == from ? NULL : "order from a host that is not the page's home";
+		return may_order(e, from, m->page) ? NULL : "order from a host that is not the page's home";
 	case COH_MSG_NACK:
-		if (home != from)
+		if (!home_or_former(e, from, m->page))
 			return "refusal from a host that is not the page's home";
 		break;
 	case COH_MSG_CHASE:
@@ -199,11 +211,18 @@ static const char *msg_error(const struct coh_engine *e, host_id from, const str
 	return role_error(e, from, m);
 }
 
+/* Who has left asks for nothing; what it owed to others may still be on its way. */
+static bool asks(unsigned kind)
+{
+	return kind == COH_MSG_REQ_READ || kind == COH_MSG_REQ_WRITE || kind == COH_MSG_REQ_UPGRADE ||
+	       kind == COH_MSG_EVICT;
+}
+
 static void on_msg(struct coh_engine *e, const struct coh_event *ev)
 {
 	const struct coh_msg *m = &ev->msg;
 
-	if (ev->from >= e->cfg.hosts || ev->from == e->cfg.self) {
+	if (ev->from >= e->cfg.hosts || ev->from == e->cfg.self || (asks(m->kind) && (e->gone & host_bit(ev->from)))) {
 		e->stats.bad_msgs++; // a link that does not exist: nobody to blame
 		return;
 	}
@@ -316,5 +335,5 @@ const struct coh_stats *coh_engine_stats(const struct coh_engine *e)
 
 double coh_engine_bytes_per_page(const struct coh_engine *e)
 {
-	return (double)e->bytes / (double)e->cfg.pages;
+	return (double)(e->bytes - (e->cfg.pages - e->homed) * sizeof(struct dir)) / (double)e->cfg.pages;
 }

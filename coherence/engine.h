@@ -53,7 +53,7 @@ struct coh_home_range {
 
 struct coh_config {
 	host_id self;
-	unsigned hosts;
+	unsigned hosts; // slots: numbers of hosts are below. Not in all of them need be a host
 	uint64_t pages; // pages have numbers below; not all need have a home
 	struct coh_home_range homes[COH_HOMES_MAX];
 	unsigned homes_n;
@@ -63,7 +63,8 @@ struct coh_config {
 	uint64_t quota_pages;   // resident pages wanted at most on this host (0: no limit), at least
 				// the pages homed here; exceeded by at most COH_RESERVE_HOME
 	unsigned requests_max;  // own requests in flight at most (power of two)
-	unsigned queue_max;     // requests queued at this home, all pages together
+	unsigned queue_max;     // requests queued at this home, all pages together; each slot of a host has an equal
+				// share, used or not: from requests_max * hosts on no request is ever refused
 	unsigned prefetch_max;  // pages requested ahead of a sequential read stream (0: off)
 	unsigned migratory;     // hand-overs by read-then-write until a read takes ownership at once (0: never)
 	uint64_t ask_ns;        // a request is asked about once it has waited one to two of these (0: never)
@@ -163,6 +164,8 @@ struct coh_stats {
 	uint64_t upgrades, invalidations_in, invalidations_out;
 	uint64_t downgrades, evict_hints, drops_silent, prefetches, prefetch_hits;
 	uint64_t holds, stale_msgs, queue_full, bad_msgs;
+	uint64_t homes_in, homes_out,
+		refused_moving;                 // granules that got or lost their home here; requests refused for it
 	uint64_t waits_asked, waits_lost;       // requests asked about; found to be lost
 	uint64_t msgs_in[32], msgs_out[32];     // by enum coh_msg_kind
 	uint64_t resident, owned, resident_max; // levels: pages
@@ -170,8 +173,11 @@ struct coh_stats {
 
 struct coh_engine;
 
-/* Bytes an engine needs for this configuration, or 0 if the configuration is not valid. */
+/* Bytes an engine needs for this configuration, or 0 if the configuration is not valid. Most are addresses only: what
+ * belongs to pages that are not memory, or not homed here, is never touched. */
 size_t coh_engine_bytes(const struct coh_config *cfg);
+/* How many of them may come to be used as long as memory and homes are as they are. 0: not valid. */
+size_t coh_engine_used_bytes(const struct coh_config *cfg);
 
 /*
  * Builds an engine in mem (coh_engine_bytes() bytes, 64-byte aligned, zero-filled, owned by the
@@ -187,6 +193,68 @@ const char *coh_config_error(const struct coh_config *cfg);
  * counted, never trusted: the effect COH_FX_PEER_FAULT says so.
  */
 void coh_engine_step(struct coh_engine *e, const struct coh_event *ev, struct coh_fx_list *fx);
+
+/*
+ * What changes while the engine runs, between two steps; the deadline may be another one afterwards. Each of them
+ * changes nothing unless it returns 0.
+ */
+#define COH_QUOTA_NOTHING UINT64_MAX // of coh_engine_set_quota(): keep no page
+
+/*
+ * Memory that comes, with its home. Returns 0; -EINVAL: it does not begin and end with granules (it may end with the
+ * pages), is not below cfg.pages, lies over other memory, or its host has no slot; -ENOSPC: it is homed here, and the
+ * quota is less than all pages homed here would be (set the quota first). No host may send for such a page before all
+ * others have it.
+ */
+int coh_engine_range_add(struct coh_engine *e, const struct coh_home_range *r);
+/*
+ * As cfg.quota_pages (0: no limit), or COH_QUOTA_NOTHING. What is over it goes away by eviction, in its time. Returns
+ * 0, or -EINVAL: it is less than the pages homed here.
+ */
+int coh_engine_set_quota(struct coh_engine *e, uint64_t pages);
+/* Pages homed here that host (another one) owns. */
+uint64_t coh_engine_lent(const struct coh_engine *e, host_id host);
+/*
+ * A host has left: its slot is empty, and it is asked for nothing any more; read copies that a directory still says it
+ * has are none. Returns 0, -EINVAL: no such slot or this host; -EBUSY: it owns pages homed here, or a request of it is
+ * open here: it has not left.
+ */
+int coh_engine_host_gone(struct coh_engine *e, host_id host);
+/*
+ * Another host uses the slot of one that has left, or that was never used: its transaction numbers begin anew. Before
+ * its first message. Returns as coh_engine_host_gone().
+ */
+int coh_engine_host_new(struct coh_engine *e, host_id host);
+
+/*
+ * The home of a granule moves (docs/PROTOCOL.md, "Homes that move"). Each of these is about the granule that begins at
+ * page first, and changes nothing unless it succeeds. In this order, each on all hosts named before the next anywhere:
+ *   prepare  all       orders may come from either end. At `to` 0 or -ENOSPC: its quota does not cover the granule too
+ *   freeze   from      no transaction begins there any more: requests are refused, and asked for again
+ *   ship     from      -EAGAIN as long as a transaction runs there; else the directory as bytes, and it is gone here
+ *   adopt    to        from then on it is the home
+ *   commit   all       requests go to the new home
+ *   finish   all       only the new home gives orders
+ * Until ship has succeeded the move can be called off: cancel, on all hosts.
+ */
+#define COH_REHOME_BYTES(granule_shift) ((size_t)12 << (granule_shift)) // what ship writes at most
+
+/* -EINVAL: first begins no granule, its home is not `from`, it moves already, or there is no such host. */
+int coh_engine_rehome_prepare(struct coh_engine *e, page_idx first, host_id from, host_id to);
+int coh_engine_rehome_freeze(struct coh_engine *e, page_idx first); // -EINVAL: not homed here, or not prepared
+/* Returns the bytes written to buf; -EINVAL: not frozen; -EAGAIN; -ENOBUFS. O(pages of a granule). */
+int coh_engine_rehome_ship(struct coh_engine *e, page_idx first, uint8_t *buf, size_t cap);
+/*
+ * buf is what host `from` says that it shipped: a peer's word. Returns NULL, or what is wrong with it (static text):
+ * the peer broke the protocol. O(pages of a granule).
+ */
+const char *coh_engine_rehome_adopt(struct coh_engine *e, host_id from, page_idx first, const uint8_t *buf, size_t n);
+int coh_engine_rehome_commit(struct coh_engine *e, page_idx first, host_id to); // -EINVAL: not so far
+int coh_engine_rehome_finish(struct coh_engine *e, page_idx first);             // -EINVAL: not so far
+/* 0 also where nothing was prepared; -EBUSY: shipped, adopted or committed here, it has to go on. */
+int coh_engine_rehome_cancel(struct coh_engine *e, page_idx first);
+
+uint64_t coh_engine_homed(const struct coh_engine *e); // pages homed here
 
 /* When the engine wants a COH_EV_TICK: absolute nanoseconds, or UINT64_MAX for never. */
 uint64_t coh_engine_deadline(const struct coh_engine *e);

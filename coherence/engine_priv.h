@@ -67,6 +67,7 @@ struct request {
 	uint64_t txn;
 	host_set acked;
 	uint16_t acks;
+	host_id home; // who was asked: it, and nobody else, serves or refuses, and is told of the end
 	uint8_t kind; // COH_MSG_REQ_*
 	uint8_t nacks;
 	uint16_t looks; // how often the look at what waits has found it
@@ -96,8 +97,29 @@ struct stream {
 
 /* Some pages in a row that have one home. */
 struct granule {
-	uint32_t dir;   // granule's number among those homed here: its entries in the directory
-	uint32_t home1; // home + 1; 0: no memory there
+	uint8_t home1;  // home + 1, as far as this host knows; 0: no memory there
+	uint8_t other1; // while the home moves: the other end of the move + 1
+	uint8_t flags;  // GRANULE_*
+	uint32_t busy;  // pages homed here with a transaction
+};
+
+#define GRANULE_MOVED   1u // its home has moved, or begun to: once and for all, what is late may come from a former home
+#define GRANULE_FROZEN  2u // homed here, to be shipped: no transaction begins
+#define GRANULE_DUE     4u // the home is to come here
+#define GRANULE_FLIPPED 8u // home1 is the new home
+
+/* What of a directory entry goes to another home. */
+struct dir_entry {
+	host_set sharers;
+	host_id owner;
+	bool touched;
+};
+
+struct dir_reader {
+	const uint8_t *at;
+	size_t left;
+	unsigned same; // entries still like this one
+	struct dir_entry entry;
 };
 
 struct coh_engine {
@@ -106,10 +128,14 @@ struct coh_engine {
 	uint64_t now;
 	uint64_t txn; // last used
 	uint32_t *page;
-	struct dir *dir;
+	struct dir *dir; // by page, though used of those homed here alone: where a home comes to there is room for it
 	uint64_t *loose,
 		*loose_top;      // resident pages that may be given up: a bit a page, a bit a word
 	uint64_t homed;          // pages homed here
+	uint64_t homes_due;      // pages whose homes are to come here
+	uint64_t quota;          // COH_QUOTA_NOTHING is 0 here, no limit UINT64_MAX
+	uint64_t over;           // pages expected when the quota was last set: no more come until they are fewer
+	host_set gone;           // slots of hosts that have left
 	struct granule *granule; // who is home, by granules of 1 << cfg.granule_shift pages
 
 	struct request *reqs;
@@ -123,6 +149,7 @@ struct coh_engine {
 	uint32_t pool_free;
 	uint32_t pool_used[HOSTS_MAX];
 	uint64_t seen_txn[HOSTS_MAX]; // highest transaction number accepted from each host
+	uint64_t lent[HOSTS_MAX];     // pages homed here by owner; of this host's own it says nothing
 
 	struct deferred *defer;
 	struct pmap defer_map;
@@ -180,6 +207,10 @@ static inline uint32_t timer_ask(const struct coh_engine *e)
 }
 
 /* ---- pages.c ---- */
+static inline uint64_t granule_pages(const struct coh_engine *e)
+{
+	return (uint64_t)1 << e->cfg.granule_shift;
+}
 host_id page_home(const struct coh_engine *e, page_idx page);    // HOST_NONE: no memory there
 struct dir *page_dir(const struct coh_engine *e, page_idx page); // NULL: not homed here
 static inline bool page_is_memory(const struct coh_engine *e, page_idx page)
@@ -190,14 +221,33 @@ static inline host_id dir_owner(const struct coh_engine *e, const struct dir *d)
 {
 	return d->owner_of ^ e->cfg.self;
 }
-static inline void dir_set_owner(const struct coh_engine *e, struct dir *d, host_id owner)
+static inline void dir_set_owner(struct coh_engine *e, struct dir *d, host_id owner)
 {
+	e->lent[dir_owner(e, d)]--;
+	e->lent[owner]++;
 	d->owner_of = owner ^ e->cfg.self;
 }
 static inline enum coh_rights page_rights(const struct coh_engine *e, page_idx page)
 {
 	return (enum coh_rights)(e->page[page] & PG_RIGHTS);
 }
+static inline struct granule *page_granule(const struct coh_engine *e, page_idx page)
+{
+	return &e->granule[page >> e->cfg.granule_shift];
+}
+/* Its home has moved, some time: what is late may come from or for a former one. */
+static inline bool page_moved(const struct coh_engine *e, page_idx page)
+{
+	return page_granule(e, page)->flags & GRANULE_MOVED;
+}
+/* Homed here, and transactions may begin. */
+static inline bool page_served(const struct coh_engine *e, page_idx page)
+{
+	const struct granule *g = page_granule(e, page);
+
+	return g->home1 == e->cfg.self + 1u && !(g->flags & GRANULE_FROZEN);
+}
+void page_set_loose(struct coh_engine *e, page_idx page); // anew, of a resident page
 /* All changes of rights go through here: it keeps the levels, the bitmaps and the eviction slots.
  */
 void page_set(struct coh_engine *e, page_idx page, enum coh_rights rights, bool owner);
@@ -210,13 +260,13 @@ bool req_recall(struct coh_engine *e, page_idx page);
 bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access);
 void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m);
-void req_nack(struct coh_engine *e, const struct coh_msg *m);
+void req_nack(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_retry(struct coh_engine *e, uint32_t i);
 void req_service_waiting(struct coh_engine *e);
 void req_watch(struct coh_engine *e); // something waits: look at it when it has waited long
 void req_ask(struct coh_engine *e, const struct request *r);
 void req_look(struct coh_engine *e); // at all that waits
-void req_chased(struct coh_engine *e, const struct coh_msg *m);
+void req_chased(struct coh_engine *e, host_id from, const struct coh_msg *m);
 void req_told(struct coh_engine *e, host_id from, const struct coh_msg *m);
 
 /* ---- home.c ---- */
@@ -229,6 +279,10 @@ void home_told(struct coh_engine *e, host_id from, const struct coh_msg *m);
 host_id home_waits_for(const struct coh_engine *e, const struct request *r);
 /* Untouched neighbours of page, homed here, that may be granted at once: *first and the count. */
 uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first);
+
+/* ---- dircode.c: the entries of pages first .. end - 1 ---- */
+int dir_pack(const struct coh_engine *e, page_idx first, page_idx end, uint8_t *buf, size_t cap); // bytes, or -ENOBUFS
+bool dir_next(struct dir_reader *r, struct dir_entry *out); // false: the bytes make no sense, or there are no more
 
 /* ---- owner.c ---- */
 void owner_asked(struct coh_engine *e, const struct coh_msg *m); // FWD_READ, FWD_WRITE, INV

@@ -66,7 +66,7 @@ static void start_read(struct coh_engine *e, struct dir *d, struct home_req *q)
 
 static void start_write(struct coh_engine *e, struct dir *d, struct home_req *q)
 {
-	host_set others = d->sharers & ~host_bit(q->requester);
+	host_set others = d->sharers & ~host_bit(q->requester) & ~e->gone;
 	uint16_t acks = invalidate(e, q, others);
 
 	if (d->touched)
@@ -80,7 +80,7 @@ static void start_upgrade(struct coh_engine *e, struct dir *d, struct home_req *
 {
 	host_set others = d->sharers | (d->touched ? host_bit(dir_owner(e, d)) : 0);
 
-	others &= ~host_bit(q->requester);
+	others &= ~host_bit(q->requester) & ~e->gone;
 	grant(e, q, COH_RW, 0, invalidate(e, q, others));
 }
 
@@ -119,15 +119,11 @@ static void finish(struct coh_engine *e, struct dir *d)
 	d->busy = q->next;
 	if (q->next)
 		e->pool[q->next - 1].tail = q->tail;
+	else
+		page_granule(e, q->page)->busy--;
 	e->pool_used[q->requester]--;
 	*q = (struct home_req){.next = e->pool_free};
 	e->pool_free = i + 1;
-}
-
-static void run_queue(struct coh_engine *e, struct dir *d)
-{
-	while (d->busy && !start(e, d))
-		finish(e, d);
 }
 
 /* Every host has its own share of the queue, so none can crowd the others out for ever. */
@@ -136,12 +132,29 @@ static bool queue_has_room(const struct coh_engine *e, host_id from)
 	return e->pool_free && e->pool_used[from] < e->cfg.queue_max / e->cfg.hosts;
 }
 
-static void refuse(struct coh_engine *e, host_id from, const struct coh_msg *m)
+static void refuse(struct coh_engine *e, host_id from, uint64_t txn, page_idx page)
 {
-	struct coh_msg nack = {.kind = COH_MSG_NACK, .requester = from, .txn = m->txn, .page = m->page};
+	struct coh_msg nack = {.kind = COH_MSG_NACK, .requester = from, .txn = txn, .page = page};
 
-	e->stats.queue_full++;
 	msg_send(e, from, nack);
+}
+
+/* Of a granule that is to be shipped what waited for its turn is refused: the next home never knew of it. */
+static bool start_or_refuse(struct coh_engine *e, struct dir *d)
+{
+	const struct home_req *q = &e->pool[d->busy - 1];
+
+	if (page_served(e, q->page))
+		return start(e, d);
+	e->stats.refused_moving++;
+	refuse(e, q->requester, q->txn, q->page);
+	return false;
+}
+
+static void run_queue(struct coh_engine *e, struct dir *d)
+{
+	while (d->busy && !start_or_refuse(e, d))
+		finish(e, d);
 }
 
 void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
@@ -153,8 +166,16 @@ void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
 		return;
 	}
 	e->seen_txn[from] = m->txn;
+	/* Never passed on to the home there is: its number would come behind newer ones of that link, as a duplicate.
+	 */
+	if (!page_served(e, m->page)) {
+		e->stats.refused_moving++;
+		refuse(e, from, m->txn, m->page);
+		return;
+	}
 	if (!queue_has_room(e, from)) {
-		refuse(e, from, m);
+		e->stats.queue_full++;
+		refuse(e, from, m->txn, m->page);
 		return;
 	}
 	uint32_t i = e->pool_free - 1;
@@ -164,6 +185,7 @@ void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	*q = (struct home_req){.page = m->page, .txn = m->txn, .tail = i + 1, .requester = from, .kind = m->kind};
 	if (!d->busy) {
 		d->busy = i + 1;
+		page_granule(e, m->page)->busy++;
 		run_queue(e, d);
 		return;
 	}
@@ -175,7 +197,7 @@ void home_request(struct coh_engine *e, host_id from, const struct coh_msg *m)
 void home_done(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	struct dir *d = page_dir(e, m->page);
-	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
+	const struct home_req *q = d && d->busy ? &e->pool[d->busy - 1] : NULL;
 
 	if (!q || q->requester != from || q->txn != m->txn) {
 		e->stats.stale_msgs++;
@@ -190,7 +212,7 @@ void home_evict(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	struct dir *d = page_dir(e, m->page);
 
-	if (d->busy || dir_owner(e, d) != from || !req_recall(e, m->page))
+	if (!page_served(e, m->page) || d->busy || dir_owner(e, d) != from || !req_recall(e, m->page))
 		e->stats.stale_msgs++;
 }
 
@@ -224,7 +246,7 @@ static void chase_all(struct coh_engine *e, const struct home_req *q)
 void home_asked(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	const struct dir *d = page_dir(e, m->page);
-	uint32_t i = d->busy;
+	uint32_t i = d ? d->busy : 0; // what came here when this was no home has been refused, before this answer
 
 	while (i && (e->pool[i - 1].requester != from || e->pool[i - 1].txn != m->txn))
 		i = e->pool[i - 1].next;
@@ -247,7 +269,7 @@ void home_asked(struct coh_engine *e, host_id from, const struct coh_msg *m)
 void home_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	const struct dir *d = page_dir(e, m->page);
-	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
+	const struct home_req *q = d && d->busy ? &e->pool[d->busy - 1] : NULL;
 
 	if (!q || q->requester != from || q->txn != m->txn)
 		e->stats.stale_msgs++;
@@ -258,7 +280,7 @@ void home_told(struct coh_engine *e, host_id from, const struct coh_msg *m)
 host_id home_waits_for(const struct coh_engine *e, const struct request *r)
 {
 	const struct dir *d = page_dir(e, r->page);
-	const struct home_req *q = d->busy ? &e->pool[d->busy - 1] : NULL;
+	const struct home_req *q = d && d->busy ? &e->pool[d->busy - 1] : NULL;
 
 	if (!q || q->requester != e->cfg.self)
 		return q ? q->requester : e->cfg.self;
@@ -270,7 +292,8 @@ static bool untouched(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = page_dir(e, page);
 
-	return d && !d->touched && !d->busy && !d->sharers && !(e->page[page] & (PG_RIGHTS | PG_PENDING));
+	return d && page_served(e, page) && !d->touched && !d->busy && !d->sharers &&
+	       !(e->page[page] & (PG_RIGHTS | PG_PENDING));
 }
 
 uint32_t home_zero_run(const struct coh_engine *e, page_idx page, page_idx *first)

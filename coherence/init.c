@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a configuration and lays the engine out in the caller's memory.
+#include <errno.h>
+
 #include "coherence/engine_priv.h"
 
 #define PAGES_MAX    ((uint64_t)1 << 40) // 4 PiB of guest: keeps all sizes below in range
@@ -60,15 +62,6 @@ static uint64_t granules_of(const struct coh_config *c, uint64_t pages)
 	return (pages + ((uint64_t)1 << c->granule_shift) - 1) >> c->granule_shift;
 }
 
-static uint64_t granules_here(const struct coh_config *c)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < c->homes_n; i++)
-		n += c->homes[i].host == c->self ? granules_of(c, c->homes[i].pages) : 0;
-	return n;
-}
-
 static uint32_t defer_entries(const struct coh_config *c)
 {
 	return c->pages < DEFER_MAX ? (uint32_t)c->pages : DEFER_MAX;
@@ -97,7 +90,7 @@ static size_t lay_out(struct coh_engine *e, uint8_t *base, const struct coh_conf
 
 	take(&p, 1, sizeof(*e));
 	e->page = take(&p, c->pages, sizeof(*e->page));
-	e->dir = take(&p, granules_here(c) << c->granule_shift, sizeof(*e->dir));
+	e->dir = take(&p, c->pages, sizeof(*e->dir));
 	e->granule = take(&p, granules_of(c, c->pages), sizeof(*e->granule));
 	e->loose = take(&p, words, sizeof(*e->loose));
 	e->loose_top = take(&p, (words + 63) / 64, sizeof(*e->loose_top));
@@ -123,6 +116,20 @@ size_t coh_engine_bytes(const struct coh_config *cfg)
 	return coh_config_error(cfg) ? 0 : lay_out(&scratch, NULL, cfg);
 }
 
+size_t coh_engine_used_bytes(const struct coh_config *cfg)
+{
+	size_t all = coh_engine_bytes(cfg);
+	uint64_t memory = 0, mine = 0;
+
+	if (!all)
+		return 0;
+	for (unsigned i = 0; i < cfg->homes_n; i++) {
+		memory += cfg->homes[i].pages;
+		mine += cfg->homes[i].host == cfg->self ? cfg->homes[i].pages : 0;
+	}
+	return all - (cfg->pages - memory) * sizeof(uint32_t) - (cfg->pages - mine) * sizeof(struct dir);
+}
+
 static void chain_free_lists(struct coh_engine *e)
 {
 	for (uint32_t i = 0; i < e->cfg.requests_max; i++)
@@ -134,20 +141,14 @@ static void chain_free_lists(struct coh_engine *e)
 	e->req_free = e->pool_free = e->defer_free = 1;
 }
 
-/* The one table that is written whole at the start: 8 bytes a granule. What a page has is zero until it is used. */
-static void place_homes(struct coh_engine *e)
+/* The one table that is written whole at the start: eight bytes a granule. What a page has is zero until it is used. */
+static void place(struct coh_engine *e, const struct coh_home_range *r)
 {
-	uint32_t mine = 0;
+	struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
 
-	for (unsigned i = 0; i < e->cfg.homes_n; i++) {
-		const struct coh_home_range *r = &e->cfg.homes[i];
-		bool here = r->host == e->cfg.self;
-		struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
-
-		for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
-			*g++ = (struct granule){.dir = here ? mine++ : 0, .home1 = r->host + 1u};
-		e->homed += here ? r->pages : 0;
-	}
+	for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
+		*g++ = (struct granule){.home1 = (uint8_t)(r->host + 1u)};
+	e->homed += r->host == e->cfg.self ? r->pages : 0;
 }
 
 struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
@@ -157,9 +158,76 @@ struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 	PD_CHECK(!coh_config_error(cfg));
 	e->cfg = *cfg;
 	e->bytes = lay_out(e, mem, cfg);
-	place_homes(e);
+	e->quota = cfg->quota_pages ? cfg->quota_pages : UINT64_MAX;
+	for (unsigned i = 0; i < cfg->homes_n; i++)
+		place(e, &cfg->homes[i]);
 	while ((cfg->hold_max_ns >> e->stamp_shift) >= 512)
 		e->stamp_shift++;
 	chain_free_lists(e);
 	return e;
+}
+
+/* ---- what changes while the engine runs ---- */
+
+static bool is_free(const struct coh_engine *e, const struct coh_home_range *r)
+{
+	const struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
+
+	for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
+		if ((g++)->home1)
+			return false;
+	return true;
+}
+
+int coh_engine_range_add(struct coh_engine *e, const struct coh_home_range *r)
+{
+	const struct coh_config *c = &e->cfg;
+	uint64_t mask = granule_pages(e) - 1, end = r->first + r->pages;
+
+	if (r->host >= c->hosts || r->first > c->pages || !r->pages || r->pages > c->pages - r->first)
+		return -EINVAL;
+	if (r->first & mask || (end & mask && end != c->pages) || !is_free(e, r))
+		return -EINVAL;
+	if (r->host == c->self && r->pages > e->quota - e->homed - e->homes_due)
+		return -ENOSPC;
+	place(e, r);
+	return 0;
+}
+
+int coh_engine_set_quota(struct coh_engine *e, uint64_t pages)
+{
+	uint64_t quota = pages == COH_QUOTA_NOTHING ? 0 : pages ? pages : UINT64_MAX;
+
+	if (quota < e->homed + e->homes_due)
+		return -EINVAL;
+	e->quota = quota;
+	e->over = e->stats.resident + e->incoming;
+	timers_set(&e->timers, timer_policy(e), e->now);
+	return 0;
+}
+
+uint64_t coh_engine_lent(const struct coh_engine *e, host_id host)
+{
+	return host < e->cfg.hosts && host != e->cfg.self ? e->lent[host] : 0;
+}
+
+int coh_engine_host_gone(struct coh_engine *e, host_id host)
+{
+	if (host >= e->cfg.hosts || host == e->cfg.self)
+		return -EINVAL;
+	if (e->lent[host] || e->pool_used[host])
+		return -EBUSY;
+	e->gone |= host_bit(host);
+	return 0;
+}
+
+int coh_engine_host_new(struct coh_engine *e, host_id host)
+{
+	if (host >= e->cfg.hosts || host == e->cfg.self)
+		return -EINVAL;
+	if (e->lent[host] || e->pool_used[host])
+		return -EBUSY;
+	e->gone &= ~host_bit(host);
+	e->seen_txn[host] = 0;
+	return 0;
 }

@@ -5,6 +5,7 @@
 
 struct sums {
 	uint64_t resident, owned, pending, incoming, deferred, evicting, waiting, queued;
+	uint64_t lent[HOSTS_MAX];
 };
 
 static const char *page_wrong(const struct coh_engine *e, page_idx page, struct sums *s)
@@ -47,6 +48,7 @@ static const char *dir_wrong(const struct coh_engine *e, page_idx page, struct s
 		return "owner out of range";
 	if (!d->touched && dir_owner(e, d) != e->cfg.self)
 		return "an untouched page has left home";
+	s->lent[dir_owner(e, d)]++;
 	if (d->sharers & host_bit(dir_owner(e, d)))
 		return "the owner is among the sharers";
 	if (!d->busy && dir_owner(e, d) == e->cfg.self && d->touched != !!(e->page[page] & PG_OWNER))
@@ -66,8 +68,11 @@ static const char *sums_wrong(const struct coh_engine *e, const struct sums *s)
 {
 	uint64_t used = 0;
 
-	for (unsigned h = 0; h < e->cfg.hosts; h++)
+	for (unsigned h = 0; h < e->cfg.hosts; h++) {
 		used += e->pool_used[h];
+		if (h != e->cfg.self && s->lent[h] != e->lent[h])
+			return "levels of lent pages";
+	}
 	if (s->resident != e->stats.resident || s->owned != e->stats.owned)
 		return "levels of resident or owned pages";
 	if (s->pending != e->reqs_used || s->incoming != e->incoming)
@@ -78,7 +83,7 @@ static const char *sums_wrong(const struct coh_engine *e, const struct sums *s)
 		return "pool entries in use";
 	if (e->self_n)
 		return "messages to self left over";
-	if (e->cfg.quota_pages && e->stats.resident > e->cfg.quota_pages + COH_RESERVE_HOME)
+	if (e->quota != UINT64_MAX && e->stats.resident > e->quota + COH_RESERVE_HOME && e->stats.resident > e->over)
 		return "more pages than quota and reserve";
 	return NULL;
 }

@@ -9,12 +9,7 @@ host_id page_home(const struct coh_engine *e, page_idx page)
 
 struct dir *page_dir(const struct coh_engine *e, page_idx page)
 {
-	const struct granule *g = &e->granule[page >> e->cfg.granule_shift];
-	uint64_t inside = page & (((uint64_t)1 << e->cfg.granule_shift) - 1);
-
-	if (g->home1 != e->cfg.self + 1u)
-		return NULL;
-	return &e->dir[((uint64_t)g->dir << e->cfg.granule_shift) + inside];
+	return page_home(e, page) == e->cfg.self ? &e->dir[page] : NULL;
 }
 
 /* Loose pages may be given up: all but those that are at home and owned here. */
@@ -31,6 +26,13 @@ static void mark_loose(struct coh_engine *e, page_idx page, bool loose)
 		e->loose_top[word / 64] |= bit;
 	else
 		e->loose_top[word / 64] &= ~bit;
+}
+
+void page_set_loose(struct coh_engine *e, page_idx page)
+{
+	bool owner = e->page[page] & PG_OWNER;
+
+	mark_loose(e, page, !owner || page_home(e, page) != e->cfg.self);
 }
 
 static void residence_changed(struct coh_engine *e, page_idx page, bool resident)
@@ -60,8 +62,10 @@ void page_set(struct coh_engine *e, page_idx page, enum coh_rights rights, bool 
 	if (!is)
 		w &= ~(PG_HELD | PG_AHEAD | PG_REF);
 	e->page[page] = w;
-	if (was != is || is)
-		mark_loose(e, page, is && (!owner || page_home(e, page) != e->cfg.self));
+	if (is)
+		page_set_loose(e, page);
+	else if (was)
+		mark_loose(e, page, false);
 	if ((w & PG_EVICTING) && (!is || !owner))
 		policy_evict_end(e, page);
 }

@@ -56,12 +56,12 @@ bool policy_room(const struct coh_engine *e, page_idx page)
 {
 	bool home = page_home(e, page) == e->cfg.self;
 
-	return !e->cfg.quota_pages || expected(e) < e->cfg.quota_pages + (home ? COH_RESERVE_HOME : COH_RESERVE);
+	return e->quota == UINT64_MAX || expected(e) < e->quota + (home ? COH_RESERVE_HOME : COH_RESERVE);
 }
 
 bool policy_has_spare(const struct coh_engine *e, uint64_t pages)
 {
-	return !e->cfg.quota_pages || expected(e) + pages <= e->cfg.quota_pages;
+	return expected(e) + pages <= e->quota;
 }
 
 static bool asks_home(struct coh_engine *e, page_idx page)
@@ -155,9 +155,9 @@ void policy_evict(struct coh_engine *e)
 {
 	unsigned budget = HAND_WORDS;
 
-	if (!e->cfg.quota_pages)
+	if (e->quota == UINT64_MAX)
 		return;
-	while (expected(e) > e->cfg.quota_pages + e->evicts && fx_room(e)) {
+	while (expected(e) > e->quota + e->evicts && fx_room(e)) {
 		if (!hand_next(e, &budget)) {
 			if (!timers_armed(&e->timers, timer_policy(e)))
 				timers_set(&e->timers, timer_policy(e), e->now + COH_RETRY_NS);

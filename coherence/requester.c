@@ -23,7 +23,8 @@ static void ask_home(struct coh_engine *e, struct request *r)
 
 	m.rights = r->kind == COH_MSG_REQ_READ ? COH_RO : COH_RW;
 	m.txn = r->txn = ++e->txn;
-	msg_send(e, page_home(e, r->page), m);
+	r->home = page_home(e, r->page);
+	msg_send(e, r->home, m);
 }
 
 /* Takes a table entry for page and asks. Returns false if the table is full. */
@@ -216,10 +217,12 @@ static void complete(struct coh_engine *e, struct request *r)
 	bool again = r->want_write && page_rights(e, page) != COH_RW;
 	struct coh_msg done = {.kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
 
+	host_id home = r->home;
+
 	if (r->waiter)
 		policy_hold_begin(e, page);
 	end(e, r);
-	msg_send(e, page_home(e, page), done);
+	msg_send(e, home, done);
 	if (again && !(e->page[page] & PG_WAITING)) {
 		if (begin(e, page, COH_WRITE, true))
 			e->stats.faults_upgrade++;
@@ -272,7 +275,7 @@ static const char *grant_error(const struct coh_engine *e, host_id from, const s
 		return "grant of other rights than asked";
 	if (data == copy)
 		return data ? "grant of data that is here" : "grant without data";
-	if (!data && from != page_home(e, r->page))
+	if (!data && from != r->home)
 		return "grant without data from a host that is not the home";
 	if (r->kind == COH_MSG_REQ_READ && m->acks)
 		return "read grant with acknowledgements";
@@ -324,11 +327,12 @@ void req_ack(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	write_progress(e, r);
 }
 
-void req_nack(struct coh_engine *e, const struct coh_msg *m)
+void req_nack(struct coh_engine *e, host_id from, const struct coh_msg *m)
 {
 	struct request *r = find(e, m->page);
 
-	if (!r || r->txn != m->txn || r->granted || timers_armed(&e->timers, timer_req(index_of(e, r)))) {
+	if (!r || r->txn != m->txn || r->home != from || r->granted ||
+	    timers_armed(&e->timers, timer_req(index_of(e, r)))) {
 		e->stats.stale_msgs++;
 		return;
 	}

@@ -16,6 +16,7 @@ fuzz_srcs_disk := $(filter-out vmm/boot/boot.c vmm/boot/bzimage.c vmm/boot/elf.c
 fuzz_srcs_netframes := vmm/nets/frames.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c
 fuzz_srcs_qmp := $(wildcard vmm/qmp/*.c)
+fuzz_srcs_rehome := $(wildcard coherence/*.c coherence/base/*.c)
 fuzz_srcs_vcpu := vmm/machine/move_state.c vmm/hv/state_fields.c $(wildcard vmm/chip/lapic*.c) vmm/chip/icr.c
 fuzz_srcs_virtqueue := $(wildcard vmm/virtio/*.c) vmm/pci/config.c vmm/pci/msix.c
 fuzz_srcs_virtio := $(fuzz_srcs_virtqueue)

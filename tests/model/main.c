@@ -11,7 +11,7 @@ static const struct model *const models[] = {&coherence_model, &queues_model};
 
 static void help(void)
 {
-	printf("Usage: model [--only NAME] [--states N] [--seconds S]\n"
+	printf("Usage: model [--only NAME] [--states N] [--seconds S] [--large]\n"
 	       "Visits every state that a small cluster can reach, and checks each of them: its coherence engines, by\n"
 	       "every order of faults, message deliveries, expired deadlines and evictions; and a virtio device whose\n"
 	       "queues move between hosts.\n"
@@ -20,7 +20,8 @@ static void help(void)
 		for (unsigned i = 0; i < models[k]->n; i++)
 			printf("                %s\n", models[k]->name(i));
 	printf("  --states N    give up after N states (default 40000000)\n"
-	       "  --seconds S   give up after S seconds for each configuration (default 200)\n");
+	       "  --seconds S   give up after S seconds for each configuration (default 200)\n"
+	       "  --large       also those that take very long; their limits have to be raised\n");
 }
 
 int main(int argc, char **argv)
@@ -32,6 +33,9 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--only") && i + 1 < argc) {
 			only = argv[++i];
+			s.large = true;
+		} else if (!strcmp(argv[i], "--large")) {
+			s.large = true;
 		} else if (!strcmp(argv[i], "--states") && i + 1 < argc) {
 			s.limit = strtoull(argv[++i], NULL, 0);
 		} else if (!strcmp(argv[i], "--seconds") && i + 1 < argc) {

@@ -36,6 +36,22 @@ static const struct model_config configs[] = {
 	 .requests_max = 2, .zero_run = 1, .ask = true},
 	{.name = "3_hosts_1_page_lost", .hosts = 3, .pages = 1, .queue_max = 6,
 	 .requests_max = 2, .zero_run = 1, .ask = true, .lose = true, .late = true},
+	{.name = "3_hosts_1_page_moves_forward", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .path = "01", .forward = true, .finds = "deadlock: work in progress and nothing can happen"},
+	{.name = "3_hosts_1_page_moves_busy", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .path = "01", .ship_busy = true, .finds = "this host has a copy of a page that is not listed"},
+	{.name = "3_hosts_1_page_moves_zero_late", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .path = "01", .zero_late = true, .finds = "a written page counts as untouched"},
+	{.name = "2_hosts_1_page_moves", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 4, .zero_run = 1, .hold = true, .evict = true, .path = "0101", .call_off = true},
+	{.name = "3_hosts_1_page_moves", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .path = "01"},
+	{.name = "2_hosts_1_page_moves_ask", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 2, .zero_run = 1, .ask = true, .path = "010"},
+	{.name = "3_hosts_1_page_moves_evict", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .evict = true, .path = "01", .large = true},
+	{.name = "3_hosts_1_page_moves_twice", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .path = "012", .large = true},
 	{.name = "3_hosts_1_page_hold_evict", .hosts = 3, .pages = 1, .queue_max = 6,
 	 .requests_max = 2, .zero_run = 1, .hold = true, .evict = true},
 };
@@ -65,8 +81,8 @@ static enum action_class class_of(const struct action *a)
 {
 	if (a->kind == A_ASK)
 		return ACTION_IN_TURN;
-	return a->kind == A_READ || a->kind == A_WRITE || a->kind == A_GIVE_UP || a->kind == A_RAN ||
-			       a->kind == A_EVICT || a->kind == A_LOSE
+	return a->kind == A_MOVE || a->kind == A_CALL_OFF || a->kind == A_READ || a->kind == A_WRITE ||
+			       a->kind == A_GIVE_UP || a->kind == A_RAN || a->kind == A_EVICT || a->kind == A_LOSE
 		       ? ACTION_NEWS
 		       : ACTION_WORK;
 }
@@ -109,6 +125,8 @@ static bool check(unsigned i, struct search *s)
 {
 	static struct state init;
 
+	if (configs[i].large && !s->large)
+		return true;
 	world_init(&configs[i], &init);
 	return search_check(s, &ops, &init, configs[i].name, configs[i].finds);
 }

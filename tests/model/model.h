@@ -33,6 +33,23 @@ struct state {
 	uint8_t written[PAGES];          // zeroes are no longer the content
 	uint8_t lost;                    // a message was lost
 	uint8_t told;                    // ... and a host says so: the guest has ended
+	struct moving {                  // the home of page 0 moves
+		uint8_t phase;           // enum moving_phase
+		uint8_t n;               // moves done
+		uint8_t mask;            // hosts that have taken the step of this phase
+		uint8_t bytes;           // of what is shipped
+		uint8_t blob[12];
+	} moving;
+};
+
+enum moving_phase {
+	MOVING_NOT,
+	MOVING_PREPARE,
+	MOVING_FREEZE,
+	MOVING_SHIP,
+	MOVING_ADOPT,
+	MOVING_COMMIT,
+	MOVING_FINISH
 };
 
 enum action_kind {
@@ -47,6 +64,9 @@ enum action_kind {
 	A_POLICY,
 	A_LOSE,
 	A_ASK,
+	A_MOVE, // the home of page 0 is to move
+	A_STEP, // a host takes the next step of that
+	A_CALL_OFF,
 	ACTIONS
 }; // of a struct action, whose arg is a page, or the sender of the message delivered or lost
 
@@ -56,8 +76,12 @@ struct model_config {
 	bool one_home, hold, evict;
 	bool ask, lose;            // requests are asked about; one message is lost
 	bool late;                 // ... and only then they are
+	const char *path;          // the hosts whose turn it is to be home of page 0, e.g. "010"; NULL: it stays
+	bool call_off;             // ... a move may be called off
 	bool skip_inv, homes_word; // planted faults, see world.c
-	const char *finds;         // ... and what has to be found wrong
+	bool forward, ship_busy, zero_late;
+	const char *finds; // ... and what has to be found wrong
+	bool large;        // only where it is asked for
 };
 
 /* world.c: runs engines on states */

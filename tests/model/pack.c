@@ -8,7 +8,7 @@
 #include "coherence/base/check.h"
 
 static unsigned hosts, pages;
-static bool one_home, ask;
+static bool one_home, ask, moves;
 
 void pack_config(const struct model_config *c)
 {
@@ -16,10 +16,13 @@ void pack_config(const struct model_config *c)
 	pages = c->pages;
 	one_home = c->one_home;
 	ask = c->ask;
+	moves = c->path != NULL;
 }
 
-static bool homed(unsigned h, unsigned p)
+static bool homed(unsigned h, unsigned p, const struct coh_canon_page *g)
 {
+	if (moves)
+		return g->home1 == h + 1;
 	return h == (one_home ? 0 : p % hosts);
 }
 
@@ -118,6 +121,20 @@ static void bits(struct io *io, unsigned n, uint8_t **v)
 		*v[i] = b >> i & 1;
 }
 
+/* Where no home moves it is what the configuration says. */
+static void io_home(struct io *io, unsigned p, struct coh_canon_page *g)
+{
+	uint8_t b = (uint8_t)(g->home1 | g->other1 << 2 | g->moving << 4);
+
+	if (moves)
+		byte(io, &b);
+	else
+		b = (uint8_t)((one_home ? 0 : p % hosts) + 1);
+	g->home1 = b & 3;
+	g->other1 = b >> 2 & 3;
+	g->moving = b >> 4;
+}
+
 static void io_page(struct io *io, struct coh_canon_page *g, bool home)
 {
 	uint8_t ro = g->rights == COH_RO, rw = g->rights == COH_RW;
@@ -134,6 +151,10 @@ static void io_page(struct io *io, struct coh_canon_page *g, bool home)
 		bits(io, 4, (uint8_t *[]){&g->req_granted, &g->req_want_write, &g->req_waiter, &g->req_nacked});
 		byte(io, &g->req_acks);
 		byte(io, &g->req_acked);
+		if (moves)
+			byte(io, &g->req_home);
+		else if (io->load)
+			g->req_home = (uint8_t)(g->home1 - 1);
 		txn(io, &g->req_txn);
 	}
 	if (defer) {
@@ -186,6 +207,19 @@ static void io_channel(struct io *io, struct channel *c)
 	}
 }
 
+static void io_moving(struct io *io, struct moving *m)
+{
+	uint8_t b = (uint8_t)(m->phase | m->n << 4);
+
+	byte(io, &b);
+	m->phase = b & 15;
+	m->n = b >> 4;
+	byte(io, &m->mask);
+	byte(io, &m->bytes);
+	for (unsigned i = 0; i < m->bytes; i++)
+		byte(io, &m->blob[i]);
+}
+
 static void io_state(struct io *io, struct state *s)
 {
 	for (unsigned h = 0; h < hosts; h++) {
@@ -198,7 +232,8 @@ static void io_state(struct io *io, struct state *s)
 			byte(io, &c->wait[i]);
 		for (unsigned p = 0; p < pages; p++) {
 			uint8_t extra = (uint8_t)(s->fresh[h][p] | s->blocked[h][p] << 1);
-			io_page(io, &c->page[p], homed(h, p));
+			io_home(io, p, &c->page[p]);
+			io_page(io, &c->page[p], homed(h, p, &c->page[p]));
 			byte(io, &extra);
 			s->fresh[h][p] = extra & 1;
 			s->blocked[h][p] = extra >> 1;
@@ -213,6 +248,8 @@ static void io_state(struct io *io, struct state *s)
 	s->written[1] = rest >> 1 & 1;
 	s->lost = rest >> 2 & 1;
 	s->told = rest >> 3;
+	if (moves)
+		io_moving(io, &s->moving);
 }
 
 unsigned pack(struct state *s, uint8_t *buf)

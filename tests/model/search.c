@@ -195,7 +195,8 @@ bool search_check(struct search *s, const struct search_ops *ops, void *init, co
 
 	free(s->table);
 	madvise(s->arena, s->used, MADV_DONTNEED);
-	*s = (struct search){.ops = ops, .arena = s->arena, .limit = s->limit, .seconds = s->seconds};
+	*s = (struct search){
+		.ops = ops, .arena = s->arena, .limit = s->limit, .seconds = s->seconds, .large = s->large};
 	PD_CHECK(ops->state_bytes <= STATE_MAX);
 	intern(s, init, 0, bad);
 	while (next < s->used && !wrong) {

@@ -45,6 +45,7 @@ struct search {
 	size_t slots, states, transitions;
 	size_t limit;   // states
 	double seconds; // of one configuration
+	bool large;     // those that take very long, too
 };
 
 void search_init(struct search *s);

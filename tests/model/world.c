@@ -57,11 +57,51 @@ void world_init(const struct model_config *c, struct state *s)
 
 static bool evict_on_the_way(const struct state *s, unsigned h, unsigned page)
 {
-	const struct channel *c = &s->ch[h][home_of(page)];
+	for (unsigned to = 0; to < cfg.hosts; to++) {
+		const struct channel *c = &s->ch[h][to];
+		for (unsigned i = 0; i < c->n; i++)
+			if (c->m[i].kind == COH_MSG_EVICT && c->m[i].page == page)
+				return true;
+	}
+	return false;
+}
 
-	for (unsigned i = 0; i < c->n; i++)
-		if (c->m[i].kind == COH_MSG_EVICT && c->m[i].page == page)
-			return true;
+static unsigned moving_from(const struct moving *m)
+{
+	return (unsigned)(cfg.path[m->n] - '0');
+}
+
+static unsigned moving_to(const struct moving *m)
+{
+	return (unsigned)(cfg.path[m->n + 1] - '0');
+}
+
+static unsigned ends_of_move(const struct moving *m)
+{
+	return 1u << moving_from(m) | 1u << moving_to(m);
+}
+
+/*
+ * Whether host h may take the step now. What all hosts do at once is host 0's: a host that prepares later only knows
+ * later what may come, and nothing comes before all have; one that finishes later only bears longer what may not come.
+ */
+static bool moving_step_of(const struct state *s, unsigned h)
+{
+	const struct moving *m = &s->moving;
+
+	switch (m->phase) {
+	case MOVING_PREPARE:
+	case MOVING_FINISH:
+		return h == 0;
+	case MOVING_FREEZE:
+		return h == moving_from(m);
+	case MOVING_SHIP:
+		return h == moving_from(m) && (cfg.ship_busy || !s->host[h].page[0].queue_n);
+	case MOVING_ADOPT:
+		return h == moving_to(m);
+	case MOVING_COMMIT:
+		return !((m->mask | ends_of_move(m)) >> h & 1);
+	}
 	return false;
 }
 
@@ -125,6 +165,20 @@ static void lose_actions(const struct state *s, struct list *l)
 				add(l, A_LOSE, to, from);
 }
 
+/* Each step is taken by all hosts that have to, in any order, before the next. */
+static void moving_actions(const struct state *s, struct list *l)
+{
+	const struct moving *m = &s->moving;
+
+	if (m->phase == MOVING_NOT && cfg.path[m->n + 1])
+		add(l, A_MOVE, 0, 0);
+	if (cfg.call_off && m->phase > MOVING_PREPARE && m->phase < MOVING_ADOPT)
+		add(l, A_CALL_OFF, 0, 0);
+	for (unsigned h = 0; h < cfg.hosts; h++)
+		if (moving_step_of(s, h))
+			add(l, A_STEP, h, 0);
+}
+
 unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 {
 	struct list l = {.out = out, .cap = cap};
@@ -141,6 +195,8 @@ unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 		for (unsigned p = 0; p < cfg.pages; p++)
 			page_actions(s, &l, h, p);
 	}
+	if (cfg.path)
+		moving_actions(s, &l);
 	// What only tries again comes last: the drain is fair to what it waits for.
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		for (unsigned p = 0; p < cfg.pages; p++)
@@ -269,6 +325,11 @@ static const char *effect(struct state *s, unsigned h, const struct coh_fx *f, s
 static const char *coherent(const struct state *s)
 {
 	for (unsigned p = 0; p < cfg.pages; p++) {
+		unsigned homes = 0;
+		for (unsigned h = 0; h < cfg.hosts; h++)
+			homes += s->host[h].page[p].home1 == h + 1;
+		if (homes > 1)
+			return "two hosts serve a page";
 		unsigned copies = 0, writers = 0;
 		for (unsigned h = 0; h < cfg.hosts; h++) {
 			unsigned r = s->host[h].page[p].rights;
@@ -339,16 +400,157 @@ static bool pull(struct state *s, unsigned from, unsigned to, struct coh_event *
 	return w.fresh;
 }
 
+static bool asks(unsigned kind)
+{
+	return kind == COH_MSG_REQ_READ || kind == COH_MSG_REQ_WRITE || kind == COH_MSG_REQ_UPGRADE;
+}
+
+/*
+ * The deliberate fault: who is not the home any more passes a request on, in the requester's name, instead of refusing
+ * it. Returns whether it did.
+ */
+static bool forwards(struct state *s, const struct action *a)
+{
+	const struct channel *c = &s->ch[a->arg][a->host];
+	unsigned home = s->host[a->host].page[0].home1 - 1u, from = a->arg;
+	struct channel *to = &s->ch[from][home];
+	struct coh_event ev;
+
+	if (!cfg.forward || !asks(c->m[0].kind) || a->host != 0 || home == 0 || home == from || to->n == CHANNEL)
+		return false;
+	struct wire w = c->m[0];
+	pull(s, from, a->host, &ev);
+	to->m[to->n++] = w;
+	return true;
+}
+
+/* The deliberate fault: the former home goes on granting itself zeroes that nobody had written when it shipped them. */
+static bool grants_itself(struct state *s, const struct action *a)
+{
+	struct coh_canon_page *g = &s->host[a->host].page[0];
+	const struct moving *m = &s->moving;
+
+	if (!cfg.zero_late || m->phase < MOVING_ADOPT || a->host != moving_from(m) || m->blob[3] || g->rights ||
+	    g->req_kind != COH_CANON_NONE)
+		return false;
+	g->rights = COH_RW;
+	g->owner = 1;
+	s->fresh[a->host][0] = !s->written[0];
+	s->blocked[a->host][0] = 0;
+	return true;
+}
+
+static const char *moving_do(struct state *s, struct coh_engine *e)
+{
+	struct moving *m = &s->moving;
+	host_id from = (host_id)moving_from(m), to = (host_id)moving_to(m);
+	int r = 0;
+
+	switch (m->phase) {
+	case MOVING_PREPARE:
+		r = coh_engine_rehome_prepare(e, 0, from, to);
+		break;
+	case MOVING_FREEZE:
+		r = coh_engine_rehome_freeze(e, 0);
+		break;
+	case MOVING_SHIP:
+		r = coh_engine_rehome_ship(e, 0, m->blob, sizeof(m->blob));
+		m->bytes = (uint8_t)(r < 0 ? 0 : r);
+		break;
+	case MOVING_ADOPT:
+		return coh_engine_rehome_adopt(e, from, 0, m->blob, m->bytes);
+	case MOVING_COMMIT:
+		r = coh_engine_rehome_commit(e, 0, to);
+		break;
+	case MOVING_FINISH: // and what is left of commit
+		r = coh_engine_rehome_commit(e, 0, to);
+		r = r ? r : coh_engine_rehome_finish(e, 0);
+		break;
+	}
+	return r < 0 ? "a step of a move was refused" : NULL;
+}
+
+static void moving_next(struct state *s, unsigned h)
+{
+	struct moving *m = &s->moving;
+	unsigned all = (1u << cfg.hosts) - 1;
+
+	m->mask |= (uint8_t)(1u << h);
+	if (m->phase == MOVING_ADOPT && all == ends_of_move(m))
+		m->phase = MOVING_COMMIT; // nobody else has to
+	if (m->phase == MOVING_COMMIT && (m->mask | ends_of_move(m)) != all)
+		return;
+	m->mask = 0;
+	if (m->phase == MOVING_FINISH)
+		*m = (struct moving){.n = (uint8_t)(m->n + 1)};
+	else
+		m->phase++;
+}
+
+static const char *moving_at(struct state *s, unsigned h)
+{
+	// The deliberate fault: the directory is shipped though a transaction runs, and that is forgotten.
+	if (cfg.ship_busy && s->moving.phase == MOVING_SHIP)
+		s->host[h].page[0].queue_n = 0;
+	struct coh_engine *e = fresh_engine(h);
+	coh_canon_load(e, &s->host[h]);
+	const char *wrong = moving_do(s, e);
+	fx.n = 0;
+	return wrong ? wrong : settle(s, h, e, false, false);
+}
+
+static const char *moving_step(struct state *s, unsigned h)
+{
+	bool all = s->moving.phase == MOVING_PREPARE || s->moving.phase == MOVING_FINISH;
+	const char *wrong = NULL;
+
+	for (unsigned k = all ? 0 : h; !wrong && k <= (all ? cfg.hosts - 1 : h); k++)
+		wrong = moving_at(s, k);
+	moving_next(s, h);
+	return wrong;
+}
+
+/* All at once: what a host does of it depends on nothing that others do. */
+static const char *call_off(struct state *s)
+{
+	fx.n = 0;
+	for (unsigned h = 0; h < cfg.hosts; h++) {
+		struct coh_engine *e = fresh_engine(h);
+		coh_canon_load(e, &s->host[h]);
+		if (coh_engine_rehome_cancel(e, 0))
+			return "a move can't be called off";
+		const char *wrong = settle(s, h, e, false, false);
+		if (wrong)
+			return wrong;
+	}
+	s->moving = (struct moving){.n = s->moving.n};
+	return NULL;
+}
+
 const char *world_step(struct state *s, const struct action *a)
 {
 	static const enum coh_canon_timer timer[ACTIONS] = {[A_RETRY] = COH_CANON_RETRY,
 							    [A_HOLD] = COH_CANON_HOLD,
 							    [A_EVICT] = COH_CANON_EVICT,
 							    [A_POLICY] = COH_CANON_POLICY};
-	struct coh_engine *e = fresh_engine(a->host);
 	struct coh_event ev = {.page = a->arg};
 	bool fresh = false;
 
+	if (a->kind == A_MOVE) {
+		s->moving.phase = MOVING_PREPARE;
+		return NULL;
+	}
+	if (a->kind == A_STEP)
+		return moving_step(s, a->host);
+	if (a->kind == A_CALL_OFF)
+		return call_off(s);
+	if (a->kind == A_DELIVER && forwards(s, a))
+		return NULL;
+	if ((a->kind == A_READ || a->kind == A_WRITE) && grants_itself(s, a)) {
+		writes(s, a->host, 0);
+		return coherent(s);
+	}
+	struct coh_engine *e = fresh_engine(a->host);
 	coh_canon_load(e, &s->host[a->host]);
 	switch (a->kind) {
 	case A_READ:
@@ -385,6 +587,8 @@ const char *world_step(struct state *s, const struct action *a)
 
 bool world_quiescent(const struct state *s)
 {
+	if (s->moving.phase != MOVING_NOT)
+		return false;
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		if (s->host[h].wait_n)
 			return false;
@@ -413,12 +617,15 @@ bool world_nobody_waits(const struct state *s)
 const char *world_quiescent_wrong(const struct state *s)
 {
 	for (unsigned p = 0; p < cfg.pages; p++) {
-		const struct coh_canon_page *d = &s->host[home_of(p)].page[p];
+		unsigned home = s->host[0].page[p].home1 - 1u;
+		const struct coh_canon_page *d = &s->host[home].page[p];
 		if (!d->dir_touched && s->written[p])
 			return "a written page counts as untouched";
 		for (unsigned h = 0; h < cfg.hosts; h++) {
 			const struct coh_canon_page *g = &s->host[h].page[p];
 			bool owner = d->dir_touched && d->dir_owner == h;
+			if (g->home1 != home + 1 || g->other1)
+				return "hosts disagree about a home";
 			if (s->blocked[h][p])
 				return "a vCPU waits and nothing will wake it";
 			if (g->owner != owner)
@@ -432,9 +639,10 @@ const char *world_quiescent_wrong(const struct state *s)
 
 void action_text(const struct action *a, char *buf, size_t cap)
 {
-	static const char *const names[ACTIONS] = {"read fault",  "write fault", "deliver",   "ran",
-						   "give up",     "retry",       "hold over", "evict expires",
-						   "policy tick", "lose",        "ask about"};
+	static const char *const names[ACTIONS] = {"read fault",       "write fault", "deliver",   "ran",
+						   "give up",          "retry",       "hold over", "evict expires",
+						   "policy tick",      "lose",        "ask about", "move",
+						   "step of the move", "call off"};
 
 	if (a->kind == A_DELIVER || a->kind == A_LOSE)
 		snprintf(buf, cap, "%s h%u -> h%u", names[a->kind], a->arg, a->host);

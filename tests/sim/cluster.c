@@ -5,33 +5,9 @@
 #include <string.h>
 
 #include "coherence/base/check.h"
-#include "tests/sim/queue.h"
+#include "tests/sim/cluster.h"
 
 bool sim_trace;
-
-struct host {
-	struct coh_engine *engine;
-	uint8_t *rights;         // by page: of the mapping, as the effects made it
-	uint64_t (*data)[WORDS]; // by page
-	uint64_t tick_at;
-	uint64_t last_arrival[HOSTS_MAX]; // at each other host
-};
-
-struct sim {
-	struct sim_config cfg;
-	struct host host[HOSTS_MAX];
-	struct cpu cpu[CPUS_MAX];
-	uint64_t (*newest)[WORDS]; // the content that every read must find
-	host_set *copies;          // by page: hosts whose mapping can be read
-	host_set *writers;         // by page: hosts whose mapping can be written
-	struct queue queue;
-	uint64_t now, rng, steps, fault_max;
-	unsigned running; // cpus that have not ended
-	uint64_t sent;    // messages
-	unsigned harmed;
-	const char *told, *failure;
-	struct coh_fx_list fx;
-};
 
 uint64_t sim_random(struct sim *s, uint64_t below)
 {
@@ -53,6 +29,7 @@ static void engine_open(struct sim *s, unsigned h)
 	struct coh_config e = {.self = (host_id)h,
 			       .hosts = c->hosts,
 			       .pages = c->pages,
+			       .granule_shift = c->granule_shift,
 			       .hold_ns = c->hold_ns,
 			       .hold_max_ns = 8 * c->hold_ns,
 			       .requests_max = c->requests_max,
@@ -63,7 +40,7 @@ static void engine_open(struct sim *s, unsigned h)
 			       .ask_ns = c->ask_ns,
 			       .ask_max = c->ask_max,
 			       .epoch = 7};
-	uint64_t share = c->pages / c->hosts, at = 0, mine = 0;
+	uint64_t share = (c->pages / c->hosts) >> c->granule_shift << c->granule_shift, at = 0, mine = 0;
 
 	for (unsigned i = 0; i < c->hosts; i++) {
 		uint64_t n = i + 1 < c->hosts ? share : c->pages - at;
@@ -82,6 +59,7 @@ static void engine_open(struct sim *s, unsigned h)
 	s->host[h].rights = calloc(c->pages, 1);
 	s->host[h].data = calloc(c->pages, sizeof(*s->host[h].data));
 	s->host[h].tick_at = UINT64_MAX;
+	s->host[h].quota = e.quota_pages;
 	PD_CHECK(s->host[h].rights && s->host[h].data);
 }
 
@@ -94,6 +72,7 @@ struct sim *sim_open(const struct sim_config *c)
 	s->rng = c->seed * 0x9e3779b97f4a7c15ull | 1;
 	s->now = 1000000;
 	s->harmed = COH_MSG_KINDS;
+	s->drained = HOST_NONE;
 	s->newest = calloc(c->pages, sizeof(*s->newest));
 	s->copies = calloc(c->pages, sizeof(*s->copies));
 	s->writers = calloc(c->pages, sizeof(*s->writers));
@@ -102,6 +81,8 @@ struct sim *sim_open(const struct sim_config *c)
 		engine_open(s, h);
 	for (unsigned i = 0; i < c->cpus; i++)
 		s->cpu[i] = (struct cpu){.id = i, .host = i % c->hosts, .done = true};
+	if (c->moves_ns)
+		moves_begin(s);
 	return s;
 }
 
@@ -203,8 +184,10 @@ static void tell(struct sim *s, const char *reason)
 
 /* Duplicates of these are harmless at any later time; of FWD_WRITE and INV they are not
  * (PROTOCOL.md). */
-static bool may_duplicate(unsigned kind)
+static bool may_duplicate(const struct sim *s, unsigned kind)
 {
+	if (kind == COH_MSG_FWD_READ)
+		return !s->cfg.moves_ns; // of a former home it would be a fault
 	return kind != COH_MSG_FWD_WRITE && kind != COH_MSG_INV;
 }
 
@@ -230,7 +213,7 @@ static void send(struct sim *s, unsigned h, const struct coh_fx *f)
 	if (++s->sent == s->cfg.harm_at && !harm(s, &e))
 		return;
 	queue_push(&s->queue, when, &e);
-	if (s->cfg.dup_percent && may_duplicate(f->msg.kind) && sim_random(s, 100) < s->cfg.dup_percent)
+	if (s->cfg.dup_percent && may_duplicate(s, f->msg.kind) && sim_random(s, 100) < s->cfg.dup_percent)
 		queue_push(&s->queue, when + sim_random(s, 4 * s->cfg.delay_ns), &e);
 }
 
@@ -328,6 +311,18 @@ static void effects(struct sim *s, unsigned h, const struct event *cause)
 	}
 }
 
+void cluster_arm(struct sim *s, unsigned h)
+{
+	struct host *host = &s->host[h];
+	uint64_t due = coh_engine_deadline(host->engine);
+
+	if (due < host->tick_at) {
+		struct event e = {.kind = EV_TICK, .host = h};
+		host->tick_at = due;
+		queue_push(&s->queue, due > s->now ? due : s->now + 1, &e);
+	}
+}
+
 static void step(struct sim *s, unsigned h, struct coh_event *ev, const struct event *cause)
 {
 	struct host *host = &s->host[h];
@@ -335,12 +330,7 @@ static void step(struct sim *s, unsigned h, struct coh_event *ev, const struct e
 	ev->now_ns = s->now;
 	coh_engine_step(host->engine, ev, &s->fx);
 	effects(s, h, cause);
-	uint64_t due = coh_engine_deadline(host->engine);
-	if (due < host->tick_at) {
-		struct event e = {.kind = EV_TICK, .host = h};
-		host->tick_at = due;
-		queue_push(&s->queue, due > s->now ? due : s->now + 1, &e);
-	}
+	cluster_arm(s, h);
 	if (++s->steps % 4096 == 0 && s->cfg.pages <= 4096) {
 		const char *wrong = coh_engine_check(host->engine);
 		if (wrong)
@@ -432,6 +422,10 @@ static void dispatch(struct sim *s, const struct event *e)
 		s->host[e->host].tick_at = UINT64_MAX;
 		step(s, e->host, &ev, NULL);
 		return;
+	case EV_MOVE:
+	case EV_MOVE_STEP:
+		moves_on_event(s, e);
+		return;
 	}
 }
 
@@ -455,8 +449,12 @@ static const char *quiet_wrong(const struct sim *s, page_idx p)
 {
 	unsigned owners = 0;
 
+	host_id home = coh_engine_home(s->host[0].engine, p);
+
 	for (unsigned h = 0; h < s->cfg.hosts; h++) {
 		const struct host *host = &s->host[h];
+		if (coh_engine_home(host->engine, p) != home)
+			return "hosts disagree about a home";
 		if (coh_engine_pending(host->engine, p))
 			return "a request is under way and nothing happens";
 		if (coh_engine_rights(host->engine, p) != host->rights[p])

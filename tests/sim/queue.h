@@ -5,12 +5,12 @@
 
 #include "tests/sim/sim.h"
 
-enum event_kind { EV_MSG, EV_CPU, EV_TICK };
+enum event_kind { EV_MSG, EV_CPU, EV_TICK, EV_MOVE, EV_MOVE_STEP };
 
 struct event {
 	enum event_kind kind;
 	unsigned host; // or cpu
-	host_id from;
+	host_id from;  // of EV_MOVE_STEP the move
 	struct coh_msg msg;
 	uint64_t data[WORDS];
 };

@@ -31,6 +31,9 @@ struct sim_config {
 	unsigned ask_max;
 	uint64_t harm_at; // the message that is lost, or altered: so many were sent before it (0: none)
 	enum sim_harm harm;
+	unsigned granule_shift;
+	uint64_t moves_ns;       // the homes of some granules begin to move every so often (0: never)
+	bool drain;              // ... and the last host is emptied and leaves once its vCPUs have ended
 	unsigned skip_inv_ppm;   // planted fault: invalidations whose DROP is not carried out
 	uint64_t fault_limit_ns; // a fault that takes longer is a failure
 };
@@ -90,6 +93,8 @@ uint64_t sim_steps(const struct sim *s);
 /* The kind of the message that was harmed, or COH_MSG_KINDS; and what a host said of it, or NULL. */
 unsigned sim_harmed(const struct sim *s);
 const char *sim_told(const struct sim *s);
+uint64_t sim_moves(const struct sim *s); // homes that have moved
+bool sim_drained(const struct sim *s);   // the last host has left
 extern bool sim_trace;
 
 /* cpu.c */

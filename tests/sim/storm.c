@@ -9,10 +9,11 @@
 static struct sim *running;
 static uint64_t pages, hot_pages, ops;
 static unsigned write_percent, hot_percent;
+static unsigned leaves = HOST_NONE; // the vCPUs of this host end early
 
 static struct op storm(struct cpu *c)
 {
-	if (c->count++ == ops)
+	if (c->count++ == (c->host == leaves ? ops / 4 : ops))
 		return (struct op){.kind = OP_END};
 	bool hot = sim_random(running, 100) < hot_percent;
 	struct op o = {.page = sim_random(running, hot ? hot_pages : pages),
@@ -62,6 +63,8 @@ struct storm_test {
 	unsigned write_percent, prefetch, queue_a_host;
 	bool (*extra)(struct sim *s, const struct sim_config *c, const char **why);
 	program_fn *program;
+	uint64_t moves_ns;
+	bool drain;
 };
 
 static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
@@ -78,6 +81,11 @@ static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
 				   .prefetch = t->prefetch,
 				   .zero_run = 1 + (unsigned)(seed % 4) * 5,
 				   .migratory = (unsigned)(seed % 3),
+				   .granule_shift = t->moves_ns ? (unsigned)(seed % 4) : 0,
+				   .moves_ns = t->moves_ns,
+				   .drain = t->drain,
+				   .ask_ns = t->moves_ns && seed % 5 == 0 ? 20000 : 0,
+				   .ask_max = 60000,
 				   .queue_max = hosts * t->queue_a_host,
 				   .requests_max = 32,
 				   .dup_percent = seed % 4 ? 0 : 15,
@@ -120,6 +128,18 @@ static bool nacked(struct sim *s, const struct sim_config *c, const char **why)
 	return full > 0;
 }
 
+static bool moved(struct sim *s, const struct sim_config *c, const char **why)
+{
+	*why = "fewer homes moved than there are hosts";
+	return sim_moves(s) >= c->hosts;
+}
+
+static bool left(struct sim *s, const struct sim_config *c, const char **why)
+{
+	*why = "the last host could not leave";
+	return sim_drained(s) && sim_moves(s) >= c->hosts;
+}
+
 static bool any(struct sim *s, const struct sim_config *c, const char **why)
 {
 	(void)s, (void)c, (void)why;
@@ -127,14 +147,20 @@ static bool any(struct sim *s, const struct sim_config *c, const char **why)
 }
 
 static const struct storm_test tests[] = {
-	{"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm},
-	{"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm},
-	{"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm},
-	{"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm},
-	{"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep},
-	{"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream},
-	{"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm},
-	{"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm},
+	{"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm, 0, false},
+	{"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm, 0, false},
+	{"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm, 0, false},
+	{"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm, 0, false},
+	{"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep, 0, false},
+	{"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream, 0, false},
+	{"moves", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, moved, storm, 20000, false},
+	{"moves_quota", 2, 4, 2, 24, 600, 3000, 8, 60, 4, 64, moved, storm, 20000, false},
+	{"moves_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, moved, storm, 20000, false},
+	{"drain", 3, 6, 2, 40, 120, 3000, 0, 40, 0, 64, left, storm, 20000, true},
+	{"drain_quota", 3, 6, 2, 24, 400, 3000, 16, 40, 4, 64, left, storm, 20000, true},
+	{"moves_hosts_64", 64, 64, 1, 3, 512, 300, 0, 40, 4, 16, left, storm, 5000, true},
+	{"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm, 0, false},
+	{"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm, 0, false},
 };
 
 static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
@@ -147,6 +173,7 @@ static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
 	hot_percent = (unsigned)(c->seed % 3) * 40;
 	ops = t->ops;
 	write_percent = t->write_percent;
+	leaves = t->drain ? c->hosts - 1 : HOST_NONE;
 	for (unsigned i = 0; i < c->cpus; i++) {
 		sim_cpu(s, i)->program = t->program;
 		sim_start(s, sim_cpu(s, i), 1 + sim_random(s, 1000));
@@ -256,7 +283,7 @@ static struct sim_config harm_config(uint64_t seed, enum sim_harm harm, uint64_t
 	return c;
 }
 
-static const struct storm_test harmed = {"harmed", 2, 5, 2, 0, 24, 150, 4, 50, 4, 8, any, storm};
+static const struct storm_test harmed = {"harmed", 2, 5, 2, 0, 24, 150, 4, 50, 4, 8, any, storm, 0, false};
 
 /* One run in which one message is harmed. Counts what became of it. */
 static const char *run_harmed(const struct sim_config *c, unsigned told[], unsigned right[])
@@ -306,7 +333,7 @@ static bool harm_test(const struct args *a, const char *name, enum sim_harm harm
 /* Nothing is lost, and everybody asks all the time while messages are slow: nobody says that something was. */
 static bool asked_for_nothing(const struct args *a)
 {
-	struct storm_test t = {"asked_for_nothing", 2, 5, 2, 24, 48, 600, 8, 50, 4, 2, any, storm};
+	struct storm_test t = {"asked_for_nothing", 2, 5, 2, 24, 48, 600, 8, 50, 4, 2, any, storm, 0, false};
 	uint64_t steps = 0, asked = 0, slowest = 0;
 
 	if (!wanted(a, t.name))
@@ -374,7 +401,7 @@ static bool harm_all(const struct args *a)
 /* The oracle must notice an invalidation that is not carried out. */
 static bool planted_fault(const struct args *a)
 {
-	static const struct storm_test t = {"planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm};
+	static const struct storm_test t = {"planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm, 0, false};
 	struct sim_config c = config_for(&t, a->seed ? a->seed : 500);
 	uint64_t steps = 0, slowest = 0;
 

@@ -117,7 +117,7 @@ TEST(MemoryEnough, TablesAreWhatTheEngineTakes)
 	c.queue_max = 64;
 	c.zero_run = 1;
 	c.epoch = 1;
-	uint64_t engine = coh_engine_bytes(&c), said = check_tables_bytes(pages, home);
+	uint64_t engine = coh_engine_used_bytes(&c), said = check_tables_bytes(pages, home);
 	if (!engine)
 		GTEST_FAIL() << coh_config_error(&c);
 	EXPECT_GE(said, engine * 9 / 10);

@@ -6,7 +6,7 @@
 
 #include "tests/model/search.h"
 
-static const struct model *const models[] = {&coherence_model, &queues_model};
+static const struct model *const models[] = {&coherence_model, &queues_model, &members_model};
 #define MODELS (sizeof(models) / sizeof(models[0]))
 
 static void help(void)
@@ -14,7 +14,8 @@ static void help(void)
 	printf("Usage: model [--only NAME] [--states N] [--seconds S] [--large]\n"
 	       "Visits every state that a small cluster can reach, and checks each of them: its coherence engines, by\n"
 	       "every order of faults, message deliveries, expired deadlines and evictions; and a virtio device whose\n"
-	       "queues move between hosts.\n"
+	       "queues move between hosts. And the order in which hosts join a guest and leave it, with any of them "
+	       "lost.\n"
 	       "  --only NAME   one configuration of:\n");
 	for (unsigned k = 0; k < MODELS; k++)
 		for (unsigned i = 0; i < models[k]->n; i++)

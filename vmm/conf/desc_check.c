@@ -40,17 +40,18 @@ static bool is_name(const char *s)
 	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(s);
 }
 
+/* At the start each host gives something, and host 0 enough to boot. Later hosts come with nothing, and leave. */
 static int check_hosts(const struct machine_desc *d, char *why, size_t cap)
 {
 	for (unsigned i = 0; i < d->hosts_n; i++) {
 		const struct desc_host *h = &d->hosts[i];
 
-		if (!is_clean(h->address, sizeof(h->address)) || !h->address[0])
+		if (!is_clean(h->address, sizeof(h->address)) || (!h->address[0] && !d->version))
 			return refuse(why, cap, "host %u: its address is empty, too long or not plain text", i);
-		if (!desc_host_vcpus(d, (host_id)i) && !desc_host_pages(d, (host_id)i))
+		if (!d->version && !desc_host_vcpus(d, (host_id)i) && !desc_host_pages(d, (host_id)i))
 			return refuse(why, cap, "host %u gives neither a vCPU nor memory", i);
 	}
-	if (!desc_host_vcpus(d, 0) || !desc_host_pages(d, 0))
+	if (!desc_is_member(d, 0) || (!d->version && (!desc_host_vcpus(d, 0) || !desc_host_pages(d, 0))))
 		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
 	return 0;
 }
@@ -97,10 +98,10 @@ static int check_vcpus(const struct machine_desc *d, char *why, size_t cap)
 				      c->apic_id);
 		if (node >= d->nodes_n || number >= d->nodes[node].vcpus_max)
 			return refuse(why, cap, "vCPU %u: its APIC id %u is in no node", v, c->apic_id);
-		if (c->host >= d->hosts_n && c->host != HOST_NONE)
+		if (!desc_is_member(d, c->host) && c->host != HOST_NONE)
 			return refuse(why, cap, "vCPU %u: it starts on host %u, there are %u", v, c->host, d->hosts_n);
 	}
-	if (d->vcpus[0].host != 0)
+	if (!d->version ? d->vcpus[0].host != 0 : d->vcpus[0].host == HOST_NONE)
 		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
 	return 0;
 }
@@ -157,7 +158,7 @@ static int check_device(const struct machine_desc *d, unsigned i, char *why, siz
 		return refuse(why, cap, "device %u: its configuration is too long or not plain text", i);
 	if (i && dev->id <= d->devices[i - 1].id)
 		return refuse(why, cap, "device %u: its id %u does not follow that of the one before", i, dev->id);
-	if (dev->host >= d->hosts_n)
+	if (!desc_is_member(d, dev->host))
 		return refuse(why, cap, "device %u: it is on host %u, there are %u", i, dev->host, d->hosts_n);
 	return desc_is_card(dev) ? check_card(d, i, why, cap) : check_chip(d, i, why, cap);
 }
@@ -219,7 +220,7 @@ static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 
 		if (r->first % GRANULE_PAGES || r->pages % GRANULE_PAGES || !r->pages)
 			return refuse(why, cap, "memory range %u: a multiple of 2 MiB is needed", i);
-		if (r->node >= d->nodes_n || r->home >= d->hosts_n)
+		if (r->node >= d->nodes_n || !desc_is_member(d, r->home))
 			return refuse(why, cap, "memory range %u: node %u, home %u; there are %u nodes and %u hosts", i,
 				      r->node, r->home, d->nodes_n, d->hosts_n);
 		const struct desc_node *n = &d->nodes[r->node];
@@ -236,9 +237,21 @@ static int check_ranges(const struct machine_desc *d, char *why, size_t cap)
 			return bad;
 		at = r->first + r->pages;
 	}
-	if (!d->ranges_n || d->ranges[0].first || d->ranges[0].home)
+	if (!d->ranges_n || d->ranges[0].first || (!d->version && d->ranges[0].home))
 		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
 	return 0;
+}
+
+/* A host has the place that it had, or is gone: a place is another's only by a version of its own. */
+static bool keeps_hosts(const struct machine_desc *now, const struct machine_desc *next)
+{
+	if (next->hosts_n < now->hosts_n || next->hosts_n > desc_host_slots(now))
+		return false;
+	for (unsigned h = 0; h < now->hosts_n; h++)
+		if (desc_is_member(now, h) && desc_is_member(next, h) &&
+		    strcmp(now->hosts[h].address, next->hosts[h].address))
+			return false;
+	return true;
 }
 
 /* Every range of the start stands in next, whoever is its home there; others are as they were, or gone. */
@@ -266,7 +279,7 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 	if (next->version != now->version + 1)
 		return refuse(why, cap, "the description has version %u, %u is expected", next->version,
 			      now->version + 1);
-	if (next->epoch != now->epoch || next->hosts_n < now->hosts_n)
+	if (next->epoch != now->epoch || !keeps_hosts(now, next))
 		return refuse(why, cap, "the description is another machine's, or hosts are missing");
 	if (next->apic_bits != now->apic_bits || next->room != now->room || next->nodes_n != now->nodes_n ||
 	    next->vcpus_n != now->vcpus_n || memcmp(next->nodes, now->nodes, sizeof(now->nodes[0]) * now->nodes_n))

@@ -13,8 +13,8 @@ int desc_fill_vcpus(struct machine_desc *d, uint32_t first, uint32_t count, uint
 {
 	if (!d->room)
 		return refuse(why, cap, "the guest was started without room for more vCPUs (--max-cpus)");
-	if (host >= d->hosts_n)
-		return refuse(why, cap, "there is no host %u: %u hosts have the guest", host, d->hosts_n);
+	if (!desc_is_member(d, host))
+		return refuse(why, cap, "there is no host %u: %u hosts have the guest", host, desc_members(d));
 	if (!count || first >= d->vcpus_n || count > d->vcpus_n - first)
 		return refuse(why, cap, "%u vCPUs from number %u on: there are places for %u", count, first,
 			      d->vcpus_n);

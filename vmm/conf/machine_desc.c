@@ -69,11 +69,6 @@ uint32_t desc_vcpus_present(const struct machine_desc *d)
 	return n;
 }
 
-host_set desc_all_hosts(const struct machine_desc *d)
-{
-	return d->hosts_n >= 64 ? ~0ull : host_bit((host_id)d->hosts_n) - 1;
-}
-
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu)
 {
 	return vcpu < d->vcpus_n ? (host_id)d->vcpus[vcpu].host : HOST_NONE;

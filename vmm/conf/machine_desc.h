@@ -34,8 +34,9 @@
 #define DESC_HOLE_END   0x100000000ull
 #define DESC_GRANULE    (2ull << 20) // memory comes in multiples of it, and has its home by it
 
+/* Its place in the list is its number. A place may be empty, and be another host's once all know that one has left. */
 struct desc_host {
-	char address[DESC_ADDRESS_MAX]; // where its monitor listens for peers
+	char address[DESC_ADDRESS_MAX]; // where its monitor listens for peers; "": no host is there
 };
 
 /* Its number is the proximity domain and the package. Windows stand in ascending order and may have gaps between. */
@@ -58,7 +59,8 @@ struct desc_range {
 /* The APIC id says the node, for ever: node << apic_bits | number in the node. In ascending order of APIC ids. */
 struct desc_vcpu {
 	uint32_t apic_id;
-	uint32_t host; // where it starts; HOST_NONE: it is not there yet
+	uint32_t
+		host; // where it is as of the version in which a host came or left last; HOST_NONE: it is not there yet
 };
 
 /* A device and the host that has it. In ascending order of ids, which are never used again. */
@@ -73,7 +75,7 @@ struct desc_device {
 struct machine_desc {
 	char name[DESC_NAME_MAX];
 	uint32_t version; // counts what was added or taken away since the start
-	unsigned hosts_n;
+	unsigned hosts_n; // places in use, empty ones between them too: never fewer
 	struct desc_host hosts[HOSTS_MAX];
 	uint32_t apic_bits; // of the number of a vCPU in its node
 	uint32_t room;      // 1: vCPUs or memory may come; for good, since firmware tables say so. 0: never
@@ -154,6 +156,19 @@ uint32_t desc_free_vcpus(const struct machine_desc *d, uint32_t node, uint32_t *
 uint64_t desc_free_pages(const struct machine_desc *d, uint32_t node, page_idx *first);
 uint32_t desc_free_memory_slot(const struct machine_desc *d); // 0: all have memory
 
+/*
+ * Hosts come and leave (desc_members.c). Places for hosts are as many as nodes, for good; who is in one is a member.
+ * at: where each vCPU is now, which the next version says too. 0, or -EINVAL, -EEXIST, -ENOENT, -EBUSY (something of
+ * the guest is on the host that is to leave) with a sentence, and then d is no next version. Pure.
+ */
+int desc_join(struct machine_desc *d, host_id h, const char *address, const host_id *at, char *why, size_t why_cap);
+int desc_leave(struct machine_desc *d, host_id h, const host_id *at, char *why, size_t why_cap);
+unsigned desc_host_slots(const struct machine_desc *d); // places, empty ones too
+bool desc_is_member(const struct machine_desc *d, uint32_t h);
+unsigned desc_members(const struct machine_desc *d);
+host_set desc_all_hosts(const struct machine_desc *d);                // that are members
+host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NONE: there is none
+
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
 page_idx desc_pages_end(const struct machine_desc *d);             // behind the last page of the last window
@@ -163,7 +178,6 @@ uint64_t desc_node_pages(const struct machine_desc *d, uint32_t node);
 uint64_t desc_room_bytes(const struct machine_desc *d);    // of addresses behind the memory of the start
 uint32_t desc_vcpus(const struct machine_desc *d);         // places for vCPUs: one more than the largest index
 uint32_t desc_vcpus_present(const struct machine_desc *d); // ... that are filled
-host_set desc_all_hosts(const struct machine_desc *d);
 bool desc_vcpu_present(const struct machine_desc *d, uint32_t vcpu);
 host_id desc_host_of_vcpu(const struct machine_desc *d, uint32_t vcpu); // HOST_NONE: not there
 uint32_t desc_node_of_vcpu(const struct machine_desc *d, uint32_t vcpu);

@@ -128,7 +128,7 @@ static int job_stop(void *ctx, char *why, unsigned cap)
 /* Cards that end their requests meanwhile must not take what is absent from now on for the guest's zeroes. */
 static void let_go(struct guest *g)
 {
-	if (g->desc.hosts_n > 1)
+	if (desc_host_slots(&g->desc) > 1)
 		ram_let_go(&g->ram);
 	if (g->span)
 		span_release_memory(g->span);

@@ -95,7 +95,7 @@ static int take_desc(struct guest *g, const struct msg *m, char *why, unsigned c
 
 	if (r)
 		return r;
-	if (m->u.ctl_setup.self >= g->desc.hosts_n || g->desc.epoch != g->epoch) {
+	if (!desc_is_member(&g->desc, m->u.ctl_setup.self) || g->desc.epoch != g->epoch) {
 		snprintf(why, cap, "the set-up names host %u of %u, epoch %u (expected %u)", m->u.ctl_setup.self,
 			 g->desc.hosts_n, g->desc.epoch, g->epoch);
 		return -EINVAL;
@@ -121,7 +121,7 @@ static int check_room(const struct guest *g, char *why, unsigned cap)
 	struct check_memory have;
 	char text[DESC_REPORT_MAX / 2];
 
-	if (g->desc.hosts_n > 1) // alone it needs no tables
+	if (desc_host_slots(&g->desc) > 1) // alone for good it needs no tables
 		need.tables_bytes = check_tables_bytes(pages, home);
 	check_memory_read(&have, "");
 	if (g->opt->overcommit || !check_memory_enough(&have, &need, text, sizeof(text)))
@@ -176,14 +176,22 @@ static int begin_connect(struct guest *g, char *why, unsigned cap)
 	return 0;
 }
 
+/* The higher number the lower; who joins a guest that runs, everybody. */
+static bool calls(const struct guest *g, unsigned h)
+{
+	return desc_is_member(&g->desc, h) && (g->desc.version ? h != g->self : h < g->self);
+}
+
 static int job_connect(void *ctx, char *why, unsigned cap)
 {
 	struct guest *g = ctx;
 	struct session_hello hello = {.role = SESSION_PEER, .arg = g->self, .epoch = g->epoch};
 
-	for (unsigned h = 0; h < g->self; h++) { // the higher number calls the lower
+	for (unsigned h = 0; h < g->desc.hosts_n; h++) {
 		const char *reason = "";
 
+		if (!calls(g, h))
+			continue;
 		g->dialled[h] = session_reach(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS,
 					      g->cancel_fd, &reason);
 		if (g->dialled[h] < 0) {
@@ -203,7 +211,9 @@ static void cancel_connect(struct guest *g)
 
 static void take_dialled(struct guest *g)
 {
-	for (unsigned h = 0; h < g->self; h++) {
+	for (unsigned h = 0; h < HOSTS_MAX; h++) {
+		if (g->dialled[h] < 0)
+			continue;
 		span_add_peer(g->span, (host_id)h, g->dialled[h]);
 		g->dialled[h] = -1;
 	}
@@ -216,7 +226,7 @@ static bool is_connected(const struct guest *g)
 
 static void undo_connect(struct guest *g)
 {
-	for (unsigned h = 0; h < g->self; h++)
+	for (unsigned h = 0; h < HOSTS_MAX; h++)
 		if (g->dialled[h] >= 0)
 			close(g->dialled[h]);
 	if (g->cancel_fd >= 0)

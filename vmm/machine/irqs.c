@@ -77,7 +77,7 @@ static bool deliver_one(struct machine *m, const struct msg_irq *irq)
 static host_set send_one(struct machine *m, struct msg_irq *irq)
 {
 	irq->dest |= (uint32_t)m->self << 8;
-	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, m->desc->hosts_n);
+	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, desc_all_hosts(m->desc));
 
 	return next == HOST_NONE ? 0 : host_bit(next);
 }
@@ -119,7 +119,7 @@ void irqs_send(struct machine *m, const struct apic_msg *msg, uint32_t sender_ap
 /* Placement lock held. A lowest-priority message that no host before this one had a vCPU for. */
 static void one_in(struct machine *m, const struct msg_irq *irq)
 {
-	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, m->desc->hosts_n);
+	host_id next = deliver_one(m, irq) ? HOST_NONE : route_next(irq, m->self, desc_all_hosts(m->desc));
 
 	if (next != HOST_NONE && m->peer.pass_on)
 		m->peer.pass_on(m->peer.ctx, next, irq);

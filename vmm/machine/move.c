@@ -75,7 +75,8 @@ static int check(struct machine *m, const struct machine_move *mv, host_id self,
 		return refuse(why, cap, -ESHUTDOWN, "vCPU %u does not run", mv->vcpu);
 	if (atomic_load(&m->moves->phase) != IDLE)
 		return refuse(why, cap, -EBUSY, "vCPU %u: another move is under way", mv->vcpu);
-	if (placement_host(m->placement, mv->vcpu) != mv->from || mv->to >= m->desc->hosts_n || mv->to == mv->from)
+	if (placement_host(m->placement, mv->vcpu) != mv->from || !desc_is_member(m->desc, mv->to) ||
+	    mv->to == mv->from)
 		return refuse(why, cap, -EINVAL, "vCPU %u is not on the host it is to leave", mv->vcpu);
 	if (mv->placement != m->placement->version + 1 || self != m->self)
 		return refuse(why, cap, -EINVAL, "vCPU %u: the move is not the next one", mv->vcpu);

@@ -29,9 +29,14 @@ void placement_follow(struct placement *p, const struct machine_desc *next)
 	p->d = next;
 }
 
+void placement_join(struct placement *p, uint32_t version)
+{
+	p->version = version;
+}
+
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to)
 {
-	if (vcpu >= p->vcpus_n || from == HOST_NONE || p->host[vcpu] != from || to >= p->d->hosts_n || to == from)
+	if (vcpu >= p->vcpus_n || from == HOST_NONE || p->host[vcpu] != from || !desc_is_member(p->d, to) || to == from)
 		return false;
 	p->host[vcpu] = to;
 	p->on[from]--;

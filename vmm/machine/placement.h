@@ -29,6 +29,8 @@ struct placement {
 };
 
 void placement_init(struct placement *p, const struct machine_desc *d); // as the description says; version 0
+/* On a host that has joined: as the description says, which is that of so many moves. Nothing was here before them. */
+void placement_join(struct placement *p, uint32_t version);
 /* Move number p->version + 1. Returns false, and changes nothing, if the vCPU is not on from, or to is no host or the
  * same. */
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to);

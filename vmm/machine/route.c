@@ -196,9 +196,14 @@ struct msg_irq route_pass_on(const struct msg_irq *irq, uint32_t vcpu)
 	return on;
 }
 
-host_id route_next(const struct msg_irq *irq, host_id self, unsigned hosts_n)
+host_id route_next(const struct msg_irq *irq, host_id self, host_set members)
 {
-	uint32_t first = irq->dest >> 8, next = (self + 1u) % hosts_n;
+	uint32_t first = irq->dest >> 8;
 
-	return first < hosts_n && next != first ? (host_id)next : HOST_NONE;
+	if (first >= HOSTS_MAX || !(members & host_bit((host_id)first)))
+		return HOST_NONE;
+	host_set behind = self + 1u < HOSTS_MAX ? members >> (self + 1u) << (self + 1u) : 0;
+	host_id next = (host_id)__builtin_ctzll(behind ? behind : members);
+
+	return next == first ? HOST_NONE : next;
 }

@@ -45,6 +45,6 @@ bool route_asks(const struct msg_irq *irq, uint32_t *dest);
 /* The message for a vCPU that has left since it was sent. */
 struct msg_irq route_pass_on(const struct msg_irq *irq, uint32_t vcpu);
 /* ROUTE_XAPIC_ONE: the host to be asked after self, HOST_NONE: all have been, or the message makes no sense. */
-host_id route_next(const struct msg_irq *irq, host_id self, unsigned hosts_n);
+host_id route_next(const struct msg_irq *irq, host_id self, host_set members);
 
 #endif

@@ -23,25 +23,45 @@ static void set_path(char *to, size_t cap, const char *path)
 	free(whole);
 }
 
+/*
+ * As it could be started again: hosts that give something, without the empty places between them. A host's number there
+ * is how many such come before it.
+ */
+static bool gives(const struct machine_desc *m, unsigned h)
+{
+	return desc_is_member(m, h) && (desc_host_vcpus(m, (host_id)h) || desc_host_pages(m, (host_id)h));
+}
+
+static unsigned number_of(const struct machine_desc *m, unsigned host)
+{
+	unsigned n = 0;
+
+	for (unsigned h = 0; h < host; h++)
+		n += gives(m, h);
+	return n;
+}
+
 static void set_hosts(struct domain *d, const struct run *r)
 {
 	const struct machine_desc *m = &r->desc;
 
-	d->cells_n = m->hosts_n; // what the hosts give
-	for (unsigned h = 0; h < m->hosts_n; h++)
-		d->cells[h] = (struct domain_cell){.vcpus = desc_host_vcpus(m, (host_id)h),
-						   .memory_bytes = desc_host_pages(m, (host_id)h) << PAGE_SHIFT};
 	d->local = r->opt->local;
-	d->hosts_n = r->opt->local ? 0 : m->hosts_n;
-	for (unsigned h = 0; h < d->hosts_n; h++)
-		set_text(d->addresses[h], sizeof(d->addresses[h]), m->hosts[h].address);
+	for (unsigned h = 0; h < m->hosts_n; h++) {
+		if (!gives(m, h))
+			continue;
+		d->cells[d->cells_n++] =
+			(struct domain_cell){.vcpus = desc_host_vcpus(m, (host_id)h),
+					     .memory_bytes = desc_host_pages(m, (host_id)h) << PAGE_SHIFT};
+		if (!d->local)
+			set_text(d->addresses[d->hosts_n++], sizeof(d->addresses[0]), m->hosts[h].address);
+	}
 	set_path(d->key, sizeof(d->key), r->opt->key_path);
 }
 
 /* Its configuration was checked when it was added. */
-static void set_card(struct domain *d, const struct desc_device *dev)
+static void set_card(struct domain *d, const struct machine_desc *m, const struct desc_device *dev)
 {
-	struct domain_place at = {.host = dev->host, .slot = dev->slot};
+	struct domain_place at = {.host = number_of(m, dev->host), .slot = dev->slot};
 	char why[256];
 
 	switch (card_kind_find(dev->kind)) {
@@ -98,7 +118,7 @@ static void describe(struct domain *d, const struct run *r)
 	set_hosts(d, r);
 	for (unsigned i = 0; i < r->desc.devices_n; i++)
 		if (desc_is_card(&r->desc.devices[i]))
-			set_card(d, &r->desc.devices[i]);
+			set_card(d, &r->desc, &r->desc.devices[i]);
 	tuning_of(&d->tuning, &r->desc);
 }
 

@@ -37,9 +37,9 @@ static void move_vcpu(void *ctx, struct qmp_call *call, const json_t *args)
 	if (vcpu < 0 || vcpu >= desc_vcpus(&m->r->desc)) {
 		qmp_error(call, "there is no vCPU %lld: the guest has %u, counted from 0", (long long)vcpu,
 			  desc_vcpus(&m->r->desc));
-	} else if (host < 0 || host >= m->r->desc.hosts_n) {
+	} else if (host < 0 || host >= (json_int_t)HOSTS_MAX || !desc_is_member(&m->r->desc, (uint32_t)host)) {
 		qmp_error(call, "there is no host %lld: the guest has %u, counted from 0", (long long)host,
-			  m->r->desc.hosts_n);
+			  desc_members(&m->r->desc));
 	} else {
 		struct wanted *w = malloc(sizeof(*w));
 		int e = -ENOMEM;

@@ -286,7 +286,7 @@ static struct move *move_new(struct mover *m, uint32_t vcpu, host_id to, mover_d
 
 static int add(struct mover *m, struct op *parent, uint32_t vcpu, host_id to, mover_done done, void *ctx)
 {
-	if (placement_host(&m->placement, vcpu) == HOST_NONE || to >= m->desc->hosts_n)
+	if (placement_host(&m->placement, vcpu) == HOST_NONE || !desc_is_member(m->desc, to))
 		return -EINVAL;
 	struct move *w = move_new(m, vcpu, to, done, ctx);
 	int r = !w ? -ENOMEM : parent ? op_add_inside(parent, &w->op) : ops_add(m->ops, &w->op);
@@ -326,6 +326,18 @@ void mover_started(struct mover *m)
 void mover_destroy(struct mover *m)
 {
 	free(m);
+}
+
+uint32_t mover_version(const struct mover *m)
+{
+	return m->placement.version;
+}
+
+void mover_host_new(struct mover *m, host_id h)
+{
+	m->alike[h] = 0;
+	for (unsigned from = 0; from < HOSTS_MAX; from++)
+		m->alike[from] &= ~host_bit(h);
 }
 
 host_id mover_host(const struct mover *m, uint32_t vcpu)

@@ -401,7 +401,7 @@ int ops_dump(struct ops *v, const struct ops_dump *what, ops_done done, void *ct
 	d->what = *what;
 	d->path = strdup(what->path);
 	d->file.fd = -1;
-	for (unsigned i = 0; i < PER_HOST * v->desc->hosts_n; i++)
+	for (unsigned i = 0; i < FETCH_MAX; i++) // more hosts may be there when its turn comes
 		d->fetches[i] = (struct fetch){.d = d, .host = (host_id)(i / PER_HOST)};
 	int r = d->path ? 0 : -ENOMEM;
 

@@ -90,7 +90,8 @@ static bool failed(struct tracing *w, const struct call_answer *answers, unsigne
 static void ask(struct tracing *w, host_set hosts, enum verb verb, json_t *args, call_done done)
 {
 	unsigned ms = op_left_ms(&w->op, verb_info(verb)->ms);
-	int r = !ms ? -ETIME : calls_start(w->t->ops->calls, hosts, verb, args, ms, done, w);
+	int r = !ms ? -ETIME
+		    : calls_start(w->t->ops->calls, hosts & desc_all_hosts(w->t->ops->desc), verb, args, ms, done, w);
 
 	json_decref(args);
 	if (!r)

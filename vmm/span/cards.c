@@ -94,8 +94,11 @@ void span_send_entry(struct span *d, struct outbox_entry *e)
 	bool data = is_data(&e->msg);
 	bool waits = data && d->cards_out[e->to].first;
 
-	if (!waits)
-		waits = link_send(d->link, e->to, &e->msg) == -ENOBUFS && data;
+	int r = waits ? -ENOBUFS : link_send(d->link, e->to, &e->msg);
+
+	waits = r == -ENOBUFS && data;
+	if (r == -ENOTCONN && e->msg.kind == MSG_IO_REQ && !(d->peers.members & host_bit(e->to)))
+		iofwd_answer(&d->iofwd, e->msg.u.io_req.id, UINT64_MAX); // a place without a host: nothing is there
 	if (!waits) {
 		sent(d, e);
 	} else if (crowded(d, e->to)) {
@@ -129,7 +132,7 @@ int span_cards_turn(void *ctx)
 	struct span *d = ctx;
 	int n = 0;
 
-	for (unsigned h = 0; h < d->desc->hosts_n; h++)
+	for (unsigned h = 0; h < d->peers.hosts; h++)
 		if (d->cards_out[h].first)
 			n += send_late(d, &d->cards_out[h]);
 	return n;
@@ -174,7 +177,7 @@ void span_blamed(void *arg)
 {
 	struct span *d = arg;
 
-	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
+	for (unsigned h = 0; h < d->peers.hosts; h++) {
 		const char *why = __atomic_exchange_n(&d->blamed[h], NULL, __ATOMIC_ACQ_REL);
 
 		if (!why)

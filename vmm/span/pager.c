@@ -34,11 +34,17 @@ uint64_t pager_gives_up_after_ns(const struct machine_desc *d)
 	return (silence > GIVE_UP_NS ? silence : GIVE_UP_NS) * (d->dilate ? d->dilate : 1);
 }
 
+/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
+uint64_t pager_quota(const struct machine_desc *d, host_id self)
+{
+	return desc_host_pages(d, self) + d->reserve_pages - COH_RESERVE_HOME;
+}
+
 static void engine_config(struct coh_config *c, const struct machine_desc *d, host_id self)
 {
 	memset(c, 0, sizeof(*c));
 	c->self = self;
-	c->hosts = d->hosts_n;
+	c->hosts = desc_host_slots(d);
 	for (unsigned i = 0; i < d->ranges_n; i++)
 		c->homes[c->homes_n++] = (struct coh_home_range){
 			.first = d->ranges[i].first, .pages = d->ranges[i].pages, .host = (host_id)d->ranges[i].home};
@@ -46,8 +52,7 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->granule_shift = GRANULE_SHIFT;
 	c->hold_ns = d->hold_ns;
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
-	/* The reserve is the limit that users see: what the engine may take above its quota is inside it. */
-	c->quota_pages = desc_host_pages(d, self) + d->reserve_pages - COH_RESERVE_HOME;
+	c->quota_pages = pager_quota(d, self);
 	c->requests_max = REQUESTS_MAX;
 	c->queue_max = QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;

@@ -43,6 +43,8 @@ void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH 
 void pager_tick(struct pager *p, uint64_t now_ns);                     // at or after the deadline
 /* When a request is given up that nobody says anything of, in ns after its begin. Pure. */
 uint64_t pager_gives_up_after_ns(const struct machine_desc *desc);
+/* How many pages host self keeps at most, by what it gives. Pure. */
+uint64_t pager_quota(const struct machine_desc *desc, host_id self);
 uint64_t pager_deadline(const struct pager *p); // UINT64_MAX: none
 
 #endif

@@ -6,7 +6,8 @@
 void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz)
 {
 	memset(p, 0, sizeof(*p));
-	p->hosts = d->hosts_n;
+	p->hosts = desc_host_slots(d);
+	p->members = p->counted = desc_all_hosts(d);
 	p->self = self;
 	p->timeout_ns = (uint64_t)d->peer_timeout_ms * 1000000u;
 	p->tsc_khz = tsc_khz;
@@ -22,8 +23,30 @@ void peers_up(struct peers *p, host_id h, uint64_t now)
 	alive_begin(&p->v[h].alive, p->timeout_ns, now);
 }
 
+static void set(host_set *of, host_id h, bool in)
+{
+	*of = in ? *of | host_bit(h) : *of & ~host_bit(h);
+}
+
+void peers_member(struct peers *p, host_id h, bool member)
+{
+	set(&p->members, h, member);
+}
+
+void peers_count(struct peers *p, host_id h, bool counted)
+{
+	set(&p->counted, h, counted);
+}
+
+void peers_forget(struct peers *p, host_id h)
+{
+	p->v[h] = (struct peer){0};
+	clock_est_init(&p->v[h].clock);
+}
+
 void peers_heard(struct peers *p, host_id h, uint64_t now)
 {
+	p->v[h].heard = true;
 	alive_heard(&p->v[h].alive, now);
 }
 
@@ -106,7 +129,15 @@ uint64_t peers_deadline(const struct peers *p)
 bool peers_all_up(const struct peers *p)
 {
 	for (unsigned h = 0; h < p->hosts; h++)
-		if (h != p->self && !p->v[h].up)
+		if (h != p->self && p->members & host_bit((host_id)h) && !p->v[h].up)
+			return false;
+	return true;
+}
+
+bool peers_all_heard(const struct peers *p)
+{
+	for (unsigned h = 0; h < p->hosts; h++)
+		if (h != p->self && p->members & host_bit((host_id)h) && !(p->v[h].up && p->v[h].heard))
 			return false;
 	return true;
 }

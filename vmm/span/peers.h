@@ -18,6 +18,7 @@
 
 struct peer {
 	bool up;
+	bool heard;    // it has said something in this session
 	bool ping_out; // a PING without answer
 	struct alive alive;
 	unsigned pongs;
@@ -27,8 +28,10 @@ struct peer {
 
 struct peers {
 	struct peer v[HOSTS_MAX];
-	unsigned hosts;
+	unsigned hosts; // places for them
 	host_id self;
+	host_set members; // without whom nothing goes on: the guest's hosts, self among them
+	host_set counted; // ... whose loss is the guest's
 	uint64_t timeout_ns;
 	int64_t tsc_base; // added to the own TSC to give what others see as our clock
 	uint64_t tsc_khz;
@@ -36,6 +39,11 @@ struct peers {
 
 void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uint64_t own_tsc, uint64_t tsc_khz);
 void peers_up(struct peers *p, host_id h, uint64_t now);
+/* It is a member, or not any more; counted: its loss is the guest's. */
+void peers_member(struct peers *p, host_id h, bool member);
+void peers_count(struct peers *p, host_id h, bool counted);
+/* Its session is no more: the place is as at the start. */
+void peers_forget(struct peers *p, host_id h);
 void peers_heard(struct peers *p, host_id h, uint64_t now);
 /* The clock other hosts are shown: own TSC plus the base. */
 uint64_t peers_clock(const struct peers *p, uint64_t own_tsc);
@@ -49,7 +57,8 @@ void peers_on_pong(struct peers *p, host_id h, const struct msg_pong *m, uint64_
 void peers_tick(struct peers *p, uint64_t now, host_set *ping, host_set *lost);
 uint64_t peers_deadline(const struct peers *p);
 
-bool peers_all_up(const struct peers *p);
+bool peers_all_up(const struct peers *p);          // members
+bool peers_all_heard(const struct peers *p);       // ... and each has said something
 bool peers_clock_ready(const struct peers *p);     // host 0: always
 int64_t peers_tsc_offset(const struct peers *p);   // guest TSC = own TSC + this
 uint64_t peers_clock_bound(const struct peers *p); // ticks; 0 on host 0

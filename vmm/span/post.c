@@ -31,8 +31,9 @@ int span_post_io(struct span *d, host_id to, const struct msg_io_req *req)
 {
 	struct msg m = {.kind = MSG_IO_REQ, .epoch = d->desc->epoch, .u.io_req = *req};
 
-	/* With a third host, that one could learn of it on another way than the write takes. */
-	if (d->desc->hosts_n != 2)
+	/* With a third host, also one that joins later, that one could learn of it on another way than the write takes.
+	 */
+	if (d->peers.hosts != 2)
 		return -EAGAIN;
 	uint64_t out = __atomic_load_n(&d->posted_out, __ATOMIC_RELAXED);
 

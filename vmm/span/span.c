@@ -52,8 +52,9 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	d->outbox_full = (struct loop_task){.fn = send_outbox, .arg = d};
 	iofwd_init(&d->iofwd);
 	peers_init(&d->peers, desc, self, now_tsc(), tsc_khz);
-	observe_init(&d->observe, self, desc->hosts_n, desc_pages_end(desc), tsc_khz);
-	if (desc->hosts_n > 1) {
+	d->joins = desc->version != 0;
+	observe_init(&d->observe, self, desc_host_slots(desc), desc_pages_end(desc), tsc_khz);
+	if (desc_host_slots(desc) > 1) {
 		span_trace_start(d, 0); // without memory for it there is none
 		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
 		if (!r) {
@@ -124,6 +125,11 @@ static void lose(struct span *d, host_id h, const char *reason)
 	if (!d->peers.v[h].up)
 		return;
 	d->peers.v[h].up = false;
+	if (!(d->peers.counted & host_bit(h))) { // it is no member yet, or none any more
+		peers_forget(&d->peers, h);
+		log_info("the session with host %u, which has no part in the guest, has ended: %s", h, reason);
+		return;
+	}
 	trace_mark(d, TRACE_HOST_LOST, h);
 	d->handler.host_lost(d->handler.ctx, h, reason);
 }
@@ -326,7 +332,7 @@ void span_send_outbox(struct span *d)
 
 static void send_pings(struct span *d, host_set to)
 {
-	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
+	for (unsigned h = 0; h < d->peers.hosts; h++) {
 		struct msg m = {.kind = MSG_PING, .epoch = d->desc->epoch};
 
 		if (!(to & host_bit((host_id)h)))
@@ -351,7 +357,7 @@ static void tick(void *ctx)
 	}
 	peers_tick(&d->peers, now_ns(), &ping, &lost);
 	send_pings(d, ping);
-	for (unsigned h = 0; h < d->desc->hosts_n; h++)
+	for (unsigned h = 0; h < d->peers.hosts; h++)
 		if (lost & host_bit((host_id)h))
 			span_fence(d, (host_id)h, "silent for too long");
 }
@@ -368,7 +374,8 @@ static uint64_t due(void *ctx)
 
 bool span_connected(const struct span *d)
 {
-	return peers_all_up(&d->peers) && peers_clock_ready(&d->peers);
+	/* Who has answered has taken us in: at the start all do it at the same time, and none waits for that. */
+	return peers_all_up(&d->peers) && peers_clock_ready(&d->peers) && (!d->joins || peers_all_heard(&d->peers));
 }
 
 struct machine_clock span_clock(const struct span *d)

@@ -25,6 +25,8 @@ struct span {
 	uint64_t asked;    // the engine's waits_asked when it was last looked at
 	uint64_t stuck_ns; // when it was last said that a fault waits
 	struct peers peers;
+	host_set expected; // no members yet: they may call
+	bool joins;        // this host came to a guest that ran
 	struct iofwd iofwd;
 	struct loop_poller clock; // the deadlines of engine and peers, joined
 	struct outbox outbox;

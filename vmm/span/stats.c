@@ -56,8 +56,8 @@ static void fill_frames(const struct span *d, unsigned h, struct status_peer *to
 
 static void fill_peers(const struct span *d, struct status_host *to)
 {
-	for (unsigned h = 0; h < d->desc->hosts_n; h++) {
-		if (h == d->self)
+	for (unsigned h = 0; h < d->peers.hosts; h++) {
+		if (h == d->self || !(d->peers.members & host_bit((host_id)h)))
 			continue;
 		struct status_peer *p = &to->peers[to->peers_n++];
 

@@ -12,7 +12,7 @@ _Static_assert(HEAT_REGIONS <= STATUS_REGIONS_MAX, "the map does not fit into a 
 
 static void fill_latency(const struct span *d, struct status_host *to)
 {
-	for (unsigned h = 0; h < d->desc->hosts_n; h++)
+	for (unsigned h = 0; h < d->peers.hosts; h++)
 		for (unsigned k = 0; k < FAULT_KINDS; k++)
 			histogram_add(&to->latency[k], &d->observe.peer[h].latency[k]);
 	to->latency_local = d->observe.local;

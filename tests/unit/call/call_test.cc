@@ -90,6 +90,8 @@ struct Calls : testing::Test {
 		struct link_handler h = {this, RunMsg, RunDown};
 		ASSERT_EQ(link_create(&run, &o, &h), 0);
 		desc.hosts_n = 2;
+		for (unsigned h = 0; h < 2; h++)
+			strcpy(desc.hosts[h].address, "a:1");
 		desc.epoch = kEpoch;
 		for (unsigned i = 0; i < 2; i++) {
 			hosts[i].t = this;

@@ -183,7 +183,7 @@ struct Cluster {
 				deliver_to(h, s, v);
 				return;
 			}
-		host_id next = route_next(&s.irq, (host_id)h, d.hosts_n);
+		host_id next = route_next(&s.irq, (host_id)h, desc_all_hosts(&d));
 		if (next != HOST_NONE)
 			wire[{h, next}].push_back(s);
 	}

@@ -264,14 +264,28 @@ TEST(Route, TheRoundOfALowestPriorityMessageEnds)
 	msg_irq irq = {};
 	for (unsigned hosts : {1u, 2u, 5u, 64u})
 		for (unsigned first = 0; first < hosts; first++) {
+			const host_set all = hosts == 64 ? ~0ull : (1ull << hosts) - 1;
 			irq.dest = first << 8 | 1;
 			unsigned asked = 1;
-			for (host_id h = (host_id)first; (h = route_next(&irq, h, hosts)) != HOST_NONE; asked++)
+			for (host_id h = (host_id)first; (h = route_next(&irq, h, all)) != HOST_NONE; asked++)
 				ASSERT_LT(asked, hosts);
 			EXPECT_EQ(hosts, asked);
 		}
 	irq.dest = 9 << 8; // a host that does not exist: forged, and never the end of a round
-	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, 3));
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, 7));
 	irq.dest = ~0u;
-	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, 64));
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 0, ~0ull));
+}
+
+TEST(Route, TheRoundOfALowestPriorityMessageLeavesOutEmptyPlaces)
+{
+	const host_set members = 1ull << 1 | 1ull << 4 | 1ull << 63;
+	msg_irq irq = {};
+
+	irq.dest = 4 << 8 | 1;
+	EXPECT_EQ(63, route_next(&irq, 4, members));
+	EXPECT_EQ(1, route_next(&irq, 63, members));
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 1, members)) << "it began at the next one";
+	irq.dest = 2 << 8 | 1; // nobody is there: it would never end
+	EXPECT_EQ(HOST_NONE, route_next(&irq, 1, members));
 }

@@ -42,6 +42,8 @@ struct Live : testing::Test {
 		r->opt = &opt;
 		r->desc = opt.desc;
 		r->desc.hosts_n = 2;
+		for (unsigned h = 0; h < 2; h++)
+			strcpy(r->desc.hosts[h].address, "a:1");
 		ASSERT_EQ(link_create(&r->link, &o, &h), 0);
 		r->loop = link_loop(r->link);
 		calls_init(&r->calls, r->link, &r->desc);

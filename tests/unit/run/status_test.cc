@@ -61,6 +61,7 @@ struct Statusd : testing::Test {
 		ASSERT_EQ(0, link_join_loop(run, 0, host, 0));
 		strcpy(desc.name, "g");
 		desc.hosts_n = 1;
+		strcpy(desc.hosts[0].address, "a:1");
 		desc.epoch = kEpoch;
 		calls_init(&calls, run, &desc);
 		run_status_start(&status, &calls, &desc);

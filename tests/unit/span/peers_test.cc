@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 extern "C" {
 #include "vmm/span/peers.h"
 }
@@ -16,6 +18,8 @@ class Peers : public ::testing::Test
 	void Start(host_id self, uint64_t own_tsc)
 	{
 		desc.hosts_n = 3;
+		for (auto &h : desc.hosts)
+			strcpy(h.address, &h < desc.hosts + 3 ? "a" : "");
 		desc.peer_timeout_ms = 1000;
 		peers_init(&p, &desc, self, own_tsc, 2000000);
 	}
@@ -133,6 +137,38 @@ TEST_F(Peers, PongWithoutPingIsIgnored)
 	m.t_received = m.t_answered = 1u << 30;
 	peers_on_pong(&p, 0, &m, 2000, 0);
 	EXPECT_EQ(p.v[0].pongs, 0u);
+}
+
+/* One that joins is pinged as others are, and nobody waits for it; one that has left is as if it had never been. */
+TEST_F(Peers, WhoJoinsIsNoMemberYetAndWhoHasLeftIsNoneAnyMore)
+{
+	Start(0, 5);
+	desc.nodes_n = 4;
+	peers_init(&p, &desc, 0, 5, 2000000);
+	peers_up(&p, 1, 0);
+	EXPECT_FALSE(peers_all_up(&p));
+	peers_up(&p, 2, 0);
+	EXPECT_TRUE(peers_all_up(&p));
+	EXPECT_FALSE(peers_all_heard(&p));
+	peers_heard(&p, 1, kMs);
+	peers_heard(&p, 2, kMs);
+	EXPECT_TRUE(peers_all_heard(&p));
+	peers_up(&p, 3, kMs);
+	EXPECT_TRUE(peers_all_heard(&p)) << "it is no member";
+	Tick(kMs);
+	EXPECT_TRUE(ping & 1u << 3);
+	EXPECT_EQ(0x7u, p.counted) << "nor is its loss the guest's";
+	peers_member(&p, 3, true);
+	peers_count(&p, 3, true);
+	EXPECT_FALSE(peers_all_heard(&p));
+	EXPECT_EQ(0xfu, p.counted);
+	peers_member(&p, 1, false);
+	peers_count(&p, 1, false);
+	peers_forget(&p, 1);
+	peers_heard(&p, 3, kMs);
+	EXPECT_TRUE(peers_all_heard(&p)) << "there is a gap at 1";
+	EXPECT_EQ(0xdu, p.counted);
+	EXPECT_FALSE(p.v[1].up);
 }
 
 } // namespace

@@ -47,6 +47,7 @@ struct Post : testing::Test {
 		ASSERT_EQ(0, link_create(&other, &o, &theirs));
 		ASSERT_EQ(0, link_join_loop(d->link, 0, other, 1));
 		d->desc = &desc;
+		d->peers.hosts = desc_host_slots(&desc);
 		d->self = 1;
 		outbox_init(&d->outbox);
 		iofwd_init(&d->iofwd);
@@ -149,6 +150,7 @@ TEST_F(Post, VcpusTogetherHaveNoMoreOnTheirWay)
 TEST_F(Post, WithAThirdHostEveryWriteIsWaitedFor)
 {
 	desc = sample_desc(3, 1, 4);
+	d->peers.hosts = 3;
 	EXPECT_EQ(-EAGAIN, post(1));
 }
 

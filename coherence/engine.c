@@ -309,6 +309,11 @@ bool coh_engine_pending(const struct coh_engine *e, page_idx page)
 	return page < e->cfg.pages && (e->page[page] & (PG_PENDING | PG_WAITING));
 }
 
+unsigned coh_engine_open(const struct coh_engine *e)
+{
+	return e->reqs_used + e->evicts;
+}
+
 bool coh_engine_untouched(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = page < e->cfg.pages ? page_dir(e, page) : NULL;

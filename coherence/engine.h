@@ -265,6 +265,9 @@ enum coh_rights coh_engine_rights(const struct coh_engine *e, page_idx page);
 /* Whether an own request for the page is under way, or a fault waits for room for it. */
 bool coh_engine_pending(const struct coh_engine *e, page_idx page);
 
+/* Own requests that have not ended yet, evictions that were hinted among them. */
+unsigned coh_engine_open(const struct coh_engine *e);
+
 /* The page is homed here and no host ever had it: all zeroes, nowhere in memory. */
 bool coh_engine_untouched(const struct coh_engine *e, page_idx page);
 

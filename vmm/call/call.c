@@ -71,6 +71,11 @@ void calls_init(struct calls *c, struct link *link, const struct machine_desc *d
 	c->desc = desc;
 }
 
+void calls_admit(struct calls *c, host_id h, bool admitted)
+{
+	c->also = admitted ? c->also | host_bit(h) : c->also & ~host_bit(h);
+}
+
 static void answer_error(struct call *k, host_id h, const char *text)
 {
 	k->missing &= ~host_bit(h);
@@ -141,7 +146,7 @@ int calls_start(struct calls *c, host_set to, enum verb verb, const json_t *args
 		slot++;
 	if (slot == CALLS_MAX)
 		return -ENOSPC;
-	if (!to || (to & ~desc_all_hosts(c->desc)) || verb >= VERBS)
+	if (!to || (to & ~(desc_all_hosts(c->desc) | c->also)) || verb >= VERBS)
 		return -EINVAL;
 	uint8_t *blob = call_join(verb_name(verb), args, &n);
 	struct call *k = blob ? calloc(1, sizeof(*k)) : NULL;

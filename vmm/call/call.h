@@ -39,6 +39,7 @@ struct call;
 struct calls {
 	struct link *link;
 	const struct machine_desc *desc;
+	host_set also; // hosts that can be asked and are no members (yet)
 	struct call *v[CALLS_MAX];
 	uint64_t last_id;
 	uint64_t strays; // answers that nobody waits for (any more)
@@ -46,6 +47,8 @@ struct calls {
 };
 
 void calls_init(struct calls *c, struct link *link, const struct machine_desc *desc);
+/* A host that is no member can be asked from now on, or not any more. */
+void calls_admit(struct calls *c, host_id h, bool admitted);
 /* Fails every call under way with reason (static text), and those to come. Their call_done run before it returns. */
 void calls_cancel(struct calls *c, const char *reason);
 

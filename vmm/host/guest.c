@@ -82,6 +82,7 @@ void guest_linger(struct guest *g)
 
 static void on_setup(struct guest *g, const struct msg *m)
 {
+	serve_end_at("set-up");
 	g->setup = m;
 	guest_step_ask(g, &guest_set_up, 0);
 	g->setup = NULL;
@@ -152,6 +153,12 @@ static void on_down(void *ctx, unsigned peer, const char *reason)
 	hang_up(g);
 }
 
+/* Of hosts that start together the higher number calls the lower. Who comes later calls all. */
+static bool may_call(const struct guest *g, uint32_t h)
+{
+	return h < HOSTS_MAX && ((desc_is_member(&g->desc, h) && h > g->self) || span_expects(g->span, (host_id)h));
+}
+
 static void on_sessions(void *ctx, int fd, unsigned events)
 {
 	struct guest *g = ctx;
@@ -161,7 +168,7 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 	(void)events;
 	while (listener_take(g->listener, &s)) {
 		bool peer = s.hello.role == SESSION_PEER && g->phase >= GUEST_SET_UP && !guest_ended(g) &&
-			    s.hello.epoch == g->epoch && s.hello.arg < g->desc.hosts_n && s.hello.arg > g->self;
+			    s.hello.epoch == g->epoch && may_call(g, s.hello.arg);
 
 		if (s.hello.role == SESSION_CONTROL)
 			newcomers_add(&g->newcomers, &s);

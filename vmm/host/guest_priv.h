@@ -71,6 +71,7 @@ struct guest {
 	struct machine *made;      // the creating job's result
 	struct guest_moves *moves; // made by its first verb
 	struct plug_open *opening; // devices that are being opened
+	struct desc_host joining;  // who is expected, if anybody is
 	struct guest_image images[2];
 	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news, card_says,
 		slot_freed;          // other threads call for these
@@ -157,6 +158,13 @@ void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a 
 json_t *guest_life_json(const struct life *l);            // for the status; any thread
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
+
+/*
+ * guest_desc.c, span thread: a copy of the description, to be made the next version of it; and that version takes its
+ * place, if it is the one asked for and follows (desc_follows()). Answers the call. False: it did not.
+ */
+struct machine_desc *guest_next_desc(struct guest *g);
+bool guest_follow_desc(struct guest *g, uint64_t call, const struct machine_desc *next, uint64_t version);
 
 /* serve_plug.c */
 void guest_plug_init(struct guest *g);

@@ -32,6 +32,7 @@ static inline uint64_t serve_u64(const json_t *args, const char *key)
 }
 
 void serve_on_call(struct guest *g, const struct msg *m); // span thread
+void serve_end_at(const char *what);                      // PANDO_END_AT, for tests
 
 /* Span thread. json is consumed. */
 void serve_return_json(struct guest *g, uint64_t call, json_t *json);

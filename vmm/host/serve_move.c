@@ -40,8 +40,8 @@ static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_mov
 	}
 	if (!g->moves)
 		g->moves = calloc(1, sizeof(*g->moves));
-	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || from >= g->desc.hosts_n || to >= g->desc.hosts_n ||
-	    serve_u64(args, "placement") > UINT32_MAX) {
+	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || !desc_is_member(&g->desc, from) ||
+	    !desc_is_member(&g->desc, to) || serve_u64(args, "placement") > UINT32_MAX) {
 		serve_return_error(g, call, "there is no such vCPU or host");
 		return false;
 	}
@@ -152,8 +152,10 @@ static void return_traits(struct guest *g, uint64_t call, uint32_t vcpu)
 	struct hv_state_traits *t = calloc(1, sizeof(*t));
 	json_t *msrs = json_array();
 
-	if (!cpuid || !t || machine_move_traits(g->machine, vcpu, cpuid, t)) {
-		serve_return_error(g, call, "host %u cannot tell what its KVM would move", g->self);
+	char why[DESC_REPORT_MAX] = "no memory";
+
+	if (!cpuid || !t || machine_join_traits(g->machine, vcpu, cpuid, t, why, sizeof(why))) {
+		serve_return_error(g, call, "host %u cannot tell what its KVM would move: %s", g->self, why);
 		json_decref(msrs);
 	} else {
 		for (unsigned i = 0; i < t->msrs_n; i++)
@@ -164,6 +166,16 @@ static void return_traits(struct guest *g, uint64_t call, uint32_t vcpu)
 	}
 	free(cpuid);
 	free(t);
+}
+
+void serve_traits(struct guest *g, uint64_t call, json_t *args)
+{
+	uint64_t vcpu = serve_u64(args, "vcpu");
+
+	if (!g->machine || guest_ended(g))
+		serve_return_error(g, call, "host %u runs no machine", g->self);
+	else
+		return_traits(g, call, vcpu < desc_vcpus(&g->desc) ? (uint32_t)vcpu : UINT32_MAX);
 }
 
 void serve_move_prepare(struct guest *g, uint64_t call, json_t *args)

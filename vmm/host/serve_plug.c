@@ -189,36 +189,6 @@ void serve_device_discard(struct guest *g, uint64_t call, json_t *args)
 
 /* ---- versions of the description ---- */
 
-/* The one being made; its place is that of the version before the present one, which nobody reads any more. */
-static struct machine_desc *next_of(struct guest *g)
-{
-	struct machine_desc *next = &g->described[(g->desc.version + 1) & 1];
-
-	*next = g->desc;
-	return next;
-}
-
-/*
- * g->desc is read by other threads too, but for the devices: these alone are changed in it, by the span thread, which
- * alone reads them there.
- */
-static void follow(struct guest *g, uint64_t call, const struct machine_desc *next, uint64_t version)
-{
-	char why[DESC_REPORT_MAX];
-
-	if (next->version != version) {
-		serve_return_error(g, call, "host %u has version %u of the description, %llu cannot follow it", g->self,
-				   g->desc.version, (unsigned long long)version);
-	} else if (machine_set_desc(g->machine, next, why, sizeof(why))) {
-		serve_return_error(g, call, "%s", why);
-	} else {
-		memcpy(g->desc.devices, next->devices, sizeof(g->desc.devices));
-		g->desc.devices_n = next->devices_n;
-		g->desc.version = next->version;
-		serve_return_json(g, call, json_object());
-	}
-}
-
 void serve_device_plug(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
@@ -226,12 +196,12 @@ void serve_device_plug(struct guest *g, uint64_t call, json_t *args)
 
 	if (!has_machine(g, call) || !read_device(g, call, args, &dev))
 		return;
-	struct machine_desc *next = next_of(g);
+	struct machine_desc *next = guest_next_desc(g);
 
 	if (desc_plug(next, &dev, why, sizeof(why)))
 		serve_return_error(g, call, "%s", why);
 	else
-		follow(g, call, next, serve_u64(args, "version"));
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
 }
 
 void serve_device_unplug(struct guest *g, uint64_t call, json_t *args)
@@ -240,12 +210,12 @@ void serve_device_unplug(struct guest *g, uint64_t call, json_t *args)
 
 	if (!has_machine(g, call))
 		return;
-	struct machine_desc *next = next_of(g);
+	struct machine_desc *next = guest_next_desc(g);
 
 	if (desc_unplug(next, id))
 		serve_return_error(g, call, "there is no device %u", id);
 	else
-		follow(g, call, next, serve_u64(args, "version"));
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
 }
 
 void serve_device_show(struct guest *g, uint64_t call, json_t *args)

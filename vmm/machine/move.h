@@ -80,6 +80,18 @@ int machine_move_commit(struct machine *m, const struct machine_move *mv);
 /* What must be equal at both ends: the CPUID of the vCPU, the size of the extended state, the MSRs. 0 or -ENODEV. */
 int machine_move_traits(struct machine *m, uint32_t vcpu, struct cpuid_table *cpuid, struct hv_state_traits *traits);
 
+/*
+ * A host that joins the running guest, before machine_start(): placement moves have been made so far, and held ticks in
+ * all were taken out of the guest's clock while it was stopped (machine_resume()). 0, -EINVAL, -ENOTSUP and why.
+ */
+int machine_join(struct machine *m, uint32_t placement, uint64_t held, char *why, size_t why_cap);
+/*
+ * The same as machine_move_traits() also where the vCPU has never been: it is made, without a thread, and stays for
+ * when it comes. Blocks as KVM_CREATE_VCPU does. 0 or a negative errno and why.
+ */
+int machine_join_traits(struct machine *m, uint32_t vcpu, struct cpuid_table *cpuid, struct hv_state_traits *traits,
+			char *why, size_t why_cap);
+
 host_id machine_host_of(const struct machine *m, uint32_t vcpu); // as known here; HOST_NONE: there is no such vCPU
 
 #endif

@@ -43,6 +43,31 @@ struct machine_clock span_clock(const struct span *d);
 /* The TSC frequency of this host in kHz, and whether it is host 0's (peers_same_rate). */
 bool span_same_rate(const struct span *d, uint64_t *own_khz);
 
+/*
+ * Hosts that join and leave the running guest (members.c). Span thread. What comes before is as if there were no h.
+ */
+/* h, which is no member, will call: it is taken in from now on, and lost without a word. */
+int span_expect(struct span *d, host_id h); // 0, or -EBUSY: something of who was h before is still here
+bool span_expects(const struct span *d, host_id h);
+bool span_reaches(const struct span *d, host_id h); // there is a session, and h has said something in it
+/* The session with h, if there is one, ends here; h is not expected any more. Of a member: it is none any more. */
+void span_forget(struct span *d, host_id h);
+void span_join(struct span *d, host_id h); // h is a member: its loss counts
+/* What is left of the guest on h, as this host knows it. */
+struct span_left {
+	uint64_t resident, owned, homed; // pages, if h is this host
+	uint64_t lent;                   // pages homed here that h owns
+	uint64_t requests;               // of this host, under way
+};
+void span_left(const struct span *d, host_id h, struct span_left *to);
+/* This host gives up all pages, in its time; keep: as many as it gives stay again. 0, or -EINVAL: it is a home. */
+int span_keep(struct span *d, bool keep);
+/* h owns nothing any more: no directory here has it. 0 or -EBUSY. Not a word of h is taken as one of pages from now on.
+ */
+int span_gone(struct span *d, host_id h);
+/* Whether the loss of h counts; h is this host itself: that of all others. */
+void span_count(struct span *d, host_id h, bool counted);
+
 /* Ends forwarding: waiting span_io() calls return -ECANCELED, later ones too. */
 void span_cancel(struct span *d);
 /* Closes userfaultfd, so that a thread that waits for a page which will never come goes on. vCPUs must be kicked. */

@@ -15,6 +15,9 @@ declare -gA _pando_options=(
 	[qmp]="--wait --events"
 	[top]="--interval --view --once --rows --cols"
 	[move]="--json"
+	[hosts]="--json"
+	[add-host]="--cpus --memory --json"
+	[remove-host]="--json"
 	[trace]="--output --json --text --records"
 	[report]="-o"
 	[keygen]=""
@@ -70,7 +73,7 @@ _pando() {
 		return
 	fi
 	case $command in
-	status | qmp | top | move | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
+	status | qmp | top | move | hosts | add-host | remove-host | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
 	trace)
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			COMPREPLY=($(compgen -W "start stop decode" -- "$cur"))

@@ -20,7 +20,7 @@ same() { # NAME WANTED GOT
 	verdict "$1" $? "$(diff <(echo "$2") <(echo "$3") | grep '^[<>]' | tr '\n' ' ')(<: --help has it, >: the completion)"
 }
 
-commands=$("$pando" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort)
+commands=$("$pando" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' | sort)
 same commands "$commands" "$(offered '' | grep -v '^--')"
 for c in $commands; do
 	same "$c" "$( ("$pando" "$c" --help | grep -oE '^  --?[a-z-]+' | sed 's/^ *//'; echo --help) | sort)" \

@@ -20,6 +20,9 @@ static const struct {
 	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"top", "watch a running guest, full screen", cli_top},
 	{"move", "move a vCPU of a running guest to another host", cli_move},
+	{"hosts", "show the hosts of a running guest, and what each is to it", cli_hosts},
+	{"add-host", "let a host join a running guest", cli_add_host},
+	{"remove-host", "let a host leave a running guest", cli_remove_host},
 	{"trace", "record what the hosts do, and show it on one time line", cli_trace},
 	{"report", "draw a recorded trace as one HTML page", cli_report},
 	{"keygen", "make a cluster key", cli_keygen},
@@ -30,7 +33,7 @@ static int usage(FILE *out)
 	fprintf(out, "Pando makes several Linux hosts into one virtual machine.\n\n"
 		     "Usage: pando COMMAND [OPTION ...]\n\nCommands:\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\n'pando COMMAND --help' tells its options. 'pando --version' tells the version.\n");
 	return out == stdout ? 0 : 2;
 }

@@ -103,8 +103,9 @@ static json_t *host_vcpus(const json_t *host)
 	return out;
 }
 
-static json_t *one_host(const struct run *r, const json_t *host)
+static json_t *one_host(const struct monitor *m, const json_t *host)
 {
+	const struct run *r = m->r;
 	json_int_t h = monitor_int(host, "host");
 	bool answered = !json_object_get(host, "error");
 	bool up = h >= 0 && h < (json_int_t)HOSTS_MAX && r->up & host_bit((host_id)h);
@@ -118,6 +119,8 @@ static json_t *one_host(const struct run *r, const json_t *host)
 
 	json_object_set_new(o, "walks", json_string(walks_word(h >= 0 && h < (json_int_t)HOSTS_MAX ? r->walks[h] : 0)));
 
+	if (r->members && h >= 0 && h < (json_int_t)HOSTS_MAX)
+		json_object_set_new(o, "membership", monitor_membership(m, (host_id)h));
 	if (answered) {
 		json_object_set(o, "pid", json_object_get(host, "pid"));
 		json_object_set_new(o, "memory", host_memory(host));
@@ -132,8 +135,9 @@ static void hosts(struct monitor *m, struct qmp_call *call, const json_t *docume
 	json_t *out = json_array(), *host;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "hosts"), i, host)
-		json_array_append_new(out, one_host(m->r, host));
+	json_array_foreach(json_object_get(document, "hosts"), i, host) json_array_append_new(out, one_host(m, host));
+	if (m->r->members)
+		monitor_add_joining(m, out);
 	qmp_return(call, out);
 }
 

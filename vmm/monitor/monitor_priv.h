@@ -26,6 +26,7 @@ extern const struct qmp_command monitor_devices[]; // monitor_devices.c: PCI dev
 extern const struct qmp_command monitor_plug[];    // monitor_plug.c: devices that come and go
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
+extern const struct qmp_command monitor_members[]; // monitor_members.c: hosts that join and leave
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
 extern const struct qmp_command monitor_trace[];   // monitor_trace.c: x-pando-trace-*
 extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
@@ -45,6 +46,10 @@ void monitor_ask_hosts(struct monitor *m, struct qmp_call *call, enum verb verb,
 
 /* Adds state, reason and their numbers in libvirt to the status document. */
 void monitor_add_state(const struct monitor *m, json_t *document);
+
+/* monitor_members.c: what a host is to the guest; and those that are joining, as elements of the list of hosts. */
+json_t *monitor_membership(const struct monitor *m, host_id h); // a new reference
+void monitor_add_joining(const struct monitor *m, json_t *list);
 
 /* A verb could not be started: the call is over with the reason. */
 void monitor_refuse(struct qmp_call *call, int error);

@@ -72,6 +72,7 @@ static void begin_offers(struct run *r)
 	dials_stop(r->dials);
 	r->dials = NULL;
 	run_status_start(&r->status, &r->calls, &r->desc);
+	r->status.members = r->members;
 	int e = monitor_start(&r->monitor, r, why, sizeof(why));
 	if (e) {
 		run_fail(r, RUN_FAILED, why);
@@ -85,16 +86,14 @@ static void begin_offers(struct run *r)
 		run_reach(r, (host_id)__builtin_ctzll(early));
 }
 
-static void send_setup(struct run *r)
+void run_send_setup(struct run *r, host_id h, const struct machine_desc *d)
 {
-	char *json = desc_to_json(&r->desc);
+	struct msg m = {.kind = MSG_CTL_SETUP, .epoch = d->epoch, .u.ctl_setup.self = h};
+	char *json = desc_to_json(d);
 
-	for (unsigned h = 0; h < r->desc.hosts_n; h++) {
-		struct msg m = {.kind = MSG_CTL_SETUP, .epoch = r->desc.epoch, .u.ctl_setup.self = h};
-		m.blob = (const uint8_t *)json;
-		m.blob_bytes = (uint32_t)strlen(json);
-		link_send(r->link, h, &m);
-	}
+	m.blob = (const uint8_t *)json;
+	m.blob_bytes = (uint32_t)strlen(json);
+	link_send(r->link, h, &m);
 	free(json);
 }
 
@@ -114,7 +113,8 @@ static void begin_set_up(struct run *r)
 		progress(r, 2, line);
 	}
 	run_warn(r);
-	send_setup(r);
+	for (unsigned h = 0; h < r->desc.hosts_n; h++)
+		run_send_setup(r, (host_id)h, &r->desc);
 }
 
 /* ---- runs ---- */

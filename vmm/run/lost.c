@@ -4,6 +4,7 @@
  * lost it. All three come to run_host_lost(), which says what becomes of the guest.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "net/link.h"
 #include "net/log.h"
@@ -22,14 +23,21 @@ static enum lost_answer answer_to_loss(const struct run *r, host_id host)
 	return LOST_END;
 }
 
+static const char *address_of(const struct run *r, host_id host)
+{
+	return r->members ? members_address(r->members, host) : r->desc.hosts[host].address;
+}
+
 bool run_host_ended(const struct run *r, host_id host, char *text, size_t cap)
 {
-	return r->opt->locals && local_ended(r->opt->locals, host, RUN_ENDED_MS, text, cap);
+	/* Its place may be another host's by now. */
+	return r->opt->locals && host < r->opt->hosts_n && !strcmp(r->opt->addresses[host], address_of(r, host)) &&
+	       local_ended(r->opt->locals, host, RUN_ENDED_MS, text, cap);
 }
 
 void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 {
-	const char *address = r->desc.hosts[host].address;
+	const char *address = address_of(r, host);
 	char text[DESC_REPORT_MAX + DESC_ADDRESS_MAX + 64];
 
 	if (r->phase >= PHASE_QUIT)
@@ -51,6 +59,10 @@ void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 
 void run_host_gone(struct run *r, host_id host, const char *reason)
 {
+	if (r->members && members_failed(r->members, host, reason)) { // nothing of the guest was there
+		calls_on_down(&r->calls, host);
+		return;
+	}
 	r->up &= ~host_bit(host);
 	run_host_lost(r, host, HOST_NONE, reason);
 	calls_on_down(&r->calls, host); // after it: what waited for that host fails as a part of this
@@ -87,6 +99,12 @@ void run_alive_begin(struct run *r)
 		alive_begin(&r->alive[h], timeout_ns, now_ns());
 	r->alive_due.fn = look;
 	r->alive_due.arg = r;
+	look(r);
+}
+
+void run_alive_add(struct run *r, host_id host)
+{
+	alive_begin(&r->alive[host], (uint64_t)r->desc.peer_timeout_ms * 1500000u, now_ns());
 	look(r);
 }
 

@@ -19,7 +19,7 @@
 #include "vmm/conf/machine_desc.h"
 
 enum op_class {
-	OP_EXCLUSIVE, // changes the whole machine: stop, cont, reset, dump, which devices it has
+	OP_EXCLUSIVE, // changes the whole machine: stop, cont, reset, dump, which devices and hosts it has
 	OP_STILL,     // needs each vCPU to be on a host meanwhile: NMI, registers
 	OP_MOVE,      // takes a vCPU to another host
 	OP_TRACE,     // recording; what vCPUs do is all the same to it

@@ -58,7 +58,7 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 		ops_step_over(o, error);
 		return;
 	}
-	if (sum(a, n, "irqs_out") != sum(a, n, "irqs_in")) {
+	if (sum(a, n, "irqs_out") + v->left_out != sum(a, n, "irqs_in") + v->left_in) {
 		if (o->settling++ < SETTLE_LOOKS) {
 			freeze(o);
 			return;
@@ -106,8 +106,10 @@ static void on_gone(void *ctx, const struct call_answer *a, unsigned n)
 	struct ops_op *o = ctx;
 	const char *error = ops_error(o, a, n);
 
-	if (!error)
+	if (!error) {
 		o->halted = false;
+		o->v->held += o->held;
+	}
 	ops_step_over(o, error);
 }
 
@@ -122,10 +124,9 @@ static void on_clocks(void *ctx, const struct call_answer *a, unsigned n)
 		ops_step_over(o, error);
 		return;
 	}
-	uint64_t held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
-
+	o->held = v->adjustable && now > v->paused_tsc ? now - v->paused_tsc : 0;
 	ops_ask_everyone(o, VERB_RESUME,
-			 json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)held), on_gone);
+			 json_pack("{s:I,s:I}", "not_before", (json_int_t)now, "held", (json_int_t)o->held), on_gone);
 }
 
 void ops_go(struct ops_op *o)

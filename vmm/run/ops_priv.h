@@ -47,6 +47,7 @@ struct ops_op {
 	char said[DESC_REPORT_MAX]; // ops_error()
 	enum verb asked;            // the latest
 	bool ran;                   // the machine, when the operation began
+	uint64_t held;              // of the clock, by the ops_go() under way
 	bool halted;                // ops_halt() has come to its end: the clock stands
 	unsigned settling;          // looks at messages that are still on their way
 	bool guest;                 // a reset: the guest's own
@@ -69,6 +70,10 @@ struct ops {
 	ops_broken broken;
 	void *broken_ctx;
 	unsigned resets_due;
+
+	struct members *members;   // NULL: hosts neither join nor leave
+	uint64_t held;             // ticks taken out of the guest's clock in all: what who joins must know
+	int64_t left_out, left_in; // messages sent and got by hosts that have left
 
 	uint64_t paused_tsc; // cluster clock where the guest's stands
 	bool adjustable;     // every host can hold the guest's clock

@@ -135,9 +135,11 @@ void ops_no_way_back(struct ops_op *o)
 
 void ops_answer_text(const struct op *op, const struct machine_desc *desc, const struct call_answer *bad, char *text)
 {
+	const char *address = desc->hosts[bad->host].address; // none: it is no member yet
+
 	if (bad->late)
-		snprintf(text, DESC_REPORT_MAX, "%s: host %u at %s: %s", op->name, bad->host,
-			 desc->hosts[bad->host].address, bad->error);
+		snprintf(text, DESC_REPORT_MAX, "%s: host %u%s%s: %s", op->name, bad->host, *address ? " at " : "",
+			 address, bad->error);
 	else
 		snprintf(text, DESC_REPORT_MAX, "host %u: %s", bad->host, bad->error);
 }

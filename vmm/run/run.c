@@ -52,10 +52,16 @@ static void on_event(struct run *r, host_id from, const struct msg *m)
 
 static void on_offer(struct run *r, host_id from, const struct msg_ctl_offer *o)
 {
-	if (r->phase > PHASE_OFFERS)
+	bool joins = r->members && members_joining(r->members) & host_bit(from);
+
+	if (r->phase > PHASE_OFFERS && !joins)
 		return;
 	r->offers[from] = (struct place_offer){o->vcpus, o->memory_bytes, o->address_bits};
 	r->walks[from] = o->walks;
+	if (joins) {
+		members_offer(r->members, from);
+		return;
+	}
 	r->offered |= host_bit(from);
 	if (r->phase == PHASE_OFFERS)
 		run_reach(r, from);
@@ -162,7 +168,7 @@ static int open_all(struct run *r)
 	r->mover = r->ops ? mover_create(r->ops) : NULL;
 	r->tracer = r->ops ? tracer_create(r->ops) : NULL;
 	r->plugs = r->ops ? plugs_create(r->ops, &r->desc) : NULL;
-	if (!r->mover || !r->tracer || !r->plugs)
+	if (!r->mover || !r->tracer || !r->plugs || run_members_begin(r))
 		return -ENOMEM;
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
@@ -220,10 +226,12 @@ int run_guest(const struct run_options *opt)
 	if (r->loop)
 		loop_run_posted(r->loop); // what waited for its turn is told the same
 	dials_stop(r->dials);
+	run_members_end(r);
 	monitor_stop(r->monitor);
 	ops_destroy(r->ops);
 	mover_destroy(r->mover);
 	plugs_destroy(r->plugs);
+	members_destroy(r->members);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;

@@ -54,7 +54,11 @@ static void host_lost(struct run *r, host_id from, const json_t *data)
 	const char *reason = json_string_value(json_object_get(data, "reason"));
 	json_int_t h = json_is_integer(host) ? json_integer_value(host) : -1;
 
-	if (h < 0 || h >= r->desc.hosts_n || h == from || !reason) {
+	bool known = h >= 0 && h < (json_int_t)HOSTS_MAX &&
+		     (desc_is_member(&r->desc, (uint32_t)h) ||
+		      (r->members && members_joining(r->members) & host_bit((host_id)h)));
+
+	if (!known || h == from || !reason) {
 		log_warn("host %u told of a lost host that can't be", from);
 		return;
 	}
@@ -107,6 +111,8 @@ void run_on_event(struct run *r, host_id from, const char *name, const json_t *d
 	enum host_event e = host_event_find(name);
 
 	log_debug("host %u: event %s", from, name);
+	if (run_members_event(r, from, e, said, data))
+		return;
 	switch (e) {
 	case HOST_EV_READY:
 		if (r->phase == PHASE_SET_UP)

@@ -8,6 +8,7 @@
 #include "vmm/call/events.h"
 #include "vmm/run/dial.h"
 #include "vmm/run/images.h"
+#include "vmm/run/members.h"
 #include "vmm/run/mover.h"
 #include "vmm/run/place.h"
 #include "vmm/run/plug.h"
@@ -43,6 +44,12 @@ struct run {
 	struct ops *ops;
 	struct mover *mover;
 	struct plugs *plugs;
+	struct members *members;
+	struct run_caller { // by place: a host that joins is being called
+		struct run *r;
+		host_id host;
+		struct dials *dials;
+	} callers[HOSTS_MAX];
 	struct tracer *tracer;
 	struct run_status status;
 	struct run_metrics metrics;
@@ -62,6 +69,7 @@ void run_happens(struct run *r, enum run_event e); // the one door for what chan
 void run_reach(struct run *r, host_id h);          // h has done what the phase waits for
 void run_end(struct run *r, int status);           // enum run_exit; nothing once it is ending
 void run_fail(struct run *r, int status, const char *text);
+void run_send_setup(struct run *r, host_id h, const struct machine_desc *d); // h is host h of d
 void run_tell_resets(struct run *r, bool over);
 
 /*
@@ -96,6 +104,12 @@ bool run_host_ended(const struct run *r, host_id host, char *text, size_t cap);
  */
 void run_host_lost(struct run *r, host_id host, host_id by, const char *reason);
 void run_host_gone(struct run *r, host_id host, const char *reason); // its session has ended, at any time
+/* members_net.c: hosts that join and leave. 0 or -ENOMEM; the end of calls under way. */
+int run_members_begin(struct run *r);
+void run_members_end(struct run *r);
+/* A host of these has told an event. True: that was all there is to it. */
+bool run_members_event(struct run *r, host_id from, enum host_event e, const char *said, const json_t *data);
+void run_alive_add(struct run *r, host_id host); // while the guest runs: a host more
 /* Whether hosts say something from time to time, looked at from now on until the guest ends. */
 void run_alive_begin(struct run *r);
 void run_alive_heard(struct run *r, host_id host, const struct msg *m);

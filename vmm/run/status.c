@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/conf/output_file.h"
+#include "vmm/run/members.h"
 #include "vmm/status/status.h"
 
 /* What the guest has on PCI, whether its host answers or not; a host's part has what such a device has counted. */
@@ -29,6 +30,28 @@ static json_t *devices(const struct machine_desc *d)
 	return list;
 }
 
+/* A plain member is nothing to be told. */
+static void add_state(const struct run_status *s, json_t *o, host_id h)
+{
+	enum member_state state = s->members ? members_state(s->members, h) : MEMBER_IS;
+
+	if (state != MEMBER_IS)
+		json_object_set_new(o, "member", json_string(member_state_name(state)));
+}
+
+static json_t *joining(const struct run_status *s)
+{
+	json_t *list = json_array();
+
+	for (host_set left = s->members ? members_joining(s->members) : 0; left; left &= left - 1) {
+		host_id h = (host_id)__builtin_ctzll(left);
+
+		json_array_append_new(
+			list, json_pack("{s:i,s:s}", "host", (int)h, "address", members_address(s->members, h)));
+	}
+	return list;
+}
+
 static json_t *document(struct run_status *s)
 {
 	int64_t v[STATUS_GUEST_NUMBERS];
@@ -36,6 +59,8 @@ static json_t *document(struct run_status *s)
 	char key[16];
 
 	for (unsigned h = 0; h < s->desc->hosts_n; h++) {
+		if (!desc_is_member(s->desc, h))
+			continue;
 		snprintf(key, sizeof(key), "%u", h);
 		json_t *o = json_object_get(s->hosts, key);
 		if (o)
@@ -43,6 +68,7 @@ static json_t *document(struct run_status *s)
 		else
 			json_array_append_new(list, json_pack("{s:i,s:s,s:s}", "host", (int)h, "address",
 							      s->desc->hosts[h].address, "error", "no answer"));
+		add_state(s, json_array_get(list, json_array_size(list) - 1), (host_id)h);
 	}
 	json_t *doc = json_pack("{s:s}", "name", s->desc->name);
 
@@ -52,6 +78,8 @@ static json_t *document(struct run_status *s)
 	json_object_set(doc, "warnings", s->warnings);
 	json_object_set_new(doc, "devices", devices(s->desc));
 	json_object_set_new(doc, "hosts", list);
+	if (s->members && members_joining(s->members))
+		json_object_set_new(doc, "joining", joining(s));
 	return doc;
 }
 

@@ -16,9 +16,12 @@
 /* document is borrowed; NULL when the guest ended before the hosts answered. */
 typedef void (*run_status_done)(void *ctx, const json_t *document);
 
+struct members;
+
 struct run_status {
 	struct calls *calls;
 	const struct machine_desc *desc;
+	const struct members *members; // who joins and is drained; NULL: nobody
 	struct {
 		run_status_done done;
 		void *ctx;

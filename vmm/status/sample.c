@@ -207,6 +207,7 @@ static int parse_host(const json_t *o, unsigned at, const json_t *devices, struc
 	h->host = number >= 0 && number < HOSTS_MAX ? (unsigned)number : at;
 	text(o, "address", h->address, sizeof(h->address));
 	text(o, "error", h->error, sizeof(h->error));
+	text(o, "member", h->member, sizeof(h->member));
 	status_read_all(o, status_lines, STATUS_NUMBERS, h->v);
 	parse_latency(o, h->latency);
 	parse_heat(json_object_get(o, "heat"), &s->map);
@@ -234,6 +235,9 @@ struct sample *sample_parse(const json_t *document, uint64_t taken_ns)
 	s->warnings_n = (unsigned)list_size(warnings, SAMPLE_WARNINGS_MAX);
 	text(json_array_get(warnings, 0), "text", s->warning, sizeof(s->warning));
 	text(json_array_get(warnings, 0), "remedy", s->remedy, sizeof(s->remedy));
+	const json_t *joining = json_object_get(document, "joining");
+	s->joining_n = (unsigned)list_size(joining, HOSTS_MAX);
+	text(json_array_get(joining, 0), "address", s->joining, sizeof(s->joining));
 	for (unsigned i = 0; i < STATUS_REGIONS_MAX; i++) {
 		s->map.owner[i] = SAMPLE_UNTOLD;
 		s->map.faults[i] = STATUS_NONE;

@@ -54,6 +54,7 @@ struct sample_host {
 	unsigned host;
 	char address[SAMPLE_TEXT_MAX];
 	char error[SAMPLE_TEXT_MAX]; // "" when it answered
+	char member[16];             // "draining", "drained"; "": it is a member like others
 	int64_t v[STATUS_NUMBERS];
 	unsigned vcpus_n, peers_n, hot_n, cards_n;
 	struct sample_vcpu *vcpus;
@@ -80,6 +81,8 @@ struct sample {
 	int64_t v[STATUS_GUEST_NUMBERS];
 	unsigned warnings_n; // all of them; warning and remedy are the first's
 	char warning[SAMPLE_WARNING_MAX], remedy[SAMPLE_TEXT_MAX];
+	unsigned joining_n;
+	char joining[SAMPLE_TEXT_MAX]; // the address of the first host that joins
 	unsigned hosts_n;
 	struct sample_host hosts[HOSTS_MAX];
 	struct sample_map map;

@@ -7,23 +7,23 @@
 
 static void draw_host(struct draw *d, int row, const struct sample_host *h)
 {
-	char v[12][FIG];
+	char v[12][FIG], name[SAMPLE_TEXT_MAX + sizeof(h->member)];
 	double bound = h->v[STATUS_CLOCK_BOUND] >= 0 && h->v[STATUS_TSC_KHZ] > 0
 			       ? (double)h->v[STATUS_CLOCK_BOUND] * 1e6 / (double)h->v[STATUS_TSC_KHZ]
 			       : NAN;
 
+	snprintf(name, sizeof(name), "%s%s%s", h->member, h->member[0] ? " " : "", h->address);
 	if (h->error[0]) {
-		grid_printf(d->g, row, 1, LOOK_BAD, "%4u %-20.20s %s", h->host, h->address, h->error);
+		grid_printf(d->g, row, 1, LOOK_BAD, "%4u %-20.20s %s", h->host, name, h->error);
 		return;
 	}
-	int col =
-		grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %4s %6s %6s %6s %6s %6s %6s %6s", h->host,
-			    h->address, fig_share(host_running(d, h), v[0]), fig_pages(h->v[STATUS_GIVEN_PAGES], v[1]),
-			    fig_pages(h->v[STATUS_RESIDENT_PAGES], v[2]), fig_pages(h->v[STATUS_OWNED_PAGES], v[3]),
-			    fig_rate(host_rate(d, h, STATUS_FAULTS_READ), v[4]),
-			    fig_rate(host_rate(d, h, STATUS_FAULTS_WRITE), v[5]),
-			    fig_rate(host_rate(d, h, STATUS_FAULTS_UPGRADE), v[6]),
-			    fig_rate(host_rate(d, h, STATUS_INVALIDATIONS_IN), v[7]));
+	int col = grid_printf(d->g, row, 1, LOOK_PLAIN, "%4u %-20.20s %4s %6s %6s %6s %6s %6s %6s %6s", h->host, name,
+			      fig_share(host_running(d, h), v[0]), fig_pages(h->v[STATUS_GIVEN_PAGES], v[1]),
+			      fig_pages(h->v[STATUS_RESIDENT_PAGES], v[2]), fig_pages(h->v[STATUS_OWNED_PAGES], v[3]),
+			      fig_rate(host_rate(d, h, STATUS_FAULTS_READ), v[4]),
+			      fig_rate(host_rate(d, h, STATUS_FAULTS_WRITE), v[5]),
+			      fig_rate(host_rate(d, h, STATUS_FAULTS_UPGRADE), v[6]),
+			      fig_rate(host_rate(d, h, STATUS_INVALIDATIONS_IN), v[7]));
 	if (d->g->cols < 110)
 		return;
 	grid_printf(d->g, row, col, LOOK_PLAIN, " %8s %8s %8s", fig_rate(host_rate(d, h, STATUS_IRQS_OUT), v[8]),

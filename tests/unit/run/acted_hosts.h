@@ -114,7 +114,7 @@ struct Verbs : testing::Test {
 			h.kept = id;
 		} else if (verb == h.refuse) {
 			answer(h, id, CALL_ERROR, "it will not");
-		} else if (verb == "move-prepare") {
+		} else if (verb == "move-prepare" || verb == "traits") {
 			answer(h, id, CALL_JSON, "{\"cpuid\":[[0,0,31,1,2,3]],\"xsave_bytes\":4096,\"msrs\":[]}");
 		} else if (verb == "memory") {
 			answer(h, id, CALL_BYTES,

@@ -92,7 +92,7 @@ stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }
 stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
-stage_join() { run join 300 bash tests/e2e/join.sh "$O"; }
+stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
 stage_plug() { run plug 120 bash tests/e2e/plug.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
@@ -117,7 +117,7 @@ stage_guest_more() { run guest-more 3000 bash tests/e2e/guest.sh "$O" more; }
 stage_odd_guests_more() { run odd-guests-more 1500 bash tests/e2e/odd-guests.sh "$O" more; }
 stage_intel_more() { run intel-more 1500 bash tests/e2e/intel.sh "$O" one two debian; }
 stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
-stage_join_more() { run join-more 1500 env ROUNDS=100 bash tests/e2e/join.sh "$O"; }
+stage_join_more() { run join-more 3600 env ROUNDS=100 bash tests/e2e/join.sh "$O"; }
 built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
 	if ! $MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1; then

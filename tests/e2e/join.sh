@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 rounds=${ROUNDS:-10}
+limit=$((480 + 30 * rounds)) # seconds, far away: for what hangs
 tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 pids=() guest=
@@ -33,8 +34,8 @@ start_host() { # NAME [end-at]: at[NAME], pid[NAME]
 }
 boot() { # NAME HOSTS-IN-ALL: on host a; two vCPUs add to shared words and read the clock until an NMI comes
 	name=$1 log=$tmp/$1.log
-	timeout -k 5 500 "$O/pando" run --hosts "${at[a]}" --key "$tmp/key" --max-hosts "$2" --kernel "$O/guest-tools/micro.elf" --cpus 2 \
-		--memory 32M --peer-timeout 3000 --name "$name" --quiet --append "test=stops outside=1 ms=480000" >"$log" 2>&1 </dev/null &
+	timeout -k 5 $((limit + 20)) "$O/pando" run --hosts "${at[a]}" --key "$tmp/key" --max-hosts "$2" --kernel "$O/guest-tools/micro.elf" --cpus 2 \
+		--memory 32M --peer-timeout 3000 --name "$name" --quiet --append "test=stops outside=1 ms=${limit}000" >"$log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 20 says "STOPS WANTED" || { no "$name.boot" "it does not run"; return 1; }
 }

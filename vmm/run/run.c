@@ -50,6 +50,20 @@ static void on_event(struct run *r, host_id from, const struct msg *m)
 	json_decref(data);
 }
 
+/* Addresses of the guest are laid out for good, and its processors say how many bits they have. */
+static void take_offer(struct run *r, host_id h, const struct msg_ctl_offer *o)
+{
+	char text[DESC_REPORT_MAX];
+
+	if (!o->address_bits || o->address_bits >= r->desc.address_bits) {
+		members_offer(r->members, h);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s has guest addresses of %u bits, and this guest's have %u",
+		 members_address(r->members, h), o->address_bits, r->desc.address_bits);
+	members_failed(r->members, h, text);
+}
+
 static void on_offer(struct run *r, host_id from, const struct msg_ctl_offer *o)
 {
 	bool joins = r->members && members_joining(r->members) & host_bit(from);
@@ -59,7 +73,7 @@ static void on_offer(struct run *r, host_id from, const struct msg_ctl_offer *o)
 	r->offers[from] = (struct place_offer){o->vcpus, o->memory_bytes, o->address_bits};
 	r->walks[from] = o->walks;
 	if (joins) {
-		members_offer(r->members, from);
+		take_offer(r, from, o);
 		return;
 	}
 	r->offered |= host_bit(from);

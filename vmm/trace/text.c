@@ -114,11 +114,16 @@ int trace_text(const struct trace *t, FILE *out)
 		return -ENOMEM;
 	fprintf(out, "# guest '%s', %u hosts, clock %" PRIu64 " kHz; ms since the first event, host, event\n", t->name,
 		t->hosts, t->tsc_khz);
-	for (unsigned h = 0; h < t->hosts; h++)
+	for (unsigned h = 0; h < t->hosts; h++) {
+		if (!t->host[h].address[0]) { // a host has left, and no other has its place
+			fprintf(out, "# host %u: nobody\n", h);
+			continue;
+		}
 		fprintf(out,
 			"# host %u at %s: %" PRIu64 " events, %" PRIu64
 			" older ones lost, its clock is right to %" PRIu64 " ns\n",
 			h, t->host[h].address, t->host[h].records, t->host[h].lost, trace_ns(t, t->host[h].bound));
+	}
 	for (uint64_t i = 0; i < t->records; i++) {
 		host_id h = trace_get(t, order[i], &r);
 

@@ -4,7 +4,7 @@
 # shellcheck shell=bash disable=SC2207
 
 declare -gA _pando_options=(
-	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --hosts --key --local --netns --link --name --uuid
+	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --elastic --hosts --key --local --netns --link --name --uuid
 		--qmp --console --virtio-console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
@@ -18,6 +18,8 @@ declare -gA _pando_options=(
 	[hosts]="--json"
 	[add-host]="--cpus --memory --json"
 	[remove-host]="--json"
+	[grow]="--host --cpus --memory --node --json"
+	[shrink]="--cpu"
 	[trace]="--output --json --text --records"
 	[report]="-o"
 	[keygen]=""
@@ -73,7 +75,7 @@ _pando() {
 		return
 	fi
 	case $command in
-	status | qmp | top | move | hosts | add-host | remove-host | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
+	status | qmp | top | move | hosts | add-host | remove-host | grow | shrink | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
 	trace)
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			COMPREPLY=($(compgen -W "start stop decode" -- "$cur"))

@@ -96,6 +96,19 @@ static void memory_on_node(uint64_t at, uint64_t end, uint32_t node)
 	}
 }
 
+/* One that came before a reset may be of a node whose memory is in no map: it lives in that of the first. */
+static void vcpus_have_memory(void)
+{
+	for (uint32_t v = 0; v < mach.vcpus_n; v++) {
+		uint32_t i = 0;
+
+		while (i < mach.ranges_n && mach.range[i].node != mach.node[v])
+			i++;
+		if (i == mach.ranges_n)
+			mach.node[v] = 0;
+	}
+}
+
 void acpi_parse(void)
 {
 	const uint8_t *rsdp = rsdp_find(), *madt = rsdp ? table_find(rsdp, "APIC") : NULL;
@@ -123,6 +136,7 @@ void acpi_parse(void)
 		else if (e[0] == 1 && (get32(e + 28) & 1))
 			memory_on_node(get64(e + 8), get64(e + 8) + get64(e + 16), get32(e + 2));
 	}
+	vcpus_have_memory();
 }
 
 /* gcc may call these on its own. */

@@ -97,9 +97,9 @@ static bool chosen(const char *list, const char *name)
 
 void bsp_main(void)
 {
-	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests, irq_tests,
-						  apic_tests,   storm_tests, drive_tests, absent_tests,
-						  pci_tests,    disk_tests,  net_tests,   plug_tests};
+	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests,  irq_tests, apic_tests,
+						  storm_tests,  drive_tests, absent_tests, pci_tests, disk_tests,
+						  net_tests,    plug_tests,  grow_tests};
 	const char *list;
 
 	boot_memory();

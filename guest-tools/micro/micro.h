@@ -105,6 +105,7 @@ uint32_t apic_logical(uint32_t v); // logical destination of vCPU v, for a vCPU 
 /* smp.c: jobs. fn runs on vCPUs 0..n-1 at once; run_on() returns when all are done. */
 typedef void job_fn(uint32_t me, void *arg);
 void smp_start(void);
+uint32_t smp_add(uint32_t apic, uint32_t node); // one that came: starts it, its memory from node; returns its index
 void run_on(uint32_t n, job_fn *fn, void *arg);
 void run_one(uint32_t v, job_fn *fn, void *arg);   // on vCPU v alone
 void run_begin(uint32_t v, job_fn *fn, void *arg); // on vCPU v (not 0), without waiting for it
@@ -186,6 +187,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[], plug_tests[];
+	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[], plug_tests[], grow_tests[];
 
 #endif

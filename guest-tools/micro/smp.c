@@ -150,6 +150,25 @@ void smp_start(void)
 	page_keep();
 }
 
+uint32_t smp_add(uint32_t apic, uint32_t node)
+{
+	uint32_t v = 0;
+
+	while (v < mach.vcpus_n && mach.apic[v] != apic)
+		v++;
+	if (v == VCPUS_MAX) {
+		print("FAIL smp: more than %u vCPUs\n", VCPUS_MAX);
+		power_off();
+	}
+	mach.apic[v] = apic;
+	mach.node[v] = node;
+	mach.vcpus_n += v == mach.vcpus_n;
+	job[v].gen = 0; // it begins anew, also if it has been here before
+	ap_start(v);
+	page_keep();
+	return v;
+}
+
 void meet_init(struct meet *m, uint32_t n)
 {
 	m->n = n;

@@ -62,6 +62,8 @@ int cli_move(int argc, char **argv);
 int cli_add_host(int argc, char **argv);
 int cli_remove_host(int argc, char **argv);
 int cli_hosts(int argc, char **argv);
+int cli_grow(int argc, char **argv);
+int cli_shrink(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_keygen(int argc, char **argv);
 int cli_check(int argc, char **argv);

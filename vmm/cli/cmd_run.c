@@ -158,6 +158,8 @@ int cli_run(int argc, char **argv)
 		{"max-memory", "SIZE", "room for their memory, in all", CLI_SIZE, &a.max_memory, 1, 0},
 		{"max-hosts", "N", "room for so many hosts (default: one more, if there is room for anything)",
 		 CLI_COUNT, &a.max_hosts, 1, HOSTS_MAX},
+		{"elastic", NULL, "the guest brings CPUs and memory that come online by itself (Linux, systemd)",
+		 CLI_FLAG, &a.elastic, 0, 0},
 		{"hosts", "LIST", "addresses of the hosts, host:port,...", CLI_TEXT, &a.hosts, 0, 0},
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},

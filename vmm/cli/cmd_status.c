@@ -134,6 +134,29 @@ static void print_life(json_t *doc)
 		       (unsigned long long)number(life, "rip"));
 }
 
+#define BOOT_MS 60000 // until then CPUs that wait say nothing: the guest is starting them
+
+/* Of a guest that nobody told what to do with CPUs that come. */
+static void print_waiting(json_t *doc)
+{
+	unsigned n = 0;
+	json_t *h, *v;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(doc, "hosts"), i, h)
+		json_array_foreach(json_object_get(json_object_get(h, "machine"), "vcpus"), k, v)
+	{
+		const char *state = json_string_value(json_object_get(v, "state"));
+
+		n += state && strcmp(state, "wait-sipi") == 0;
+	}
+	if (n && number(doc, "uptime_ms") >= BOOT_MS)
+		printf("\n%u CPU%s to be brought online in the guest: lscpu -e names them there, chcpu -e LIST does "
+		       "it; "
+		       "pando run --elastic has it done\n",
+		       n, n == 1 ? " waits" : "s wait");
+}
+
 static void print_warnings(json_t *doc)
 {
 	json_t *w;
@@ -171,6 +194,7 @@ static void print_document(json_t *doc)
 	print_devices(doc);
 	print_absent(doc);
 	print_life(doc);
+	print_waiting(doc);
 }
 
 int cli_status(int argc, char **argv)

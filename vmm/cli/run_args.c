@@ -129,6 +129,22 @@ static int set_identity(const struct run_args *a, struct run_options *o)
 	return a->uuid ? 0 : uuid_random(o->uuid);
 }
 
+/*
+ * What has a guest bring CPUs and memory online by itself. The kernel does it with memory, as memory that can be taken
+ * away again; no kernel does it with CPUs, so systemd (252 or newer) is handed a udev rule: a credential that
+ * systemd-tmpfiles makes a file of. Once the credential and once the line of tmpfiles.d(5) are unescaped.
+ */
+static const char *elastic_words(const struct run_args *a)
+{
+	static const char words[] = " memhp_default_state=online_movable"
+				    " systemd.set_credential=tmpfiles.extra:"
+				    "f\\x20/run/udev/rules.d/99-pando-cpus.rules\\x200644\\x20root\\x20root\\x20-\\x20"
+				    "SUBSYSTEM==\\\\x22cpu\\\\x22,ACTION==\\\\x22add\\\\x22,TEST==\\\\x22online\\\\x22,"
+				    "ATTR{online}==\\\\x220\\\\x22,ATTR{online}=\\\\x221\\\\x22\\n";
+
+	return a->elastic ? words : "";
+}
+
 /* A disk that boots has words of its own for the command line: what is said here comes behind them. */
 static int set_boot(const struct run_args *a, struct run_options *o)
 {
@@ -158,7 +174,11 @@ static int set_boot(const struct run_args *a, struct run_options *o)
 		}
 	o->kernel = a->kernel;
 	o->initrd = a->initrd;
-	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s", append);
+	if (strlen(append) + strlen(elastic_words(a)) >= DESC_CMDLINE_MAX) {
+		fprintf(stderr, "pando: --elastic: the kernel command line has no room for its words\n");
+		return -1;
+	}
+	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s%s", append, elastic_words(a));
 	return 0;
 }
 
@@ -232,6 +252,12 @@ int run_args_fill(const struct run_args *a, struct run_options *o)
 	return 0;
 }
 
+/* Local hosts offer what may come later too: a guest that may grow is to have where from. */
+static uint64_t room(uint64_t most, uint64_t have)
+{
+	return most > have ? most - have : 0;
+}
+
 uint32_t run_args_local_vcpus(const struct run_args *a, const struct run_options *o)
 {
 	uint32_t most = (uint32_t)((o->wish.vcpus + a->local - 1) / a->local);
@@ -239,7 +265,7 @@ uint32_t run_args_local_vcpus(const struct run_args *a, const struct run_options
 	for (unsigned h = 0; h < o->wish.vcpu_parts; h++)
 		if (o->wish.vcpus_of[h] > most)
 			most = o->wish.vcpus_of[h];
-	return most;
+	return most + (uint32_t)room(o->wish.room.vcpus_max, o->wish.vcpus);
 }
 
 uint64_t run_args_local_memory(const struct run_args *a, const struct run_options *o)
@@ -251,5 +277,7 @@ uint64_t run_args_local_memory(const struct run_args *a, const struct run_option
 	for (unsigned h = 0; h < o->wish.memory_parts; h++)
 		if (o->wish.memory_of[h] > most)
 			most = o->wish.memory_of[h];
-	return most;
+	uint64_t pieces = (room(o->wish.room.memory_max, o->wish.memory_bytes) + DESC_PIECE - 1) / DESC_PIECE;
+
+	return most + (pieces + a->local - 1) / a->local * DESC_PIECE;
 }

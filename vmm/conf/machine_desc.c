@@ -14,6 +14,15 @@ uint64_t desc_memory_bytes(const struct machine_desc *d)
 	return pages << PAGE_SHIFT;
 }
 
+uint64_t desc_boot_bytes(const struct machine_desc *d)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		pages += d->ranges[i].slot ? 0 : d->ranges[i].pages;
+	return pages << PAGE_SHIFT;
+}
+
 page_idx desc_pages_end(const struct machine_desc *d)
 {
 	const struct desc_node *last = &d->nodes[d->nodes_n - 1];
@@ -23,7 +32,7 @@ page_idx desc_pages_end(const struct machine_desc *d)
 
 uint64_t desc_room_bytes(const struct machine_desc *d)
 {
-	uint64_t have = desc_memory_bytes(d), end = desc_pages_end(d) << PAGE_SHIFT;
+	uint64_t have = desc_boot_bytes(d), end = desc_pages_end(d) << PAGE_SHIFT;
 
 	return end > have ? end - have : 0;
 }

@@ -171,6 +171,7 @@ host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NO
 
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
+uint64_t desc_boot_bytes(const struct machine_desc *d);            // ... since the start: one piece from address 0 up
 page_idx desc_pages_end(const struct machine_desc *d);             // behind the last page of the last window
 uint64_t desc_host_pages(const struct machine_desc *d, host_id h); // homed on it
 uint32_t desc_host_vcpus(const struct machine_desc *d, host_id h); // that start on it

@@ -15,6 +15,7 @@
 #include "coherence/base/fields.h"
 #include "vmm/chip/chip.h"
 #include "vmm/chip/icr.h"
+#include "vmm/chip/plug_fx.h"
 #include "vmm/conf/devices.h"
 
 #define DEVICE_RANGES_MAX 4u
@@ -51,15 +52,18 @@ struct device_fx {
 	uint64_t elsewhere; // an address: another device has it
 	struct device_request *request;
 	uint8_t bus, slot; // of the slot that was freed
+	struct plug_fx plug;
 };
 
 #define DEVICE_FX_POWEROFF     1u
-#define DEVICE_FX_RESET        2u  // the machine
-#define DEVICE_FX_PANICKED     4u  // the guest's kernel has panicked
-#define DEVICE_FX_CRASH_LOADED 8u  // ... and a crash kernel of its own deals with it
-#define DEVICE_FX_ELSEWHERE    32u // the request, which is answered later, is an access to that address
-#define DEVICE_FX_FREED        64u // the guest has given up a card, as it was asked to
-#define DEVICE_FX_WORK         16u // work() is to be called, when the lock is free
+#define DEVICE_FX_RESET        2u   // the machine
+#define DEVICE_FX_PANICKED     4u   // the guest's kernel has panicked
+#define DEVICE_FX_CRASH_LOADED 8u   // ... and a crash kernel of its own deals with it
+#define DEVICE_FX_ELSEWHERE    32u  // the request, which is answered later, is an access to that address
+#define DEVICE_FX_FREED        64u  // the guest has given up a card, as it was asked to
+#define DEVICE_FX_CPU          128u // plug is what it says of a CPU
+#define DEVICE_FX_MEMORY       256u // ... of memory, by its slot
+#define DEVICE_FX_WORK         16u  // work() is to be called, when the lock is free
 
 /*
  * NULL where a device has nothing to say, but for access. Time never goes backwards, but may stand

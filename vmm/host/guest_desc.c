@@ -23,6 +23,8 @@ static void take(struct machine_desc *now, const struct machine_desc *next)
 	memcpy(now->hosts, next->hosts, sizeof(now->hosts));
 	now->hosts_n = next->hosts_n;
 	memcpy(now->vcpus, next->vcpus, sizeof(now->vcpus));
+	memcpy(now->ranges, next->ranges, sizeof(now->ranges));
+	now->ranges_n = next->ranges_n;
 	memcpy(now->devices, next->devices, sizeof(now->devices));
 	now->devices_n = next->devices_n;
 	now->version = next->version;

@@ -66,6 +66,8 @@ void guest_news_from_machine(void *ctx, const struct machine_event *e)
 		guest_cards_take(ctx, e);
 	else if (e->kind == MACHINE_EV_SLOT_FREED)
 		guest_plug_freed(ctx, e);
+	else if (e->kind == MACHINE_EV_PLUG_SAID)
+		guest_growth_said(ctx, e);
 	else
 		take_news(ctx, e->kind);
 }
@@ -186,4 +188,5 @@ void guest_news_init(struct guest *g)
 	g->has_news = (struct loop_task){.fn = tell_news, .arg = g};
 	guest_cards_init(g);
 	guest_plug_init(g);
+	guest_growth_init(g);
 }

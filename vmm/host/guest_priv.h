@@ -22,6 +22,7 @@
 #define GUEST_STEPS_MAX   8u
 #define GUEST_CARDS_MAX   DESC_SLOTS
 #define GUEST_CARD_TEXT   160u
+#define GUEST_SAID_MAX    (VCPUS_MAX + DESC_MEMORY_SLOTS)
 
 struct guest_moves; // serve_move.c
 struct plug_open;   // serve_plug.c
@@ -32,6 +33,12 @@ struct guest_card {
 	uint64_t errors; // since they were told last
 	bool link_news, up;
 	char error[GUEST_CARD_TEXT], link[GUEST_CARD_TEXT];
+};
+
+/* What the guest has said of a vCPU, or of the memory in a slot, and nobody has been told of. */
+struct guest_said {
+	bool ejected, word;
+	uint32_t event, status; // of the word
 };
 
 struct guest_image {
@@ -73,8 +80,8 @@ struct guest {
 	struct plug_open *opening; // devices that are being opened
 	struct desc_host joining;  // who is expected, if anybody is
 	struct guest_image images[2];
-	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news, card_says,
-		slot_freed;          // other threads call for these
+	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news, card_says, slot_freed,
+		growth_said;         // other threads call for these
 	struct loop_timer cards_due; // cards have more to tell
 	uint64_t cards_told_ns;      // when they last did
 
@@ -110,6 +117,7 @@ struct guest {
 	} consoles[DESC_CONSOLES];
 	struct guest_card cards[GUEST_CARDS_MAX];
 	uint32_t freed[HOSTS_MAX]; // slots that the guest has given up, by bus
+	struct guest_said said[GUEST_SAID_MAX];
 	enum machine_end how;
 	char how_text[DESC_REPORT_MAX];
 };
@@ -165,6 +173,10 @@ void guest_moves_free(struct guest *g); // serve_move.c; after the machine
  */
 struct machine_desc *guest_next_desc(struct guest *g);
 bool guest_follow_desc(struct guest *g, uint64_t call, const struct machine_desc *next, uint64_t version);
+
+/* serve_growth.c */
+void guest_growth_init(struct guest *g);
+void guest_growth_said(struct guest *g, const struct machine_event *e); // any thread: MACHINE_EV_PLUG_SAID
 
 /* serve_plug.c */
 void guest_plug_init(struct guest *g);

@@ -131,6 +131,27 @@ static int check_room(const struct guest *g, char *why, unsigned cap)
 	return -ENOMEM;
 }
 
+/* A host that joins finds memory that has come since the start. */
+static int map_memory(struct guest *g)
+{
+	int r = ram_map_with_room(&g->ram, desc_boot_bytes(&g->desc), desc_room_bytes(&g->desc));
+
+	if (r) {
+		g->ram = (struct ram){0};
+		return r;
+	}
+	for (unsigned i = 0; i < g->desc.ranges_n && !r; i++) {
+		const struct desc_range *more = &g->desc.ranges[i];
+
+		if (!more->slot)
+			continue;
+		r = ram_open(&g->ram, more->first, more->pages);
+		if (!r)
+			r = ram_publish(&g->ram, more->first, more->pages);
+	}
+	return r;
+}
+
 static int begin_set_up(struct guest *g, char *why, unsigned cap)
 {
 	struct span_handler handler = {
@@ -142,9 +163,8 @@ static int begin_set_up(struct guest *g, char *why, unsigned cap)
 	if (r)
 		return r;
 	guest_control_watch(g);
-	r = ram_map_with_room(&g->ram, desc_memory_bytes(&g->desc), desc_room_bytes(&g->desc));
+	r = map_memory(g);
 	if (r) {
-		g->ram = (struct ram){0};
 		snprintf(why, cap, "cannot map %llu MiB of guest RAM: %s",
 			 (unsigned long long)(desc_memory_bytes(&g->desc) >> 20), strerror(-r));
 		return r;

@@ -73,7 +73,7 @@ void serve_memory(struct guest *g, uint64_t call, json_t *args)
 {
 	uint64_t first = serve_u64(args, "first"), end = serve_u64(args, "end");
 
-	if (!g->machine || first >= end || end > g->ram.bytes >> PAGE_SHIFT) {
+	if (!g->machine || first >= end || !ram_has(&g->ram, first, end - first)) {
 		serve_return_error(g, call, "host %u: no guest memory from page %llu to %llu", g->self,
 				   (unsigned long long)first, (unsigned long long)end);
 		return;

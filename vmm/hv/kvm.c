@@ -175,8 +175,23 @@ int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap)
 		r = map_piece(hv, ram, &slot, LAYOUT_VGA_END, LAYOUT_VGA_END, low - LAYOUT_VGA_END);
 	if (!r)
 		r = map_piece(hv, ram, &slot, LAYOUT_HIGH, low, ram->bytes - low);
+	hv->slots_n = slot;
 	if (r)
 		refuse_with(why, why_cap, r, "KVM takes no memory slot for %llu MiB of RAM: %s",
 			    (unsigned long long)(ram->bytes >> 20), strerror(-r));
+	return r;
+}
+
+int hv_map_more(struct hv *hv, const struct ram *ram, uint32_t slot, page_idx first, uint64_t pages, char *why,
+		size_t why_cap)
+{
+	uint64_t bytes = pages << PAGE_SHIFT;
+	uint32_t at = hv->slots_n + slot - 1;
+	int r = bytes > SLOT_BYTES_MAX ? -E2BIG
+				       : map_piece(hv, ram, &at, layout_gpa(first), first << PAGE_SHIFT, bytes);
+
+	if (r)
+		refuse_with(why, why_cap, r, "KVM takes no memory slot for %llu MiB more: %s",
+			    (unsigned long long)(bytes >> 20), strerror(-r));
 	return r;
 }

@@ -15,6 +15,7 @@ enum hv_walks { HV_WALKS_UNKNOWN, HV_WALKS_READ, HV_WALKS_WRITE };
 struct hv {
 	int kvm_fd, vm_fd; // -1: closed
 	size_t run_bytes;  // of a vCPU's shared area
+	uint32_t slots_n;  // of memory, that hv_map_ram() has taken
 	bool emulated;     // this KVM emulates guest kernel mode instruction by instruction
 	bool xsave;        // the guest may use XSAVE and what needs it
 	bool tsc_offset;   // a vCPU's TSC offset has an effect
@@ -36,5 +37,11 @@ enum hv_walks hv_probe_walks(const struct hv *hv);
 
 /* Gives the guest its RAM. 0 or negative errno with a reason. */
 int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap);
+/*
+ * ... and more of it, while it runs: pages from first on, in a slot of its own, 1 and up (the same one again replaces
+ * what was there). They may be touched at once. Any thread. 0 or negative errno with a reason.
+ */
+int hv_map_more(struct hv *hv, const struct ram *ram, uint32_t slot, page_idx first, uint64_t pages, char *why,
+		size_t why_cap);
 
 #endif

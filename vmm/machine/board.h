@@ -23,7 +23,7 @@
 /* Requests of one peer that wait: more than it can have under way (board_queue.c). Two a vCPU, what merges and what is
  * left of that. */
 #define PEER_WAITS_MAX    (2u * VCPUS_MAX + 1024u)
-#define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS + HOSTS_MAX + 1u) // buses, and their slots
+#define BOARD_DEVICES_MAX (DESC_DEVICES_MAX + DEVICE_KINDS + HOSTS_MAX + 2u) // buses, their slots, growth
 #define PIN_INTR          0u // the 8259's output at the I/O APIC, as on a PC
 
 enum request_what {

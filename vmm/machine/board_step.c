@@ -101,6 +101,18 @@ static void tell(struct machine *m, enum machine_event_kind kind)
 	machine_tell(m, &(struct machine_event){.kind = kind});
 }
 
+static void tell_plug(struct machine *m, const struct device_fx *fx)
+{
+	bool memory = fx->flags & DEVICE_FX_MEMORY;
+
+	machine_tell(m, &(struct machine_event){.kind = MACHINE_EV_PLUG_SAID,
+						.memory = memory,
+						.ejected = fx->plug.said == PLUG_EJECTED,
+						.index = fx->plug.index + memory,
+						.event = fx->plug.event,
+						.status = fx->plug.status});
+}
+
 static void carry_out(struct device *d, const struct device_fx *fx)
 {
 	struct machine *m = d->board->m;
@@ -126,6 +138,8 @@ static void carry_out(struct device *d, const struct device_fx *fx)
 		tell(m, MACHINE_EV_PANICKED);
 	if (fx->flags & DEVICE_FX_CRASH_LOADED)
 		tell(m, MACHINE_EV_CRASH_LOADED);
+	if (fx->flags & (DEVICE_FX_CPU | DEVICE_FX_MEMORY))
+		tell_plug(m, fx);
 	if (fx->flags & DEVICE_FX_FREED)
 		machine_tell(m,
 			     &(struct machine_event){.kind = MACHINE_EV_SLOT_FREED, .bus = fx->bus, .slot = fx->slot});

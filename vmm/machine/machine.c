@@ -10,6 +10,7 @@
 #include "vmm/acpi/acpi.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/boot_disk.h"
+#include "vmm/machine/growth.h"
 #include "vmm/machine/machine_priv.h"
 #include "vmm/machine/pause.h"
 #include "vmm/machine/pcibus.h"
@@ -47,7 +48,15 @@ static void undo_kvm(struct machine *m)
 
 static int do_ram(struct machine *m, char *why, size_t cap)
 {
-	return hv_map_ram(&m->hv, m->ram, why, cap);
+	int r = hv_map_ram(&m->hv, m->ram, why, cap);
+
+	for (unsigned i = 0; i < m->desc->ranges_n && !r; i++) { // what came before this host did
+		const struct desc_range *more = &m->desc->ranges[i];
+
+		if (more->slot)
+			r = hv_map_more(&m->hv, m->ram, more->slot, more->first, more->pages, why, cap);
+	}
+	return r;
 }
 
 static void undo_cpus(struct machine *m)
@@ -98,6 +107,7 @@ static void undo_devices(struct machine *m)
 	pcibus_close(m); // cards use the lock of their device
 	board_destroy(m);
 	pcibus_destroy(m);
+	growth_destroy(m);
 	bus_close(&m->ports);
 	bus_close(&m->mmio);
 }
@@ -109,6 +119,8 @@ static int do_devices(struct machine *m, char *why, size_t cap)
 	machine_name_absent(m);
 	int r = board_create(m);
 
+	if (!r)
+		r = growth_create(m);
 	if (r)
 		snprintf(why, cap, "cannot set up the devices: %s", strerror(-r));
 	else

@@ -64,6 +64,7 @@ enum machine_event_kind {
 	MACHINE_EV_CARD_LINK_UP,
 	MACHINE_EV_CARD_LINK_DOWN,
 	MACHINE_EV_SLOT_FREED, // the guest has given up the card in that slot of a bus, as it was asked to (host 0)
+	MACHINE_EV_PLUG_SAID,  // the guest says something of a vCPU or memory that came or is to go (host 0)
 	MACHINE_EVENTS
 };
 
@@ -77,6 +78,11 @@ struct machine_event {
 	const char *text;     // ENDED, CARD_*
 	uint32_t card;        // CARD_*: its id in the description
 	uint8_t bus, slot;    // SLOT_FREED
+	/* PLUG_SAID: */
+	bool memory;            // of memory, by the number of its slot; else of a vCPU
+	bool ejected;           // it is given up, as was asked; else a word of it (_OST)
+	uint32_t index;         // of the vCPU, or the slot from 1 on
+	uint32_t event, status; // of a word
 };
 
 /* The cluster clock as this host sees it: guest TSC = own TSC + tsc_offset. */
@@ -245,6 +251,25 @@ int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx),
  * -ENOENT: there is none; -ENODEV: this is another host.
  */
 int machine_slot_ask(struct machine *m, uint32_t id);
+/*
+ * vCPUs and memory that come and go while the machine runs. On the span thread, but for machine_memory_map().
+ *
+ * count vCPUs from first on, whose places are empty, are made on this host, each with a thread that stands still; the
+ * next description has them here (machine_set_desc(), which refuses it if they were not made). A place that was filled
+ * before is used again. 0 or a negative errno with a sentence; then nobody has noticed.
+ */
+int machine_vcpus_prepare(struct machine *m, uint32_t first, uint32_t count, char *why, size_t why_cap);
+/* The guest can reach that memory from now on; every host has to know of it by then (span_grow()), and has to do this
+ * before the guest is told. May wait for pages: not on the span thread. 0 or a negative errno with a sentence. */
+int machine_memory_map(struct machine *m, const struct desc_range *r, char *why, size_t why_cap);
+/* Host 0: the guest is told of what the description has and it has not been told of. 0; -ENODEV: another host. */
+int machine_growth_show(struct machine *m);
+/*
+ * Host 0: the guest is asked to give up a vCPU, or the memory in a slot; MACHINE_EV_PLUG_SAID tells what it says to
+ * that, if anything. 0; -ENOENT: it is not there; -EPERM: vCPU 0; -ENODEV: another host.
+ */
+int machine_vcpu_ask(struct machine *m, uint32_t vcpu);
+int machine_memory_ask(struct machine *m, uint32_t slot);
 /* The cable of a network card here: in or out. Any thread. 0, or -ENODEV: there is no such network card here. */
 int machine_card_link(struct machine *m, uint32_t id, bool in);
 

@@ -28,6 +28,7 @@
 struct board;
 struct moves;
 struct pcibus;
+struct growth;
 
 /* Why a vCPU should ask the 8259 for a vector: its output has risen and is wired to LINT0; the I/O APIC said so. */
 #define CPU_INTR_WIRE    1u
@@ -110,6 +111,7 @@ struct machine {
 	struct bus ports, mmio;
 	struct board *board;
 	struct pcibus *pci;              // NULL: there is none
+	struct growth *growth;           // NULL: nothing may come
 	uint32_t cpus_n;                 // of the whole machine
 	struct cpu *cpus;                // by index; those that are not here have nothing but that
 	pthread_rwlock_t placement_lock; // placement, cpu.present. Only the span thread writes
@@ -164,6 +166,7 @@ int cpu_start(struct cpu *c);
 void cpu_join(struct cpu *c);
 const char *cpu_state_name(const struct cpu *c);
 void cpu_reset_apic(struct cpu *c); // lock held, or its thread has not begun
+int cpu_power_on(struct cpu *c);    // reset.c: on its thread, outside of the guest: as when switched on
 /* Delivers a message that is for this vCPU. delivery: enum apic_delivery (ExtINT with level: the 8259's output);
  * placement: its sender's. Any thread. */
 void cpu_deliver(struct cpu *c, unsigned delivery, uint8_t vector, bool level, uint32_t placement);

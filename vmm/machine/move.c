@@ -14,6 +14,7 @@
 
 #include "net/log.h"
 #include "net/mutex.h"
+#include "vmm/machine/growth.h"
 #include "vmm/machine/move_state.h"
 #include "vmm/machine/pause.h"
 #include "vmm/machine/pcibus.h"
@@ -380,14 +381,18 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 {
 	int r = desc_follows(m->desc, next, why, cap);
 
+	if (!r)
+		r = growth_ready(m, next, why, cap);
 	if (r)
 		return r;
 	pthread_rwlock_wrlock(&m->placement_lock);
+	growth_place(m, next);
 	placement_follow(m->placement, next);
 	m->desc = next;
 	pthread_rwlock_unlock(&m->placement_lock);
 	pcibus_vcpus_moved(m);
 	pcibus_follow(m);
+	growth_follow(m);
 	return 0;
 }
 

@@ -21,10 +21,13 @@ void placement_follow(struct placement *p, const struct machine_desc *next)
 	for (uint32_t v = 0; v < p->vcpus_n; v++) {
 		host_id h = desc_host_of_vcpu(next, v);
 
-		if (p->host[v] != HOST_NONE || h == HOST_NONE)
-			continue;
+		if ((p->host[v] == HOST_NONE) == (h == HOST_NONE))
+			continue; // where it is now may be elsewhere than where it started
+		if (h == HOST_NONE)
+			p->on[p->host[v]]--;
+		else
+			p->on[h]++;
 		p->host[v] = h;
-		p->on[h]++;
 	}
 	p->d = next;
 }

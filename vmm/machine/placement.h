@@ -35,7 +35,8 @@ void placement_join(struct placement *p, uint32_t version);
  * same. */
 bool placement_move(struct placement *p, uint32_t vcpu, host_id from, host_id to);
 
-/* The description's next version: vCPUs that it has and the placement had not are where it says. */
+/* The description's next version: vCPUs that it has and the placement had not are where it says; those that it has no
+ * more are nowhere. */
 void placement_follow(struct placement *p, const struct machine_desc *next);
 
 host_id placement_host(const struct placement *p, uint32_t vcpu); // HOST_NONE: there is none

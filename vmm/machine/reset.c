@@ -16,11 +16,9 @@ struct cpu_reset {
 	_Atomic int result;
 };
 
-/* On the vCPU's thread. RESET, unlike INIT, takes the whole state back to power-on. */
-static void reset_cpu(struct cpu *c, void *arg)
+/* RESET, unlike INIT, takes the whole state back to power-on. */
+int cpu_power_on(struct cpu *c)
 {
-	struct cpu_reset *all = arg;
-
 	pthread_mutex_lock(&c->lock);
 	cpu_reset_apic(c);
 	c->nmi = 0;
@@ -34,7 +32,14 @@ static void reset_cpu(struct cpu *c, void *arg)
 	c->armed = CLOCK_NEVER;
 	c->restarted = true;
 	c->halted = false;
-	int r = hv_vcpu_power_on(&c->vcpu, c->lapic.base);
+	return hv_vcpu_power_on(&c->vcpu, c->lapic.base);
+}
+
+/* On the vCPU's thread. */
+static void reset_cpu(struct cpu *c, void *arg)
+{
+	struct cpu_reset *all = arg;
+	int r = cpu_power_on(c);
 
 	if (r)
 		atomic_store(&all->result, r);

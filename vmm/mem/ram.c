@@ -50,6 +50,7 @@ int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room)
 	r->base = base;
 	r->bytes = bytes;
 	r->reserved = room;
+	r->more_n = 0;
 	r->gone = false;
 	return 0;
 }
@@ -60,6 +61,88 @@ void ram_unmap(struct ram *r)
 		munmap(r->base, r->bytes + r->reserved);
 	r->base = NULL;
 	r->bytes = 0;
+}
+
+static struct ram_more *find(struct ram *r, page_idx first)
+{
+	for (unsigned i = 0; i < r->more_n; i++)
+		if (r->more[i].pages && r->more[i].first == first)
+			return &r->more[i];
+	return NULL;
+}
+
+static bool in_the_room(const struct ram *r, page_idx first, uint64_t pages)
+{
+	page_idx begin = r->bytes >> PAGE_SHIFT, end = (r->bytes + r->reserved) >> PAGE_SHIFT;
+
+	return pages && first >= begin && first < end && pages <= end - first;
+}
+
+int ram_open(struct ram *r, page_idx first, uint64_t pages)
+{
+	if (!in_the_room(r, first, pages) || ram_has(r, first, 1))
+		return -EINVAL;
+	return mprotect(r->base + (first << PAGE_SHIFT), pages << PAGE_SHIFT, PROT_READ | PROT_WRITE) ? -errno : 0;
+}
+
+/* A place is used again only with another beginning once its pages are 0, so that no reader sees half of both. */
+int ram_publish(struct ram *r, page_idx first, uint64_t pages)
+{
+	unsigned i = 0;
+
+	if (!in_the_room(r, first, pages))
+		return -EINVAL;
+	while (i < r->more_n && r->more[i].pages)
+		i++;
+	if (i == DESC_MEMORY_SLOTS)
+		return -ENOSPC;
+	__atomic_store_n(&r->more[i].first, first, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->more[i].pages, pages, __ATOMIC_RELEASE);
+	if (i == r->more_n)
+		__atomic_store_n(&r->more_n, i + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int ram_close(struct ram *r, page_idx first, uint64_t pages)
+{
+	struct ram_more *m = find(r, first);
+	uint8_t *at = r->base + (first << PAGE_SHIFT);
+
+	if (!in_the_room(r, first, pages))
+		return -EINVAL;
+	if (m)
+		__atomic_store_n(&m->pages, 0, __ATOMIC_RELEASE);
+	if (madvise(at, pages << PAGE_SHIFT, MADV_DONTNEED) || mprotect(at, pages << PAGE_SHIFT, PROT_NONE))
+		return -errno;
+	return 0;
+}
+
+/* Pieces that follow one another are as one. */
+bool ram_has(const struct ram *r, page_idx first, uint64_t pages)
+{
+	page_idx begin = r->bytes >> PAGE_SHIFT;
+
+	if (first < begin) {
+		if (pages <= begin - first)
+			return true;
+		pages -= begin - first;
+		first = begin;
+	}
+	unsigned n = __atomic_load_n(&r->more_n, __ATOMIC_ACQUIRE);
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t has = __atomic_load_n(&r->more[i].pages, __ATOMIC_ACQUIRE);
+		uint64_t in = first - __atomic_load_n(&r->more[i].first, __ATOMIC_RELAXED);
+
+		if (in >= has)
+			continue;
+		if (pages <= has - in)
+			return true;
+		pages -= has - in;
+		first += has - in;
+		i = UINT32_MAX; // the next piece may stand anywhere
+	}
+	return false;
 }
 
 void ram_let_go(struct ram *r)
@@ -77,8 +160,8 @@ void *ram_at(const struct ram *r, uint64_t gpa, uint64_t len)
 {
 	page_idx first, last;
 
-	if (!len || gpa + len < gpa || !layout_page(r->bytes, gpa, &first) ||
-	    !layout_page(r->bytes, gpa + len - 1, &last))
+	if (!len || gpa + len < gpa || !layout_page(r->bytes + r->reserved, gpa, &first) ||
+	    !layout_page(r->bytes + r->reserved, gpa + len - 1, &last) || !ram_has(r, first, last - first + 1))
 		return NULL;
 	/* Both ends may be RAM with the hole in between. */
 	if (last - first != ((gpa + len - 1) >> PAGE_SHIFT) - (gpa >> PAGE_SHIFT))

@@ -12,13 +12,30 @@ struct ram {
 	uint8_t *base;
 	uint64_t bytes;    // RAM that is there, from address 0 up
 	uint64_t reserved; // ... and addresses of the mapping behind it, which nothing may touch yet
-	bool gone;         // atomic, for ram_gone()
+	/* But for what has come since. Written by one thread, read by any. */
+	struct ram_more {
+		page_idx first;
+		uint64_t pages; // atomic; 0: gone
+	} more[DESC_MEMORY_SLOTS];
+	unsigned more_n; // atomic
+	bool gone;       // atomic, for ram_gone()
 };
 
 int ram_map(struct ram *r, uint64_t bytes); // 0 or negative errno
 /* The same, and keeps room bytes of addresses behind it for memory that may come. */
 int ram_map_with_room(struct ram *r, uint64_t bytes, uint64_t room);
 void ram_unmap(struct ram *r);
+
+/*
+ * Memory that comes into the room: ram_open() makes it accessible and ready for userfaultfd; once its pages can be had,
+ * ram_publish() lets ram_at() find it. One at a time. ram_close(): nobody touches it any more, and its pages are
+ * given back. 0, or -EINVAL (it is not in the room, or is there already), -ENOSPC, what mprotect() says.
+ */
+int ram_open(struct ram *r, page_idx first, uint64_t pages);
+int ram_publish(struct ram *r, page_idx first, uint64_t pages);
+int ram_close(struct ram *r, page_idx first, uint64_t pages);
+/* Are all these pages there? Any thread. */
+bool ram_has(const struct ram *r, page_idx first, uint64_t pages);
 
 /*
  * Its pages come from other hosts, and nobody brings them any more: before userfaultfd is closed, from when on a page

@@ -95,6 +95,17 @@ static void open_staging(struct uffd *u)
 	u->can_move = true;
 }
 
+/* Rights are kept page by page, so a huge page must never form over them. */
+int uffd_register(struct uffd *u, page_idx first, uint64_t pages)
+{
+	uint8_t *at = u->ram->base + (first << PAGE_SHIFT);
+	uint64_t bytes = pages << PAGE_SHIFT;
+
+	if (madvise(at, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
+		return -errno;
+	return register_range(u->fd, at, bytes, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+}
+
 int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 {
 	struct uffdio_api api = {.api = UFFD_API};
@@ -116,12 +127,10 @@ int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 		return say(why, why_cap, u->fd, "cannot open userfaultfd");
 	api.features = FEATURES_NEEDED | (features & (UFFD_FEATURE_MOVE | UFFD_FEATURE_THREAD_ID));
 	r = ioctl(u->fd, UFFDIO_API, &api) ? -errno : 0;
-	/* Rights are kept page by page, so a huge page must never form over them. */
-	if (!r && madvise(ram->base, ram->bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
-		r = -errno;
 	if (!r)
-		r = register_range(u->fd, ram->base, ram->bytes,
-				   UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+		r = uffd_register(u, 0, ram->bytes >> PAGE_SHIFT);
+	for (unsigned i = 0; i < ram->more_n && !r; i++)
+		r = uffd_register(u, ram->more[i].first, ram->more[i].pages);
 	if (r) {
 		uffd_close(u);
 		return say(why, why_cap, r, "cannot register guest RAM with userfaultfd");
@@ -154,7 +163,7 @@ int uffd_read(struct uffd *u, struct uffd_fault out[UFFD_READ_MAX])
 		uint64_t at = msgs[i].arg.pagefault.address - (uintptr_t)u->ram->base;
 		uint64_t flags = msgs[i].arg.pagefault.flags;
 
-		if (msgs[i].event != UFFD_EVENT_PAGEFAULT || at >= u->ram->bytes)
+		if (msgs[i].event != UFFD_EVENT_PAGEFAULT || at >= u->ram->bytes + u->ram->reserved)
 			continue;
 		out[n++] = (struct uffd_fault){
 			.page = at >> PAGE_SHIFT,

@@ -52,6 +52,8 @@ int uffd_probe(uint64_t *features);
  * sentence in why: what is missing and what to do about it.
  */
 int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap);
+/* More of ram, which was opened and nobody touches yet (ram_open()). 0 or a negative errno. */
+int uffd_register(struct uffd *u, page_idx first, uint64_t pages);
 void uffd_close(struct uffd *u); // wakes nobody: end the threads that may fault first
 
 /* Reads the faults that are there without waiting. Returns how many (0: none), or a negative errno. */

@@ -364,6 +364,11 @@ static void device_add(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct monitor *m = ctx;
 	struct request q = {.m = m, .args = args};
+
+	if (strcmp(json_string_value(json_object_get(args, "driver")), MONITOR_CPU_TYPE) == 0) {
+		monitor_add_cpu(m, call, args);
+		return;
+	}
 	struct plugging *g = calloc(1, sizeof(*g));
 
 	device_names_update(&m->names, &m->r->desc);

@@ -9,7 +9,8 @@
 #include "vmm/run/run_priv.h"
 #include "vmm/qmp/qmp.h"
 
-#define MONITOR_HOT_MAX 256u
+#define MONITOR_HOT_MAX  256u
+#define MONITOR_CPU_TYPE "host-x86_64-cpu"
 
 struct monitor {
 	struct run *r;
@@ -27,6 +28,7 @@ extern const struct qmp_command monitor_plug[];    // monitor_plug.c: devices th
 extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-query-*
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_members[]; // monitor_members.c: hosts that join and leave
+extern const struct qmp_command monitor_grow[];    // monitor_grow.c: vCPUs and memory that come and go
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
 extern const struct qmp_command monitor_trace[];   // monitor_trace.c: x-pando-trace-*
 extern const struct qmp_command monitor_hmp[];     // monitor_hmp.c: human-monitor-command
@@ -56,6 +58,16 @@ void monitor_refuse(struct qmp_call *call, int error);
 
 /* The vCPUs in the document in order of their numbers, each with "host" added: a new array. */
 json_t *monitor_vcpus(const json_t *document);
+
+/* A command that is answered when an operation is over. */
+struct monitor_asked {
+	struct monitor *m;
+	struct qmp_call *call;
+	bool quiet; // with nothing, where it went well
+};
+
+/* monitor_grow.c: device_add of MONITOR_CPU_TYPE. Answers the call. */
+void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *args);
 
 /* monitor_plug.c: the node of a disk, which blockdev-add has named, or its own name; and the disk of a node (NULL). */
 const char *monitor_node_of(const struct monitor *m, uint32_t device);

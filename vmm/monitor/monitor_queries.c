@@ -5,8 +5,6 @@
 #include "vmm/conf/disk_config.h"
 #include "vmm/monitor/monitor_priv.h"
 
-#define CPU_TYPE "host-x86_64-cpu"
-
 static void query_name(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct monitor *m = ctx;
@@ -46,10 +44,12 @@ static void query_target(void *ctx, struct qmp_call *call, const json_t *args)
 
 static void query_machines(void *ctx, struct qmp_call *call, const json_t *args)
 {
-	(void)ctx, (void)args;
+	bool room = ((struct monitor *)ctx)->r->desc.room;
+
+	(void)args;
 	qmp_return(call, json_pack("[{s:s,s:b,s:i,s:b,s:b,s:b,s:s}]", "name", "pando", "is-default", 1, "cpu-max",
-				   (int)VCPUS_MAX, "hotpluggable-cpus", 0, "numa-mem-supported", 1, "deprecated", 0,
-				   "default-cpu-type", CPU_TYPE));
+				   (int)VCPUS_MAX, "hotpluggable-cpus", (int)room, "numa-mem-supported", 1,
+				   "deprecated", 0, "default-cpu-type", MONITOR_CPU_TYPE));
 }
 
 /* A node is a package too: that is what the guest's firmware tables say. */
@@ -98,21 +98,14 @@ static void query_hotpluggable_cpus(void *ctx, struct qmp_call *call, const json
 
 	(void)args;
 	for (uint32_t v = 0; v < desc_vcpus(d); v++) {
-		json_t *o = json_pack("{s:s,s:i,s:o}", "type", CPU_TYPE, "vcpus-count", 1, "props", properties(d, v));
+		json_t *o = json_pack("{s:s,s:i,s:o}", "type", MONITOR_CPU_TYPE, "vcpus-count", 1, "props",
+				      properties(d, v));
 
 		if (desc_vcpu_present(d, v)) // without a path: room for one
 			json_object_set_new(o, "qom-path", path_of(v));
 		json_array_append_new(out, o);
 	}
 	qmp_return(call, out);
-}
-
-static void query_memory(void *ctx, struct qmp_call *call, const json_t *args)
-{
-	const struct machine_desc *d = &((struct monitor *)ctx)->r->desc;
-
-	(void)args;
-	qmp_return(call, json_pack("{s:I,s:i}", "base-memory", (json_int_t)desc_memory_bytes(d), "plugged-memory", 0));
 }
 
 /* QEMU's words for where a console goes to. */
@@ -162,18 +155,10 @@ static void nothing(void *ctx, struct qmp_call *call, const json_t *args)
 }
 
 const struct qmp_command monitor_queries[] = {
-	{"query-name", query_name},
-	{"query-uuid", query_uuid},
-	{"query-status", query_status},
-	{"query-kvm", query_kvm},
-	{"query-target", query_target},
-	{"query-machines", query_machines},
-	{"query-cpus-fast", query_cpus_fast},
-	{"query-hotpluggable-cpus", query_hotpluggable_cpus},
-	{"query-memory-size-summary", query_memory},
-	{"query-chardev", query_chardev},
-	{"query-dump", query_dump},
-	{"query-memory-devices", nothing},
-	{"query-iothreads", nothing},
-	{0},
+	{"query-name", query_name},           {"query-uuid", query_uuid},
+	{"query-status", query_status},       {"query-kvm", query_kvm},
+	{"query-target", query_target},       {"query-machines", query_machines},
+	{"query-cpus-fast", query_cpus_fast}, {"query-hotpluggable-cpus", query_hotpluggable_cpus},
+	{"query-chardev", query_chardev},     {"query-dump", query_dump},
+	{"query-iothreads", nothing},         {0},
 };

@@ -323,6 +323,11 @@ void mover_started(struct mover *m)
 	placement_init(&m->placement, m->desc);
 }
 
+void mover_follow(struct mover *m)
+{
+	placement_follow(&m->placement, m->desc);
+}
+
 void mover_destroy(struct mover *m)
 {
 	free(m);

@@ -45,6 +45,8 @@ int mover_move_inside(struct mover *m, struct op *parent, uint32_t vcpu, host_id
 uint32_t mover_version(const struct mover *m); // of the placement: moves so far
 /* Another host has this number from now on. */
 void mover_host_new(struct mover *m, host_id h);
+/* The description has its next version: vCPUs have come, or gone. */
+void mover_follow(struct mover *m);
 host_id mover_host(const struct mover *m, uint32_t vcpu);
 /* [{"vcpu":0,"host":1,"home":0},...]: where each is and where it started. New reference. */
 json_t *mover_placement(const struct mover *m);

@@ -49,8 +49,8 @@ typedef void (*ops_broken)(void *ctx, const char *text);
 typedef void (*ops_answers)(void *ctx, const json_t *answers, const char *error);
 /*
  * Events with QMP's names and data (borrowed; may be NULL): STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED,
- * GUEST_CRASHLOADED, DUMP_COMPLETED, DEVICE_DELETED, X_PANDO_GUEST_SILENT, X_PANDO_STUCK. A command's event comes
- * before its done.
+ * GUEST_CRASHLOADED, DUMP_COMPLETED, DEVICE_DELETED, ACPI_DEVICE_OST, X_PANDO_GUEST_SILENT, X_PANDO_STUCK. A command's
+ * event comes before its done.
  */
 typedef void (*ops_listener)(void *ctx, const char *event, const json_t *data);
 

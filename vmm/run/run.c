@@ -182,8 +182,10 @@ static int open_all(struct run *r)
 	r->mover = r->ops ? mover_create(r->ops) : NULL;
 	r->tracer = r->ops ? tracer_create(r->ops) : NULL;
 	r->plugs = r->ops ? plugs_create(r->ops, &r->desc) : NULL;
-	if (!r->mover || !r->tracer || !r->plugs || run_members_begin(r))
+	r->growths = r->ops ? growths_create(r->ops, &r->desc) : NULL;
+	if (!r->mover || !r->tracer || !r->plugs || !r->growths || run_members_begin(r))
 		return -ENOMEM;
+	members_set_grow(r->members, growths_give, r->growths);
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
 	return 0;
@@ -246,6 +248,7 @@ int run_guest(const struct run_options *opt)
 	mover_destroy(r->mover);
 	plugs_destroy(r->plugs);
 	members_destroy(r->members);
+	growths_destroy(r->growths);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;

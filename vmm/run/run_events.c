@@ -134,6 +134,10 @@ void run_on_event(struct run *r, host_id from, const char *name, const json_t *d
 		if (r->plugs)
 			plugs_on_freed(r->plugs, from, data);
 		break;
+	case HOST_EV_PLUG_SAID:
+		if (r->growths)
+			growths_on_said(r->growths, from, data);
+		break;
 	case HOST_EV_GUEST_SILENT:
 		say_silent(r, data);
 		break;

@@ -7,6 +7,7 @@
 #include "vmm/call/call.h"
 #include "vmm/call/events.h"
 #include "vmm/run/dial.h"
+#include "vmm/run/grow.h"
 #include "vmm/run/images.h"
 #include "vmm/run/members.h"
 #include "vmm/run/mover.h"
@@ -50,6 +51,7 @@ struct run {
 		host_id host;
 		struct dials *dials;
 	} callers[HOSTS_MAX];
+	struct growths *growths;
 	struct tracer *tracer;
 	struct run_status status;
 	struct run_metrics metrics;

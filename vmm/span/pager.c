@@ -110,6 +110,19 @@ void pager_close(struct pager *p)
 	p->engine = NULL;
 }
 
+/* The quota first: a home must be able to keep what is homed there. */
+int pager_grow(struct pager *p, const struct machine_desc *desc, const struct desc_range *r)
+{
+	const struct coh_home_range range = {.first = r->first, .pages = r->pages, .host = (host_id)r->home};
+	int e = uffd_register(&p->uffd, r->first, r->pages);
+
+	if (!e && r->home == p->self)
+		e = coh_engine_set_quota(p->engine, pager_quota(desc, p->self) + r->pages);
+	if (!e)
+		e = coh_engine_range_add(p->engine, &range);
+	return e;
+}
+
 static const uint8_t *page_bytes(const struct pager *p, page_idx page)
 {
 	return p->ram->base + (page << PAGE_SHIFT);

@@ -38,6 +38,10 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 	       char *why, size_t why_cap);
 void pager_close(struct pager *p);
 
+/* More memory than desc has, which ram_open() has made: with its home, and as many pages more as this host may keep if
+ * it is that. 0 or a negative errno. */
+int pager_grow(struct pager *p, const struct machine_desc *desc, const struct desc_range *r);
+
 void pager_on_faults(struct pager *p);                                 // the uffd is readable
 void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH message
 void pager_tick(struct pager *p, uint64_t now_ns);                     // at or after the deadline

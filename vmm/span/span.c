@@ -31,8 +31,8 @@ static void send_outbox(void *arg)
 	span_send_outbox(arg);
 }
 
-int span_create(struct span **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
-		struct link *link, uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap)
+int span_create(struct span **out, const struct machine_desc *desc, host_id self, struct ram *ram, struct link *link,
+		uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap)
 {
 	struct span *d = calloc(1, sizeof(*d));
 	int r = d ? 0 : -ENOMEM;
@@ -43,6 +43,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 	}
 	d->desc = desc;
 	d->self = self;
+	d->ram = ram;
 	d->link = link;
 	d->handler = *handler;
 	d->clock = (struct loop_poller){.ctx = d, .turn = span_cards_turn, .due = due, .expire = tick};

@@ -28,8 +28,8 @@ struct span_handler {
  * Builds the layer for host self; with a single host there is no pager, and RAM is plain memory. desc and ram must
  * outlive it. Returns 0 or a negative errno with a sentence in why.
  */
-int span_create(struct span **out, const struct machine_desc *desc, host_id self, const struct ram *ram,
-		struct link *link, uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap);
+int span_create(struct span **out, const struct machine_desc *desc, host_id self, struct ram *ram, struct link *link,
+		uint64_t tsc_khz, const struct span_handler *handler, char *why, size_t why_cap);
 void span_destroy(struct span *d);
 
 void span_attach(struct span *d, struct machine *m); // where interrupts and I/O go; NULL detaches
@@ -67,6 +67,12 @@ int span_keep(struct span *d, bool keep);
 int span_gone(struct span *d, host_id h);
 /* Whether the loss of h counts; h is this host itself: that of all others. */
 void span_count(struct span *d, host_id h, bool counted);
+
+/*
+ * Memory of the next description: its pages can be had from now on, and nothing of this host touches them yet. Span
+ * thread, on every host, before any lets the guest reach them. 0 or a negative errno with a sentence.
+ */
+int span_grow(struct span *d, const struct desc_range *r, char *why, size_t why_cap);
 
 /* Ends forwarding: waiting span_io() calls return -ECANCELED, later ones too. */
 void span_cancel(struct span *d);

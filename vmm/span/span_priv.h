@@ -13,6 +13,7 @@
 struct span {
 	const struct machine_desc *desc;
 	host_id self;
+	struct ram *ram;
 	struct link *link;
 	struct machine *machine;
 	struct span_handler handler;

@@ -80,3 +80,34 @@ TEST(Ram, AtChecksEverything)
 	EXPECT_EQ(nullptr, ram_at(&r, UINT64_MAX, UINT64_MAX));
 	ram_unmap(&r);
 }
+
+TEST(Ram, MemoryThatComesIsFoundOnceItIsPublished)
+{
+	struct ram r = {};
+	const uint64_t mib = (1ull << 20) / PAGE_BYTES;
+	ASSERT_EQ(0, ram_map_with_room(&r, 4ull << 20, 60ull << 20));
+	EXPECT_EQ(-EINVAL, ram_open(&r, 2 * mib, 4 * mib)) << "there since the start";
+	EXPECT_EQ(-EINVAL, ram_open(&r, 60 * mib, 5 * mib)) << "beyond the room";
+	EXPECT_EQ(-EINVAL, ram_open(&r, 8 * mib, 0));
+	ASSERT_EQ(0, ram_open(&r, 16 * mib, 8 * mib));
+	EXPECT_EQ(nullptr, ram_at(&r, 16ull << 20, 8));
+	r.base[16u << 20] = 7; // accessible
+	ASSERT_EQ(0, ram_publish(&r, 16 * mib, 8 * mib));
+	EXPECT_EQ(r.base + (16u << 20), ram_at(&r, 16ull << 20, 8ull << 20));
+	EXPECT_EQ(nullptr, ram_at(&r, 16ull << 20, (8ull << 20) + 1));
+	EXPECT_EQ(nullptr, ram_at(&r, (16ull << 20) - 1, 2));
+	EXPECT_EQ(-EINVAL, ram_open(&r, 16 * mib, 8 * mib)) << "there already";
+	ASSERT_EQ(0, ram_open(&r, 24 * mib, 8 * mib));
+	ASSERT_EQ(0, ram_publish(&r, 24 * mib, 8 * mib));
+	EXPECT_TRUE(ram_has(&r, 16 * mib, 16 * mib)) << "two pieces in a row are one";
+	ASSERT_EQ(0, ram_open(&r, 4 * mib, 12 * mib));
+	ASSERT_EQ(0, ram_publish(&r, 4 * mib, 12 * mib));
+	EXPECT_TRUE(ram_has(&r, 0, 32 * mib)) << "whatever order they came in";
+	ASSERT_EQ(0, ram_close(&r, 16 * mib, 8 * mib));
+	EXPECT_FALSE(ram_has(&r, 0, 32 * mib));
+	EXPECT_TRUE(ram_has(&r, 24 * mib, 8 * mib));
+	ASSERT_EQ(0, ram_open(&r, 16 * mib, 8 * mib));
+	ASSERT_EQ(0, ram_publish(&r, 16 * mib, 8 * mib));
+	EXPECT_EQ(0, r.base[16u << 20]) << "what was there has been given back";
+	ram_unmap(&r);
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// vCPUs and memory that come, against two hosts that are only acted: what is asked in which order, what is left of what
+// fails, and a guest that takes its time.
+#include "tests/unit/run/acted_hosts.h"
+
+extern "C" {
+#include "vmm/run/grow.h"
+#include "vmm/run/ops_priv.h"
+}
+
+namespace
+{
+constexpr uint64_t kMiB = 1ull << 20, kGiB = 1ull << 30;
+
+machine_desc roomy(uint64_t mib = 256)
+{
+	machine_desc d = sample_desc(2, 1, mib);
+	EXPECT_EQ("", sample_layout(&d, {1, 1}, {mib, mib}, {.vcpus_max = 8, .memory_max = 5 * kGiB, .nodes_max = 4}));
+	return d;
+}
+
+struct Grow : VerbsAndMoves {
+	struct growths *g = nullptr;
+	char why[DESC_REPORT_MAX] = "";
+
+	void SetUp() override
+	{
+		desc = roomy();
+		VerbsAndMoves::SetUp();
+		g = growths_create(v, &desc);
+	}
+	void TearDown() override
+	{
+		VerbsAndMoves::TearDown();
+		growths_destroy(g);
+	}
+	int grow(host_id host, uint32_t cpus, uint64_t mib, uint32_t node = GROW_ANY_NODE,
+		 uint32_t vcpu = GROW_ANY_VCPU)
+	{
+		grow_wish w = {.host = host, .cpus = cpus, .memory_bytes = mib * kMiB, .node = node, .vcpu = vcpu};
+		return call([&] { return growths_grow(g, &w, Done, this, why, sizeof(why)); });
+	}
+	int shrink(uint32_t vcpu)
+	{
+		return call([&] { return growths_remove_vcpu(g, vcpu, Done, this, why, sizeof(why)); });
+	}
+	void tell(bool memory, int index, bool ejected, int event = 0, int status = 0, host_id from = 0)
+	{
+		json_t *d = json_pack("{s:b,s:i,s:b,s:i,s:i}", "memory", (int)memory, "index", index, "ejected",
+				      (int)ejected, "event", event, "status", status);
+		growths_on_said(g, from, d);
+		json_decref(d);
+		turns();
+	}
+	size_t count(const char *verb)
+	{
+		return (size_t)std::count(all.begin(), all.end(), verb);
+	}
+};
+
+TEST_F(Grow, VcpusAreMadeThenKnownToAllThenToldToTheGuest)
+{
+	EXPECT_EQ(0, grow(1, 3, 0)) << why;
+	turns();
+	EXPECT_EQ(Said({"done"}), said);
+	EXPECT_EQ(Said({"growth-make", "vcpus-fill", "vcpus-fill", "growth-show"}), all);
+	EXPECT_EQ(1u, desc.version);
+	EXPECT_EQ(5u, desc_vcpus_present(&desc));
+	EXPECT_EQ(3u, growths_result(g).node) << "the last one is nobody's: the first are for hosts that join";
+	EXPECT_EQ(3u, growths_result(g).cpus);
+	for (uint32_t i = 5; i < 8; i++)
+		EXPECT_EQ(1, mover_host(m, i)) << i;
+	EXPECT_NE(std::string::npos, hosts[0].verbs[0].find("{\"first\":5,\"count\":3,\"host\":1,\"version\":1}"))
+		<< hosts[0].verbs[0];
+	EXPECT_EQ("growth-show{}", hosts[0].verbs[1]);
+	EXPECT_EQ(0, move(5, 0));
+	turns();
+	EXPECT_EQ("5>0", moved.back()) << "it is a vCPU like others";
+}
+
+TEST_F(Grow, OnePlaceCanBeNamed)
+{
+	EXPECT_EQ(0, grow(0, 1, 0, 2, 4)) << why;
+	turns();
+	EXPECT_EQ(0, desc_host_of_vcpu(&desc, 4));
+	EXPECT_FALSE(desc_vcpu_present(&desc, 2));
+	all.clear();
+	EXPECT_EQ(0, grow(0, 2, 0, 2)) << why; // the two before it
+	turns();
+	EXPECT_EQ(0, desc_host_of_vcpu(&desc, 2));
+	EXPECT_EQ(0, desc_host_of_vcpu(&desc, 3));
+}
+
+TEST_F(Grow, PlacesWithGapsAreFilledInRuns)
+{
+	ASSERT_EQ(0, grow(0, 1, 0, 2, 3));
+	turns();
+	all.clear();
+	said.clear();
+	EXPECT_EQ(0, grow(0, 2, 0, 2)) << why; // 2 and 4
+	turns(80);
+	EXPECT_EQ(Said({"done"}), said);
+	EXPECT_EQ(2u, count("growth-make"));
+	EXPECT_EQ(2u, count("growth-show"));
+	EXPECT_TRUE(desc_vcpu_present(&desc, 2));
+	EXPECT_TRUE(desc_vcpu_present(&desc, 4));
+	EXPECT_EQ(3u, desc.version);
+}
+
+TEST_F(Grow, WhatTheHostDoesNotOfferLeavesNothing)
+{
+	hosts[1].refuse = "growth-make";
+	EXPECT_EQ(0, grow(1, 1, 128));
+	turns();
+	EXPECT_EQ(Said({"error: host 1: it will not"}), said);
+	EXPECT_EQ(Said({"growth-make"}), all);
+	EXPECT_EQ(0u, desc.version);
+	EXPECT_EQ(0u, growths_result(g).cpus);
+	hosts[1].refuse.clear();
+	EXPECT_EQ(0, grow(1, 1, 0)) << "it can be tried again";
+	turns();
+	EXPECT_EQ("done", said.back());
+}
+
+TEST_F(Grow, MemoryIsReachedByNobodyBeforeAllHaveIt)
+{
+	hosts[0].mute = "memory-fill";
+	EXPECT_EQ(0, grow(1, 0, 256)) << why;
+	turns();
+	EXPECT_EQ(0u, count("memory-map"));
+	unmute(hosts[0]);
+	hosts[1].mute = "memory-map";
+	turns();
+	EXPECT_EQ(2u, count("memory-map"));
+	EXPECT_EQ(0u, count("growth-show")) << "one host has no slot for it yet";
+	unmute(hosts[1]);
+	turns();
+	EXPECT_EQ(1u, count("growth-show"));
+	EXPECT_EQ(Said({"done"}), said);
+	const desc_range *r = desc_slot(&desc, 1);
+	ASSERT_NE(nullptr, r);
+	EXPECT_EQ(1u, r->home);
+	EXPECT_EQ(3u, r->node);
+	EXPECT_EQ(256 * kMiB, growths_result(g).memory_bytes);
+}
+
+TEST_F(Grow, MemoryComesInPiecesAsTheGuestTakesThem)
+{
+	EXPECT_EQ(0, grow(0, 0, 1536, 2)) << why;
+	turns();
+	EXPECT_EQ(Said({}), said);
+	EXPECT_EQ(1u, count("growth-show")) << "512 MiB, as much as there was";
+	EXPECT_EQ(-EBUSY, grow(1, 1, 0)) << "one at a time";
+	tell(false, 1, false, 1, 0);
+	tell(true, 2, false, 1, 0);
+	tell(true, 1, false, 3, 0);
+	tell(true, 1, false, 1, 0x80);
+	EXPECT_EQ(1u, count("growth-show")) << "none of these words is about it";
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ(2u, count("growth-show")) << "1,024 MiB, as much as there is by now";
+	EXPECT_EQ("done", said.back());
+	EXPECT_EQ(2048 * kMiB, desc_memory_bytes(&desc));
+	EXPECT_EQ(2u, desc.version);
+	EXPECT_EQ(5u, std::count(said.begin(), said.end(), "ACPI_DEVICE_OST"));
+}
+
+TEST_F(Grow, AGuestThatRefusesGetsNoMore)
+{
+	EXPECT_EQ(0, grow(0, 0, 1024, 2));
+	turns();
+	tell(true, 1, false, 1, 0x81);
+	EXPECT_EQ("error: the guest does not take the 512 MiB that came last: its code for that is 0x81", said.back());
+	EXPECT_EQ(512 * kMiB, growths_result(g).memory_bytes);
+	EXPECT_EQ(1024 * kMiB, desc_memory_bytes(&desc)) << "what came stays";
+	EXPECT_EQ(0, grow(0, 1, 0)) << "and it can be tried again";
+	turns();
+}
+
+TEST_F(Grow, AGuestThatSaysNothingIsNotWaitedForForEver)
+{
+	EXPECT_EQ(0, grow(0, 0, 1024, 2));
+	turns();
+	EXPECT_EQ(0, stop()); // nothing else waits for it
+	turns();
+	EXPECT_EQ(Said({"STOP", "done"}), said);
+	fake_clock_forward_ms(GROW_WORD_MS);
+	turns();
+	EXPECT_EQ("error: the guest has said nothing of the 512 MiB that came last: it was told of no more of them",
+		  said.back());
+	tell(true, 1, false, 1, 0); // late
+	EXPECT_EQ(1u, count("growth-show"));
+	EXPECT_EQ(0, cont());
+	turns();
+}
+
+TEST_F(Grow, AWordThatIsFasterThanTheHostsCounts)
+{
+	hosts[0].mute = "growth-show";
+	EXPECT_EQ(0, grow(0, 0, 1024, 2));
+	turns();
+	tell(true, 1, false, 1, 0);
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ("done", said.back());
+	EXPECT_EQ(2u, count("growth-show"));
+}
+
+TEST_F(Grow, HostsThatDoNotAgreeEndTheGuest)
+{
+	hosts[0].refuse = "vcpus-fill";
+	EXPECT_EQ(0, grow(1, 1, 0));
+	turns();
+	EXPECT_TRUE(std::any_of(said.begin(), said.end(), [](auto &x) {
+		return x.rfind("end: the hosts do not agree on the guest's vCPUs", 0) == 0;
+	})) << said[0];
+}
+
+TEST_F(Grow, WhatCannotBeIsRefusedAtOnce)
+{
+	EXPECT_EQ(-EINVAL, grow(0, 0, 0));
+	EXPECT_EQ(-EINVAL, grow(2, 1, 0));
+	EXPECT_STREQ("there is no host 2: 2 have the guest", why);
+	EXPECT_EQ(-EINVAL, grow(0, 1, 0, 4));
+	EXPECT_EQ(-EINVAL, grow(0, 0, 64));
+	EXPECT_STREQ("64 MiB of memory: this guest takes multiples of 128 MiB", why);
+	EXPECT_EQ(-ENOSPC, grow(0, 4, 0));
+	EXPECT_STREQ(
+		"4 vCPUs and 0 MiB are asked for; room is for 3 vCPUs and 2304 MiB in node 2, for 3 vCPUs and 2304 "
+		"MiB in node 3",
+		why);
+	EXPECT_EQ(-ENOSPC, grow(0, 1, 0, 1));
+	EXPECT_EQ(-ENOENT, shrink(5));
+	EXPECT_EQ(-EPERM, shrink(0));
+	desc.room = 0;
+	EXPECT_EQ(-EINVAL, grow(0, 1, 0));
+	EXPECT_NE(nullptr, strstr(why, "--max-cpus")) << why;
+	EXPECT_EQ(Said({}), all);
+}
+
+TEST_F(Grow, AVcpuLeavesWhenTheGuestGivesItUp)
+{
+	EXPECT_EQ(0, grow(1, 1, 0, 2));
+	turns();
+	all.clear();
+	said.clear();
+	tell(false, 2, true);
+	EXPECT_EQ(Said({}), all) << "nobody asked for it";
+	EXPECT_EQ(0, shrink(2)) << why;
+	turns();
+	EXPECT_EQ(Said({"growth-ask"}), all);
+	EXPECT_EQ("growth-ask{\"memory\":false,\"index\":2}", hosts[0].verbs.back());
+	tell(false, 2, true, 0, 0, 1); // that is not for host 1 to say
+	EXPECT_TRUE(desc_vcpu_present(&desc, 2));
+	tell(false, 2, true);
+	EXPECT_EQ(Said({"growth-ask", "vcpu-empty", "vcpu-empty"}), all);
+	EXPECT_FALSE(desc_vcpu_present(&desc, 2));
+	EXPECT_EQ(HOST_NONE, mover_host(m, 2));
+	tell(false, 2, true);
+	EXPECT_EQ(3u, all.size()) << "once";
+	EXPECT_EQ(0, grow(0, 1, 0, 2)) << "its place is free again, for another host";
+	turns();
+	EXPECT_EQ(0, mover_host(m, 2));
+}
+
+TEST_F(Grow, WordsThatCannotBeAreNobodys)
+{
+	tell(false, -1, false, 1, 0);
+	tell(false, 8, false, 1, 0);
+	tell(true, 0, false, 1, 0);
+	tell(true, DESC_MEMORY_SLOTS + 1, false, 1, 0);
+	tell(false, 1, false, 1, -1);
+	tell(true, 1, true);
+	EXPECT_EQ(Said({}), said);
+	tell(false, 1, false, 1, 0x82);
+	EXPECT_EQ(Said({"ACPI_DEVICE_OST"}), said);
+}
+
+/* Linux adds memory by blocks, and blocks are larger where the guest booted with much. */
+TEST(GrowPiece, IsOfWholeBlocksAndNoMoreThanThereIs)
+{
+	machine_desc d = roomy(32); // 64 MiB in all
+	EXPECT_EQ(128 * kMiB, grow_piece(&d, 128 * kMiB));
+	EXPECT_EQ(128 * kMiB, grow_piece(&d, kGiB)) << "more than there is, but no less can come";
+	EXPECT_EQ(0u, grow_piece(&d, 130 * kMiB));
+	d = roomy(192); // 384
+	EXPECT_EQ(384 * kMiB, grow_piece(&d, kGiB));
+	EXPECT_EQ(256 * kMiB, grow_piece(&d, 256 * kMiB));
+	d = roomy(32 * 1024); // 64 GiB
+	EXPECT_EQ(0u, grow_piece(&d, 128 * kMiB));
+	EXPECT_EQ(4 * kGiB, grow_piece(&d, 4 * kGiB));
+}
+
+TEST(GrowNode, IsTheHostsOwnThenOneItHasAloneThenTheLastThatIsNobodys)
+{
+	machine_desc d = roomy();
+	char why[DESC_REPORT_MAX];
+	grow_wish w = {.host = 1, .cpus = 1, .memory_bytes = 0, .node = GROW_ANY_NODE, .vcpu = GROW_ANY_VCPU};
+	uint32_t node = 99;
+	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why))) << why;
+	EXPECT_EQ(3u, node);
+	ASSERT_EQ(0, desc_fill_vcpus(&d, 2, 1, 1, why, sizeof(why)));
+	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why)));
+	EXPECT_EQ(2u, node) << "it has it alone";
+	w.host = 0;
+	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why)));
+	EXPECT_EQ(3u, node);
+	strcpy(d.hosts[2].address, "c:1");
+	d.hosts_n = 3; // it has joined
+	w.host = 2;
+	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why)));
+	EXPECT_EQ(2u, node) << "its own, though another has a vCPU in it";
+}
+} // namespace

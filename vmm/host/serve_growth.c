@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// vCPUs and memory that come and go while the guest runs: this host's part. The order over the hosts is
+// vmm/run/grow.c's.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/check/memory.h"
+#include "vmm/host/guest_priv.h"
+#include "vmm/host/serve.h"
+#include "vmm/machine/move.h"
+
+static uint32_t number(const json_t *args, const char *key)
+{
+	uint64_t v = serve_u64(args, key);
+
+	return v <= UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+}
+
+static bool has_machine(struct guest *g, uint64_t call)
+{
+	if (g->machine && !guest_ended(g))
+		return true;
+	serve_return_error(g, call, "host %u runs no machine", g->self);
+	return false;
+}
+
+/* Nothing was waited for: answers the call with what came of it. */
+static void answer(struct guest *g, uint64_t call, int r, const char *why)
+{
+	if (r)
+		serve_return_error(g, call, "%s", why);
+	else
+		serve_return_json(g, call, json_object());
+}
+
+/* ---- can this host give more? ---- */
+
+static uint32_t vcpus_here(const struct guest *g)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
+		n += machine_host_of(g->machine, v) == g->self;
+	return n;
+}
+
+static int judge_vcpus(const struct guest *g, uint32_t count, char *why, size_t cap)
+{
+	uint32_t here = vcpus_here(g);
+
+	if (here + count <= g->opt->vcpus)
+		return 0;
+	snprintf(why, cap, "it offers %u vCPUs and runs %u of the guest: %u more are asked for", g->opt->vcpus, here,
+		 count);
+	return -ENOSPC;
+}
+
+static int judge_memory(const struct guest *g, uint64_t pages, char *why, size_t cap)
+{
+	uint64_t here = desc_host_pages(&g->desc, g->self), offered = g->opt->memory_bytes >> PAGE_SHIFT;
+	struct check_need need = {.gift_bytes = pages << PAGE_SHIFT};
+	struct check_memory have;
+
+	if (here > offered || pages > offered - here) {
+		snprintf(why, cap, "it offers %llu MiB and gives the guest %llu: %llu MiB more are asked for",
+			 (unsigned long long)(g->opt->memory_bytes >> 20),
+			 (unsigned long long)(here << PAGE_SHIFT >> 20),
+			 (unsigned long long)(pages << PAGE_SHIFT >> 20));
+		return -ENOSPC;
+	}
+	check_memory_read(&have, "");
+	return g->opt->overcommit ? 0 : check_memory_enough(&have, &need, why, cap);
+}
+
+void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
+{
+	uint32_t first = number(args, "first"), count = number(args, "count");
+	uint64_t pages = serve_u64(args, "pages");
+	char why[DESC_REPORT_MAX];
+	int r = 0;
+
+	if (!has_machine(g, call))
+		return;
+	if (count)
+		r = judge_vcpus(g, count, why, sizeof(why));
+	if (!r && pages)
+		r = judge_memory(g, pages, why, sizeof(why));
+	if (!r && count)
+		r = machine_vcpus_prepare(g->machine, first, count, why, sizeof(why));
+	answer(g, call, r, why);
+}
+
+/* ---- versions of the description ---- */
+
+void serve_vcpus_fill(struct guest *g, uint64_t call, json_t *args)
+{
+	char why[DESC_REPORT_MAX];
+
+	if (!has_machine(g, call))
+		return;
+	struct machine_desc *next = guest_next_desc(g);
+
+	if (desc_fill_vcpus(next, number(args, "first"), number(args, "count"), number(args, "host"), why, sizeof(why)))
+		serve_return_error(g, call, "%s", why);
+	else
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
+}
+
+void serve_vcpu_empty(struct guest *g, uint64_t call, json_t *args)
+{
+	char why[DESC_REPORT_MAX];
+
+	if (!has_machine(g, call))
+		return;
+	struct machine_desc *next = guest_next_desc(g);
+
+	if (desc_empty_vcpu(next, number(args, "vcpu"), why, sizeof(why)))
+		serve_return_error(g, call, "%s", why);
+	else
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
+}
+
+/* The pages can be had by the time that the description has them; whoever can reach them comes with memory-map. */
+void serve_memory_fill(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = {.first = serve_u64(args, "first"),
+				     .pages = serve_u64(args, "pages"),
+				     .node = number(args, "node"),
+				     .home = number(args, "home"),
+				     .slot = number(args, "slot")};
+	uint64_t version = serve_u64(args, "version");
+	char why[DESC_REPORT_MAX];
+
+	if (!has_machine(g, call))
+		return;
+	struct machine_desc *next = guest_next_desc(g);
+
+	if (desc_fill_memory(next, &r, why, sizeof(why)) ||
+	    (next->version == version && span_grow(g->span, &r, why, sizeof(why))))
+		serve_return_error(g, call, "%s", why);
+	else
+		guest_follow_desc(g, call, next, version);
+}
+
+/*
+ * KVM waits for each vCPU that is in the guest, or for a page: so not on this thread, which brings the pages.
+ */
+struct mapping {
+	uint64_t call;
+	struct desc_range r;
+	int result;
+	char why[DESC_REPORT_MAX];
+};
+
+static void map(struct guest *g, void *arg)
+{
+	struct mapping *m = arg;
+
+	m->result = machine_memory_map(g->machine, &m->r, m->why, sizeof(m->why));
+}
+
+static void mapped(struct guest *g, void *arg, bool cancelled)
+{
+	struct mapping *m = arg;
+
+	if (cancelled)
+		serve_return_error(g, m->call, "host %u is being stopped", g->self);
+	else
+		answer(g, m->call, m->result, m->why);
+	free(m);
+}
+
+void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range *r = desc_slot(&g->desc, number(args, "slot"));
+
+	if (!has_machine(g, call))
+		return;
+	if (!r) {
+		serve_return_error(g, call, "there is no memory in slot %u", number(args, "slot"));
+		return;
+	}
+	struct mapping *m = calloc(1, sizeof(*m));
+	int e = -ENOMEM;
+
+	if (m) {
+		m->call = call;
+		m->r = *r;
+		e = guest_work(g, map, mapped, m);
+	}
+	if (!e)
+		return;
+	free(m);
+	serve_return_error(g, call, "host %u cannot reach that memory: %s", g->self, strerror(-e));
+}
+
+void serve_growth_show(struct guest *g, uint64_t call, json_t *args)
+{
+	(void)args;
+	if (has_machine(g, call))
+		answer(g, call, machine_growth_show(g->machine), "the guest is told by host 0, if it has room");
+}
+
+void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
+{
+	bool memory = json_is_true(json_object_get(args, "memory"));
+	uint32_t index = number(args, "index");
+	char why[DESC_REPORT_MAX];
+
+	if (!has_machine(g, call))
+		return;
+	int r = memory ? machine_memory_ask(g->machine, index) : machine_vcpu_ask(g->machine, index);
+
+	snprintf(why, sizeof(why), "the guest cannot be asked for %s %u: %s", memory ? "the memory in slot" : "vCPU",
+		 index,
+		 r == -ENOENT  ? "it is not there"
+		 : r == -EPERM ? "it booted the guest"
+			       : "that is for host 0 to do, where the guest has room");
+	answer(g, call, r, why);
+}
+
+/* ---- what the guest says ---- */
+
+static struct guest_said *said_of(struct guest *g, bool memory, uint32_t index)
+{
+	if (memory)
+		return index && index <= DESC_MEMORY_SLOTS ? &g->said[VCPUS_MAX + index - 1] : NULL;
+	return index < VCPUS_MAX ? &g->said[index] : NULL;
+}
+
+static void tell(struct guest *g, unsigned i, const struct guest_said *s)
+{
+	bool memory = i >= VCPUS_MAX;
+	json_int_t index = memory ? i - VCPUS_MAX + 1 : i;
+
+	if (s->ejected)
+		serve_event(g, HOST_EV_PLUG_SAID,
+			    json_pack("{s:b,s:I,s:b,s:i,s:i}", "memory", (int)memory, "index", index, "ejected", 1,
+				      "event", 0, "status", 0));
+	if (s->word)
+		serve_event(g, HOST_EV_PLUG_SAID,
+			    json_pack("{s:b,s:I,s:b,s:I,s:I}", "memory", (int)memory, "index", index, "ejected", 0,
+				      "event", (json_int_t)s->event, "status", (json_int_t)s->status));
+}
+
+static void tell_said(void *arg)
+{
+	struct guest *g = arg;
+
+	for (unsigned i = 0; i < GUEST_SAID_MAX; i++) {
+		pthread_mutex_lock(&g->lock);
+		struct guest_said s = g->said[i];
+
+		g->said[i] = (struct guest_said){0};
+		pthread_mutex_unlock(&g->lock);
+		tell(g, i, &s);
+	}
+}
+
+/* Of several words of one the last counts, before it is told. */
+void guest_growth_said(struct guest *g, const struct machine_event *e)
+{
+	pthread_mutex_lock(&g->lock);
+	struct guest_said *s = said_of(g, e->memory, e->index);
+
+	if (s && e->ejected) {
+		s->ejected = true;
+	} else if (s) {
+		s->word = true;
+		s->event = e->event;
+		s->status = e->status;
+	}
+	pthread_mutex_unlock(&g->lock);
+	loop_call(g->loop, &g->growth_said);
+}
+
+void guest_growth_init(struct guest *g)
+{
+	g->growth_said = (struct loop_task){.fn = tell_said, .arg = g};
+}

@@ -254,23 +254,36 @@ static bool keeps_hosts(const struct machine_desc *now, const struct machine_des
 	return true;
 }
 
-/* Every range of the start stands in next, whoever is its home there; others are as they were, or gone. */
-static bool keeps_memory(const struct machine_desc *now, const struct machine_desc *next)
+/* It stands in next, in its node, whoever is its home there and in however many pieces. */
+static bool keeps_range(const struct desc_range *r, const struct machine_desc *next)
 {
 	unsigned at = 0;
 
-	for (unsigned i = 0; i < now->ranges_n; i++) {
-		const struct desc_range *r = &now->ranges[i];
-
-		while (at < next->ranges_n && next->ranges[at].first < r->first)
+	for (page_idx p = r->first; p < r->first + r->pages; p = next->ranges[at].first + next->ranges[at].pages) {
+		while (at < next->ranges_n && next->ranges[at].first + next->ranges[at].pages <= p)
 			at++;
-		bool there = at < next->ranges_n && next->ranges[at].first == r->first;
-
-		if (there ? next->ranges[at].pages != r->pages || next->ranges[at].node != r->node ||
-				    next->ranges[at].slot != r->slot
-			  : !r->slot) // what came may go
+		if (at == next->ranges_n || next->ranges[at].first > p || next->ranges[at].node != r->node ||
+		    next->ranges[at].slot)
 			return false;
 	}
+	return true;
+}
+
+/* What came later is as it was, or gone. */
+static bool keeps_slot(const struct desc_range *r, const struct machine_desc *next)
+{
+	for (unsigned i = 0; i < next->ranges_n; i++)
+		if (next->ranges[i].first == r->first)
+			return next->ranges[i].pages == r->pages && next->ranges[i].node == r->node &&
+			       next->ranges[i].slot == r->slot;
+	return true;
+}
+
+static bool keeps_memory(const struct machine_desc *now, const struct machine_desc *next)
+{
+	for (unsigned i = 0; i < now->ranges_n; i++)
+		if (!(now->ranges[i].slot ? keeps_slot : keeps_range)(&now->ranges[i], next))
+			return false;
 	return true;
 }
 

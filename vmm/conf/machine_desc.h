@@ -169,6 +169,13 @@ unsigned desc_members(const struct machine_desc *d);
 host_set desc_all_hosts(const struct machine_desc *d);                // that are members
 host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NONE: there is none
 
+/*
+ * The homes of pages from first on are on another host: a next version. 0; -EINVAL: not whole granules of memory, a
+ * part of what came later (which moves as a whole), or no such host; -ENOSPC: in more pieces than DESC_RANGES_MAX; then
+ * with a sentence, and d is as it was. Pure.
+ */
+int desc_rehome(struct machine_desc *d, page_idx first, uint64_t pages, uint32_t to, char *why, size_t why_cap);
+
 /* Derived facts (pure). */
 uint64_t desc_memory_bytes(const struct machine_desc *d);          // that is there
 uint64_t desc_boot_bytes(const struct machine_desc *d);            // ... since the start: one piece from address 0 up

@@ -79,6 +79,7 @@ struct guest {
 	struct guest_moves *moves; // made by its first verb
 	struct plug_open *opening; // devices that are being opened
 	struct desc_host joining;  // who is expected, if anybody is
+	uint64_t homes_call;       // the call of homes that are moving, which is answered later; 0: none
 	struct guest_image images[2];
 	struct loop_task job_over, console_said, console_has_room, machine_ended, has_news, card_says, slot_freed,
 		growth_said;         // other threads call for these

@@ -183,7 +183,8 @@ static int open_all(struct run *r)
 	r->tracer = r->ops ? tracer_create(r->ops) : NULL;
 	r->plugs = r->ops ? plugs_create(r->ops, &r->desc) : NULL;
 	r->growths = r->ops ? growths_create(r->ops, &r->desc) : NULL;
-	if (!r->mover || !r->tracer || !r->plugs || !r->growths || run_members_begin(r))
+	r->homes = r->ops ? homes_create(r->ops, &r->desc) : NULL;
+	if (!r->mover || !r->tracer || !r->plugs || !r->growths || !r->homes || run_members_begin(r))
 		return -ENOMEM;
 	members_set_grow(r->members, growths_give, r->growths);
 	ops_set_broken(r->ops, on_broken, r);
@@ -249,6 +250,7 @@ int run_guest(const struct run_options *opt)
 	plugs_destroy(r->plugs);
 	members_destroy(r->members);
 	growths_destroy(r->growths);
+	homes_destroy(r->homes);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;
 	r->mover = NULL;

@@ -8,6 +8,7 @@
 #include "vmm/call/events.h"
 #include "vmm/run/dial.h"
 #include "vmm/run/grow.h"
+#include "vmm/run/homes.h"
 #include "vmm/run/images.h"
 #include "vmm/run/members.h"
 #include "vmm/run/mover.h"
@@ -52,6 +53,7 @@ struct run {
 		struct dials *dials;
 	} callers[HOSTS_MAX];
 	struct growths *growths;
+	struct homes *homes;
 	struct tracer *tracer;
 	struct run_status status;
 	struct run_metrics metrics;

@@ -8,14 +8,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "coherence/base/check.h"
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/mem/layout.h"
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
 #define REQUESTS_MAX     256u
-#define GRANULE_SHIFT    9u // DESC_GRANULE in pages
-#define QUEUE_MAX        4096u
+#define GRANULE_SHIFT    9u    // DESC_GRANULE in pages
+#define QUEUE_MAX        4096u // at least: each slot of a host can have all its requests at one home
 #define HOLD_MAX_FACTOR  8u
 #define MIGRATORY_AFTER  2u           // read-then-write hand-overs before a read takes ownership
 #define ASK_NS           1000000000u  // requests are asked about after one to two of these
@@ -54,7 +55,7 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->hold_max_ns = d->hold_ns * HOLD_MAX_FACTOR;
 	c->quota_pages = pager_quota(d, self);
 	c->requests_max = REQUESTS_MAX;
-	c->queue_max = QUEUE_MAX;
+	c->queue_max = c->hosts * REQUESTS_MAX > QUEUE_MAX ? c->hosts * REQUESTS_MAX : QUEUE_MAX;
 	c->prefetch_max = d->prefetch_max;
 	c->zero_run = ZERO_RUN;
 	c->ask_ns = ASK_NS;
@@ -81,6 +82,7 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 		snprintf(why, why_cap, "coherence configuration: %s", error);
 		return -EINVAL;
 	}
+	p->quota = cfg.quota_pages;
 	p->engine_bytes = coh_engine_bytes(&cfg);
 	p->engine_mem =
 		mmap(NULL, p->engine_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -120,7 +122,15 @@ int pager_grow(struct pager *p, const struct machine_desc *desc, const struct de
 		e = coh_engine_set_quota(p->engine, pager_quota(desc, p->self) + r->pages);
 	if (!e)
 		e = coh_engine_range_add(p->engine, &range);
+	if (!e && r->home == p->self)
+		p->quota = pager_quota(desc, p->self) + r->pages;
 	return e;
+}
+
+void pager_keep(struct pager *p, uint64_t more, uint64_t less)
+{
+	p->quota += more - less;
+	PD_CHECK(!coh_engine_set_quota(p->engine, p->quota));
 }
 
 static const uint8_t *page_bytes(const struct pager *p, page_idx page)

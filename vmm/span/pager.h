@@ -24,6 +24,7 @@ struct pager {
 	void (*before_send)(void *ctx); // what has to leave before a coherence message does; NULL: nothing
 	void *before_send_ctx;
 	host_id self;
+	uint64_t quota;          // pages this host may keep
 	struct observe *observe; // told of everything; NULL: nobody is (the owner's)
 	uint64_t faults_read;    // events from userfaultfd
 	uint64_t reinstalls;     // a page was there where the engine knew none
@@ -37,6 +38,8 @@ struct pager {
 int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
 	       char *why, size_t why_cap);
 void pager_close(struct pager *p);
+/* This host may keep so many pages more, and so many less: never fewer than are homed here. */
+void pager_keep(struct pager *p, uint64_t more, uint64_t less);
 
 /* More memory than desc has, which ram_open() has made: with its home, and as many pages more as this host may keep if
  * it is that. 0 or a negative errno. */

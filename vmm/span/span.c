@@ -21,6 +21,7 @@ static void on_faults(void *ctx, int fd, unsigned events)
 	(void)events;
 	pager_on_faults(&d->pager);
 	span_check_pager(d);
+	homes_ship(d);
 }
 
 static uint64_t due(void *ctx);
@@ -272,7 +273,11 @@ void span_on_msg(struct span *d, host_id from, const struct msg *m)
 		if (d->paging && !d->released) {
 			pager_on_msg(&d->pager, from, m);
 			span_check_pager(d);
+			homes_ship(d);
 		}
+		break;
+	case MSG_HOME_STATE:
+		homes_take(d, from, m);
 		break;
 	case MSG_PING:
 		if (all_came(d, from, &m->u.ping))
@@ -354,6 +359,7 @@ static void tick(void *ctx)
 	if (d->paging && !d->released) {
 		pager_tick(&d->pager, now_ns());
 		span_check_pager(d);
+		homes_ship(d);
 		span_check_waits(d);
 	}
 	peers_tick(&d->peers, now_ns(), &ping, &lost);

@@ -4,6 +4,7 @@
 #define VMM_SPAN_SPAN_PRIV_H
 
 #include "vmm/span/span.h"
+#include "vmm/span/homes.h"
 #include "vmm/span/iofwd.h"
 #include "vmm/span/observe.h"
 #include "vmm/span/outbox.h"
@@ -30,6 +31,13 @@ struct span {
 	bool joins;        // this host came to a guest that ran
 	struct iofwd iofwd;
 	struct loop_poller clock; // the deadlines of engine and peers, joined
+	struct span_homes {
+		struct span_homes_run run; // pages 0: none moves
+		bool gone;                 // span_homes_go() was called
+		uint64_t left, came;       // granules that are still to be shipped, or to come; that have come
+		void (*over)(void *ctx);
+		void *ctx;
+	} homes;
 	struct outbox outbox;
 	struct loop_task outbox_full;          // another thread has put something in
 	uint64_t irqs_in, io_served, bad_msgs; // span thread
@@ -78,12 +86,17 @@ void span_card_in(struct span *d, host_id from, const struct msg *m);
 void span_blamed(void *d);
 void span_cards_free(struct span *d); // with what is still in the outbox
 
+/* homes.c: after each step of the engine; a HOME_STATE has come. */
+void homes_ship(struct span *d);
+void homes_take(struct span *d, host_id from, const struct msg *m);
+
 /* trace_msgs.c: messages that are not the pager's; marks. */
 void trace_msg_in(struct span *d, host_id from, const struct msg *m);
 void trace_msg_out(struct span *d, host_id to, const struct msg *m);
 void trace_clock_known(struct span *d); // after each exchange
 void trace_mark(struct span *d, enum trace_kind kind, host_id peer);
 void trace_vcpu(struct span *d, enum trace_kind kind, host_id peer, uint32_t vcpu);
+void trace_home(struct span *d, enum trace_kind kind, host_id peer, page_idx first);
 
 /* stats_observe.c: latencies, hot pages, the map. */
 void stats_observe(const struct span *d, struct status_host *to);

@@ -99,6 +99,12 @@ void trace_vcpu(struct span *d, enum trace_kind kind, host_id peer, uint32_t vcp
 		event(d, kind, peer, (struct trace_record){.arg = vcpu, .requester = HOST_NONE});
 }
 
+void trace_home(struct span *d, enum trace_kind kind, host_id peer, page_idx first)
+{
+	if (d->observe.tracing)
+		event(d, kind, peer, (struct trace_record){.page = first, .requester = HOST_NONE});
+}
+
 void span_trace_paused(struct span *d, bool paused)
 {
 	trace_mark(d, paused ? TRACE_PAUSED : TRACE_RESUMED, HOST_NONE);

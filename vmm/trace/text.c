@@ -90,6 +90,9 @@ static int describe_kind(const struct trace_record *r, char *buf, size_t cap)
 	case TRACE_VCPU_LEFT:
 	case TRACE_VCPU_CAME:
 		return snprintf(buf, cap, "vcpu %" PRIu32 ", host %u", r->arg, r->peer);
+	case TRACE_HOME_LEFT:
+	case TRACE_HOME_CAME:
+		return snprintf(buf, cap, "from page 0x%" PRIx64 ", host %u", r->page, r->peer);
 	default:
 		return r->peer == HOST_NONE ? 0 : snprintf(buf, cap, "host %u", r->peer);
 	}

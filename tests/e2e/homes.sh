@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Homes of memory move between the hosts of a micro-guest while it uses that memory: 2 to 4 hosts, all the time, with stops,
+# moves of vCPUs and a dump between. The guest judges its memory. Natively. Usage: tests/e2e/homes.sh BUILD_FOLDER
+set -u
+cd "$(dirname "$0")/../.."
+O=${1:?build folder}
+tmp=$(mktemp -d)
+export PANDO_RUN_DIR=$tmp/run
+guest=""
+trap '[ -n "$guest" ] && kill "$guest" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+suite=homes
+. tests/support/suite.sh
+show() { tail -n 8 "$log" | sed 's/^/    /'; }
+if [ ! -w /dev/kvm ]; then
+	echo "SKIP homes: /dev/kvm cannot be opened"
+	exit 0
+fi
+
+qmp() { "$O/pando" qmp "$name" "$@" 2>&1; }
+says() { grep -aq "$1" "$log"; }
+alive() { kill -0 "$guest" 2>/dev/null; }
+done_by() { # WHAT COMMAND...: it is done, or the guest has ended meanwhile
+	local what=$1 out
+	shift
+	out=$(qmp "$@") && return
+	alive && ! says '^END' && no "$name.$what" "$out"
+	return 1
+}
+
+boot() { # NAME HOSTS TESTS
+	name=$1 log=$tmp/$name.log
+	timeout 120 "$O/pando" run --local "$2" --kernel "$O/guest-tools/micro.elf" --cpus "$2" --memory $(($2 * 48))M --name "$name" --quiet \
+		--trace "$tmp/$name.trace" --append "test=$3 ops=60000 rounds=20000" >"$log" 2>&1 </dev/null &
+	guest=$!
+	wait_for 10 guest_runs "$name"
+	verdict "$name.boot" $? "it does not run"
+}
+
+# From each host to the next; every so often something else that wants its turn.
+around() { # HOSTS ROUND
+	local h
+	for ((h = 0; h < $1; h++)); do
+		done_by "move.$2.$h" x-pando-move-homes "{\"from\":$h,\"to\":$(((h + 1) % $1)),\"bytes\":16777216}" || return 1
+	done
+	case $(($2 % 4)) in
+	0) done_by stop stop && done_by cont cont ;;
+	1) done_by vcpu x-pando-move-vcpu "{\"vcpu\":1,\"host\":$((($2 / 4) % $1))}" ;;
+	2) [ "$2" -gt 2 ] || done_by dump dump-guest-memory "{\"paging\":false,\"protocol\":\"file:$tmp/$name.core\",\"begin\":0,\"length\":67108864}" ;;
+	esac
+}
+
+ends() { # HOSTS ROUNDS: the guest, and well
+	wait "$guest"
+	verdict "$name.end" $? "exit status; $2 rounds of moves"
+	guest=""
+	says '^END' && ! says FAIL
+	verdict "$name.memory" $? "the guest finds its memory wrong"
+	[ "$2" -ge 2 ]
+	verdict "$name.moved" $? "only $2 rounds of moves before the guest had ended"
+	"$O/pando" trace decode "$tmp/$name.trace" >"$tmp/$name.txt" 2>&1
+	verdict "$name.trace" $? "$(tail -n 1 "$tmp/$name.txt")"
+}
+
+for hosts in 2 3 4; do
+	boot hosts$hosts $hosts storm,pattern,litmus,storm || continue
+	round=0
+	while alive && around $hosts $round; do round=$((round + 1)); done
+	ends $hosts $round
+done
+
+# What can't be says so, and leaves all as it was; a trace tells of each granule at both ends.
+boot refused 2 storm,pattern
+refuses() { # WHAT PATTERN ARGUMENTS
+	local out
+	out=$(qmp x-pando-move-homes "$3") && { no "$1" "it is done"; return; }
+	grep -q "$2" <<<"$out"
+	verdict "$1" $? "$out"
+}
+refuses no_such_host "there is no host 2" '{"from":0,"to":2}'
+refuses to_itself "no memory with home 1 that can go to host 1" '{"from":1,"to":1}'
+refuses half_a_granule "a multiple of 2 MiB" '{"from":0,"to":1,"bytes":4096}'
+"$O/pando" trace start "$name" --records 400000 >/dev/null 2>&1
+done_by all x-pando-move-homes '{"from":1,"to":0}'
+refuses nothing_left "0 pieces of memory" '{"from":1,"to":0}'
+"$O/pando" trace stop "$name" -o "$tmp/all.trace" >/dev/null 2>&1
+"$O/pando" trace decode "$tmp/all.trace" >"$tmp/all.txt" 2>&1
+for kind in home-left home-came; do
+	[ "$(grep -c " $kind " "$tmp/all.txt")" = 24 ]
+	verdict "trace_$kind" $? "$(grep -c " $kind " "$tmp/all.txt") of 24 granules"
+done
+ends 2 2
+exit $bad

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/homes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coherence/base/refuse.h"
+#include "net/log.h"
+#include "vmm/run/ops_priv.h"
+
+#define GRANULE_PAGES (DESC_GRANULE / PAGE_BYTES)
+#define RUN_MS        60000u
+
+struct homes {
+	struct ops *ops;
+	struct machine_desc *desc;
+	struct homes_piece pieces[HOMES_PIECES_MAX];
+	unsigned n, at;
+	uint64_t into; // pages of the present piece that have moved
+	uint64_t moved, total;
+	bool busy, stop;
+	char error[DESC_REPORT_MAX]; // the first
+	homes_progress progress;
+	ops_done done;
+	void *ctx;
+};
+
+/*
+ * Memory moves, and the description is told of it before anybody else has a turn: who joins makes its own of what that
+ * says. It is a run; or all of what came later, run by run, since that stands in the description as one.
+ */
+struct homes_op {
+	struct ops_op o;
+	struct homes *h;
+	struct homes_piece all;
+	page_idx at; // where the present run begins
+};
+
+static struct homes_op *of(struct ops_op *o)
+{
+	return (struct homes_op *)o;
+}
+
+static uint64_t run_pages(const struct homes_op *w)
+{
+	uint64_t left = w->all.first + w->all.pages - w->at;
+
+	return left < HOMES_RUN_PAGES ? left : HOMES_RUN_PAGES;
+}
+
+static bool is_last(const struct homes_op *w)
+{
+	return w->at + run_pages(w) == w->all.first + w->all.pages;
+}
+
+/* ---- the steps of a run ---- */
+
+static json_t *first_args(struct ops_op *o)
+{
+	return json_pack("{s:I}", "first", (json_int_t)of(o)->at);
+}
+
+static void prepare(struct ops_op *o)
+{
+	const struct homes_op *w = of(o);
+
+	ops_ask_everyone(o, VERB_HOMES_PREPARE,
+			 json_pack("{s:I,s:I,s:i,s:i}", "first", (json_int_t)w->at, "pages", (json_int_t)run_pages(w),
+				   "from", (int)w->all.from, "to", (int)w->all.to),
+			 ops_answered);
+}
+
+static void call_off(struct ops_op *o)
+{
+	if (of(o)->at == of(o)->all.first)
+		ops_ask_everyone(o, VERB_HOMES_CANCEL, first_args(o), ops_answered);
+	else
+		ops_no_way_back(o); // a part has moved that can't be described
+}
+
+static void go(struct ops_op *o)
+{
+	ops_ask(o, host_bit(of(o)->all.from) | host_bit(of(o)->all.to), VERB_HOMES_GO, first_args(o), ops_answered);
+}
+
+static void commit(struct ops_op *o)
+{
+	ops_ask_everyone(o, VERB_HOMES_COMMIT, first_args(o), ops_answered);
+}
+
+static void on_finished(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops_op *o = ctx;
+	struct homes_op *w = of(o);
+	const char *error = ops_error(o, a, n);
+	char why[DESC_REPORT_MAX];
+
+	if (!error && !is_last(w)) {
+		w->at += run_pages(w);
+		op_more_time(&o->op, RUN_MS);
+		o->at = -1; // the steps begin again
+	} else if (!error && desc_rehome(w->h->desc, w->all.first, w->all.pages, w->all.to, why, sizeof(why))) {
+		log_error("homes: the hosts have taken what this process does not: %s", why);
+	}
+	ops_step_over(o, error);
+}
+
+static void finish(struct ops_op *o)
+{
+	const struct homes_op *w = of(o);
+	json_int_t version = is_last(w) ? (json_int_t)w->h->desc->version + 1 : 0;
+
+	ops_ask_everyone(o, VERB_HOMES_FINISH,
+			 json_pack("{s:I,s:I,s:I,s:I,s:i}", "first", (json_int_t)w->at, "version", version, "begin",
+				   (json_int_t)w->all.first, "pages", (json_int_t)w->all.pages, "to", (int)w->all.to),
+			 on_finished);
+}
+
+static const struct ops_step steps[] = {
+	{prepare, call_off}, {go, ops_no_way_back}, {commit, ops_no_way_back}, {finish, ops_no_way_back}, {0}};
+static const struct ops_kind kind = {.name = "move of homes",
+				     .cls = OP_MOVE,
+				     .ms = RUN_MS,
+				     .steps = steps,
+				     .stuck = "the hosts do not agree on the homes of memory"};
+
+/* ---- one after the other ---- */
+
+static int next(struct homes *h);
+
+static void end(struct homes *h)
+{
+	const char *error = h->error[0] ? h->error : h->stop ? "stopped" : NULL;
+
+	h->busy = false;
+	h->done(h->ctx, error);
+}
+
+static void note(struct homes *h, const char *error)
+{
+	if (!h->error[0])
+		snprintf(h->error, sizeof(h->error), "%s", error);
+}
+
+static void go_on(struct homes *h)
+{
+	int r = next(h);
+
+	if (!r)
+		return;
+	note(h, r == -ESHUTDOWN ? "the guest is over" : strerror(-r));
+	end(h);
+}
+
+/* Memory that came later goes in one operation. */
+static bool is_one(const struct machine_desc *d, const struct homes_piece *p)
+{
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		if (d->ranges[i].slot && d->ranges[i].first - p->first < p->pages)
+			return true;
+	return false;
+}
+
+static uint64_t at_once(const struct homes *h)
+{
+	const struct homes_piece *p = &h->pieces[h->at];
+	uint64_t left = p->pages - h->into;
+
+	return left < HOMES_RUN_PAGES || is_one(h->desc, p) ? left : HOMES_RUN_PAGES;
+}
+
+static void on_moved(void *ctx, const char *error)
+{
+	struct homes *h = ctx;
+	uint64_t pages = at_once(h);
+
+	if (error) {
+		note(h, error);
+	} else {
+		h->into += pages;
+		h->moved += pages;
+		if (h->into == h->pieces[h->at].pages) {
+			h->at++;
+			h->into = 0;
+		}
+		if (h->progress)
+			h->progress(h->ctx, h->moved, h->total);
+	}
+	go_on(h);
+}
+
+/* 0: something has begun, or all has ended. */
+static int next(struct homes *h)
+{
+	if (h->at == h->n || h->stop || h->error[0]) {
+		end(h);
+		return 0;
+	}
+	struct homes_op *w = (struct homes_op *)ops_op_new(h->ops, &kind, sizeof(*w), on_moved, h);
+
+	if (w) {
+		w->h = h;
+		w->all = h->pieces[h->at];
+		w->all.first += h->into;
+		w->all.pages = at_once(h);
+		w->at = w->all.first;
+	}
+	return ops_op_add(w ? &w->o : NULL);
+}
+
+/* ---- from outside ---- */
+
+struct homes *homes_create(struct ops *ops, struct machine_desc *desc)
+{
+	struct homes *h = calloc(1, sizeof(*h));
+
+	if (h) {
+		h->ops = ops;
+		h->desc = desc;
+	}
+	return h;
+}
+
+void homes_destroy(struct homes *h)
+{
+	free(h);
+}
+
+bool homes_busy(const struct homes *h)
+{
+	return h->busy;
+}
+
+void homes_stop(struct homes *h)
+{
+	h->stop = h->busy;
+}
+
+/* Of that home all through. */
+static bool is_homed(const struct machine_desc *d, const struct homes_piece *p)
+{
+	page_idx end;
+
+	if (!p->pages || p->first % GRANULE_PAGES || p->pages % GRANULE_PAGES ||
+	    __builtin_add_overflow(p->first, p->pages, &end))
+		return false;
+	for (page_idx at = p->first; at < end; at += GRANULE_PAGES)
+		if (desc_home_of_page(d, at) != p->from)
+			return false;
+	return true;
+}
+
+int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, homes_progress progress, ops_done done,
+	       void *ctx, char *why, size_t cap)
+{
+	uint64_t total = 0;
+
+	if (h->busy)
+		return refuse_with(why, cap, -EBUSY, "homes are moving already");
+	for (unsigned i = 0; i < n; i++) {
+		if (!desc_is_member(h->desc, pieces[i].to) || pieces[i].to == pieces[i].from ||
+		    !is_homed(h->desc, &pieces[i]))
+			return refuse_with(why, cap, -EINVAL,
+					   "pages %llu and %llu more are no memory with home %u that can go to host %u",
+					   (unsigned long long)pieces[i].first, (unsigned long long)pieces[i].pages,
+					   pieces[i].from, pieces[i].to);
+		total += pieces[i].pages;
+	}
+	if (!n || n > HOMES_PIECES_MAX)
+		return refuse_with(why, cap, -EINVAL, "%u pieces of memory, 1 to %u can move", n, HOMES_PIECES_MAX);
+	*h = (struct homes){.ops = h->ops,
+			    .desc = h->desc,
+			    .n = n,
+			    .total = total,
+			    .busy = true,
+			    .progress = progress,
+			    .done = done,
+			    .ctx = ctx};
+	memcpy(h->pieces, pieces, n * sizeof(*pieces));
+	int r = next(h);
+
+	h->busy = !r;
+	if (!r)
+		return 0;
+	return refuse_with(why, cap, r, "%s", r == -ESHUTDOWN ? "the guest does not run" : strerror(-r));
+}
+
+/* ---- where to ---- */
+
+struct spread {
+	const struct machine_desc *d;
+	host_id from;
+	uint64_t room[HOSTS_MAX], part[HOSTS_MAX]; // granules; what of it each is to get
+	struct homes_piece *out;
+	unsigned n;
+};
+
+static void give(struct spread *s, page_idx first, uint64_t granules, unsigned to)
+{
+	s->out[s->n++] = (struct homes_piece){
+		.first = first, .pages = granules * GRANULE_PAGES, .from = s->from, .to = (host_id)to};
+	s->room[to] -= granules;
+}
+
+/* Memory that came later goes as a whole, to who has most room. */
+static bool give_whole(struct spread *s)
+{
+	for (unsigned i = 0; i < s->d->ranges_n; i++) {
+		const struct desc_range *r = &s->d->ranges[i];
+		unsigned to = 0;
+
+		if (r->home != s->from || !r->slot)
+			continue;
+		for (unsigned k = 1; k < s->d->hosts_n; k++)
+			to = s->room[k] > s->room[to] ? k : to;
+		if (s->room[to] < r->pages / GRANULE_PAGES)
+			return false;
+		give(s, r->first, r->pages / GRANULE_PAGES, to);
+	}
+	return true;
+}
+
+/* In proportion to the room that is left; then what rounding left. */
+static void deal(struct spread *s, uint64_t want)
+{
+	uint64_t have = 0, left = want;
+
+	for (unsigned k = 0; k < s->d->hosts_n; k++)
+		have += s->room[k];
+	for (unsigned k = 0; k < s->d->hosts_n && have; k++) {
+		s->part[k] = (uint64_t)((unsigned __int128)want * s->room[k] / have);
+		left -= s->part[k];
+	}
+	for (unsigned k = 0; left; k = (k + 1) % s->d->hosts_n) {
+		bool more = s->part[k] < s->room[k];
+
+		s->part[k] += more;
+		left -= more;
+	}
+}
+
+static void give_parts(struct spread *s)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 0; i < s->d->ranges_n; i++) {
+		const struct desc_range *r = &s->d->ranges[i];
+		page_idx end = r->first + r->pages;
+
+		for (page_idx at = r->first; r->home == s->from && !r->slot && at < end;) {
+			while (!s->part[to])
+				to++;
+			uint64_t left = (end - at) / GRANULE_PAGES;
+			uint64_t take = left < s->part[to] ? left : s->part[to];
+
+			give(s, at, take, to);
+			s->part[to] -= take;
+			at += take * GRANULE_PAGES;
+		}
+	}
+}
+
+int homes_spread(const struct machine_desc *d, host_id from, const uint64_t room[HOSTS_MAX], struct homes_piece *out,
+		 char *why, size_t cap)
+{
+	struct spread s = {.d = d, .from = from, .out = out};
+	uint64_t have = 0, want = desc_host_pages(d, from) / GRANULE_PAGES, whole = 0;
+
+	for (unsigned k = 0; k < d->hosts_n; k++) {
+		s.room[k] = k == from || !desc_is_member(d, k) ? 0 : room[k] / GRANULE_PAGES;
+		have += s.room[k];
+	}
+	for (unsigned i = 0; i < d->ranges_n; i++)
+		whole += d->ranges[i].home == from && d->ranges[i].slot ? d->ranges[i].pages / GRANULE_PAGES : 0;
+	if (have < want || !give_whole(&s))
+		return refuse_with(why, cap, -ENOSPC,
+				   "%llu MiB of memory have their home on host %u, the other hosts have offered %llu "
+				   "MiB more than they have",
+				   (unsigned long long)(want * DESC_GRANULE >> 20), from,
+				   (unsigned long long)(have * DESC_GRANULE >> 20));
+	deal(&s, want - whole);
+	give_parts(&s);
+	return (int)s.n;
+}

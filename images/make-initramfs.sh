@@ -21,11 +21,11 @@ fi
 make -s -C "$top" O="$build" "$build/guest-tools/pando-guest" >&2
 
 # Of virtio, what the kernels that images/get-kernel.sh has brought have as modules; each after those it needs. guest-init loads them.
-modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng virtio_blk failover net_failover virtio_net"
+modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci rng-core virtio-rng virtio_blk failover net_failover virtio_net virtio_console"
 kernels=$(for d in "${PANDO_CACHE:-$HOME/.cache/pando}"/kernels/*; do [ -d "$d/modules" ] && [ -s "$d/version" ] && echo "$d"; done || true)
 
 out=$build/guest.cpio
-hash=$({ cat "$0" "$here/guest-init" "$here/guest-pci" "$busybox" "$build/guest-tools/pando-guest"; for k in $kernels; do cat "$k/version"; done; } | sha256sum | cut -c1-16)
+hash=$({ cat "$0" "$here/guest-init" "$here/guest-pci" "$here/guest-console" "$busybox" "$build/guest-tools/pando-guest"; for k in $kernels; do cat "$k/version"; done; } | sha256sum | cut -c1-16)
 if [ -s "$out" ] && [ "$(cat "$out.hash" 2>/dev/null)" = "$hash" ]; then
 	echo "$out"
 	exit 0
@@ -39,6 +39,7 @@ strip -o "$root/bin/pando-guest" "$build/guest-tools/pando-guest"
 for t in $tools; do ln -s pando-guest "$root/bin/$t"; done
 cp "$here/guest-init" "$root/init"
 cp "$here/guest-pci" "$root/bin/pci"
+cp "$here/guest-console" "$root/bin/console"
 for k in $kernels; do
 	to=$root/lib/modules/$(cat "$k/version")
 	mkdir -p "$to"
@@ -54,7 +55,7 @@ for k in $kernels; do
 	find "$to" -type f -exec chmod 644 {} +
 done
 find "$root/lib" -type d -exec chmod 755 {} + 2>/dev/null || true
-chmod 755 "$root"/{,bin,dev,proc,sys,tmp,init,bin/busybox,bin/pando-guest,bin/pci}
+chmod 755 "$root"/{,bin,dev,proc,sys,tmp,init,bin/busybox,bin/pando-guest,bin/pci,bin/console}
 find "$root" -exec touch -h -d @0 {} +
 (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$tmp/cpio"
 mv "$tmp/cpio" "$out"

@@ -129,12 +129,15 @@ if has net; then
 	PANDO_RUN_ARGS="--net passt,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"
 	[ "$hosts" -gt 1 ] || slot=$((slot + 1))
 fi
-# A virtio console of the last host. Who opens its pseudo-terminal types a line there, and keeps what the guest says.
+# A virtio console of the last host. Who opens its pseudo-terminal keeps what the guest says, and types a line when the kernel has said
+# one: what comes while Linux' driver begins it throws away.
 if has console; then
 	append="$append console=hvc0 console=ttyS0"
 	said=$([ "$mode" = nested ] && echo /tmp/hvc0 || echo "$work/hvc0")
 	before="$before(until p=\$(pando qmp pando query-chardev 2>/dev/null | grep -o '/dev/pts/[0-9]*'); do sleep 1; done
-		echo typed at the virtio console >\$p; exec cat \$p) >$said 2>/dev/null & typist=\$!; "
+		exec 3<>\$p; while read -r line <&3; do
+			echo \"\$line\"; case \$line in *'every console'*) echo typed at the virtio console >&3 ;; esac
+		done) >$said 2>/dev/null & typist=\$!; "
 	after="$after; sleep 1; kill \$typist; echo RESULT console_lines \$(grep -c '^hvc0 [0-9]' $said) lines"
 	after="$after; echo RESULT console_kernel \$(grep -c 'the kernel on every console' $said) lines"
 	PANDO_RUN_ARGS="--virtio-console pty,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"

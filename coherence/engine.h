@@ -221,10 +221,13 @@ uint64_t coh_engine_lent(const struct coh_engine *e, host_id host);
  */
 int coh_engine_host_gone(struct coh_engine *e, host_id host);
 /*
- * Another host uses the slot of one that has left, or that was never used: its transaction numbers begin anew. Before
- * its first message. Returns as coh_engine_host_gone().
+ * Another host is to use the slot of one that has left, or that was never used: its transaction numbers begin anew.
+ * Before its first message. It is asked for nothing yet, since not all hosts need have a session with it, and nothing
+ * it asks for counts. Returns as coh_engine_host_gone().
  */
 int coh_engine_host_new(struct coh_engine *e, host_id host);
+/* All hosts have a session with it: it is a host like others, and asks only once all have been told this. */
+void coh_engine_host_joined(struct coh_engine *e, host_id host);
 
 /*
  * The home of a granule moves (docs/PROTOCOL.md, "Homes that move"). Each of these is about the granule that begins at

@@ -227,7 +227,13 @@ int coh_engine_host_new(struct coh_engine *e, host_id host)
 		return -EINVAL;
 	if (e->lent[host] || e->pool_used[host])
 		return -EBUSY;
-	e->gone &= ~host_bit(host);
+	e->gone |= host_bit(host); // directories may list the one before it among the sharers
 	e->seen_txn[host] = 0;
 	return 0;
+}
+
+void coh_engine_host_joined(struct coh_engine *e, host_id host)
+{
+	if (host < e->cfg.hosts)
+		e->gone &= ~host_bit(host);
 }

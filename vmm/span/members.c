@@ -39,6 +39,8 @@ void span_forget(struct span *d, host_id h)
 void span_join(struct span *d, host_id h)
 {
 	d->expected &= ~host_bit(h);
+	if (d->paging)
+		coh_engine_host_joined(d->pager.engine, h);
 	peers_member(&d->peers, h, true);
 	peers_count(&d->peers, h, true);
 }

@@ -135,6 +135,37 @@ TEST(Grow, AHostThatLeftIsNotAsked)
 	EXPECT_EQ(1u, c.stats(0).bad_msgs);
 }
 
+/* Directories still list the one before it; but nobody has a session with it yet, or some have and some have not. */
+TEST(Grow, AHostThatIsExpectedIsNotAskedYet)
+{
+	Cluster c(3, 8, [](coh_config &x) {
+		with_room(x);
+		x.hosts = 3;
+	});
+	c.write(1, 0);
+	c.run();
+	c.read(2, 0);
+	c.run();
+	ASSERT_EQ(0, coh_engine_set_quota(c.engines[2], COH_QUOTA_NOTHING));
+	c.tick(2); // both chances
+	for (unsigned h = 0; h < 2; h++) {
+		ASSERT_EQ(0, coh_engine_host_gone(c.engines[h], 2));
+		ASSERT_EQ(0, coh_engine_host_new(c.engines[h], 2));
+	}
+	c.trace();
+	c.write(0, 0);
+	c.run();
+	EXPECT_EQ("W--", c.rights(0));
+	EXPECT_EQ(std::string::npos, c.trace().find("h2"));
+	for (unsigned h = 0; h < 2; h++)
+		coh_engine_host_joined(c.engines[h], 2);
+	c.read(2, 0);
+	c.run();
+	c.write(1, 0);
+	c.run();
+	EXPECT_EQ("-W-", c.rights(0)) << "as any host";
+}
+
 TEST(Grow, TheNextHostOfASlotBeginsAnew)
 {
 	Cluster c(3, 8, [](coh_config &x) {
@@ -152,6 +183,7 @@ TEST(Grow, TheNextHostOfASlotBeginsAnew)
 	c.inject(2, 0, m);
 	ASSERT_EQ(0, coh_engine_host_gone(c.engines[0], 2));
 	ASSERT_EQ(0, coh_engine_host_new(c.engines[0], 2));
+	coh_engine_host_joined(c.engines[0], 2);
 	c.trace();
 	c.lose(0, 2);  // the answer to the first one
 	c.write(2, 0); // number 1 of a new host

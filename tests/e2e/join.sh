@@ -146,6 +146,11 @@ if boot killed 2; then
 		does "$step.next" add-host "$name" "${at[b]}" && does "$step.next" move "$name" 1 1 && does "$step.next" move "$name" 1 0 &&
 			does "$step.next" remove-host "$name" 1
 	done
+	start_host x quit # when it has left: nothing of it is the guest's any more
+	does join add-host "$name" "${at[x]}" && does leave remove-host "$name" 1
+	wait_for 5 ended "${pid[x]}"
+	are_members 1
+	verdict killed.quit.no_trace $? "$("$O/pando" hosts "$name")"
 	finish
 fi
 

@@ -32,11 +32,12 @@ static bool gives(const struct machine_desc *m, unsigned h)
 	return desc_is_member(m, h) && (desc_host_vcpus(m, (host_id)h) || desc_host_pages(m, (host_id)h));
 }
 
+/* What is on a host that gives nothing would be host 0's. */
 static unsigned number_of(const struct machine_desc *m, unsigned host)
 {
 	unsigned n = 0;
 
-	for (unsigned h = 0; h < host; h++)
+	for (unsigned h = 0; gives(m, host) && h < host; h++)
 		n += gives(m, h);
 	return n;
 }

@@ -40,6 +40,8 @@ static void move_vcpu(void *ctx, struct qmp_call *call, const json_t *args)
 	} else if (host < 0 || host >= (json_int_t)HOSTS_MAX || !desc_is_member(&m->r->desc, (uint32_t)host)) {
 		qmp_error(call, "there is no host %lld: the guest has %u, counted from 0", (long long)host,
 			  desc_members(&m->r->desc));
+	} else if (members_cordoned(m->r->members, (host_id)host)) {
+		qmp_error(call, "host %lld is leaving: no vCPU goes there", (long long)host);
 	} else {
 		struct wanted *w = malloc(sizeof(*w));
 		int e = -ENOMEM;

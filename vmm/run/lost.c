@@ -59,7 +59,9 @@ void run_host_lost(struct run *r, host_id host, host_id by, const char *reason)
 
 void run_host_gone(struct run *r, host_id host, const char *reason)
 {
-	if (r->members && members_failed(r->members, host, reason)) { // nothing of the guest was there
+	/* Nothing of the guest was there, or is any more. */
+	if (r->members && (members_failed(r->members, host, reason) || members_let_go(r->members, host))) {
+		r->up &= ~host_bit(host);
 		calls_on_down(&r->calls, host);
 		return;
 	}

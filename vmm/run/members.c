@@ -88,6 +88,7 @@ struct members *members_create(struct ops *ops, struct machine_desc *desc, const
 	m->ops = ops;
 	m->desc = desc;
 	m->net = *net;
+	ops->members = m;
 	return m;
 }
 
@@ -166,6 +167,20 @@ void members_offer(struct members *m, host_id h)
 void members_ready(struct members *m, host_id h)
 {
 	came(m, h, JOIN_READY, NULL);
+}
+
+bool members_cordoned(const struct members *m, host_id h)
+{
+	return m && h < HOSTS_MAX &&
+	       (m->leaving & host_bit(h) || m->state[h] == MEMBER_DRAINING || m->state[h] == MEMBER_DRAINED);
+}
+
+bool members_let_go(struct members *m, host_id h)
+{
+	if (h >= HOSTS_MAX || !(m->apart & host_bit(h)))
+		return false;
+	m->gone |= host_bit(h);
+	return true;
 }
 
 bool members_failed(struct members *m, host_id h, const char *reason)
@@ -561,9 +576,13 @@ int members_remove(struct members *m, host_id h, struct op *inside, ops_done don
 		return members_leave(m, h, inside, done, ctx, why, cap);
 	if (j->told)
 		return refuse_with(why, cap, -EBUSY, "host %u has just become a member", h);
-	members_failed(m, h, "it is not wanted any more");
-	if (j->waits == JOIN_DIALLED)
-		over(j, j->why);
+	if (j->waits == JOIN_DIALLED) {
+		snprintf(j->why, sizeof(j->why), "it is not wanted any more");
+		j->ended = true;
+		over(j, j->why); // and j may be no more
+	} else {
+		members_failed(m, h, "it is not wanted any more");
+	}
 	done(ctx, NULL);
 	return 0;
 }

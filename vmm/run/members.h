@@ -71,6 +71,10 @@ host_set members_joining(const struct members *m);
 void members_dialled(struct members *m, host_id h, const char *error); // NULL: the session stands
 void members_offer(struct members *m, host_id h);                      // it has made its offer
 void members_ready(struct members *m, host_id h);                      // CTL_SETUP is done
+/* It leaves or is drained: nothing may be put there. m may be NULL. */
+bool members_cordoned(const struct members *m, host_id h);
+/* Its session has ended, or it can't go on. True: it is leaving, and that is nobody's loss. */
+bool members_let_go(struct members *m, host_id h);
 /* It has ended what it began, or its session has ended. False: it is a member, or was never expected. */
 bool members_failed(struct members *m, host_id h, const char *reason);
 

@@ -19,6 +19,8 @@ struct leave {
 	struct loop_timer again;
 	void (*look)(struct ops_op *o);
 	json_int_t irqs_out, irqs_in; // of the host, all that it has sent and got
+	bool struck;                  // no directory has it any more
+	host_set quiet;               // hosts that have been seen without a request under way
 };
 
 static struct leave *of(struct ops_op *o)
@@ -134,15 +136,6 @@ static json_int_t pages_left(const struct call_answer *a, unsigned n)
 	return left;
 }
 
-static json_int_t requests(const struct call_answer *a, unsigned n)
-{
-	json_int_t left = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		left += figure(&a[i], "requests");
-	return left;
-}
-
 static void settle(struct ops_op *o);
 
 static void on_settling(void *ctx, const struct call_answer *a, unsigned n)
@@ -171,16 +164,35 @@ static void on_quiet(void *ctx, const struct call_answer *a, unsigned n)
 	struct ops_op *o = ctx;
 	const char *error = ops_error(o, a, n);
 
-	if (error || !(pages_left(a, n) + requests(a, n)))
+	for (unsigned i = 0; i < n; i++)
+		if (!error && !figure(&a[i], "requests"))
+			of(o)->quiet |= host_bit(a[i].host);
+	if (error || (!pages_left(a, n) && !(others(o, of(o)) & ~of(o)->quiet)))
 		ops_step_over(o, error);
 	else
 		later(o, quiet);
 }
 
-/* With no request under way anywhere no invalidation is, whose answer somebody would wait for. */
+/*
+ * With no request under way no invalidation is, whose answer somebody would wait for. Devices may go on for a while, so
+ * each host is looked at until it has been so once.
+ */
 static void quiet(struct ops_op *o)
 {
-	ops_ask_everyone(o, VERB_HOST_LEFT, about(of(o)), on_quiet);
+	struct leave *w = of(o);
+
+	ops_ask(o, w->struck ? others(o, w) : desc_all_hosts(o->v->desc), VERB_HOST_LEFT, about(w), on_quiet);
+}
+
+/*
+ * What a device did between the first look and the last directory that let go of the host may have asked the host for a
+ * copy: its answer arrives before the session ends.
+ */
+static void quiet_again(struct ops_op *o)
+{
+	of(o)->struck = true;
+	of(o)->quiet = 0;
+	quiet(o);
 }
 
 static void on_counted(void *ctx, const struct call_answer *a, unsigned n)
@@ -208,13 +220,30 @@ static json_t *apart(const struct leave *w, bool yes)
 	return json_pack("{s:i,s:b}", "host", (int)w->host, "apart", (int)yes);
 }
 
+/* Of its own end nothing follows any more. */
+static void on_apart(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops_op *o = ctx;
+	struct leave *w = of(o);
+	const char *error = NULL;
+
+	for (unsigned i = 0; i < n && !error; i++)
+		if (a[i].host != w->host || !(w->m->gone & host_bit(w->host)))
+			error = ops_error(o, &a[i], 1);
+	ops_step_over(o, error);
+}
+
 static void set_apart(struct ops_op *o)
 {
-	ops_ask_everyone(o, VERB_HOST_APART, apart(of(o), true), ops_answered);
+	struct leave *w = of(o);
+
+	w->m->apart |= host_bit(w->host);
+	ops_ask_everyone(o, VERB_HOST_APART, apart(w, true), on_apart);
 }
 
 static void set_back(struct ops_op *o)
 {
+	of(o)->m->apart &= ~host_bit(of(o)->host);
 	ops_ask_everyone(o, VERB_HOST_APART, apart(of(o), false), ops_answered);
 }
 
@@ -270,31 +299,74 @@ static void let_go(struct ops_op *o)
 	ops_ask(o, host_bit(of(o)->host), VERB_QUIT, NULL, on_quit);
 }
 
-/* ---- the operation ---- */
+/* ---- two operations: its pages go while all else goes on; it is let go alone in the queue ---- */
 
 static void drop(struct ops_op *o)
 {
 	loop_timer_stop(&of(o)->again);
 }
 
-static const struct ops_step steps[] = {{check, NULL},
-					{keep_nothing, keep_again},
-					{settle, NULL},
-					{ops_halt, ops_unhalt},
-					{quiet, NULL},
-					{count, NULL},
-					{set_apart, set_back},
-					{strike_off, ops_no_way_back},
-					{tell_others, ops_no_way_back},
-					{let_go, NULL},
-					{ops_go_again, ops_no_way_back},
-					{0}};
-static const struct ops_kind kind = {.name = "remove-host",
-				     .cls = OP_EXCLUSIVE,
-				     .ms = 120000,
-				     .steps = steps,
-				     .drop = drop,
-				     .stuck = "the hosts do not agree on who belongs to the guest"};
+/* Whatever was put there meanwhile, by a move that waited for its turn, is found by the second look. */
+static const struct ops_step part_steps[] = {{check, NULL},
+					     {ops_halt, ops_unhalt},
+					     {quiet, NULL},
+					     {count, NULL},
+					     {set_apart, set_back},
+					     {strike_off, ops_no_way_back},
+					     {quiet_again, ops_no_way_back},
+					     {tell_others, ops_no_way_back},
+					     {ops_go_again, ops_no_way_back},
+					     {0}};
+static const struct ops_kind part_kind = {.name = "host-leave",
+					  .cls = OP_EXCLUSIVE,
+					  .ms = 60000,
+					  .steps = part_steps,
+					  .drop = drop,
+					  .stuck = "the hosts do not agree on who belongs to the guest"};
+
+static struct leave *leave_new(struct members *m, const struct ops_kind *kind, host_id h, ops_done done, void *ctx)
+{
+	struct leave *w = (struct leave *)ops_op_new(m->ops, kind, sizeof(*w), done, ctx);
+
+	if (!w)
+		return NULL;
+	snprintf(w->o.op.name, sizeof(w->o.op.name), "%s %u", kind->name, h);
+	w->m = m;
+	w->host = h;
+	return w;
+}
+
+static void parted(void *ctx, const char *error)
+{
+	ops_step_over(ctx, error);
+}
+
+static void part(struct ops_op *o)
+{
+	struct leave *w = leave_new(of(o)->m, &part_kind, of(o)->host, parted, o);
+	int r = w ? op_add_inside(&o->op, &w->o.op) : -ENOMEM;
+
+	if (!r)
+		return;
+	free(w);
+	ops_step_over(o, r == -ESHUTDOWN ? "the guest is over" : "no memory");
+}
+
+static void over(struct ops_op *o, const char *error)
+{
+	struct leave *w = of(o);
+	host_set rest = ~host_bit(w->host);
+
+	(void)error;
+	w->m->leaving &= rest;
+	w->m->apart &= rest;
+	w->m->gone &= rest;
+}
+
+static const struct ops_step steps[] = {
+	{check, NULL}, {keep_nothing, keep_again}, {settle, NULL}, {part, NULL}, {let_go, NULL}, {0}};
+static const struct ops_kind kind = {
+	.name = "remove-host", .cls = OP_FREE, .ms = 120000 + OP_TURN_MS, .steps = steps, .finish = over, .drop = drop};
 
 int members_leave(struct members *m, host_id h, struct op *inside, ops_done done, void *ctx, char *why, size_t cap)
 {
@@ -302,16 +374,18 @@ int members_leave(struct members *m, host_id h, struct op *inside, ops_done done
 		return refuse_with(why, cap, -ENOENT, "there is no host %u", h);
 	if (!h)
 		return refuse_with(why, cap, -EBUSY, "host 0 has the guest's chips and boots it: it can't leave");
-	struct leave *w = (struct leave *)ops_op_new(m->ops, &kind, sizeof(*w), done, ctx);
+	if (m->leaving & host_bit(h))
+		return refuse_with(why, cap, -EBUSY, "host %u is leaving already", h);
+	struct leave *w = leave_new(m, &kind, h, done, ctx);
 
 	if (!w)
 		return members_refused(-ENOMEM, why, cap);
-	snprintf(w->o.op.name, sizeof(w->o.op.name), "%s %u", kind.name, h);
-	w->m = m;
-	w->host = h;
 	int r = inside ? op_add_inside(inside, &w->o.op) : ops_op_add(&w->o);
 
 	if (r && inside)
 		free(w);
-	return r ? members_refused(r, why, cap) : 0;
+	if (r)
+		return members_refused(r, why, cap);
+	m->leaving |= host_bit(h);
+	return 0;
 }

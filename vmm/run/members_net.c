@@ -50,6 +50,7 @@ static void drop(void *ctx, host_id h)
 	dials_stop(r->callers[h].dials);
 	r->callers[h].dials = NULL;
 	link_remove(r->link, h);
+	calls_on_down(&r->calls, h);
 	r->up &= ~host_bit(h);
 	r->offers[h] = (struct place_offer){0};
 	r->walks[h] = 0;
@@ -81,6 +82,10 @@ bool run_members_event(struct run *r, host_id from, enum host_event e, const cha
 	const char *reason = json_string_value(json_object_get(data, "reason"));
 	char text[DESC_REPORT_MAX + DESC_ADDRESS_MAX];
 
+	if (r->members && members_let_go(r->members, from)) {
+		log_info("host %u, which leaves, has told '%s'", from, host_event_name(e));
+		return true;
+	}
 	if (!r->members || !(members_joining(r->members) & host_bit(from)))
 		return false;
 	if (e == HOST_EV_READY) {

@@ -34,6 +34,9 @@ struct members {
 	members_grow grow;
 	void *grow_ctx;
 	enum member_state state[HOSTS_MAX]; // of members, beside MEMBER_IS
+	host_set leaving;                   // ... on which nothing may be put any more
+	host_set apart;                     // ... whose loss is nobody's
+	host_set gone;                      // ... of these: it has come to that
 };
 
 void members_places(const struct members *m, host_id *at); // where each vCPU is

@@ -9,6 +9,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "vmm/pci/windows.h"
+#include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 
 enum plug_state {
@@ -125,6 +126,14 @@ static void tell_version(struct ops_op *o, host_set to)
 	ops_ask(o, to, w->in ? VERB_DEVICE_PLUG : VERB_DEVICE_UNPLUG, args, ops_answered);
 }
 
+/* What was possible when it was asked for may not be any more: its host has left, say. Nobody has been told yet. */
+static void judge(struct ops_op *o)
+{
+	char why[DESC_REPORT_MAX];
+
+	ops_step_over(o, desc_plug_try(of(o)->p->desc, &of(o)->plug->dev, why, sizeof(why)) ? why : NULL);
+}
+
 static void tell_all(struct ops_op *o)
 {
 	of(o)->version = o->v->desc->version + 1;
@@ -171,7 +180,7 @@ static void learnt(struct ops_op *o, const char *error)
 }
 
 static const struct ops_step plug_steps[] = {
-	{tell_all, ops_no_way_back}, {put_in_slot, ops_no_way_back}, {tell_guest, ops_no_way_back}, {0}};
+	{judge, NULL}, {tell_all, ops_no_way_back}, {put_in_slot, ops_no_way_back}, {tell_guest, ops_no_way_back}, {0}};
 static const struct ops_step unplug_steps[] = {{tell_all, ops_no_way_back}, {0}};
 static const struct ops_kind plug_kind = {.name = "device-plug",
 					  .cls = OP_EXCLUSIVE,
@@ -278,6 +287,10 @@ static int place(const struct plugs *p, struct desc_device *dev, char *why, size
 					    : "the guest has no PCI: it was started without a device on it",
 			 dev->host);
 		return -EINVAL;
+	}
+	if (members_cordoned(p->ops->members, (host_id)dev->host)) {
+		snprintf(why, cap, "host %u is leaving", dev->host);
+		return -EBUSY;
 	}
 	uint32_t used = taken(p, dev->host);
 

@@ -103,7 +103,7 @@ struct Join : VerbsAndMoves {
 	{
 		gone = true;
 		link_remove(run, 2);
-		if (members_failed(ms, host, "its session has ended"))
+		if (members_failed(ms, host, "its session has ended") || members_let_go(ms, host))
 			calls_on_down(&calls, host);
 		else
 			said.push_back("a lost host");
@@ -337,11 +337,55 @@ TEST_F(Join, OneLeavesWhenAllHaveSaidThatNothingIsThere)
 	EXPECT_LT(at("host-apart"), at("host-gone"));
 	EXPECT_LT(at("host-gone"), at("host-leave"));
 	EXPECT_LT(at("host-leave"), at("quit"));
-	EXPECT_LT(at("quit"), at("resume"));
+	EXPECT_LT(at("resume"), at("quit")) << "nobody waits for it";
+	EXPECT_EQ(MEMBER_NONE, members_state(ms, 2));
 	said.clear();
 	EXPECT_EQ(0, stop()); // what it had sent and got is still counted
 	rounds();
 	EXPECT_EQ(Said({"STOP", "done"}), said);
+}
+
+/* From when all have been told that its loss is nobody's it may go when it likes. */
+TEST_F(Join, OneThatLeavesMayEndAsSoonAsAllHaveBeenTold)
+{
+	for (const char *at : {"host-apart", "host-gone", "host-leave", "resume", "quit"}) {
+		TearDown();
+		v = nullptr;
+		desc = sample_desc(2, 1, kMib);
+		all.clear();
+		said.clear();
+		gone = false;
+		ends_at.clear();
+		SetUp();
+		joined();
+		HostEnd &slow = std::string(at) == "quit" ? third : hosts[1];
+		ends_at = slow.mute = at;
+		ASSERT_EQ(0, remove(2)) << why;
+		rounds();
+		if (std::string(at) != "quit")
+			unmute(hosts[1]);
+		rounds();
+		EXPECT_EQ(Said({"left 2", "done"}), said) << at;
+		EXPECT_EQ(0x3u, desc_all_hosts(&desc)) << at;
+		slow.mute.clear();
+	}
+}
+
+TEST_F(Join, NothingIsPutOnAHostThatLeaves)
+{
+	joined();
+	EXPECT_FALSE(members_cordoned(ms, 2));
+	hosts[1].mute = "host-left";
+	ASSERT_EQ(0, remove(2)) << why;
+	EXPECT_TRUE(members_cordoned(ms, 2));
+	EXPECT_EQ(-EBUSY, remove(2));
+	rounds();
+	hosts[1].mute.clear();
+	answer(hosts[1], hosts[1].kept, CALL_ERROR, "not now");
+	rounds();
+	EXPECT_EQ(Said({"error: host 1: not now"}), said);
+	EXPECT_FALSE(members_cordoned(ms, 2));
+	EXPECT_EQ(0x7u, desc_all_hosts(&desc));
 }
 
 TEST_F(Join, NobodyLeavesWithAVcpuOrTwice)

@@ -142,6 +142,22 @@ TEST_F(Plug, OneIsInNoSlotBeforeAllKnowOfIt)
 	EXPECT_EQ(Said({"done"}), said);
 }
 
+/* It is opened while all else goes on: its host may have left when its turn comes. */
+TEST_F(Plug, WhatIsNotPossibleAnyMoreIsRefusedBeforeAnybodyIsTold)
+{
+	hosts[1].mute = "device-open";
+	EXPECT_EQ(0, add(1));
+	turns();
+	desc.version = 1;
+	desc.hosts[1].address[0] = 0;
+	unmute(hosts[1]);
+	turns();
+	ASSERT_EQ(1u, said.size());
+	EXPECT_EQ(0u, said[0].find("error: ")) << said[0];
+	EXPECT_EQ(0, std::count(all.begin(), all.end(), "device-plug"));
+	EXPECT_EQ(nullptr, desc_card(&desc, id));
+}
+
 TEST_F(Plug, HostsThatDoNotAgreeEndTheGuest)
 {
 	hosts[0].refuse = "device-plug";

@@ -137,10 +137,10 @@ static void write_resources(struct aml *a)
 	aml_local(a, 0);
 	aml_integer(a, 1);
 	aml_ref(a, "MLST");
-	aml_release(a, MUTEX);
-	aml_return(a);
+	aml_store(a); // a copy: the next one to be asked may come before this one is read
 	aml_ref(a, "MR64");
-	aml_end(a);
+	aml_local(a, 2);
+	end_returning(a, 2);
 }
 
 static void write_domain(struct aml *a)

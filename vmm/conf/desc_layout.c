@@ -93,7 +93,7 @@ static int check_room(const struct machine_desc *d, unsigned slots, uint64_t vcp
 			 (unsigned long long)(vcpus + more_vcpus), VCPUS_MAX);
 		return -EINVAL;
 	}
-	if (more_vcpus && vcpus + more_vcpus > DESC_ROOM_VCPUS_MAX) {
+	if ((more_vcpus || more_bytes) && vcpus + more_vcpus > DESC_ROOM_VCPUS_MAX) {
 		snprintf(why, cap,
 			 "room for %llu vCPUs is asked for; %u are the most where some may come later, since the "
 			 "firmware tables have to name each",

@@ -50,7 +50,7 @@ static int judge_vcpus(const struct guest *g, uint32_t count, char *why, size_t 
 {
 	uint32_t here = vcpus_here(g);
 
-	if (here + count <= g->opt->vcpus)
+	if (count <= g->opt->vcpus && here <= g->opt->vcpus - count)
 		return 0;
 	snprintf(why, cap, "it offers %u vCPUs and runs %u of the guest: %u more are asked for", g->opt->vcpus, here,
 		 count);
@@ -74,22 +74,64 @@ static int judge_memory(const struct guest *g, uint64_t pages, char *why, size_t
 	return g->opt->overcommit ? 0 : check_memory_enough(&have, &need, why, cap);
 }
 
+/* Work on the worker's thread: KVM takes its time. */
+struct work {
+	uint64_t call;
+	uint32_t first, count; // vCPUs that are made; or
+	struct desc_range r;   // memory that is mapped
+	int result;
+	char why[DESC_REPORT_MAX];
+};
+
+static void make(struct guest *g, void *arg)
+{
+	struct work *w = arg;
+
+	w->result = machine_vcpus_prepare(g->machine, w->first, w->count, w->why, sizeof(w->why));
+}
+
+static void worked(struct guest *g, void *arg, bool cancelled)
+{
+	struct work *w = arg;
+
+	if (cancelled)
+		serve_return_error(g, w->call, "host %u is being stopped", g->self);
+	else
+		answer(g, w->call, w->result, w->why);
+	free(w);
+}
+
+static void start(struct guest *g, const struct work *what, void (*fn)(struct guest *g, void *arg))
+{
+	struct work *w = malloc(sizeof(*w));
+	int e = -ENOMEM;
+
+	if (w) {
+		*w = *what;
+		e = guest_work(g, fn, worked, w);
+	}
+	if (!e)
+		return;
+	free(w);
+	serve_return_error(g, what->call, "host %u cannot do it now: %s", g->self, strerror(-e));
+}
+
 void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
 {
-	uint32_t first = number(args, "first"), count = number(args, "count");
+	struct work w = {.call = call, .first = number(args, "first"), .count = number(args, "count")};
 	uint64_t pages = serve_u64(args, "pages");
-	char why[DESC_REPORT_MAX];
 	int r = 0;
 
 	if (!has_machine(g, call))
 		return;
-	if (count)
-		r = judge_vcpus(g, count, why, sizeof(why));
+	if (w.count)
+		r = judge_vcpus(g, w.count, w.why, sizeof(w.why));
 	if (!r && pages)
-		r = judge_memory(g, pages, why, sizeof(why));
-	if (!r && count)
-		r = machine_vcpus_prepare(g->machine, first, count, why, sizeof(why));
-	answer(g, call, r, why);
+		r = judge_memory(g, pages, w.why, sizeof(w.why));
+	if (!r && w.count)
+		start(g, &w, make);
+	else
+		answer(g, call, r, w.why);
 }
 
 /* ---- versions of the description ---- */
@@ -144,37 +186,18 @@ void serve_memory_fill(struct guest *g, uint64_t call, json_t *args)
 		guest_follow_desc(g, call, next, version);
 }
 
-/*
- * KVM waits for each vCPU that is in the guest, or for a page: so not on this thread, which brings the pages.
- */
-struct mapping {
-	uint64_t call;
-	struct desc_range r;
-	int result;
-	char why[DESC_REPORT_MAX];
-};
-
+/* KVM waits for each vCPU that is in the guest, or for a page: so not on this thread, which brings the pages. */
 static void map(struct guest *g, void *arg)
 {
-	struct mapping *m = arg;
+	struct work *w = arg;
 
-	m->result = machine_memory_map(g->machine, &m->r, m->why, sizeof(m->why));
-}
-
-static void mapped(struct guest *g, void *arg, bool cancelled)
-{
-	struct mapping *m = arg;
-
-	if (cancelled)
-		serve_return_error(g, m->call, "host %u is being stopped", g->self);
-	else
-		answer(g, m->call, m->result, m->why);
-	free(m);
+	w->result = machine_memory_map(g->machine, &w->r, w->why, sizeof(w->why));
 }
 
 void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
 {
 	const struct desc_range *r = desc_slot(&g->desc, number(args, "slot"));
+	struct work w = {.call = call};
 
 	if (!has_machine(g, call))
 		return;
@@ -182,18 +205,8 @@ void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
 		serve_return_error(g, call, "there is no memory in slot %u", number(args, "slot"));
 		return;
 	}
-	struct mapping *m = calloc(1, sizeof(*m));
-	int e = -ENOMEM;
-
-	if (m) {
-		m->call = call;
-		m->r = *r;
-		e = guest_work(g, map, mapped, m);
-	}
-	if (!e)
-		return;
-	free(m);
-	serve_return_error(g, call, "host %u cannot reach that memory: %s", g->self, strerror(-e));
+	w.r = *r;
+	start(g, &w, map);
 }
 
 void serve_growth_show(struct guest *g, uint64_t call, json_t *args)

@@ -132,13 +132,33 @@ void growth_destroy(struct machine *m)
 
 /* ---- vCPUs ---- */
 
+static void power_on(struct cpu *c, void *arg)
+{
+	(void)arg;
+	atomic_store(&c->freshening, false);
+	cpu_power_on(c); // KVM has taken such a state when it was made
+}
+
+/* It has been here before, and what it was then is nobody's any more. Run before it can enter the guest. */
+static void freshen(struct cpu *c)
+{
+	if (atomic_exchange(&c->freshening, true))
+		return;
+	c->fresh = (struct cpu_post){.fn = power_on};
+	cpu_post(c, &c->fresh);
+}
+
 /* A thread of its own from now on, parked: nobody can reach the vCPU yet. */
 static int make_place(struct cpu *c, char *why, size_t cap)
 {
 	int r = c->opened ? 0 : cpu_open(c, why, cap);
 
-	if (r || c->started)
+	if (r)
 		return r;
+	if (c->started) {
+		freshen(c);
+		return 0;
+	}
 	moves_learn(c); // if that fails, vCPUs stay where they are
 	atomic_store(&c->away, true);
 	r = cpu_start(c);
@@ -154,7 +174,11 @@ int machine_vcpus_prepare(struct machine *m, uint32_t first, uint32_t count, cha
 		return -EINVAL;
 	}
 	for (uint32_t v = first; v < first + count; v++) {
-		if (placement_host(m->placement, v) != HOST_NONE) {
+		pthread_rwlock_rdlock(&m->placement_lock);
+		bool there = placement_host(m->placement, v) != HOST_NONE;
+
+		pthread_rwlock_unlock(&m->placement_lock);
+		if (there) {
 			snprintf(why, why_cap, "vCPU %u is there already", v);
 			return -EEXIST;
 		}
@@ -195,22 +219,11 @@ static void set_present(struct cpu *c, bool present)
 	hv_vcpu_kick(&c->vcpu);
 }
 
-static void power_on(struct cpu *c, void *arg)
-{
-	cpu_power_on(c);
-	free(arg);
-}
-
-/* It is as when switched on by the time it comes back: the place, its KVM vCPU and its thread are kept for that. */
+/* The place, its KVM vCPU and its thread are kept for when it comes again. */
 static void park(struct cpu *c)
 {
-	struct cpu_post *post = calloc(1, sizeof(*post));
-
 	set_present(c, false);
-	if (!post)
-		return; // it would come back as it went: its first INIT does most of the same
-	*post = (struct cpu_post){.fn = power_on, .arg = post};
-	cpu_post(c, post);
+	freshen(c);
 }
 
 void growth_place(struct machine *m, const struct machine_desc *next)

@@ -6,10 +6,15 @@
 static void pass_on(struct machine *m, const struct msg_irq *irq, uint32_t vcpu)
 {
 	struct msg_irq on = route_pass_on(irq, vcpu);
+	host_id to = placement_host(m->placement, vcpu);
 
+	if (to == HOST_NONE) { // the guest has given it up: nobody counts on its arrival
+		machine_count(&m->irqs_nobody);
+		return;
+	}
 	machine_count(&m->irqs_passed_on);
 	if (m->peer.pass_on)
-		m->peer.pass_on(m->peer.ctx, placement_host(m->placement, vcpu), &on);
+		m->peer.pass_on(m->peer.ctx, to, &on);
 }
 
 static bool was_here(const struct machine *m, const struct msg_irq *irq, uint32_t vcpu)

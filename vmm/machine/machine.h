@@ -252,11 +252,12 @@ int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx),
  */
 int machine_slot_ask(struct machine *m, uint32_t id);
 /*
- * vCPUs and memory that come and go while the machine runs. On the span thread, but for machine_memory_map().
+ * vCPUs and memory that come and go while the machine runs. On the span thread, but for the first two.
  *
  * count vCPUs from first on, whose places are empty, are made on this host, each with a thread that stands still; the
  * next description has them here (machine_set_desc(), which refuses it if they were not made). A place that was filled
- * before is used again. 0 or a negative errno with a sentence; then nobody has noticed.
+ * before is used again. Not on the span thread: there may be hundreds. 0 or a negative errno with a sentence; then
+ * nobody has noticed.
  */
 int machine_vcpus_prepare(struct machine *m, uint32_t first, uint32_t count, char *why, size_t why_cap);
 /* The guest can reach that memory from now on; every host has to know of it by then (span_grow()), and has to do this

@@ -67,6 +67,8 @@ struct cpu {
 	struct cpu_post *posts, **posts_end; // also under the lock: to be run on its thread in this order (pause.c)
 	_Atomic bool posted;                 // there are some
 	bool gone;                           // also under the lock: its thread has ended
+	struct cpu_post fresh;               // of growth.c: it is to be as when switched on
+	_Atomic bool freshening;             // ... and that waits to be run
 
 	int inta;               // own thread: vector that the 8259 gave, to be injected; -1: none
 	int64_t tsc_adjust;     // own thread: IA32_TSC_ADJUST

@@ -30,6 +30,8 @@ struct version_op {
 	uint32_t first, count, host; // vCPUs that come
 	struct desc_range piece;     // memory that comes: a slot
 	uint32_t gone;               // the vCPU that leaves; 0: none, since that one stays
+	uint32_t life;               // in which the guest gave it up
+	bool voided;                 // it began anew since, and has it again
 	uint32_t version;
 };
 
@@ -38,7 +40,9 @@ struct growths {
 	struct machine_desc *desc;
 	struct grow_op *op; // under way
 	struct grow_result result;
-	uint32_t waits; // for the guest's word of the memory in this slot; 0: it does not
+	uint32_t waits;   // for the guest's word of the memory in this slot; 0: it does not
+	uint32_t refused; // its code, where that came before the hosts' answers; 0: none did
+	uint32_t life;    // of the guest: resets so far
 	struct loop_timer due;
 	uint8_t asked[VCPUS_MAX]; // vCPUs that the guest was asked for
 };
@@ -54,6 +58,33 @@ static struct version_op *version_of(struct ops_op *o)
 }
 
 /* ---- all hosts learn a version ---- */
+
+static int apply(const struct version_op *w, struct machine_desc *d, char *why, size_t cap)
+{
+	if (w->gone)
+		return desc_empty_vcpu(d, w->gone, why, cap);
+	return w->piece.slot ? desc_fill_memory(d, &w->piece, why, cap)
+			     : desc_fill_vcpus(d, w->first, w->count, w->host, why, cap);
+}
+
+/*
+ * As all hosts will judge it, while nothing has been asked yet: a host may have left since, or something else come. No
+ * other version comes between.
+ */
+static void try_it(struct ops_op *o)
+{
+	struct version_op *w = version_of(o);
+	struct machine_desc *next = malloc(sizeof(*next));
+	char why[DESC_REPORT_MAX] = "no memory";
+	int r = -ENOMEM;
+
+	if (next) {
+		*next = *w->g->desc;
+		r = apply(w, next, why, sizeof(why));
+	}
+	free(next);
+	ops_step_over(o, r ? why : NULL);
+}
 
 static json_t *with_version(struct version_op *w, json_t *args)
 {
@@ -94,6 +125,11 @@ static void empty_vcpu(struct ops_op *o)
 {
 	struct version_op *w = version_of(o);
 
+	w->voided = w->life != w->g->life;
+	if (w->voided) {
+		ops_step_over(o, NULL);
+		return;
+	}
 	ops_ask_everyone(o, VERB_VCPU_EMPTY, with_version(w, json_pack("{s:I}", "vcpu", (json_int_t)w->gone)),
 			 ops_answered);
 }
@@ -103,37 +139,28 @@ static void show(struct ops_op *o)
 	ops_ask(o, host_bit(0), VERB_GROWTH_SHOW, json_object(), ops_answered);
 }
 
-static int apply(struct version_op *w, char *why, size_t cap)
-{
-	struct machine_desc *d = w->g->desc;
-
-	if (w->gone)
-		return desc_empty_vcpu(d, w->gone, why, cap);
-	return w->piece.slot ? desc_fill_memory(d, &w->piece, why, cap)
-			     : desc_fill_vcpus(d, w->first, w->count, w->host, why, cap);
-}
-
 static void learnt(struct ops_op *o, const char *error)
 {
 	struct version_op *w = version_of(o);
 	char why[DESC_REPORT_MAX];
 
-	if (error)
+	if (error || w->voided)
 		return;
-	if (apply(w, why, sizeof(why)))
+	if (apply(w, w->g->desc, why, sizeof(why)))
 		log_error("the hosts have taken what this process does not: %s", why);
 	if (o->v->mover)
 		mover_follow(o->v->mover);
 }
 
-static const struct ops_step vcpus_steps[] = {{fill_vcpus, ops_no_way_back}, {show, ops_no_way_back}, {0}};
+static const struct ops_step vcpus_steps[] = {
+	{try_it, NULL}, {fill_vcpus, ops_no_way_back}, {show, ops_no_way_back}, {0}};
 static const struct ops_step memory_steps[] = {
-	{fill_memory, ops_no_way_back}, {map_memory, ops_no_way_back}, {show, ops_no_way_back}, {0}};
+	{try_it, NULL}, {fill_memory, ops_no_way_back}, {map_memory, ops_no_way_back}, {show, ops_no_way_back}, {0}};
 static const struct ops_step gone_steps[] = {{empty_vcpu, ops_no_way_back}, {0}};
 
-#define VERSION_KIND(name_, steps_, what)                                                                         \
-	{                                                                                                         \
-		.name = name_, .cls = OP_EXCLUSIVE, .ms = 30000, .steps = steps_, .finish = learnt, .stuck = what \
+#define VERSION_KIND(name_, steps_, what)                                                                          \
+	{                                                                                                          \
+		.name = name_, .cls = OP_EXCLUSIVE, .ms = 120000, .steps = steps_, .finish = learnt, .stuck = what \
 	}
 
 static const struct ops_kind vcpus_kind =
@@ -216,7 +243,7 @@ static void next_piece(struct ops_op *o);
 
 static void stop_waiting(struct growths *g)
 {
-	g->waits = 0;
+	g->waits = g->refused = 0;
 	loop_timer_stop(&g->due);
 }
 
@@ -228,6 +255,16 @@ static void word_due(void *arg)
 	snprintf(text, sizeof(text),
 		 "the guest has said nothing of the %llu MiB that came last: it was told of no more of them",
 		 (unsigned long long)(g->op->piece.pages << PAGE_SHIFT >> 20));
+	stop_waiting(g);
+	ops_step_over(&g->op->o, text);
+}
+
+static void refuses(struct growths *g, uint32_t status)
+{
+	char text[DESC_REPORT_MAX];
+
+	snprintf(text, sizeof(text), "the guest does not take the %llu MiB that came last: its code for that is %#x",
+		 (unsigned long long)(g->op->piece.pages << PAGE_SHIFT >> 20), status);
 	stop_waiting(g);
 	ops_step_over(&g->op->o, text);
 }
@@ -246,6 +283,8 @@ static void piece_came(void *ctx, const char *error)
 	if (error || !w->left.memory_bytes) {
 		stop_waiting(g);
 		ops_step_over(o, error);
+	} else if (g->refused) {
+		refuses(g, g->refused);
 	} else if (!g->waits) { // it was faster than the hosts' answers
 		next_piece(o);
 	} else {
@@ -271,6 +310,7 @@ static void next_piece(struct ops_op *o)
 	w->piece.pages = grow_piece(g->desc, w->left.memory_bytes) >> PAGE_SHIFT;
 	desc_free_pages(g->desc, w->left.node, &w->piece.first);
 	g->waits = slot;
+	g->refused = 0;
 	struct version_op *v = version_new(g, &memory_kind, piece_came, o);
 
 	if (v)
@@ -278,10 +318,9 @@ static void next_piece(struct ops_op *o)
 	inside(o, v);
 }
 
-/* The guest's word of the piece that came last. */
+/* The guest's word of the piece that came last; maybe before all hosts have said that they have it (piece_came()). */
 static void piece_word(struct growths *g, uint32_t status)
 {
-	char text[DESC_REPORT_MAX];
 	bool timed = loop_timer_armed(&g->due); // all hosts have it
 
 	if (status == OST_IN_PROGRESS)
@@ -290,14 +329,11 @@ static void piece_word(struct growths *g, uint32_t status)
 		stop_waiting(g);
 		if (timed)
 			next_piece(&g->op->o);
-		return;
+	} else if (timed) {
+		refuses(g, status);
+	} else {
+		g->refused = status;
 	}
-	if (!timed)
-		return; // the time comes
-	snprintf(text, sizeof(text), "the guest does not take the %llu MiB that came last: its code for that is %#x",
-		 (unsigned long long)(g->op->piece.pages << PAGE_SHIFT >> 20), status);
-	stop_waiting(g);
-	ops_step_over(&g->op->o, text);
 }
 
 /* ---- the whole ---- */
@@ -421,10 +457,20 @@ static void vcpu_ejected(struct growths *g, uint32_t vcpu)
 	struct version_op *w = version_new(g, &gone_kind, NULL, NULL);
 
 	g->asked[vcpu] = false;
-	if (w)
+	if (w) {
 		w->gone = vcpu;
+		w->life = g->life;
+	}
 	if (ops_op_add(w ? &w->o : NULL))
 		log_warn("vCPU %u: the guest has given it up, and it cannot be taken away", vcpu);
+}
+
+void growths_settle(struct growths *g)
+{
+	if (!g)
+		return;
+	g->life++;
+	memset(g->asked, 0, sizeof(g->asked));
 }
 
 /* ---- what the guest says ---- */
@@ -473,6 +519,7 @@ struct growths *growths_create(struct ops *ops, struct machine_desc *desc)
 		return NULL;
 	g->ops = ops;
 	g->desc = desc;
+	ops->growths = g;
 	g->due = (struct loop_timer){.fn = word_due, .arg = g};
 	return g;
 }

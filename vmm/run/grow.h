@@ -57,6 +57,10 @@ struct grow_result growths_result(const struct growths *g);
  */
 int growths_remove_vcpu(struct growths *g, uint32_t vcpu, ops_done done, void *ctx, char *why, size_t why_cap);
 
+/* The machine is being reset, its vCPUs stand: who boots has what is there, and was asked for nothing. NULL: nothing.
+ */
+void growths_settle(struct growths *g);
+
 /* Host from has told PLUG_SAID; data is borrowed. */
 void growths_on_said(struct growths *g, host_id from, const json_t *data);
 

@@ -59,7 +59,8 @@ struct ops {
 	const struct machine_desc *desc;
 	struct op_queue queue;
 	struct mover *mover;
-	struct plugs *plugs; // NULL: nothing comes or goes
+	struct plugs *plugs;     // NULL: nothing comes or goes
+	struct growths *growths; // NULL: the same of vCPUs and memory
 	enum ops_state state;
 	enum ops_reason reason;
 	struct {

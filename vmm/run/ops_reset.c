@@ -2,6 +2,7 @@
 // Reset: all vCPUs stop, vCPU 0 comes home, each host resets its part, the first one last, and all go on.
 #include <stdlib.h>
 
+#include "vmm/run/grow.h"
 #include "vmm/run/ops_priv.h"
 #include "vmm/run/plug.h"
 
@@ -34,6 +35,7 @@ static void bring_home(struct ops_op *o)
 /* A guest that begins anew finds no device that it was to give up, as with QEMU. */
 static void settle_plugs(struct ops_op *o)
 {
+	growths_settle(o->v->growths);
 	plugs_settle(o->v->plugs, o);
 }
 

@@ -125,6 +125,16 @@ TEST_F(DescGrow, MemoryThatDoesNotFitIsRefused)
 	EXPECT_TRUE(refused(r, "")) << why;
 }
 
+// Where anything may come, the firmware tables name each CPU at length.
+TEST_F(DescGrow, RoomForMemoryAloneBoundsTheVcpusToo)
+{
+	EXPECT_EQ("", sample_layout(&d, {DESC_ROOM_VCPUS_MAX + 1}, {512}));
+	EXPECT_NE("", sample_layout(&d, {DESC_ROOM_VCPUS_MAX + 1}, {512},
+				    {.vcpus_max = 0, .memory_max = kGiB, .nodes_max = 0}));
+	EXPECT_EQ("", sample_layout(&d, {DESC_ROOM_VCPUS_MAX}, {512},
+				    {.vcpus_max = 0, .memory_max = kGiB, .nodes_max = 0}));
+}
+
 TEST_F(DescGrow, MemoryOfTheStartStays)
 {
 	machine_desc next = d;

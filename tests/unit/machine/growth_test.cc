@@ -30,6 +30,7 @@ constexpr uint64_t kMiB = 1ull << 20;
 struct Growth : TwoMachines {
 	std::vector<std::unique_ptr<machine_desc>> versions; // a machine keeps the one it has
 	std::vector<std::string> words;
+	std::vector<host_id> passed; // on to whom
 
 	void SetUp() override
 	{
@@ -50,6 +51,9 @@ struct Growth : TwoMachines {
 			c.clock.tsc_khz = 2600000;
 			c.clock.dilate = 1;
 			wire(&c, &h[i]);
+			c.peer.pass_on = [](void *y, host_id to, const msg_irq *) {
+				((Host *)y)->t->note([&] { ((Growth *)((Host *)y)->t)->passed.push_back(to); });
+			};
 			c.event_ctx = this;
 			c.event = [](void *x, const machine_event *e) { ((Growth *)x)->on_word(e); };
 			ASSERT_EQ(0, machine_create(&h[i].m, &c, why, sizeof(why))) << why;
@@ -101,7 +105,7 @@ struct Growth : TwoMachines {
 		cpu(CPUPLUG_SELECTOR, true, vcpu);
 		return cpu(CPUPLUG_FLAGS, false, 0, 1);
 	}
-	std::string state(host_id host, uint32_t vcpu)
+	std::string state_of(host_id host, uint32_t vcpu)
 	{
 		std::string s = stats_of(h[host].m), key = "\"vcpu\":" + std::to_string(vcpu);
 		size_t at = s.find(key), of = s.find("\"state\":\"", at);
@@ -109,29 +113,30 @@ struct Growth : TwoMachines {
 	}
 	bool becomes(host_id host, uint32_t vcpu, const std::string &want)
 	{
-		for (unsigned i = 0; i < 1000 && state(host, vcpu) != want; i++)
+		for (unsigned i = 0; i < 1000 && state_of(host, vcpu) != want; i++)
 			usleep(5000);
-		return state(host, vcpu) == want;
+		return state_of(host, vcpu) == want;
 	}
-	// INIT and SIPI to a vCPU by its APIC id, as from vCPU 0; it stores 42 at 0xa000 and stays there.
+	// INIT and SIPI to a vCPU by its APIC id, as from vCPU 0; it stores 42 where the loader has put nothing, and
+	// stays there.
 	void start_vcpu(host_id host, uint32_t vcpu)
 	{
-		static const uint8_t code[] = {0x31, 0xc0, 0x8e, 0xd8, 0xc6, 0x06, 0x00,
-					       0xa0, 0x2a, 0xf3, 0x90, 0xeb, 0xfc};
+		static const uint8_t code[] = {0xb8, 0x00, 0x80, 0x8e, 0xd8, 0xc6, 0x06,
+					       0x00, 0x10, 0x2a, 0xf3, 0x90, 0xeb, 0xfc};
 		msg_irq irq = {};
-		ram.base[0xa000] = 0;
-		memcpy(ram.base + 0x9000, code, sizeof(code));
+		ram.base[0x81000] = 0;
+		memcpy(ram.base + 0x80000, code, sizeof(code));
 		irq.dest_mode = 4, irq.dest = vcpu;
 		irq.delivery = APIC_INIT;
 		machine_irq_in(h[host].m, 0, &irq);
-		irq.delivery = APIC_SIPI, irq.vector = 9;
+		irq.delivery = APIC_SIPI, irq.vector = 0x80;
 		machine_irq_in(h[host].m, 0, &irq);
 	}
 	bool ran()
 	{
-		for (unsigned i = 0; i < 1000 && ((volatile uint8_t *)ram.base)[0xa000] != 42; i++)
+		for (unsigned i = 0; i < 1000 && ((volatile uint8_t *)ram.base)[0x81000] != 42; i++)
 			usleep(5000);
-		return ram.base[0xa000] == 42;
+		return ram.base[0x81000] == 42;
 	}
 };
 
@@ -139,11 +144,11 @@ TEST_F(Growth, AVcpuComesIsHeardOfStartsLeavesAndComesAgain)
 {
 	EXPECT_EQ(0u, flags(2));
 	EXPECT_EQ(CPUPLUG_ENABLED, flags(1));
-	EXPECT_EQ("none", state(1, 2));
+	EXPECT_EQ("none", state_of(1, 2));
 	fill(1, 2);
 	EXPECT_EQ(CPUPLUG_ENABLED | CPUPLUG_INSERT, flags(2));
-	EXPECT_TRUE(becomes(1, 2, "wait-sipi")) << state(1, 2);
-	EXPECT_EQ("none", state(0, 2));
+	EXPECT_TRUE(becomes(1, 2, "wait-sipi")) << state_of(1, 2);
+	EXPECT_EQ("none", state_of(0, 2));
 	EXPECT_EQ(1, machine_host_of(h[0].m, 2));
 	cpu(CPUPLUG_COMMAND, true, CPUPLUG_ARCH_ID, 1);
 	EXPECT_EQ(desc_apic_id(&desc, 2), cpu(CPUPLUG_DATA));
@@ -151,7 +156,7 @@ TEST_F(Growth, AVcpuComesIsHeardOfStartsLeavesAndComesAgain)
 	EXPECT_EQ(CPUPLUG_ENABLED, flags(2));
 	start_vcpu(1, 2);
 	EXPECT_TRUE(ran());
-	EXPECT_EQ("running", state(1, 2));
+	EXPECT_EQ("running", state_of(1, 2));
 	EXPECT_EQ(0, machine_vcpu_ask(h[0].m, 2));
 	EXPECT_EQ(CPUPLUG_ENABLED | CPUPLUG_REMOVE, flags(2));
 	cpu(CPUPLUG_FLAGS, true, CPUPLUG_EJECT, 1); // as it is, running
@@ -159,10 +164,10 @@ TEST_F(Growth, AVcpuComesIsHeardOfStartsLeavesAndComesAgain)
 	EXPECT_EQ("vcpu 2 ejected", words.back());
 	empty(2);
 	EXPECT_EQ(0u, flags(2));
-	EXPECT_EQ("none", state(1, 2));
+	EXPECT_EQ("none", state_of(1, 2));
 	EXPECT_EQ(HOST_NONE, machine_host_of(h[0].m, 2));
 	fill(1, 2); // KVM makes no second one of that number
-	EXPECT_TRUE(becomes(1, 2, "wait-sipi")) << "as when switched on, not where it was: " << state(1, 2);
+	EXPECT_TRUE(becomes(1, 2, "wait-sipi")) << "as when switched on, not where it was: " << state_of(1, 2);
 	start_vcpu(1, 2);
 	EXPECT_TRUE(ran());
 }
@@ -174,9 +179,51 @@ TEST_F(Growth, APlaceIsFilledByAnyHost)
 	empty(3);
 	fill(1, 3);
 	EXPECT_TRUE(becomes(1, 3, "wait-sipi"));
-	EXPECT_EQ("none", state(0, 3));
+	EXPECT_EQ("none", state_of(0, 3));
 	start_vcpu(1, 3);
 	EXPECT_TRUE(ran());
+}
+
+// It ran on one host, moved to another, left there, and comes again to the first: not with what it was then.
+TEST_F(Growth, OneThatMovedAwayBeforeItLeftComesAsNew)
+{
+	fill(0, 3);
+	start_vcpu(0, 3);
+	ASSERT_TRUE(ran());
+	machine_move mv = {3, 0, 1, 1};
+	auto packed = [](void *x, const machine_move *, const char *e) {
+		((Growth *)x)->note([&] { ((Growth *)x)->words.push_back(e ? e : "packed"); });
+	};
+	auto arrived = [](void *x, const machine_moved *, const char *e) {
+		((Growth *)x)->note([&] { ((Growth *)x)->words.push_back(e ? e : "arrived"); });
+	};
+	std::vector<uint8_t> buf(MOVE_STATE_BYTES_MAX);
+	msg state = {};
+	ASSERT_EQ(0, machine_move_expect(h[1].m, &mv, arrived, this, why, sizeof(why))) << why;
+	ASSERT_EQ(0, machine_move_leave(h[0].m, &mv, packed, this, why, sizeof(why))) << why;
+	ASSERT_TRUE(wait([&] { return !words.empty(); }));
+	ASSERT_EQ(0, machine_move_take(h[0].m, buf.data(), &state));
+	ASSERT_EQ(0, machine_move_in(h[1].m, 0, &state, why, sizeof(why))) << why;
+	ASSERT_TRUE(wait([&] { return words.size() == 2; }));
+	empty(3);
+	fill(0, 3);
+	EXPECT_TRUE(becomes(0, 3, "wait-sipi")) << state_of(0, 3);
+	usleep(100000);
+	EXPECT_EQ("wait-sipi", state_of(0, 3));
+	start_vcpu(0, 3);
+	EXPECT_TRUE(ran());
+}
+
+// Nobody waits for its arrival: a stop compares what was sent with what came.
+TEST_F(Growth, AnInterruptForOneThatLeftIsPassedOnToNobody)
+{
+	fill(1, 3);
+	empty(3);
+	msg_irq irq = {};
+	irq.dest_mode = 4, irq.dest = 3, irq.delivery = APIC_FIXED, irq.vector = 0x40;
+	irq.dest_mode = 5; // passed on once: for it wherever it is
+	machine_irq_in(h[1].m, 0, &irq);
+	EXPECT_TRUE(passed.empty());
 }
 
 TEST_F(Growth, WhatWasNotMadeIsNotDescribed)

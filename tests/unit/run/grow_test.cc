@@ -205,6 +205,48 @@ TEST_F(Grow, AWordThatIsFasterThanTheHostsCounts)
 	EXPECT_EQ(2u, count("growth-show"));
 }
 
+TEST_F(Grow, ARefusalThatIsFasterThanTheHostsCountsToo)
+{
+	hosts[0].mute = "growth-show";
+	EXPECT_EQ(0, grow(0, 0, 1024, 2));
+	turns();
+	tell(true, 1, false, 1, 0x81);
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ("error: the guest does not take the 512 MiB that came last: its code for that is 0x81", said.back());
+}
+
+TEST_F(Grow, AHostThatLeftMeanwhileIsAnErrorAndNoEnd)
+{
+	EXPECT_EQ(0, grow(1, 0, 1024, 2));
+	turns();
+	machine_desc before = desc;
+	desc.hosts[1].address[0] = 0; // no member any more
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ(0u, said.back().rfind("error: ", 0)) << said.back();
+	EXPECT_EQ(2u, count("memory-fill")) << "nobody was asked for the second piece";
+	desc = before;
+}
+
+TEST_F(Grow, WhatWasGivenUpBeforeAResetIsThereAfterIt)
+{
+	EXPECT_EQ(0, grow(1, 1, 0, 2));
+	turns();
+	EXPECT_EQ(0, shrink(2));
+	turns();
+	hosts[0].mute = "pause";
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns();
+	tell(false, 2, true); // while the reset is under way
+	unmute(hosts[0]);
+	turns(120);
+	EXPECT_EQ(1u, count("reset") / 2);
+	EXPECT_EQ(0u, count("vcpu-empty")) << "the tables of the next boot have it";
+	EXPECT_TRUE(desc_vcpu_present(&desc, 2));
+	tell(false, 2, true);
+	EXPECT_EQ(0u, count("vcpu-empty")) << "nobody has asked this guest";
+}
+
 TEST_F(Grow, HostsThatDoNotAgreeEndTheGuest)
 {
 	hosts[0].refuse = "vcpus-fill";

@@ -18,6 +18,7 @@ declare -gA _pando_options=(
 	[hosts]="--json"
 	[add-host]="--cpus --memory --json"
 	[remove-host]="--json"
+	[drain]="--cancel --json"
 	[grow]="--host --cpus --memory --node --json"
 	[shrink]="--cpu"
 	[trace]="--output --json --text --records"
@@ -75,7 +76,7 @@ _pando() {
 		return
 	fi
 	case $command in
-	status | qmp | top | move | hosts | add-host | remove-host | grow | shrink | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
+	status | qmp | top | move | hosts | add-host | remove-host | drain | grow | shrink | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
 	trace)
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			COMPREPLY=($(compgen -W "start stop decode" -- "$cur"))

@@ -93,6 +93,7 @@ stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }
 stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
+stage_drain() { run drain 200 bash tests/e2e/drain.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { run plug 120 bash tests/e2e/plug.sh "$O"; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
@@ -198,7 +199,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What has deadlines of seconds has the machine for itself, but for compilers that have what it leaves. Side by side
 # goes what is single-threaded and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit
-	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes grow silent | ~ tsan_build asan_build"
+	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain grow silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
 	guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

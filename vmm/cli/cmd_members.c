@@ -18,6 +18,13 @@
 	"Usage: pando remove-host [--json] NAME HOST\n\n"                                                        \
 	"Host HOST, by its number or address, leaves the running guest NAME, if nothing of the guest is there: " \
 	"no vCPU,\nno device, no directory of its memory. Pages that it has go to others by themselves.\n\n"
+#define DRAIN_USAGE                                                                                                 \
+	"Usage: pando drain [--cancel] [--json] NAME HOST\n\n"                                                      \
+	"Host HOST, by its number or address, is emptied and leaves the running guest NAME: its vCPUs move, the "   \
+	"directories of\n"                                                                                          \
+	"its memory, and the pages that it has. Refused where the others have offered too little, or where it has " \
+	"devices.\n\n"
+#define DRAIN_MS 4000000u // an hour, and what its last steps may take
 #define HOSTS_USAGE                                                                                          \
 	"Usage: pando hosts [--json] NAME\n\n"                                                               \
 	"Shows the hosts of the running guest NAME: what each offered and gives, and what of it would have " \
@@ -140,7 +147,7 @@ static bool find_host(const char *name, const char *text, json_int_t *out)
 		found = true;
 	}
 	if (!found && all)
-		fprintf(stderr, "pando: remove-host: the guest has no host '%s'\n", text);
+		fprintf(stderr, "pando: the guest has no host '%s'\n", text);
 	json_decref(all);
 	return found;
 }
@@ -165,6 +172,36 @@ int cli_remove_host(int argc, char **argv)
 	snprintf(what, sizeof(what), "host %lld has not left", (long long)host);
 	status = show(ask(argv[1], "x-pando-remove-host", args, WAIT_MS, what), json,
 		      "has left: it is free for another guest");
+	json_decref(args);
+	return status;
+}
+
+int cli_drain(int argc, char **argv)
+{
+	bool json = false, cancel = false;
+	const struct cli_option table[] = {
+		{"cancel", NULL, "the drain that is under way is given up; what has moved stays where it is", CLI_FLAG,
+		 &cancel, 0, 0},
+		{"json", NULL, "what the monitor returns", CLI_FLAG, &json, 0, 0},
+		{0},
+	};
+	json_int_t host;
+	char what[256];
+	int status = 0;
+
+	if (!arguments(argc, argv, table, 2, DRAIN_USAGE, &status))
+		return status;
+	if (!find_host(argv[1], argv[2], &host))
+		return 1;
+	json_t *args = cancel ? NULL : json_pack("{s:I}", "host", host);
+
+	snprintf(what, sizeof(what), "host %lld %s", (long long)host,
+		 cancel ? "is drained all the same" : "has not been drained");
+	json_t *value = ask(argv[1], cancel ? "x-pando-drain-cancel" : "x-pando-drain", args, DRAIN_MS, what);
+
+	if (value && cancel)
+		json_object_set_new(value, "host", json_integer(host));
+	status = show(value, json, cancel ? "is not drained any further" : "has left: it is safe to remove it");
 	json_decref(args);
 	return status;
 }

@@ -186,6 +186,10 @@ static int open_all(struct run *r)
 	r->homes = r->ops ? homes_create(r->ops, &r->desc) : NULL;
 	if (!r->mover || !r->tracer || !r->plugs || !r->growths || !r->homes || run_members_begin(r))
 		return -ENOMEM;
+	r->drain = drain_create(&(struct drain_parts){
+		.ops = r->ops, .desc = &r->desc, .homes = r->homes, .members = r->members, .offers = r->offers});
+	if (!r->drain)
+		return -ENOMEM;
 	members_set_grow(r->members, growths_give, r->growths);
 	ops_set_broken(r->ops, on_broken, r);
 	loop_watch(r->loop, r->signal_fd, LOOP_READ, on_signal, r);
@@ -250,6 +254,7 @@ int run_guest(const struct run_options *opt)
 	plugs_destroy(r->plugs);
 	members_destroy(r->members);
 	growths_destroy(r->growths);
+	drain_destroy(r->drain);
 	homes_destroy(r->homes);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;

@@ -8,6 +8,7 @@
 #include "vmm/call/events.h"
 #include "vmm/run/dial.h"
 #include "vmm/run/grow.h"
+#include "vmm/run/drain.h"
 #include "vmm/run/homes.h"
 #include "vmm/run/images.h"
 #include "vmm/run/members.h"
@@ -54,6 +55,7 @@ struct run {
 	} callers[HOSTS_MAX];
 	struct growths *growths;
 	struct homes *homes;
+	struct drain *drain;
 	struct tracer *tracer;
 	struct run_status status;
 	struct run_metrics metrics;

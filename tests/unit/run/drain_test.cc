@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that is drained, against two hosts that are only acted: what refuses it, the order of what is asked, calling
+// it off.
+#include "tests/unit/run/acted_hosts.h"
+
+extern "C" {
+#include "vmm/run/drain.h"
+#include "vmm/run/ops_priv.h"
+}
+
+namespace
+{
+
+struct Drain : VerbsAndMoves {
+	struct homes *h = nullptr;
+	struct members *ms = nullptr;
+	struct drain *d = nullptr;
+	place_offer offers[HOSTS_MAX] = {{4, 256ull << 20, 0}, {4, 256ull << 20, 0}};
+	char why[DESC_REPORT_MAX] = "";
+
+	static void Changed(void *ctx, host_id host, bool joined)
+	{
+		static_cast<Drain *>(ctx)->said.push_back((joined ? "joined " : "left ") + std::to_string(host));
+	}
+	void SetUp() override
+	{
+		ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 80}));
+		desc.version = 1; // as it is once anything has come
+		VerbsAndMoves::SetUp();
+		members_net net = {};
+		net.ctx = this;
+		net.drop = [](void *, host_id) {};
+		net.changed = Changed;
+		ms = members_create(v, &desc, &net);
+		v->members = ms;
+		h = homes_create(v, &desc);
+		drain_parts p = {v, &desc, h, ms, offers};
+		d = drain_create(&p);
+	}
+	void TearDown() override
+	{
+		VerbsAndMoves::TearDown();
+		drain_destroy(d);
+		homes_destroy(h);
+		members_destroy(ms);
+	}
+	static void DrainDone(void *ctx, const char *error)
+	{
+		static_cast<Drain *>(ctx)->said.push_back(error ? std::string("error: ") + error : "done");
+	}
+	int start(host_id host)
+	{
+		return drain_start(d, host, DrainDone, this, why, sizeof(why));
+	}
+	Said order() // each verb where it is first asked
+	{
+		Said out;
+		for (auto &x : all)
+			if (std::find(out.begin(), out.end(), x) == out.end())
+				out.push_back(x);
+		return out;
+	}
+};
+
+TEST_F(Drain, WhatRefusesIt)
+{
+	EXPECT_EQ(-EBUSY, start(0));
+	EXPECT_EQ(-ENOENT, start(2));
+	EXPECT_EQ(-ENOENT, start(77));
+	offers[0].vcpus = 1;
+	EXPECT_EQ(-ENOSPC, start(1));
+	EXPECT_STREQ("host 1 runs 1 vCPUs, the other hosts have offered 0 more than they run", why);
+	offers[0] = {2, 82ull << 20, 0};
+	EXPECT_EQ(-ENOSPC, start(1));
+	EXPECT_STREQ(
+		"80 MiB of memory have their home on host 1, the other hosts have offered 78 MiB more than they have",
+		why);
+	offers[0].memory_bytes = 84ull << 20;
+	ASSERT_LE(0, desc_add_card(&desc, CARD_RNG, 1, 1, nullptr, why, sizeof(why))) << why;
+	EXPECT_EQ(-EBUSY, start(1));
+	EXPECT_NE(nullptr, strstr(why, "has devices of the guest, which would be lost: virtio-rng")) << why;
+	EXPECT_TRUE(all.empty());
+	EXPECT_EQ(-ENOENT, drain_stop(d));
+	EXPECT_EQ(MEMBER_IS, members_state(ms, 1));
+}
+
+TEST_F(Drain, VcpusThenHomesThenPagesThenItLeaves)
+{
+	ASSERT_EQ(0, start(1)) << why;
+	EXPECT_EQ(-EBUSY, start(1));
+	EXPECT_EQ(MEMBER_DRAINING, members_state(ms, 1));
+	turns(3000);
+	Said o = order();
+	auto at = [&o](const char *verb) { return std::find(o.begin(), o.end(), verb) - o.begin(); };
+	EXPECT_LT(at("move-commit"), at("homes-prepare"));
+	EXPECT_LT(at("homes-finish"), at("host-empty"));
+	EXPECT_LT(at("host-empty"), at("host-left"));
+	EXPECT_LT(at("host-left"), at("host-leave"));
+	EXPECT_LT(at("host-leave"), (long)o.size());
+	EXPECT_EQ("done", said.back());
+	EXPECT_FALSE(desc_is_member(&desc, 1));
+	EXPECT_EQ(42u * 512, desc_host_pages(&desc, 0));
+	EXPECT_EQ(DRAIN_NONE, drain_status(d).phase);
+}
+
+TEST_F(Drain, CalledOffAtTheNextRun)
+{
+	ASSERT_EQ(0, start(1)) << why;
+	for (unsigned i = 0; i < 1000 && std::find(all.begin(), all.end(), "homes-go") == all.end(); i++)
+		turns(1);
+	EXPECT_EQ(DRAIN_HOMES, drain_status(d).phase);
+	EXPECT_EQ(0, drain_stop(d));
+	turns(500);
+	EXPECT_EQ("error: called off", said.back());
+	EXPECT_EQ(18u * 512, desc_host_pages(&desc, 0)); // the first run has moved
+	EXPECT_EQ(MEMBER_IS, members_state(ms, 1));
+	EXPECT_EQ(0, std::count(all.begin(), all.end(), "host-empty"));
+	ASSERT_EQ(0, start(1)) << why; // the rest
+	turns(3000);
+	EXPECT_EQ("done", said.back());
+}
+
+// It keeps pages again where they don't go.
+TEST_F(Drain, AHostThatRefusesToBeEmptied)
+{
+	hosts[0].refuse = "host-left";
+	ASSERT_EQ(0, start(1)) << why;
+	turns(500);
+	EXPECT_EQ("error: host 0: it will not", said.back());
+	EXPECT_EQ(2, std::count(all.begin(), all.end(), "host-empty"));
+	EXPECT_EQ(MEMBER_IS, members_state(ms, 1));
+}
+
+} // namespace

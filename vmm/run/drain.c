@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/run/drain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coherence/base/refuse.h"
+#include "net/link.h"
+#include "vmm/run/ops_priv.h"
+
+#define LOOK_MS  20u
+#define PAGES_MS 3600000u // for all pages of a host to go
+
+struct drain {
+	struct drain_parts p;
+	struct drain_status s;
+	struct homes_piece pieces[HOMES_PIECES_MAX];
+	int pieces_n;
+	bool stop;
+	unsigned tenths; // of the homes, told last
+	ops_done done;
+	void *ctx;
+};
+
+/* The host keeps no page, until it has none. */
+struct empty {
+	struct ops_op o;
+	struct drain *d;
+	struct loop_timer again;
+};
+
+const char *drain_phase_name(enum drain_phase p)
+{
+	static const char *const names[DRAIN_PHASES] = {"none", "vcpus", "homes", "pages", "leaving"};
+
+	return p < DRAIN_PHASES ? names[p] : "?";
+}
+
+static void tell(struct drain *d)
+{
+	ops_tell(d->p.ops, "X_PANDO_DRAIN",
+		 json_pack("{s:i,s:s,s:I,s:I}", "host", (int)d->s.host, "phase", drain_phase_name(d->s.phase),
+			   "moved-bytes", (json_int_t)(d->s.homes_moved << PAGE_SHIFT), "total-bytes",
+			   (json_int_t)(d->s.homes_total << PAGE_SHIFT)));
+}
+
+static void enter(struct drain *d, enum drain_phase p)
+{
+	d->s.phase = p;
+	tell(d);
+}
+
+static void end(struct drain *d, const char *error)
+{
+	if (error)
+		members_set_state(d->p.members, d->s.host, MEMBER_IS);
+	d->s.phase = DRAIN_NONE;
+	tell(d);
+	d->done(d->ctx, error);
+}
+
+/* True: it has ended. */
+static bool ended(struct drain *d, const char *error)
+{
+	if (error || d->stop)
+		end(d, d->stop ? "called off" : error);
+	return error || d->stop;
+}
+
+static void failed(struct drain *d, int r, const char *why)
+{
+	end(d, r == -ESHUTDOWN ? "the guest is over" : why && why[0] ? why : strerror(-r));
+}
+
+/* ---- the last step: it leaves ---- */
+
+static void on_left(void *ctx, const char *error)
+{
+	end(ctx, error);
+}
+
+static void leave(struct drain *d)
+{
+	char why[DESC_REPORT_MAX] = "";
+
+	members_set_state(d->p.members, d->s.host, MEMBER_DRAINED);
+	enter(d, DRAIN_LEAVING);
+	int r = members_remove(d->p.members, d->s.host, NULL, on_left, d, why, sizeof(why));
+	if (r)
+		failed(d, r, why);
+}
+
+/* ---- pages ---- */
+
+static struct drain *of(struct ops_op *o)
+{
+	return ((struct empty *)o)->d;
+}
+
+static void keep(struct ops_op *o, bool some)
+{
+	ops_ask(o, host_bit(of(o)->s.host), VERB_HOST_EMPTY, json_pack("{s:b}", "keep", (int)some), ops_answered);
+}
+
+static void keep_nothing(struct ops_op *o)
+{
+	keep(o, false);
+}
+
+static void keep_again(struct ops_op *o)
+{
+	keep(o, true);
+}
+
+static void look(struct ops_op *o);
+
+static void look_again(void *arg)
+{
+	look(&((struct empty *)arg)->o);
+}
+
+static void on_looked(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops_op *o = ctx;
+	struct empty *w = ctx;
+	const char *error = ops_error(o, a, n);
+	json_int_t left = 0;
+
+	for (unsigned i = 0; i < n && !error; i++)
+		for (unsigned k = 0; k < 3; k++)
+			left += json_integer_value(json_object_get(
+				a[i].json, (const char *const[]){"resident-pages", "owned-pages", "lent-pages"}[k]));
+	w->d->s.pages_left = (uint64_t)left;
+	if (error || !left || w->d->stop) {
+		ops_step_over(o, error ? error : left ? "called off" : NULL);
+		return;
+	}
+	w->again = (struct loop_timer){.fn = look_again, .arg = w};
+	loop_timer_in(link_loop(o->v->calls->link), &w->again, LOOK_MS * 1000000u);
+}
+
+/* What was lent is asked of each home: nobody assumes that it is empty. */
+static void look(struct ops_op *o)
+{
+	ops_ask_everyone(o, VERB_HOST_LEFT, json_pack("{s:i}", "host", (int)of(o)->s.host), on_looked);
+}
+
+static void drop(struct ops_op *o)
+{
+	loop_timer_stop(&((struct empty *)o)->again);
+}
+
+static const struct ops_step empty_steps[] = {{keep_nothing, keep_again}, {look, NULL}, {0}};
+static const struct ops_kind empty_kind = {
+	.name = "drain", .cls = OP_FREE, .ms = PAGES_MS, .steps = empty_steps, .drop = drop};
+
+static void on_empty(void *ctx, const char *error)
+{
+	if (!ended(ctx, error))
+		leave(ctx);
+}
+
+static void empty(struct drain *d)
+{
+	struct empty *w = (struct empty *)ops_op_new(d->p.ops, &empty_kind, sizeof(*w), on_empty, d);
+
+	enter(d, DRAIN_PAGES);
+	if (w)
+		w->d = d;
+	int r = ops_op_add(w ? &w->o : NULL);
+	if (r)
+		failed(d, r, NULL);
+}
+
+/* ---- homes ---- */
+
+static void on_homes(void *ctx, const char *error)
+{
+	if (!ended(ctx, error))
+		empty(ctx);
+}
+
+static void on_progress(void *ctx, uint64_t moved, uint64_t total)
+{
+	struct drain *d = ctx;
+	unsigned tenths = (unsigned)(moved * 10 / total);
+
+	d->s.homes_moved = moved;
+	if (tenths != d->tenths)
+		tell(d);
+	d->tenths = tenths;
+}
+
+static void move_homes(struct drain *d)
+{
+	char why[DESC_REPORT_MAX] = "";
+
+	enter(d, DRAIN_HOMES);
+	if (!d->pieces_n) {
+		empty(d);
+		return;
+	}
+	int r = homes_move(d->p.homes, d->pieces, (unsigned)d->pieces_n, on_progress, on_homes, d, why, sizeof(why));
+	if (r)
+		failed(d, r, why);
+}
+
+/* ---- vCPUs ---- */
+
+static uint32_t vcpus_on(const struct drain *d, host_id h)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < desc_vcpus(d->p.desc); v++)
+		n += mover_host(ops_mover(d->p.ops), v) == h;
+	return n;
+}
+
+static uint32_t vcpu_room(const struct drain *d, host_id h)
+{
+	uint32_t has = vcpus_on(d, h), offered = d->p.offers[h].vcpus;
+
+	return h != d->s.host && desc_is_member(d->p.desc, h) && offered > has ? offered - has : 0;
+}
+
+static void next_vcpu(struct drain *d);
+
+static void on_vcpu(void *ctx, const struct mover_result *result, const char *error)
+{
+	(void)result;
+	if (!ended(ctx, error))
+		next_vcpu(ctx);
+}
+
+static void next_vcpu(struct drain *d)
+{
+	struct mover *m = ops_mover(d->p.ops);
+	uint32_t v = 0;
+	host_id to = 0;
+
+	while (v < desc_vcpus(d->p.desc) && mover_host(m, v) != d->s.host)
+		v++;
+	d->s.vcpus_left = vcpus_on(d, d->s.host);
+	if (v == desc_vcpus(d->p.desc)) {
+		move_homes(d);
+		return;
+	}
+	for (host_id h = 1; h < d->p.desc->hosts_n; h++)
+		to = vcpu_room(d, h) > vcpu_room(d, to) ? h : to;
+	int r = vcpu_room(d, to) ? mover_move(m, v, to, on_vcpu, d) : -ENOSPC;
+	if (r)
+		failed(d, r, r == -ENOSPC ? "no other host has room for its vCPUs any more" : NULL);
+}
+
+/* ---- may it be drained? ---- */
+
+static int in_the_way(const struct drain *d, host_id h, char *why, size_t cap)
+{
+	char list[DESC_REPORT_MAX / 2] = "";
+	size_t at = 0;
+
+	if (!desc_is_member(d->p.desc, h))
+		return refuse_with(why, cap, -ENOENT, "there is no host %u", h);
+	if (!h)
+		return refuse_with(why, cap, -EBUSY, "host 0 has the guest's chips and boots it: it can't be drained");
+	if (d->s.phase != DRAIN_NONE)
+		return refuse_with(why, cap, -EBUSY, "host %u is being drained", d->s.host);
+	for (unsigned i = 0; i < d->p.desc->devices_n && at + 64 < sizeof(list); i++) {
+		const struct desc_device *v = &d->p.desc->devices[i];
+
+		if (v->host == h)
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s %u", at ? ", " : "", v->kind, v->id);
+	}
+	if (at)
+		return refuse_with(why, cap, -EBUSY, "host %u has devices of the guest, which would be lost: %s", h,
+				   list);
+	return 0;
+}
+
+static int plan(struct drain *d, char *why, size_t cap)
+{
+	uint64_t room[HOSTS_MAX] = {0};
+	uint32_t vcpus = vcpus_on(d, d->s.host), free_vcpus = 0;
+
+	for (host_id h = 0; h < d->p.desc->hosts_n; h++) {
+		uint64_t has = desc_host_pages(d->p.desc, h), offered = d->p.offers[h].memory_bytes >> PAGE_SHIFT;
+
+		free_vcpus += vcpu_room(d, h);
+		room[h] = desc_is_member(d->p.desc, h) && offered > has ? offered - has : 0;
+	}
+	if (vcpus > free_vcpus)
+		return refuse_with(why, cap, -ENOSPC,
+				   "host %u runs %u vCPUs, the other hosts have offered %u more than they run",
+				   d->s.host, vcpus, free_vcpus);
+	d->pieces_n = homes_spread(d->p.desc, d->s.host, room, d->pieces, why, cap);
+	d->s.homes_total = desc_host_pages(d->p.desc, d->s.host);
+	return d->pieces_n < 0 ? d->pieces_n : 0;
+}
+
+/* ---- from outside ---- */
+
+struct drain *drain_create(const struct drain_parts *parts)
+{
+	struct drain *d = calloc(1, sizeof(*d));
+
+	if (d)
+		d->p = *parts;
+	return d;
+}
+
+void drain_destroy(struct drain *d)
+{
+	free(d);
+}
+
+int drain_start(struct drain *d, host_id host, ops_done done, void *ctx, char *why, size_t cap)
+{
+	int r = in_the_way(d, host, why, cap);
+
+	if (r)
+		return r;
+	d->s = (struct drain_status){.host = host};
+	r = homes_busy(d->p.homes) ? refuse_with(why, cap, -EBUSY, "homes are moving already") : plan(d, why, cap);
+	if (r)
+		return r;
+	if (ops_state(d->p.ops) != OPS_RUNNING && ops_state(d->p.ops) != OPS_PAUSED)
+		return refuse_with(why, cap, -ESHUTDOWN, "the guest does not run");
+	d->stop = false;
+	d->tenths = 0;
+	d->done = done;
+	d->ctx = ctx;
+	members_set_state(d->p.members, host, MEMBER_DRAINING);
+	enter(d, DRAIN_VCPUS);
+	next_vcpu(d);
+	return 0;
+}
+
+int drain_stop(struct drain *d)
+{
+	if (d->s.phase == DRAIN_NONE || d->s.phase == DRAIN_LEAVING)
+		return d->s.phase == DRAIN_NONE ? -ENOENT : -EBUSY;
+	d->stop = true;
+	homes_stop(d->p.homes);
+	return 0;
+}
+
+struct drain_status drain_status(const struct drain *d)
+{
+	return d->s;
+}

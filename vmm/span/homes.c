@@ -41,8 +41,8 @@ static int forget(struct span *d)
 	const struct span_homes_run *r = &d->homes.run;
 
 	for (unsigned i = 0; i < granules(r); i++)
-		if (coh_engine_rehome_cancel(d->pager.engine, granule_of(r, i)))
-			return -EBUSY;
+		if (coh_engine_rehome_cancel(d->pager.engine, granule_of(r, i)) == -EBUSY)
+			return -EBUSY; // of what is no memory nothing was prepared
 	if (r->to == d->self)
 		pager_keep(&d->pager, 0, r->pages);
 	memset(&d->homes, 0, sizeof(d->homes));

@@ -92,6 +92,8 @@ TEST_F(SpanHomes, WhatIsRefusedChangesNothing)
 	EXPECT_EQ(-EINVAL, span_homes_commit(side[0].span, 0, why, sizeof(why)));
 	EXPECT_EQ(-EINVAL, span_homes_finish(side[0].span, 0, why, sizeof(why)));
 	EXPECT_EQ(0, span_homes_cancel(side[0].span, why, sizeof(why)));
+	EXPECT_EQ(-EINVAL, prepare(0, {3 * GRANULE, 2 * GRANULE, 1, 0})); // behind the memory
+	EXPECT_EQ(0, span_homes_cancel(side[0].span, why, sizeof(why)));
 	ASSERT_EQ(0, prepare(0, {0, GRANULE, 0, 1})) << why;
 	EXPECT_EQ(-EINVAL, prepare(0, {GRANULE, GRANULE, 0, 1})); // one moves
 	EXPECT_EQ(-EINVAL, go(0, GRANULE));                       // which is another one

@@ -64,9 +64,7 @@ void span_left(const struct span *d, host_id h, struct span_left *to)
 
 int span_keep(struct span *d, bool keep)
 {
-	uint64_t quota = keep ? pager_quota(d->desc, d->self) : COH_QUOTA_NOTHING;
-
-	return d->paging ? coh_engine_set_quota(d->pager.engine, quota) : 0;
+	return d->paging ? pager_empty(&d->pager, !keep) : 0;
 }
 
 int span_gone(struct span *d, host_id h)

@@ -133,6 +133,11 @@ void pager_keep(struct pager *p, uint64_t more, uint64_t less)
 	PD_CHECK(!coh_engine_set_quota(p->engine, p->quota));
 }
 
+int pager_empty(struct pager *p, bool empty)
+{
+	return coh_engine_set_quota(p->engine, empty ? COH_QUOTA_NOTHING : p->quota);
+}
+
 static const uint8_t *page_bytes(const struct pager *p, page_idx page)
 {
 	return p->ram->base + (page << PAGE_SHIFT);

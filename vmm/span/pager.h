@@ -40,6 +40,8 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 void pager_close(struct pager *p);
 /* This host may keep so many pages more, and so many less: never fewer than are homed here. */
 void pager_keep(struct pager *p, uint64_t more, uint64_t less);
+/* It keeps no page, what it has goes in its time; or as many as before. 0, or -EINVAL: pages have their home here. */
+int pager_empty(struct pager *p, bool empty);
 
 /* More memory than desc has, which ram_open() has made: with its home, and as many pages more as this host may keep if
  * it is that. 0 or a negative errno. */

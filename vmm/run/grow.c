@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/log.h"
+#include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 
 #define GROW_MS         3600000u // memory comes in pieces, and the guest takes its time
@@ -367,6 +368,10 @@ int growths_grow(struct growths *g, const struct grow_wish *wish, ops_done done,
 
 	if (r)
 		return r;
+	if (members_cordoned(g->ops->members, wish->host)) {
+		snprintf(why, cap, "host %u is leaving: it gives no more", wish->host);
+		return -EBUSY;
+	}
 	if (g->op) {
 		snprintf(why, cap, "the guest is growing already: one such command at a time");
 		return -EBUSY;

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "vmm/run/grow.h"
+#include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 }
 
@@ -352,4 +353,17 @@ TEST(GrowNode, IsTheHostsOwnThenOneItHasAloneThenTheLastThatIsNobodys)
 	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why)));
 	EXPECT_EQ(2u, node) << "its own, though another has a vCPU in it";
 }
+TEST_F(Grow, AHostThatLeavesGivesNoMore)
+{
+	struct members_net net = {};
+	struct members *ms = members_create(v, &desc, &net);
+
+	members_set_state(ms, 1, MEMBER_DRAINING);
+	EXPECT_EQ(-EBUSY, grow(1, 1, 0));
+	EXPECT_STREQ("host 1 is leaving: it gives no more", why);
+	EXPECT_EQ(Said(), all);
+	v->members = nullptr;
+	members_destroy(ms);
+}
+
 } // namespace

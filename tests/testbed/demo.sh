@@ -138,7 +138,7 @@ if has console; then
 		exec 3<>\$p; while read -r line <&3; do
 			echo \"\$line\"; case \$line in *'every console'*) echo typed at the virtio console >&3 ;; esac
 		done) >$said 2>/dev/null & typist=\$!; "
-	after="$after; sleep 1; kill \$typist; echo RESULT console_lines \$(grep -c '^hvc0 [0-9]' $said) lines"
+	after="$after; sleep 1; kill \$typist 2>/dev/null; echo RESULT console_lines \$(grep -c '^hvc0 [0-9]' $said) lines"
 	after="$after; echo RESULT console_kernel \$(grep -c 'the kernel on every console' $said) lines"
 	PANDO_RUN_ARGS="--virtio-console pty,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"
 	[ "$hosts" -gt 1 ] || slot=$((slot + 1))

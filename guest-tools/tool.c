@@ -276,9 +276,9 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } tools[] = {
-	{"topology", topology_main}, {"litmus", litmus_main}, {"pattern", pattern_main},
-	{"sharing", sharing_main},   {"clock", clock_main},   {"compute", compute_main},
-	{"disk", disk_main},         {"net", net_main},       {"lease", lease_main},
+	{"topology", topology_main}, {"litmus", litmus_main},   {"pattern", pattern_main}, {"sharing", sharing_main},
+	{"clock", clock_main},       {"compute", compute_main}, {"disk", disk_main},       {"net", net_main},
+	{"lease", lease_main},       {"rate", rate_main},       {"pour", pour_main},
 };
 
 static int run_tool(int (*tool)(int argc, char **argv), int argc, char **argv)

@@ -94,5 +94,7 @@ int compute_main(int argc, char **argv);
 int disk_main(int argc, char **argv);
 int net_main(int argc, char **argv);
 int lease_main(int argc, char **argv);
+int rate_main(int argc, char **argv);
+int pour_main(int argc, char **argv);
 
 #endif

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/.." && pwd)
 build=${1:-${O:-build}}
 case $build in /*) ;; *) build=$top/$build ;; esac
-tools="topology litmus pattern sharing clock compute disk net lease"
+tools="topology litmus pattern sharing clock compute disk net lease rate pour"
 
 busybox=$(command -v busybox) || { echo "make-initramfs: busybox is missing: tests/support/install-deps.sh testbed" >&2; exit 1; }
 if ldd "$busybox" >/dev/null 2>&1; then

@@ -3,13 +3,13 @@
 # Measures and prints one figure a line: name value unit [limit]. Medians where there are several runs; figures of the nested
 # testbed say so in the comment lines. What must come out is listed in figures.txt; a figure without a value is a failure.
 # Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
-# Parts: native links micro disk moves guest (all of them without a word).
+# Parts: native links micro disk moves devices guest (all of them without a word).
 set -u
 cd "$(dirname "$0")/../.."
 . tests/bench/medians.sh
 O=${1:?build folder}
 shift
-[ $# -gt 0 ] || set -- native links micro disk moves guest
+[ $# -gt 0 ] || set -- native links micro disk moves devices guest
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -104,10 +104,15 @@ guest() {
 	O=$O bash tests/bench/guest.sh
 }
 
+devices() {
+	echo "# Debian's kernel beside qemu's and passt's; $("$O/tests/detect")"
+	O=$O bash tests/bench/devices.sh
+}
+
 for part in "$@"; do
 	case $part in
-	native | links | micro | disk | moves | guest) ;;
-	*) echo "bench: no part $part (native links micro disk moves guest)" >&2; exit 2 ;;
+	native | links | micro | disk | moves | devices | guest) ;;
+	*) echo "bench: no part $part (native links micro disk moves devices guest)" >&2; exit 2 ;;
 	esac
 done
 for part in "$@"; do

@@ -4,7 +4,7 @@
 # kernel out of it). Without a loop device and without mounting the disk. README.md beside this says what is on it.
 #
 #   images/make-disk.sh [OPTION...] OUT
-#     --variant base|test   test has tools that judge disks and networks, too
+#     --variant base|test|soak   test has tools that judge disks and networks, too; soak other file systems and volumes as well
 #     --key FILE            a public key that lets root in over SSH (may be given more than once)
 #     --password TEXT       of root on the console; without it none is asked for there
 #     --hostname NAME       (debian)           --size SIZE   of the disk, e.g. 8G (2G)
@@ -43,7 +43,7 @@ done
 [ ! -e "$out" ] || [ -f "$out" ] || die "'$out' is no regular file"
 [ ! -e "$out" ] || [ $replace = 1 ] || die "'$out' is there already: --replace makes it anew, and loses what it holds"
 [ -d "$(dirname "$out")" ] || die "no folder '$(dirname "$out")' for the disk"
-[[ $variant = base || $variant = test ]] || die "--variant '$variant': expected base or test"
+[[ $variant =~ ^(base|test|soak)$ ]] || die "--variant '$variant': expected base, test or soak"
 [[ $hostname =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || die "--hostname '$hostname': expected letters, digits and '-'"
 bytes=$(numfmt --from=iec "$size" 2>/dev/null) || die "--size '$size': expected a size such as 4G"
 [ "$bytes" -ge $((1 << 30)) ] || die "--size '$size': Debian needs 1G"
@@ -58,7 +58,7 @@ for p in mmdebstrap mke2fs:e2fsprogs sfdisk:fdisk tar openssl; do
 done
 [ -z "$missing" ] || die "missing here:$missing (tests/support/install-deps.sh image, or apt-get install$missing)"
 
-packages=$(awk -v v="$variant" '$1 == "all" || $1 == v { print $2 }' "$here/debian/packages")
+packages=$(awk -v v="$variant" '$1 == "all" || $1 == v || ($1 == "test" && v == "soak") { print $2 }' "$here/debian/packages")
 hash_of() { sha256sum | cut -c1-16; }
 early="etc/initramfs-tools usr/share/initramfs-tools" # of debian/root: what packages look at when they are set up
 inputs() { # of the first step, but for the packages' versions

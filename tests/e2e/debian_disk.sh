@@ -22,92 +22,8 @@ allowed=(
 # The seconds that are waited only report a hang: a busy machine takes several times those of an idle one (a login in 240 s,
 # guest and all beneath it emulated).
 
-# ---- inside: /pando of the nested machine, or a folder made to look so ----
+# ---- inside ----
 
-inside() { # DISK DILATE PATIENCE CASE...
-	disk=$1 patience=$3
-	options="--dilate $2 --peer-timeout 60000 --start-timeout 300"
-	shift 3
-	. ./suite.sh
-	mkdir -p logs
-	for name in "$@"; do
-		log=logs/$name.log pid="" booted=0
-		: >"$log"
-		rm -f keys && mkfifo keys
-		echo "BEGIN $name $(date -u +%H:%M:%S)"
-		"case_$name"
-		[ -z "$pid" ] || stop_guest
-		echo "LOG $name" && gzip -c "$log" | base64 && echo "END LOG"
-	done
-	echo "END $bad"
-}
-show() { tr -d '\r' <"$log" | grep -av '^ *$' | tail -n 15 | sed 's/^/    /'; }
-
-start() { # HOSTS MIB [OPTION...]
-	local hosts=$1 mib=$2
-	shift 2
-	began=$SECONDS
-	# shellcheck disable=SC2086
-	pando run --name debian --local "$hosts" --cpus 2 --memory "${mib}M" --disk "$disk" \
-		--append "quiet systemd.show_status=0 numa_balancing=disable" $options "$@" <keys >>"$log" 2>&1 &
-	pid=$!
-	exec {keys}>keys
-}
-say() { printf '%s\n' "$1" >&"$keys"; }
-runs() { kill -0 "$pid" 2>/dev/null; }
-has() { tr -d '\r' <"$log" | tail -n "+$((from + 1))" | grep -aqE "$1"; }
-from=0 # lines of the log that are of earlier questions
-mark() { from=$(wc -l <"$log"); }
-expect() { # SECONDS PATTERN: no longer than the guest lives
-	local end=$((SECONDS + $1 * patience))
-	until has "$2"; do
-		if ! runs || [ $SECONDS -ge $end ]; then has "$2"; return; fi
-		sleep 0.5
-	done
-}
-ask() { # NAME SECONDS COMMAND: what it printed is in $answer
-	mark
-	# The marks are put together by the guest's shell: what is typed comes back too.
-	say "{ $3; } 2>&1 | sed 's/^/A''NS /'; echo EN''D"
-	expect "$2" END
-	verdict "$name.$1" $? "no end of '$3' in $2 s"
-	answer=$(tr -d '\r' <"$log" | tail -n "+$((from + 1))" | sed -n 's/^.*ANS //p')
-}
-same() { # NAME WANTED
-	[ "$answer" = "$2" ]
-	verdict "$name.$1" $? "'$answer' instead of '$2'"
-}
-stop_guest() {
-	kill "$pid" 2>/dev/null
-	wait "$pid"
-	exec {keys}>&-
-	pid=""
-}
-ends() { # SECONDS: by itself, and well
-	local end=$((SECONDS + $1 * patience)) rc
-	while runs && [ $SECONDS -lt $end ]; do sleep 0.5; done
-	if runs; then
-		no "$name.power_off" "still running after $1 s"
-		return
-	fi
-	wait "$pid"
-	rc=$?
-	exec {keys}>&-
-	pid=""
-	verdict "$name.power_off" $rc "exit status $rc"
-}
-
-comes_up() { # SECONDS
-	expect "$1" '^debian login:'
-	verdict "$name.login" $? "no login in $1 s" || return
-	echo "RESULT ${suite}_${name}_login $((SECONDS - began)) s"
-	mark
-	say root
-	expect 180 'root@debian:~#'
-	verdict "$name.logged_in" $? "no prompt" || return
-	say 'dmesg -n 1; stty -echo; PS1= exec sh'
-	sleep 2
-}
 judged_inside() { # HOSTS
 	ask system_state 300 'systemctl is-system-running --wait'
 	same running running
@@ -221,6 +137,8 @@ case_two_hosts() {
 
 if [ "${1:-}" = inside ]; then
 	shift
+	. ./suite.sh
+	. ./debian.sh
 	inside "$@"
 	exit $bad
 fi
@@ -230,6 +148,7 @@ cd "$(dirname "$0")/../.." || exit 1
 O=${1:?build folder}
 shift
 . tests/support/suite.sh
+. tests/support/debian.sh
 PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $cases
@@ -244,10 +163,7 @@ make -s O="$O" "$O/tests/detect" "$O/pando" && read -r mode why < <("$O/tests/de
 echo "$suite: guests run $mode ($why)"
 work=$(mktemp -d "${TMPDIR:-/tmp}/pando-debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-# The same key each time, so that the disk stays the same.
-key=${PANDO_CACHE:-$HOME/.cache/pando}/disk/test-key
-mkdir -p "${key%/*}"
-[ -s "$key" ] || ssh-keygen -q -t ed25519 -N "" -C pando-test -f "$key"
+key=$(debian_key)
 archive() { # FOLDER: of one package, which says where it is from
 	mkdir -p "$work/package/DEBIAN" "$work/package/usr/bin" "$1"
 	printf 'Package: pando-hello\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: says hello\n' \
@@ -267,7 +183,7 @@ verdict disk $? "$(tail -n 3 "$logs/disk.log")"
 [ $bad = 0 ] || exit 1
 archive "$work/archive"
 verdict archive $? "no package can be made"
-files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh,$key=key,$work/archive=archive
+files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh,tests/support/debian.sh=debian.sh,$key=key,$work/archive=archive
 if [ "$mode" = nested ]; then
 	emulator=${PANDO_EMULATOR:-reading-walks}
 	[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null
@@ -278,14 +194,10 @@ if [ "$mode" = nested ]; then
 		--qemu-arg -device --qemu-arg virtio-blk-pci,drive=debian,addr=1e -- \
 		"bash debian_disk.sh inside /dev/vdc ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
 else
-	cp tests/e2e/debian_disk.sh tests/support/suite.sh "$work"
+	cp tests/e2e/debian_disk.sh tests/support/suite.sh tests/support/debian.sh "$work"
 	cp "$key" "$work/key"
 	PATH=$(realpath "$O"):$PATH PANDO_RUN_DIR=$work/run \
 		bash -c "cd $work && bash debian_disk.sh inside $work/debian.img 1 ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
-fi | tee "$logs/all" | sed '/^LOG /,/^END LOG/d; /^END [0-9]/d'
-for c in "$@"; do
-	sed -n "/^LOG $c\$/,/^END LOG/p" "$logs/all" | sed '1d;$d' | base64 -d 2>/dev/null | gzip -dc >"$logs/$c.log" 2>/dev/null
-done
-grep -q '^END 0$' "$logs/all" || bad=1
-grep -q '^END [0-9]' "$logs/all" || no end "the nested machine did not come to its end; see $logs/all"
+fi | debian_shown
+debian_judged "$@"
 exit $bad

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced, with suite.sh: a Debian that boots from its disk in `pando run`, and is asked on its console. In the nested machine (the
+# first part) and outside of it (the second).
+# shellcheck shell=bash
+
+# ---- inside: /pando of the nested machine, or a folder made to look so. $suite; each case is a function case_NAME ----
+
+inside() { # DISK DILATE PATIENCE CASE...: runs them
+	disk=$1 patience=$3
+	options="--dilate $2 --peer-timeout 60000 --start-timeout 300"
+	shift 3
+	mkdir -p logs
+	for name in "$@"; do
+		log=logs/$name.log pid="" booted=0
+		: >"$log"
+		rm -f keys && mkfifo keys
+		echo "BEGIN $name $(date -u +%H:%M:%S)"
+		"case_$name"
+		[ -z "$pid" ] || stop_guest
+		echo "LOG $name" && gzip -c "$log" | base64 && echo "END LOG"
+	done
+	echo "END $bad"
+}
+show() { tr -d '\r' <"$log" | grep -av '^ *$' | tail -n 15 | sed 's/^/    /'; }
+
+start() { # HOSTS MIB [OPTION...]
+	local hosts=$1 mib=$2
+	shift 2
+	began=$SECONDS
+	# shellcheck disable=SC2086
+	pando run --name debian --local "$hosts" --cpus 2 --memory "${mib}M" --disk "$disk" \
+		--append "quiet systemd.show_status=0 numa_balancing=disable" $options "$@" <keys >>"$log" 2>&1 &
+	pid=$!
+	exec {keys}>keys
+}
+say() { printf '%s\n' "$1" >&"$keys"; }
+runs() { kill -0 "$pid" 2>/dev/null; }
+has() { tr -d '\r' <"$log" | tail -n "+$((from + 1))" | grep -aqE "$1"; }
+from=0 # lines of the log that are of earlier questions
+mark() { from=$(wc -l <"$log"); }
+expect() { # SECONDS PATTERN: no longer than the guest lives
+	local end=$((SECONDS + $1 * patience))
+	until has "$2"; do
+		if ! runs || [ $SECONDS -ge $end ]; then has "$2"; return; fi
+		sleep 0.5
+	done
+}
+ask() { # NAME SECONDS COMMAND: what it printed is in $answer
+	mark
+	# The marks are put together by the guest's shell: what is typed comes back too.
+	say "{ $3; } 2>&1 | sed 's/^/A''NS /'; echo EN''D"
+	expect "$2" END
+	verdict "$name.$1" $? "no end of '$3' in $2 s"
+	answer=$(tr -d '\r' <"$log" | tail -n "+$((from + 1))" | sed -n 's/^.*ANS //p')
+}
+same() { # NAME WANTED
+	[ "$answer" = "$2" ]
+	verdict "$name.$1" $? "'$answer' instead of '$2'"
+}
+stop_guest() {
+	kill "$pid" 2>/dev/null
+	wait "$pid"
+	exec {keys}>&-
+	pid=""
+}
+ends() { # SECONDS: by itself, and well
+	local end=$((SECONDS + $1 * patience)) rc
+	while runs && [ $SECONDS -lt $end ]; do sleep 0.5; done
+	if runs; then
+		no "$name.power_off" "still running after $1 s"
+		return
+	fi
+	wait "$pid"
+	rc=$?
+	exec {keys}>&-
+	pid=""
+	verdict "$name.power_off" $rc "exit status $rc"
+}
+
+comes_up() { # SECONDS
+	expect "$1" '^debian login:'
+	verdict "$name.login" $? "no login in $1 s" || return
+	echo "RESULT ${suite}_${name}_login $((SECONDS - began)) s"
+	mark
+	say root
+	expect 180 'root@debian:~#'
+	verdict "$name.logged_in" $? "no prompt" || return
+	say 'dmesg -n 1; stty -echo; PS1= exec sh'
+	sleep 2
+}
+
+# ---- outside ----
+
+# The same key each time, so that the disk stays the same.
+debian_key() {
+	local key=${PANDO_CACHE:-$HOME/.cache/pando}/disk/test-key
+	mkdir -p "${key%/*}"
+	[ -s "$key" ] || ssh-keygen -q -t ed25519 -N "" -C pando-test -f "$key"
+	echo "$key"
+}
+# What the inner script says comes here; the logs of its cases go to $logs.
+debian_shown() { # CASE...
+	tee "$logs/all" | sed '/^LOG /,/^END LOG/d; /^END [0-9]/d'
+}
+debian_judged() { # CASE...
+	local c
+	for c in "$@"; do
+		sed -n "/^LOG $c\$/,/^END LOG/p" "$logs/all" | sed '1d;$d' | base64 -d 2>/dev/null | gzip -dc >"$logs/$c.log" 2>/dev/null
+	done
+	grep -q '^END 0$' "$logs/all" || bad=1
+	grep -q '^END [0-9]' "$logs/all" || no end "the nested machine did not come to its end; see $logs/all"
+}

@@ -29,7 +29,8 @@
 	"Usage: pando hosts [--json] NAME\n\n"                                                               \
 	"Shows the hosts of the running guest NAME: what each offered and gives, and what of it would have " \
 	"no room\nelsewhere.\n\n"
-#define WAIT_MS     800000u // it may wait for its turn behind a dump
+#define WAIT_MS     800000u  // it may wait for its turn behind a dump
+#define GROW_MS     3700000u // memory comes in pieces, and the guest takes its time
 #define HOSTS_MS    10000u
 #define CPUS_MOST   1024u
 #define MEMORY_MOST (1ull << 45)
@@ -67,7 +68,10 @@ static json_t *ask(const char *name, const char *command, const json_t *args, un
 		return NULL;
 	}
 	if (qmp_client_command(c, command, args, ms, &value, why, sizeof(why))) {
-		fprintf(stderr, "pando: %s: %s\n", what, why);
+		if (strstr(why, "is a member, and")) // that is no failure of what was asked first
+			fprintf(stderr, "pando: %s\n", why);
+		else
+			fprintf(stderr, "pando: %s: %s\n", what, why);
 		value = NULL;
 	}
 	qmp_client_close(c);
@@ -93,8 +97,9 @@ int cli_add_host(int argc, char **argv)
 	uint64_t cpus = 0, memory = 0;
 	bool json = false;
 	const struct cli_option table[] = {
-		{"cpus", "N", "vCPUs that the guest gets on it", CLI_COUNT, &cpus, 0, CPUS_MOST},
-		{"memory", "SIZE", "memory that the guest gets on it", CLI_SIZE, &memory, 0, MEMORY_MOST},
+		{"cpus", "N", "vCPUs that the guest gets on it (pando run --max-cpus)", CLI_COUNT, &cpus, 0, CPUS_MOST},
+		{"memory", "SIZE", "memory that the guest gets on it (--max-memory)", CLI_SIZE, &memory, 0,
+		 MEMORY_MOST},
 		{"json", NULL, "what the monitor returns", CLI_FLAG, &json, 0, 0},
 		{0},
 	};
@@ -111,7 +116,7 @@ int cli_add_host(int argc, char **argv)
 		return 2;
 	}
 	snprintf(what, sizeof(what), "%s has not joined", argv[2]);
-	status = show(ask(argv[1], "x-pando-add-host", args, WAIT_MS, what), json, "is a member");
+	status = show(ask(argv[1], "x-pando-add-host", args, memory ? GROW_MS : WAIT_MS, what), json, "is a member");
 	json_decref(args);
 	return status;
 }

@@ -513,41 +513,24 @@ static const struct ops_step add_steps[] = {{dial, drop_it}, {offer, NULL}, {tak
 static const struct ops_kind add_kind = {
 	.name = "add-host", .cls = OP_FREE, .ms = 120000 + OP_TURN_MS, .steps = add_steps, .finish = joined};
 
-int members_refused(int r, char *why, size_t cap)
-{
-	return refuse_with(why, cap, r, "%s",
-			   r == -ESHUTDOWN ? "the guest does not run"
-			   : r == -ENOSPC  ? "too many commands are under way"
-					   : strerror(-r));
-}
-
-static int check_wish(const struct members *m, const struct members_wish *w, char *why, size_t cap)
-{
-	if (!*w->address || strlen(w->address) >= DESC_ADDRESS_MAX)
-		return refuse_with(why, cap, -EINVAL, "an address has 1 to %u characters", DESC_ADDRESS_MAX - 1);
-	for (unsigned h = 0; h < HOSTS_MAX; h++)
-		if (!strcmp(members_address(m, (host_id)h), w->address))
-			return refuse_with(why, cap, -EEXIST, "%s %s of this guest already", w->address,
-					   find(m, (host_id)h) ? "is on its way to be a host" : "is a host");
-	if ((w->cpus || w->memory) && !m->grow)
-		return refuse_with(why, cap, -ENOTSUP, "this guest cannot be given more vCPUs or memory while it runs");
-	return 0;
-}
-
 int members_add(struct members *m, const struct members_wish *w, host_id *host, ops_done done, void *ctx, char *why,
 		size_t cap)
 {
-	int r = check_wish(m, w, why, cap);
+	int r = members_check_wish(m, w, why, cap);
 
 	if (r)
 		return r;
-	host_id h = desc_free_slot(m->desc, members_joining(m));
+	/* The last host of a place may still be told to stop. */
+	host_id h = desc_free_slot(m->desc, members_joining(m) | m->leaving);
 
 	if (h == HOST_NONE)
 		return refuse_with(why, cap, -ENOSPC,
 				   "all %u places for hosts are taken; how many there are is said at the start (pando "
 				   "run --max-hosts)",
 				   desc_host_slots(m->desc));
+	r = members_check_growth(m, w, h, why, cap);
+	if (r)
+		return r;
 	struct join *j = calloc(1, sizeof(*j));
 
 	if (!j)

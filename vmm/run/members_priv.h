@@ -42,6 +42,10 @@ struct members {
 void members_places(const struct members *m, host_id *at); // where each vCPU is
 int members_refused(int r, char *why, size_t cap);         // r of ops_op_add(), as a sentence
 
+/* members_check.c: 0, or a negative errno with a sentence; and whether h, once a member, could give what is wished. */
+int members_check_wish(const struct members *m, const struct members_wish *w, char *why, size_t why_cap);
+int members_check_growth(const struct members *m, const struct members_wish *w, host_id h, char *why, size_t why_cap);
+
 /* members_leave.c */
 int members_leave(struct members *m, host_id h, struct op *inside, ops_done done, void *ctx, char *why, size_t why_cap);
 

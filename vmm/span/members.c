@@ -5,6 +5,13 @@
  */
 #include "vmm/span/span_priv.h"
 
+void span_no_hosts_yet(struct span *d)
+{
+	for (unsigned h = 0; h < d->peers.hosts; h++)
+		if (h != d->self && !(d->peers.members & host_bit((host_id)h)))
+			coh_engine_host_gone(d->pager.engine, (host_id)h);
+}
+
 int span_expect(struct span *d, host_id h)
 {
 	int r = d->paging ? coh_engine_host_new(d->pager.engine, h) : 0;

@@ -63,6 +63,7 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 			d->paging = true;
 			d->pager.before_send = post_flush;
 			d->pager.before_send_ctx = d;
+			span_no_hosts_yet(d);
 			d->pager.observe = &d->observe;
 			r = loop_watch(link_loop(link), d->pager.uffd.fd, LOOP_READ, on_faults, d);
 		}

@@ -59,6 +59,8 @@ struct span {
 };
 
 void span_check_pager(struct span *d);
+/* members.c: in places without a host nobody is asked, whatever directories that come here say of who had them. */
+void span_no_hosts_yet(struct span *d);
 /* Cuts a peer off: nothing it sends counts any more. Span thread. */
 void span_fence(struct span *d, host_id h, const char *reason);
 void span_check_waits(struct span *d); // stuck.c: after a tick of the pager

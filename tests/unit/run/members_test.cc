@@ -310,6 +310,18 @@ TEST_F(Join, MoreVcpusNeedSomebodyWhoCanGiveThem)
 			return 0;
 		},
 		this);
+	EXPECT_EQ(-EINVAL, add("c:1", 2));
+	EXPECT_NE(nullptr, strstr(why, "--max-cpus")) << "before anything is done: " << why;
+	EXPECT_EQ(Said(), all);
+	desc.room = 1;
+	EXPECT_NE(0, add("c:1", 2)) << "no node has room for two";
+	EXPECT_EQ(Said(), all);
+	desc.nodes[2].vcpus_max = 2;
+	desc.apic_bits = 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		desc.vcpus[i].apic_id = i << 1;
+		desc.vcpus[desc.vcpus_n++] = {4 | i, HOST_NONE};
+	}
 	ASSERT_EQ(0, add("c:1", 2)) << why;
 	rounds();
 	EXPECT_EQ(Said({"joined 2", "grow 2 2",
@@ -386,6 +398,17 @@ TEST_F(Join, NothingIsPutOnAHostThatLeaves)
 	EXPECT_EQ(Said({"error: host 1: not now"}), said);
 	EXPECT_FALSE(members_cordoned(ms, 2));
 	EXPECT_EQ(0x7u, desc_all_hosts(&desc));
+}
+
+TEST_F(Join, APlaceIsFreeWhenItsLastHostHasBeenToldToStop)
+{
+	joined();
+	third.mute = "quit";
+	ASSERT_EQ(0, remove(2)) << why;
+	rounds();
+	EXPECT_EQ(Said({"left 2"}), said);
+	ASSERT_EQ(0, add("d:1")) << why;
+	EXPECT_EQ(3, host);
 }
 
 TEST_F(Join, NobodyLeavesWithAVcpuOrTwice)

@@ -182,6 +182,10 @@ int machine_vcpus_prepare(struct machine *m, uint32_t first, uint32_t count, cha
 			snprintf(why, why_cap, "vCPU %u is there already", v);
 			return -EEXIST;
 		}
+		if (atomic_load(&m->stopping)) {
+			snprintf(why, why_cap, "the machine is being stopped");
+			return -ECANCELED;
+		}
 		int r = make_place(&m->cpus[v], why, why_cap);
 
 		if (r)

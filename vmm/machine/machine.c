@@ -61,8 +61,10 @@ static int do_ram(struct machine *m, char *why, size_t cap)
 
 static void undo_cpus(struct machine *m)
 {
-	for (uint32_t i = 0; i < m->cpus_n; i++)
+	for (uint32_t i = 0; i < m->cpus_n; i++) {
+		cpu_join(&m->cpus[i]); // one that was made while the machine was being stopped
 		cpu_close(&m->cpus[i]);
+	}
 	free(m->cpus);
 	m->cpus = NULL;
 	m->cpus_n = 0;

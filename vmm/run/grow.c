@@ -410,10 +410,16 @@ struct ask_op {
 	struct ops_op o;
 	struct growths *g;
 	uint32_t vcpu;
+	bool first; // nobody had asked for it
 };
 
+/* From its turn on: a reset before it makes another guest of it. */
 static void ask(struct ops_op *o)
 {
+	struct ask_op *w = (struct ask_op *)o;
+
+	w->first = !w->g->asked[w->vcpu];
+	w->g->asked[w->vcpu] = true;
 	ops_ask(o, host_bit(0), VERB_GROWTH_ASK,
 		json_pack("{s:b,s:I}", "memory", 0, "index", (json_int_t)((struct ask_op *)o)->vcpu), ops_answered);
 }
@@ -422,7 +428,7 @@ static void asked(struct ops_op *o, const char *error)
 {
 	struct ask_op *w = (struct ask_op *)o;
 
-	if (error)
+	if (error && w->first)
 		w->g->asked[w->vcpu] = false;
 }
 
@@ -451,10 +457,7 @@ int growths_remove_vcpu(struct growths *g, uint32_t vcpu, ops_done done, void *c
 	}
 	int r = ops_op_add(w ? &w->o : NULL);
 
-	if (r)
-		return refused(r, why, cap);
-	g->asked[vcpu] = true;
-	return 0;
+	return r ? refused(r, why, cap) : 0;
 }
 
 static void vcpu_ejected(struct growths *g, uint32_t vcpu)

@@ -248,6 +248,18 @@ TEST_F(Grow, WhatWasGivenUpBeforeAResetIsThereAfterIt)
 	EXPECT_EQ(0u, count("vcpu-empty")) << "nobody has asked this guest";
 }
 
+TEST_F(Grow, AQuestionBehindAResetIsTheNewGuests)
+{
+	EXPECT_EQ(0, grow(1, 1, 0, 2));
+	turns();
+	EXPECT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	EXPECT_EQ(0, shrink(2));
+	turns(120);
+	EXPECT_EQ(1u, count("growth-ask"));
+	tell(false, 2, true);
+	EXPECT_FALSE(desc_vcpu_present(&desc, 2));
+}
+
 TEST_F(Grow, HostsThatDoNotAgreeEndTheGuest)
 {
 	hosts[0].refuse = "vcpus-fill";

@@ -99,8 +99,11 @@ struct Guest : testing::Test {
 		Until([&] { return said.size() == 1; });
 		EXPECT_EQ("offer 1", Next());
 	}
+	/* Also after a test that was skipped half-way; the thread must not outlive it. */
 	void TearDown() override
 	{
+		if (!loop)
+			return; // it was skipped before it began
 		HangUp();
 		link_destroy(run);
 		loop_destroy(loop);

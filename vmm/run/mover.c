@@ -254,11 +254,25 @@ static void on_prepare(void *ctx, const struct call_answer *a, unsigned n)
 	go(w);
 }
 
+/* What stood before it in the queue may have taken the vCPU out of the guest, or its destination. */
+static bool can_be(struct move *w)
+{
+	if (w->from == HOST_NONE)
+		op_say(&w->op, "there is no vCPU %u any more", w->vcpu);
+	else if (!desc_is_member(w->m->desc, w->to))
+		op_say(&w->op, "host %u has left", w->to);
+	return !w->op.error[0];
+}
+
 static void begin(struct op *op)
 {
 	struct move *w = (struct move *)op;
 
 	w->from = placement_host(&w->m->placement, w->vcpu);
+	if (!can_be(w)) {
+		op_end(op);
+		return;
+	}
 	w->result = (struct mover_result){.vcpu = w->vcpu, .from = w->from, .to = w->to};
 	int r = w->from == w->to ? 0 : call(w, ends(w), VERB_MOVE_PREPARE, on_prepare);
 

@@ -260,6 +260,26 @@ TEST_F(Grow, AQuestionBehindAResetIsTheNewGuests)
 	EXPECT_FALSE(desc_vcpu_present(&desc, 2));
 }
 
+TEST_F(Grow, AMoveBehindItsEndIsAnError)
+{
+	EXPECT_EQ(0, grow(1, 1, 0, 2));
+	turns();
+	EXPECT_EQ(0, shrink(2));
+	turns();
+	hosts[0].mute = "vcpu-empty";
+	tell(false, 2, true);
+	EXPECT_EQ(0, move(2, 0)) << "it is there yet";
+	EXPECT_EQ(0, move(1, 0));
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ(Said({"there is no vCPU 2 any more", "1>0"}), moved);
+	EXPECT_EQ(2u, count("move-prepare")) << "nobody was asked about vCPU 2";
+	EXPECT_EQ(0, move(1, 1));
+	desc.hosts[1].address[0] = 0; // it leaves before the move has its turn
+	turns();
+	EXPECT_EQ("host 1 has left", moved.back());
+}
+
 TEST_F(Grow, HostsThatDoNotAgreeEndTheGuest)
 {
 	hosts[0].refuse = "vcpus-fill";

@@ -84,6 +84,8 @@ static void try_it(struct ops_op *o)
 		r = apply(w, next, why, sizeof(why));
 	}
 	free(next);
+	if (!r) // what follows has no way back: what is left of the time of it all does not count
+		op_more_time(&o->op, o->kind->ms);
 	ops_step_over(o, r ? why : NULL);
 }
 
@@ -183,12 +185,12 @@ static struct version_op *version_new(struct growths *g, const struct ops_kind *
 /* A step that is an operation by itself. */
 static void inside(struct ops_op *o, struct version_op *w)
 {
-	int r = w ? op_add_inside(&o->op, &w->o.op) : -ENOMEM;
+	int r = !w ? -ENOMEM : !op_left_ms(&o->op, 1) ? -ETIME : op_add_inside(&o->op, &w->o.op);
 
 	if (!r)
 		return;
 	free(w);
-	ops_step_over(o, r == -ESHUTDOWN ? "the guest is over" : "no memory");
+	ops_step_over(o, r == -ESHUTDOWN ? "the guest is over" : r == -ETIME ? "grow: its time is over" : "no memory");
 }
 
 /* ---- vCPUs ---- */

@@ -52,6 +52,13 @@ struct ops_op {
 	unsigned settling;          // looks at messages that are still on their way
 	bool guest;                 // a reset: the guest's own
 	bool due;                   // ... that has not begun to reset anything: it counts in resets_due
+	/* A question that there is no room for among the calls under way: it is tried again. */
+	struct {
+		host_set to;
+		json_t *args; // owned; NULL: none
+		call_done done;
+		struct loop_timer again;
+	} question;
 };
 
 struct ops {
@@ -99,7 +106,8 @@ void ops_step_over(struct ops_op *o, const char *error); // error: NULL, or borr
 void ops_no_way_back(struct ops_op *o);                  // an undo: there is none, and the guest has to be ended
 /*
  * A question of a step: for as long as the verb's answer is waited for, and no longer than the operation lasts. args is
- * consumed. If it cannot be asked the step is over with an error, at once.
+ * consumed. If it cannot be asked the step is over with an error, at once; but where too many calls are under way it is
+ * tried again, since they end.
  */
 void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_done done);
 void ops_ask_everyone(struct ops_op *o, enum verb verb, json_t *args, call_done done);

@@ -7,6 +7,8 @@
 
 #include "vmm/run/ops_priv.h"
 
+#define AGAIN_NS 10000000u // a question that found no room
+
 static struct ops_op *of(struct op *op)
 {
 	return (struct ops_op *)op;
@@ -26,6 +28,8 @@ static void begin(struct op *op)
 
 static void drop(struct ops_op *o)
 {
+	loop_timer_stop(&o->question.again);
+	json_decref(o->question.args);
 	if (o->kind->drop)
 		o->kind->drop(o);
 	free(o);
@@ -159,14 +163,22 @@ void ops_answered(void *op, const struct call_answer *answers, unsigned n)
 	ops_step_over(op, ops_error(op, answers, n));
 }
 
-void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_done done)
+static void put_question(void *op)
 {
+	struct ops_op *o = op;
 	struct ops *v = o->v;
+	enum verb verb = o->asked;
+	json_t *args = o->question.args;
 	unsigned ms = op_left_ms(&o->op, verb_info(verb)->ms);
 	int r = v->state >= OPS_SHUTDOWN ? -ESHUTDOWN
 		: !ms                    ? -ETIME
-					 : calls_start(v->calls, to, verb, args, ms, done, o);
+					 : calls_start(v->calls, o->question.to, verb, args, ms, o->question.done, o);
 
+	if (r == -ENOSPC) {
+		loop_timer_in(link_loop(v->calls->link), &o->question.again, AGAIN_NS);
+		return;
+	}
+	o->question.args = NULL;
 	json_decref(args);
 	if (!r)
 		return;
@@ -177,6 +189,16 @@ void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_d
 		snprintf(o->said, sizeof(o->said), "the hosts cannot be asked to '%s': %s", verb_name(verb),
 			 r == -ESHUTDOWN ? "the guest is over" : strerror(-r));
 	ops_step_over(o, o->said);
+}
+
+void ops_ask(struct ops_op *o, host_set to, enum verb verb, json_t *args, call_done done)
+{
+	o->asked = verb;
+	o->question.to = to;
+	o->question.args = args;
+	o->question.done = done;
+	o->question.again = (struct loop_timer){.fn = put_question, .arg = o};
+	put_question(o);
 }
 
 void ops_ask_everyone(struct ops_op *o, enum verb verb, json_t *args, call_done done)

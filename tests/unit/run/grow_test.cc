@@ -280,6 +280,64 @@ TEST_F(Grow, AMoveBehindItsEndIsAnError)
 	EXPECT_EQ("host 1 has left", moved.back());
 }
 
+/* Hosts that have taken the first part of a version get the rest of it, however little is left of the time of it all.
+ */
+TEST_F(Grow, TimeThatRunsOutBehindAPieceEndsNoGuest)
+{
+	EXPECT_EQ(0, grow(0, 0, 1536, 2));
+	turns();
+	op_more_time(v->queue.first, 5);
+	hosts[1].mute = "memory-map";
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ(4u, count("memory-map"));
+	fake_clock_forward_ms(1000);
+	turns();
+	EXPECT_EQ(0, std::count_if(said.begin(), said.end(), [](auto &x) { return x.rfind("end: ", 0) == 0; }));
+	unmute(hosts[1]);
+	turns();
+	EXPECT_EQ(2048 * kMiB, desc_memory_bytes(&desc));
+}
+
+TEST_F(Grow, NoPieceBeginsWhenTimeIsOver)
+{
+	EXPECT_EQ(0, grow(0, 0, 1536, 2));
+	turns();
+	op_more_time(v->queue.first, 0);
+	fake_clock_forward_ms(1);
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ("error: grow: its time is over", said.back());
+	EXPECT_EQ(2u, count("memory-fill"));
+}
+
+/* Calls of others end, and then there is room for this one. */
+TEST_F(Grow, TooManyCallsUnderWayEndNoGuest)
+{
+	const unsigned ms = 1000;
+	int r;
+	EXPECT_EQ(0, grow(1, 1, 0, 2));
+	turns();
+	EXPECT_EQ(0, shrink(2));
+	turns();
+	hosts[0].mute = "clock";
+	do {
+		r = calls_start(
+			&calls, host_bit(0), VERB_CLOCK, nullptr, ms, [](void *, const call_answer *, unsigned) {},
+			nullptr);
+	} while (!r);
+	EXPECT_EQ(-ENOSPC, r);
+	tell(false, 2, true);
+	fake_clock_forward_ms(ms / 2);
+	turns();
+	EXPECT_EQ(0u, count("vcpu-empty"));
+	EXPECT_TRUE(desc_vcpu_present(&desc, 2));
+	fake_clock_forward_ms(ms);
+	turns();
+	fake_clock_forward_ms(ms);
+	turns();
+	EXPECT_FALSE(desc_vcpu_present(&desc, 2));
+	EXPECT_EQ(0, std::count_if(said.begin(), said.end(), [](auto &x) { return x.rfind("end: ", 0) == 0; }));
+}
+
 TEST_F(Grow, HostsThatDoNotAgreeEndTheGuest)
 {
 	hosts[0].refuse = "vcpus-fill";

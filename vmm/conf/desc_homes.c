@@ -72,9 +72,14 @@ int desc_rehome(struct machine_desc *d, page_idx first, uint64_t pages, uint32_t
 	if (!desc_is_member(d, to))
 		return refuse_with(why, cap, -EINVAL, "there is no host %u", to);
 	if (first % GRANULE_PAGES || pages % GRANULE_PAGES || !pages || __builtin_add_overflow(first, pages, &end) ||
-	    memory_in(d, first, end) != pages || cuts(d, first, end))
+	    memory_in(d, first, end) != pages)
 		return refuse_with(why, cap, -EINVAL, "pages %llu and %llu more are not whole granules of memory",
 				   (unsigned long long)first, (unsigned long long)pages);
+	if (cuts(d, first, end))
+		return refuse_with(
+			why, cap, -EINVAL,
+			"pages %llu and %llu more are a part of memory that came later, which moves as a whole",
+			(unsigned long long)first, (unsigned long long)pages);
 	for (unsigned i = 0; i < d->ranges_n; i++) {
 		const struct desc_range *r = &d->ranges[i];
 

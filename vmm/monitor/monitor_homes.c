@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coherence/base/refuse.h"
 #include "vmm/monitor/monitor_priv.h"
 
-#define GRANULE_PAGES (DESC_GRANULE / PAGE_BYTES)
+#define NOTHING "host %lld is the home of nothing that could move: memory that came later moves as a whole only"
 
 struct wanted {
 	struct monitor *m;
@@ -31,23 +32,6 @@ static void on_done(void *ctx, const char *error)
 	else
 		qmp_return(w->call, json_pack("{s:I}", "bytes", (json_int_t)(w->moved << PAGE_SHIFT)));
 	free(w);
-}
-
-/* The first pages whose home is host from, at most so many. */
-static unsigned choose(const struct machine_desc *d, host_id from, host_id to, uint64_t pages, struct homes_piece *out)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < d->ranges_n && pages; i++) {
-		const struct desc_range *r = &d->ranges[i];
-		uint64_t take = r->pages < pages ? r->pages : pages;
-
-		if (r->home != from)
-			continue;
-		out[n++] = (struct homes_piece){.first = r->first, .pages = take, .from = from, .to = to};
-		pages -= take;
-	}
-	return n;
 }
 
 static bool is_host(struct monitor *m, struct qmp_call *call, json_int_t h)
@@ -79,8 +63,9 @@ static void move_homes(void *ctx, struct qmp_call *call, const json_t *args)
 	pieces = calloc(HOMES_PIECES_MAX, sizeof(*pieces));
 	if (w && pieces) {
 		*w = (struct wanted){.m = m, .call = call};
-		unsigned n = choose(&m->r->desc, (host_id)from, (host_id)to, pages, pieces);
-		r = homes_move(m->r->homes, pieces, n, on_progress, on_done, w, why, sizeof(why));
+		unsigned n = homes_first(&m->r->desc, (host_id)from, (host_id)to, pages, pieces);
+		r = n ? homes_move(m->r->homes, pieces, n, on_progress, on_done, w, why, sizeof(why))
+		      : refuse_with(why, sizeof(why), -EINVAL, NOTHING, (long long)from);
 	}
 	free(pieces);
 	if (!r)

@@ -57,6 +57,27 @@ static bool is_last(const struct homes_op *w)
 
 /* ---- the steps of a run ---- */
 
+/* As all hosts will describe it in the end: from the first step that cannot be undone on, nobody may refuse it. */
+static int judge(const struct machine_desc *d, const struct homes_piece *pieces, unsigned n, char *why, size_t cap)
+{
+	struct machine_desc *next = malloc(sizeof(*next));
+	int r = next ? 0 : refuse_with(why, cap, -ENOMEM, "no memory");
+
+	if (next)
+		*next = *d;
+	for (unsigned i = 0; i < n && !r; i++)
+		r = desc_rehome(next, pieces[i].first, pieces[i].pages, pieces[i].to, why, cap);
+	free(next);
+	return r;
+}
+
+static void try_it(struct ops_op *o)
+{
+	char why[DESC_REPORT_MAX];
+
+	ops_step_over(o, judge(of(o)->h->desc, &of(o)->all, 1, why, sizeof(why)) ? why : NULL);
+}
+
 static json_t *first_args(struct ops_op *o)
 {
 	return json_pack("{s:I}", "first", (json_int_t)of(o)->at);
@@ -100,7 +121,7 @@ static void on_finished(void *ctx, const struct call_answer *a, unsigned n)
 	if (!error && !is_last(w)) {
 		w->at += run_pages(w);
 		op_more_time(&o->op, RUN_MS);
-		o->at = -1; // the steps begin again
+		o->at = 0; // the steps begin again, behind the trial: nobody changes the description meanwhile
 	} else if (!error && desc_rehome(w->h->desc, w->all.first, w->all.pages, w->all.to, why, sizeof(why))) {
 		log_error("homes: the hosts have taken what this process does not: %s", why);
 	}
@@ -118,8 +139,12 @@ static void finish(struct ops_op *o)
 			 on_finished);
 }
 
-static const struct ops_step steps[] = {
-	{prepare, call_off}, {go, ops_no_way_back}, {commit, ops_no_way_back}, {finish, ops_no_way_back}, {0}};
+static const struct ops_step steps[] = {{try_it, NULL},
+					{prepare, call_off},
+					{go, ops_no_way_back},
+					{commit, ops_no_way_back},
+					{finish, ops_no_way_back},
+					{0}};
 static const struct ops_kind kind = {.name = "move of homes",
 				     .cls = OP_MOVE,
 				     .ms = RUN_MS,
@@ -270,6 +295,9 @@ int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, ho
 	}
 	if (!n || n > HOMES_PIECES_MAX)
 		return refuse_with(why, cap, -EINVAL, "%u pieces of memory, 1 to %u can move", n, HOMES_PIECES_MAX);
+	int r = judge(h->desc, pieces, n, why, cap);
+	if (r)
+		return r;
 	*h = (struct homes){.ops = h->ops,
 			    .desc = h->desc,
 			    .n = n,
@@ -279,108 +307,9 @@ int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, ho
 			    .done = done,
 			    .ctx = ctx};
 	memcpy(h->pieces, pieces, n * sizeof(*pieces));
-	int r = next(h);
-
+	r = next(h);
 	h->busy = !r;
 	if (!r)
 		return 0;
 	return refuse_with(why, cap, r, "%s", r == -ESHUTDOWN ? "the guest does not run" : strerror(-r));
-}
-
-/* ---- where to ---- */
-
-struct spread {
-	const struct machine_desc *d;
-	host_id from;
-	uint64_t room[HOSTS_MAX], part[HOSTS_MAX]; // granules; what of it each is to get
-	struct homes_piece *out;
-	unsigned n;
-};
-
-static void give(struct spread *s, page_idx first, uint64_t granules, unsigned to)
-{
-	s->out[s->n++] = (struct homes_piece){
-		.first = first, .pages = granules * GRANULE_PAGES, .from = s->from, .to = (host_id)to};
-	s->room[to] -= granules;
-}
-
-/* Memory that came later goes as a whole, to who has most room. */
-static bool give_whole(struct spread *s)
-{
-	for (unsigned i = 0; i < s->d->ranges_n; i++) {
-		const struct desc_range *r = &s->d->ranges[i];
-		unsigned to = 0;
-
-		if (r->home != s->from || !r->slot)
-			continue;
-		for (unsigned k = 1; k < s->d->hosts_n; k++)
-			to = s->room[k] > s->room[to] ? k : to;
-		if (s->room[to] < r->pages / GRANULE_PAGES)
-			return false;
-		give(s, r->first, r->pages / GRANULE_PAGES, to);
-	}
-	return true;
-}
-
-/* In proportion to the room that is left; then what rounding left. */
-static void deal(struct spread *s, uint64_t want)
-{
-	uint64_t have = 0, left = want;
-
-	for (unsigned k = 0; k < s->d->hosts_n; k++)
-		have += s->room[k];
-	for (unsigned k = 0; k < s->d->hosts_n && have; k++) {
-		s->part[k] = (uint64_t)((unsigned __int128)want * s->room[k] / have);
-		left -= s->part[k];
-	}
-	for (unsigned k = 0; left; k = (k + 1) % s->d->hosts_n) {
-		bool more = s->part[k] < s->room[k];
-
-		s->part[k] += more;
-		left -= more;
-	}
-}
-
-static void give_parts(struct spread *s)
-{
-	unsigned to = 0;
-
-	for (unsigned i = 0; i < s->d->ranges_n; i++) {
-		const struct desc_range *r = &s->d->ranges[i];
-		page_idx end = r->first + r->pages;
-
-		for (page_idx at = r->first; r->home == s->from && !r->slot && at < end;) {
-			while (!s->part[to])
-				to++;
-			uint64_t left = (end - at) / GRANULE_PAGES;
-			uint64_t take = left < s->part[to] ? left : s->part[to];
-
-			give(s, at, take, to);
-			s->part[to] -= take;
-			at += take * GRANULE_PAGES;
-		}
-	}
-}
-
-int homes_spread(const struct machine_desc *d, host_id from, const uint64_t room[HOSTS_MAX], struct homes_piece *out,
-		 char *why, size_t cap)
-{
-	struct spread s = {.d = d, .from = from, .out = out};
-	uint64_t have = 0, want = desc_host_pages(d, from) / GRANULE_PAGES, whole = 0;
-
-	for (unsigned k = 0; k < d->hosts_n; k++) {
-		s.room[k] = k == from || !desc_is_member(d, k) ? 0 : room[k] / GRANULE_PAGES;
-		have += s.room[k];
-	}
-	for (unsigned i = 0; i < d->ranges_n; i++)
-		whole += d->ranges[i].home == from && d->ranges[i].slot ? d->ranges[i].pages / GRANULE_PAGES : 0;
-	if (have < want || !give_whole(&s))
-		return refuse_with(why, cap, -ENOSPC,
-				   "%llu MiB of memory have their home on host %u, the other hosts have offered %llu "
-				   "MiB more than they have",
-				   (unsigned long long)(want * DESC_GRANULE >> 20), from,
-				   (unsigned long long)(have * DESC_GRANULE >> 20));
-	deal(&s, want - whole);
-	give_parts(&s);
-	return (int)s.n;
 }

@@ -34,7 +34,8 @@ typedef void (*homes_progress)(void *ctx, uint64_t moved, uint64_t total);
 /*
  * All pieces, in order. done: NULL, "stopped" after homes_stop(), or what failed: homes that had moved by then stay
  * where they are. It is never called from inside. 0, -EBUSY (some move already), -EINVAL (no pieces, or one of them is
- * not whole granules of memory with that home; or the same host) or as ops_stop(); then with a sentence.
+ * not whole granules of memory with that home, or a part of what came later; or the same host), -ENOSPC (memory would
+ * be in too many pieces) or as ops_stop(); then with a sentence.
  */
 int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, homes_progress progress, ops_done done,
 	       void *ctx, char *why, size_t why_cap);
@@ -48,5 +49,10 @@ bool homes_busy(const struct homes *h);
  */
 int homes_spread(const struct machine_desc *d, host_id from, const uint64_t room[HOSTS_MAX], struct homes_piece *out,
 		 char *why, size_t why_cap);
+/*
+ * The first pages whose home is host from, at most so many; of memory that came later what fits as a whole. Returns how
+ * many pieces (0: there is none). out: HOMES_PIECES_MAX. Pure.
+ */
+unsigned homes_first(const struct machine_desc *d, host_id from, host_id to, uint64_t pages, struct homes_piece *out);
 
 #endif

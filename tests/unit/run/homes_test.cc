@@ -181,6 +181,57 @@ TEST_F(Homes, WhatCameLaterMovesAsAWhole)
 	EXPECT_EQ(8 * (r.pages / 8192), all.size());
 }
 
+// A part of it could not be described once it has moved: it is refused before any host is asked.
+TEST_F(Homes, APartOfWhatCameLaterDoesNotMove)
+{
+	const uint64_t piece = DESC_PIECE / PAGE_BYTES;
+	homes_piece out[HOMES_PIECES_MAX];
+	ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 80}, {4, 4ull << 30, 3}));
+	desc.version = 1;
+	desc_range r = {desc.nodes[2].first, piece, 2, 1, 5};
+	ASSERT_EQ(0, desc_fill_memory(&desc, &r, why, sizeof(why))) << why;
+	EXPECT_EQ(-EINVAL, move({{r.first, 512, 1, 0}}));
+	EXPECT_NE(nullptr, strstr(why, "moves as a whole")) << why;
+	EXPECT_EQ(-EINVAL, move({{r.first + 512, r.pages - 512, 1, 0}}));
+	EXPECT_TRUE(all.empty());
+	ASSERT_EQ(1u, homes_first(&desc, 1, 0, 41 * 512, out)); // granules 2 to 41, and no part of the piece
+	EXPECT_EQ(40u * 512, out[0].pages);
+	ASSERT_EQ(2u, homes_first(&desc, 1, 0, 40 * 512 + piece, out));
+	EXPECT_EQ(r.first, out[1].first);
+	EXPECT_EQ(piece, out[1].pages);
+	EXPECT_EQ(0u, homes_first(&desc, 2, 0, UINT64_MAX, out));
+}
+
+// As many pieces as the description has room for, and one that would be more is no end of the guest.
+TEST_F(Homes, TooManyPiecesAreRefusedBeforeAnythingMoves)
+{
+	ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 1200}));
+	page_idx at = 2 * 512;
+	int r = 0;
+	while (!(r = desc_rehome(&desc, at + 512, 512, 0, why, sizeof(why))))
+		at += 2 * 512;
+	ASSERT_EQ(-ENOSPC, r);
+	EXPECT_EQ(-ENOSPC, move({{at + 512, 512, 1, 0}}));
+	turns(100);
+	EXPECT_TRUE(all.empty());
+	EXPECT_TRUE(said.empty());
+	EXPECT_FALSE(homes_busy(h));
+}
+
+// What came between the command and its turn may leave no room: nobody was asked, and all is as it was.
+TEST_F(Homes, ItIsTriedAgainWhenItsTurnHasCome)
+{
+	ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 1200}));
+	ASSERT_EQ(0, move({{400 * 512, 512, 1, 0}})) << why;
+	page_idx at = 2 * 512;
+	while (!desc_rehome(&desc, at + 512, 512, 0, why, sizeof(why)))
+		at += 2 * 512;
+	turns(100);
+	ASSERT_EQ(1u, said.size());
+	EXPECT_NE(std::string::npos, said[0].find("error: memory would be in")) << said[0];
+	EXPECT_TRUE(all.empty());
+}
+
 TEST_F(Homes, SpreadByRoom)
 {
 	machine_desc d = sample_desc(4);

@@ -15,11 +15,12 @@
 #define SET_BYTES   8u
 #define RUN_MAX     0xffffu
 
+/* A slot that nobody has been in since is not passed on: the next home may never have known that host. */
 static struct dir_entry entry_of(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = &e->dir[page];
 
-	return (struct dir_entry){.sharers = d->sharers, .owner = dir_owner(e, d), .touched = d->touched};
+	return (struct dir_entry){.sharers = d->sharers & ~e->gone, .owner = dir_owner(e, d), .touched = d->touched};
 }
 
 static bool same(const struct dir_entry *a, const struct dir_entry *b)

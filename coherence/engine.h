@@ -212,7 +212,11 @@ int coh_engine_range_add(struct coh_engine *e, const struct coh_home_range *r);
  * 0, or -EINVAL: it is less than the pages homed here.
  */
 int coh_engine_set_quota(struct coh_engine *e, uint64_t pages);
-/* Pages homed here that host (another one) owns. */
+/*
+ * Pages homed here that host (another one) owns, by the directory: a page counts from the start of the transaction that
+ * gives it to that host, and no more from the start of the one that takes it away, while its data may still be there or
+ * under way. 0 is no word that none is.
+ */
 uint64_t coh_engine_lent(const struct coh_engine *e, host_id host);
 /*
  * A host has left: its slot is empty, and it is asked for nothing any more; read copies that a directory still says it

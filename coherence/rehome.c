@@ -139,7 +139,7 @@ static void take_over(struct coh_engine *e, page_idx page, const struct dir_entr
 	struct dir *to = &e->dir[page];
 	host_set self = host_bit(e->cfg.self);
 
-	to->sharers = d->sharers;
+	to->sharers = d->sharers & ~e->gone;
 	to->touched = d->touched;
 	if (d->touched) {
 		dir_set_owner(e, to, d->owner);

@@ -298,6 +298,60 @@ TEST(Rehome, WhatIsOwnedAtHomeIsKeptAndElsewhereGoes)
 	EXPECT_EQ(0, coh_engine_host_gone(c.engines[1], 0));
 }
 
+// Host 2 has left with a copy on its name, and host 3 came later, which never knew it: nobody is to be asked there.
+static void becomes_home_after_host_2(bool told_who_is_gone)
+{
+	Cluster c(4, 8, granules);
+	c.write(1, 0);
+	c.run();
+	c.read(2, 0);
+	c.run();
+	ASSERT_EQ(0, coh_engine_set_quota(c.engines[2], COH_QUOTA_NOTHING));
+	c.tick(2); // both chances
+	for (unsigned h : {0u, 1u})
+		ASSERT_EQ(0, coh_engine_host_gone(c.engines[h], 2));
+	if (told_who_is_gone)
+		ASSERT_EQ(0, coh_engine_host_gone(c.engines[3], 2));
+	for (unsigned h : {0u, 1u, 3u})
+		ASSERT_EQ(0, coh_engine_rehome_prepare(c.engines[h], 0, 0, 3));
+	ASSERT_EQ(0, coh_engine_rehome_freeze(c.engines[0], 0));
+	ASSERT_EQ(nullptr, adopt(c, 3, 0, ship(c, 0)));
+	for (unsigned h : {0u, 1u, 3u})
+		ASSERT_EQ(0, coh_engine_rehome_commit(c.engines[h], 0, 3));
+	for (unsigned h : {0u, 1u, 3u})
+		ASSERT_EQ(0, coh_engine_rehome_finish(c.engines[h], 0));
+	c.trace();
+	c.write(0, 0);
+	c.run();
+	EXPECT_EQ("W---", c.rights(0));
+	EXPECT_EQ(std::string::npos, c.trace().find("h2"));
+}
+
+TEST(Rehome, WhoIsGoneIsNotPassedOn)
+{
+	becomes_home_after_host_2(false);
+	becomes_home_after_host_2(true);
+}
+
+// Whoever sends it: what a directory says of one that is gone is nothing to the next home that knows.
+TEST(Rehome, AnEntryOfWhoIsGoneIsLeftOut)
+{
+	Cluster c(4, 8, granules);
+	ASSERT_EQ(0, coh_engine_host_gone(c.engines[3], 2));
+	for (unsigned h : {0u, 1u, 3u})
+		ASSERT_EQ(0, coh_engine_rehome_prepare(c.engines[h], 0, 0, 3));
+	Bytes b{4, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 0}; // four pages of host 0, with copies on host 2
+	ASSERT_EQ(nullptr, adopt(c, 3, 0, b));
+	coh_msg m = {};
+	m.kind = COH_MSG_REQ_WRITE;
+	m.requester = 1;
+	m.epoch = 3;
+	m.txn = 1;
+	c.trace();
+	c.inject(1, 3, m);
+	EXPECT_EQ("h3 -> h0 FWD_WRITE p0 for h1\n", c.trace());
+}
+
 TEST(Rehome, CalledOff)
 {
 	Cluster c(3, 8, [](coh_config &x) {

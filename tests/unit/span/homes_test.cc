@@ -148,4 +148,25 @@ TEST_F(SpanHomes, ADirectoryThatMakesNoSenseFencesTheGiver)
 	EXPECT_EQ(2 * GRANULE, span_homed(side[0].span));
 }
 
+/* A place that nobody is in: a directory that comes here may list who was there before this host came. */
+struct SpanPlaces : TwoSpans {
+	void SetUp() override
+	{
+		ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 4}, {4, 64ull << 20, 3}));
+		TwoSpans::SetUp();
+	}
+};
+
+TEST_F(SpanPlaces, NobodyIsAskedInAnEmptyPlace)
+{
+	coh_engine *e = side[1].span->pager.engine;
+
+	ASSERT_EQ(3u, desc_host_slots(&desc));
+	EXPECT_EQ(-EINVAL, coh_engine_rehome_prepare(e, 0, 0, 2));
+	ASSERT_EQ(0, span_expect(side[1].span, 2));
+	EXPECT_EQ(-EINVAL, coh_engine_rehome_prepare(e, 0, 0, 2));
+	span_join(side[1].span, 2);
+	EXPECT_EQ(0, coh_engine_rehome_prepare(e, 0, 0, 2));
+}
+
 } // namespace

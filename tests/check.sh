@@ -86,7 +86,7 @@ stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" bash tests/soak/run.sh "
 stage_dpdk() { run dpdk 600 bash tests/e2e/dpdk.sh "$O"; }
 stage_sim() { run sim 600 "$O/tests/sim"; }
 stage_rel() { run rel 300 "$O/tests/rel_sim"; }
-stage_model() { run model 600 "$O/tests/model"; }
+stage_model() { run model 1200 "$O/tests/model"; }
 stage_fuzz() { run fuzz 300 bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-15}"; }
 stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }

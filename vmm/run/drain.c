@@ -12,6 +12,7 @@
 
 #define LOOK_MS  20u
 #define PAGES_MS 3600000u // for all pages of a host to go
+#define LEAVE_MS (120000u + OP_TURN_MS)
 
 struct drain {
 	struct drain_parts p;
@@ -24,7 +25,7 @@ struct drain {
 	void *ctx;
 };
 
-/* The host keeps no page, until it has none. */
+/* The host keeps no page, until it has none; then it leaves. */
 struct empty {
 	struct ops_op o;
 	struct drain *d;
@@ -72,24 +73,6 @@ static bool ended(struct drain *d, const char *error)
 static void failed(struct drain *d, int r, const char *why)
 {
 	end(d, r == -ESHUTDOWN ? "the guest is over" : why && why[0] ? why : strerror(-r));
-}
-
-/* ---- the last step: it leaves ---- */
-
-static void on_left(void *ctx, const char *error)
-{
-	end(ctx, error);
-}
-
-static void leave(struct drain *d)
-{
-	char why[DESC_REPORT_MAX] = "";
-
-	members_set_state(d->p.members, d->s.host, MEMBER_DRAINED);
-	enter(d, DRAIN_LEAVING);
-	int r = members_remove(d->p.members, d->s.host, NULL, on_left, d, why, sizeof(why));
-	if (r)
-		failed(d, r, why);
 }
 
 /* ---- pages ---- */
@@ -147,19 +130,45 @@ static void look(struct ops_op *o)
 	ops_ask_everyone(o, VERB_HOST_LEFT, json_pack("{s:i}", "host", (int)of(o)->s.host), on_looked);
 }
 
+/* ---- the last step: it leaves ---- */
+
+static void on_left(void *ctx, const char *error)
+{
+	ops_step_over(ctx, error);
+}
+
+/* Whatever stands in its way, the host keeps pages again: it may go on running vCPUs. */
+static void leave(struct ops_op *o)
+{
+	struct drain *d = of(o);
+	char why[DESC_REPORT_MAX] = "";
+
+	if (d->stop) {
+		ops_step_over(o, "called off");
+		return;
+	}
+	members_set_state(d->p.members, d->s.host, MEMBER_DRAINED);
+	enter(d, DRAIN_LEAVING);
+	op_more_time(&o->op, LEAVE_MS);
+	int r = members_remove(d->p.members, d->s.host, &o->op, on_left, o, why, sizeof(why));
+	if (r)
+		ops_step_over(o, why[0] ? why : strerror(-r));
+}
+
 static void drop(struct ops_op *o)
 {
 	loop_timer_stop(&((struct empty *)o)->again);
 }
 
-static const struct ops_step empty_steps[] = {{keep_nothing, keep_again}, {look, NULL}, {0}};
+static const struct ops_step empty_steps[] = {{keep_nothing, keep_again}, {look, NULL}, {leave, NULL}, {0}};
 static const struct ops_kind empty_kind = {
 	.name = "drain", .cls = OP_FREE, .ms = PAGES_MS, .steps = empty_steps, .drop = drop};
 
 static void on_empty(void *ctx, const char *error)
 {
-	if (!ended(ctx, error))
-		leave(ctx);
+	struct drain *d = ctx;
+
+	end(d, error && d->stop ? "called off" : error);
 }
 
 static void empty(struct drain *d)
@@ -218,11 +227,17 @@ static uint32_t vcpus_on(const struct drain *d, host_id h)
 	return n;
 }
 
+/* Others may have begun to leave meanwhile. */
+static bool takes(const struct drain *d, host_id h)
+{
+	return h != d->s.host && desc_is_member(d->p.desc, h) && !members_cordoned(d->p.members, h);
+}
+
 static uint32_t vcpu_room(const struct drain *d, host_id h)
 {
 	uint32_t has = vcpus_on(d, h), offered = d->p.offers[h].vcpus;
 
-	return h != d->s.host && desc_is_member(d->p.desc, h) && offered > has ? offered - has : 0;
+	return takes(d, h) && offered > has ? offered - has : 0;
 }
 
 static void next_vcpu(struct drain *d);
@@ -288,7 +303,7 @@ static int plan(struct drain *d, char *why, size_t cap)
 		uint64_t has = desc_host_pages(d->p.desc, h), offered = d->p.offers[h].memory_bytes >> PAGE_SHIFT;
 
 		free_vcpus += vcpu_room(d, h);
-		room[h] = desc_is_member(d->p.desc, h) && offered > has ? offered - has : 0;
+		room[h] = takes(d, h) && offered > has ? offered - has : 0;
 	}
 	if (vcpus > free_vcpus)
 		return refuse_with(why, cap, -ENOSPC,

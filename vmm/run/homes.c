@@ -8,6 +8,7 @@
 
 #include "coherence/base/refuse.h"
 #include "net/log.h"
+#include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 
 #define GRANULE_PAGES (DESC_GRANULE / PAGE_BYTES)
@@ -71,11 +72,23 @@ static int judge(const struct machine_desc *d, const struct homes_piece *pieces,
 	return r;
 }
 
+static int takes(const struct homes *h, host_id to, char *why, size_t cap)
+{
+	return members_cordoned(h->ops->members, to)
+		       ? refuse_with(why, cap, -EBUSY, "host %u is leaving: it becomes the home of nothing", to)
+		       : 0;
+}
+
+/* What has come since it was asked for may be in its way. */
 static void try_it(struct ops_op *o)
 {
+	const struct homes_op *w = of(o);
 	char why[DESC_REPORT_MAX];
+	int r = takes(w->h, w->all.to, why, sizeof(why));
 
-	ops_step_over(o, judge(of(o)->h->desc, &of(o)->all, 1, why, sizeof(why)) ? why : NULL);
+	if (!r)
+		r = judge(w->h->desc, &w->all, 1, why, sizeof(why));
+	ops_step_over(o, r ? why : NULL);
 }
 
 static json_t *first_args(struct ops_op *o)
@@ -296,6 +309,8 @@ int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, ho
 	if (!n || n > HOMES_PIECES_MAX)
 		return refuse_with(why, cap, -EINVAL, "%u pieces of memory, 1 to %u can move", n, HOMES_PIECES_MAX);
 	int r = judge(h->desc, pieces, n, why, cap);
+	for (unsigned i = 0; i < n && !r; i++)
+		r = takes(h, pieces[i].to, why, cap);
 	if (r)
 		return r;
 	*h = (struct homes){.ops = h->ops,

@@ -33,9 +33,9 @@ void homes_destroy(struct homes *h); // after ops_destroy(); NULL: nothing
 typedef void (*homes_progress)(void *ctx, uint64_t moved, uint64_t total);
 /*
  * All pieces, in order. done: NULL, "stopped" after homes_stop(), or what failed: homes that had moved by then stay
- * where they are. It is never called from inside. 0, -EBUSY (some move already), -EINVAL (no pieces, or one of them is
- * not whole granules of memory with that home, or a part of what came later; or the same host), -ENOSPC (memory would
- * be in too many pieces) or as ops_stop(); then with a sentence.
+ * where they are. It is never called from inside. 0, -EBUSY (some move already, or the host is leaving), -EINVAL (no
+ * pieces, or one of them is not whole granules of memory with that home, or a part of what came later; or the same
+ * host), -ENOSPC (memory would be in too many pieces) or as ops_stop(); then with a sentence.
  */
 int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, homes_progress progress, ops_done done,
 	       void *ctx, char *why, size_t why_cap);

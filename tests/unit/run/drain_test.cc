@@ -131,4 +131,90 @@ TEST_F(Drain, AHostThatRefusesToBeEmptied)
 	EXPECT_EQ(MEMBER_IS, members_state(ms, 1));
 }
 
+struct DrainLeaves : Drain {
+	// Runs until the host has said that it is empty, and nobody has been asked anything since.
+	void until_asked(const char *verb)
+	{
+		for (unsigned i = 0; i < 3000 && std::find(all.begin(), all.end(), verb) == all.end(); i++)
+			turns(1);
+	}
+	Said keeps() // what host 1 was told of its pages
+	{
+		Said out;
+		for (auto &x : hosts[1].verbs)
+			if (x.rfind("host-empty", 0) == 0)
+				out.push_back(x);
+		return out;
+	}
+	void judge(const char *error)
+	{
+		turns(500);
+		EXPECT_EQ(error, said.back());
+		ASSERT_FALSE(keeps().empty());
+		EXPECT_EQ("host-empty{\"keep\":true}", keeps().back());
+		EXPECT_EQ(MEMBER_IS, members_state(ms, 1));
+		EXPECT_EQ(DRAIN_NONE, drain_status(d).phase);
+		EXPECT_TRUE(desc_is_member(&desc, 1));
+	}
+};
+
+TEST_F(DrainLeaves, CalledOffWhenItsLastPageHasGone)
+{
+	hosts[0].mute = "host-left";
+	ASSERT_EQ(0, start(1)) << why;
+	until_asked("host-left");
+	turns(5);
+	ASSERT_EQ(DRAIN_PAGES, drain_status(d).phase);
+	EXPECT_EQ(0, drain_stop(d));
+	answer(hosts[0], hosts[0].kept, CALL_JSON, "{}"); // nothing is left
+	judge("error: called off");
+}
+
+TEST_F(DrainLeaves, RefusedAtOnce)
+{
+	hosts[0].mute = "host-left";
+	ASSERT_EQ(0, start(1)) << why;
+	until_asked("host-left");
+	turns(5);
+	ASSERT_EQ(0, members_remove(ms, 1, nullptr, DrainDone, this, why, sizeof(why))) << why; // somebody else's
+	answer(hosts[0], hosts[0].kept, CALL_JSON, "{}"); // ... which waits for its own look
+	judge("error: host 1 is leaving already");
+}
+
+// A vCPU has come there meanwhile: the host says so when it is asked whether it is empty.
+TEST_F(DrainLeaves, RefusedByItsOwnLook)
+{
+	hosts[0].mute = "host-left";
+	ASSERT_EQ(0, start(1)) << why;
+	until_asked("host-left");
+	turns(5);
+	answer(hosts[0], hosts[0].kept, CALL_JSON, "{}");
+	hosts[0].kept = 0;
+	for (unsigned i = 0; i < 500 && !hosts[0].kept; i++)
+		turns(1);
+	ASSERT_EQ(DRAIN_LEAVING, drain_status(d).phase);
+	EXPECT_EQ(-EBUSY, drain_stop(d));
+	answer(hosts[0], hosts[0].kept, CALL_JSON, "{\"vcpus\":1}");
+	judge("error: host 1 can't leave: as host 0 knows, it has 1 vCPUs (pando move)");
+}
+
+// Nothing is put on a host that leaves, neither by plan nor when its turn has come.
+TEST_F(Drain, NothingGoesToAHostThatLeaves)
+{
+	members_set_state(ms, 1, MEMBER_DRAINED);
+	homes_piece p = {0, 512, 0, 1};
+	EXPECT_EQ(-EBUSY, homes_move(h, &p, 1, nullptr, DrainDone, this, why, sizeof(why)));
+	EXPECT_STREQ("host 1 is leaving: it becomes the home of nothing", why);
+	members_set_state(ms, 1, MEMBER_IS);
+	ASSERT_EQ(0, homes_move(h, &p, 1, nullptr, DrainDone, this, why, sizeof(why)));
+	members_set_state(ms, 1, MEMBER_DRAINING);
+	turns(100);
+	EXPECT_EQ("error: host 1 is leaving: it becomes the home of nothing", said.back());
+	EXPECT_TRUE(all.empty());
+	members_set_state(ms, 1, MEMBER_IS);
+	members_set_state(ms, 0, MEMBER_DRAINING); // as if that could be
+	EXPECT_EQ(-ENOSPC, start(1));
+	EXPECT_STREQ("host 1 runs 1 vCPUs, the other hosts have offered 0 more than they run", why);
+}
+
 } // namespace

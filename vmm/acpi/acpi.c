@@ -302,10 +302,29 @@ static void write_srat_window(struct build *b, unsigned node)
 	write_srat_memory(b, &r, SRAT_ENABLED | SRAT_HOT);
 }
 
+/* Homes are no matter of the guest's: wherever they have gone since, it finds its nodes as they were at the start. */
+static unsigned node_ranges(const struct machine_desc *d, struct layout_range *out)
+{
+	struct layout_range all[LAYOUT_RANGES_MAX];
+	unsigned n = layout_ranges(d, all), joined = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct layout_range *last = joined ? &out[joined - 1] : NULL;
+
+		if (all[i].slot)
+			continue;
+		if (last && last->node == all[i].node && last->gpa + last->bytes == all[i].gpa)
+			last->bytes += all[i].bytes;
+		else
+			out[joined++] = all[i];
+	}
+	return joined;
+}
+
 static uint64_t write_srat(struct build *b)
 {
 	struct layout_range ranges[LAYOUT_RANGES_MAX];
-	unsigned n = layout_ranges(b->d, ranges);
+	unsigned n = node_ranges(b->d, ranges);
 
 	begin_table(b, "SRAT", 3);
 	w(b, 1, 4);
@@ -313,8 +332,7 @@ static uint64_t write_srat(struct build *b)
 	for (uint32_t v = 0; v < desc_vcpus(b->d); v++)
 		write_srat_cpu(b, v);
 	for (unsigned i = 0; i < n; i++)
-		if (!ranges[i].slot)
-			write_srat_memory(b, &ranges[i], SRAT_ENABLED);
+		write_srat_memory(b, &ranges[i], SRAT_ENABLED);
 	for (unsigned i = 0; i < b->d->nodes_n; i++)
 		write_srat_window(b, i);
 	return end_table(b);

@@ -255,11 +255,11 @@ static void word_due(void *arg)
 	struct growths *g = arg;
 	char text[DESC_REPORT_MAX];
 
-	snprintf(text, sizeof(text),
-		 "the guest has said nothing of the %llu MiB that came last: it was told of no more of them",
+	snprintf(text, sizeof(text), "the guest %s the %llu MiB that came last: it was told of no more of them",
+		 g->ops->state == OPS_PAUSED ? "is stopped, and has not taken" : "has said nothing of",
 		 (unsigned long long)(g->op->piece.pages << PAGE_SHIFT >> 20));
 	stop_waiting(g);
-	ops_step_over(&g->op->o, text);
+	ops_step_over(&g->op->o, g->op->left.memory_bytes ? text : NULL);
 }
 
 static void refuses(struct growths *g, uint32_t status)
@@ -283,7 +283,7 @@ static void piece_came(void *ctx, const char *error)
 		w->left.memory_bytes -= bytes;
 		g->result.memory_bytes += bytes;
 	}
-	if (error || !w->left.memory_bytes) {
+	if (error) {
 		stop_waiting(g);
 		ops_step_over(o, error);
 	} else if (g->refused) {
@@ -291,7 +291,8 @@ static void piece_came(void *ctx, const char *error)
 	} else if (!g->waits) { // it was faster than the hosts' answers
 		next_piece(o);
 	} else {
-		loop_timer_in(link_loop(g->ops->calls->link), &g->due, GROW_WORD_MS * 1000000ull);
+		loop_timer_in(link_loop(g->ops->calls->link), &g->due,
+			      (w->left.memory_bytes ? GROW_WORD_MS : GROW_LAST_MS) * 1000000ull);
 	}
 }
 
@@ -376,6 +377,10 @@ int growths_grow(struct growths *g, const struct grow_wish *wish, ops_done done,
 	}
 	if (g->op) {
 		snprintf(why, cap, "the guest is growing already: one such command at a time");
+		return -EBUSY;
+	}
+	if (wish->memory_bytes && g->ops->state == OPS_PAUSED) {
+		snprintf(why, cap, "the guest is stopped: it takes no memory (pando qmp NAME cont)");
 		return -EBUSY;
 	}
 	struct grow_op *o = (struct grow_op *)ops_op_new(g->ops, &grow_kind, sizeof(*o), done, ctx);

@@ -7,7 +7,8 @@
  * of operations, all hosts learn the next version of the description; of memory all of them have its pages before any
  * lets the guest reach them; and only then host 0 tells the guest. Memory comes in pieces, none larger than what the
  * guest has by then: what describes new memory is taken out of the old, and a guest that was given too much at once has
- * none left to run in. The next piece waits until the guest has said that it took the one before.
+ * none left to run in. The next piece waits until the guest has said that it took the one before; of the last one its
+ * refusal is waited for, and its silence is none. A guest that is stopped takes no memory.
  *
  * A vCPU leaves: the guest is asked, and nobody waits for it; when it has given the vCPU up all hosts learn the next
  * version. A reset forgets what was asked.
@@ -22,6 +23,7 @@
 #define GROW_ANY_NODE UINT32_MAX
 #define GROW_ANY_VCPU UINT32_MAX
 #define GROW_WORD_MS  120000u // the guest has so long to take a piece of memory before the next
+#define GROW_LAST_MS  10000u  // ... and to refuse the last one
 
 struct growths;
 

@@ -137,7 +137,8 @@ TEST_F(Grow, MemoryIsReachedByNobodyBeforeAllHaveIt)
 	unmute(hosts[1]);
 	turns();
 	EXPECT_EQ(1u, count("growth-show"));
-	EXPECT_EQ(Said({"done"}), said);
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ("done", said.back());
 	const desc_range *r = desc_slot(&desc, 1);
 	ASSERT_NE(nullptr, r);
 	EXPECT_EQ(1u, r->home);
@@ -159,10 +160,11 @@ TEST_F(Grow, MemoryComesInPiecesAsTheGuestTakesThem)
 	EXPECT_EQ(1u, count("growth-show")) << "none of these words is about it";
 	tell(true, 1, false, 1, 0);
 	EXPECT_EQ(2u, count("growth-show")) << "1,024 MiB, as much as there is by now";
-	EXPECT_EQ("done", said.back());
 	EXPECT_EQ(2048 * kMiB, desc_memory_bytes(&desc));
+	tell(true, 2, false, 1, 0);
+	EXPECT_EQ("done", said.back());
 	EXPECT_EQ(2u, desc.version);
-	EXPECT_EQ(5u, std::count(said.begin(), said.end(), "ACPI_DEVICE_OST"));
+	EXPECT_EQ(6u, std::count(said.begin(), said.end(), "ACPI_DEVICE_OST"));
 }
 
 TEST_F(Grow, AGuestThatRefusesGetsNoMore)
@@ -186,12 +188,19 @@ TEST_F(Grow, AGuestThatSaysNothingIsNotWaitedForForEver)
 	EXPECT_EQ(Said({"STOP", "done"}), said);
 	fake_clock_forward_ms(GROW_WORD_MS);
 	turns();
-	EXPECT_EQ("error: the guest has said nothing of the 512 MiB that came last: it was told of no more of them",
+	EXPECT_EQ("error: the guest is stopped, and has not taken the 512 MiB that came last: it was told of no more "
+		  "of them",
 		  said.back());
 	tell(true, 1, false, 1, 0); // late
 	EXPECT_EQ(1u, count("growth-show"));
 	EXPECT_EQ(0, cont());
 	turns();
+	EXPECT_EQ(0, grow(0, 0, 2048, 3));
+	turns();
+	fake_clock_forward_ms(GROW_WORD_MS);
+	turns();
+	EXPECT_EQ("error: the guest has said nothing of the 1024 MiB that came last: it was told of no more of them",
+		  said.back());
 }
 
 TEST_F(Grow, AWordThatIsFasterThanTheHostsCounts)
@@ -202,8 +211,48 @@ TEST_F(Grow, AWordThatIsFasterThanTheHostsCounts)
 	tell(true, 1, false, 1, 0);
 	unmute(hosts[0]);
 	turns();
-	EXPECT_EQ("done", said.back());
 	EXPECT_EQ(2u, count("growth-show"));
+	tell(true, 2, false, 1, 0);
+	EXPECT_EQ("done", said.back());
+}
+
+TEST_F(Grow, TheLastPieceCanBeRefusedToo)
+{
+	EXPECT_EQ(0, grow(0, 0, 256, 2));
+	turns();
+	tell(true, 1, false, 1, 0x81);
+	EXPECT_EQ("error: the guest does not take the 256 MiB that came last: its code for that is 0x81", said.back());
+	hosts[0].mute = "growth-show";
+	EXPECT_EQ(0, grow(0, 0, 256, 2));
+	turns();
+	tell(true, 2, false, 1, 0x82); // before the hosts' answers
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ("error: the guest does not take the 256 MiB that came last: its code for that is 0x82", said.back());
+}
+
+TEST_F(Grow, SilenceAboutTheLastPieceIsNoRefusal)
+{
+	EXPECT_EQ(0, grow(0, 0, 256, 2));
+	turns();
+	EXPECT_EQ(Said({}), said);
+	fake_clock_forward_ms(GROW_LAST_MS);
+	turns();
+	EXPECT_EQ(Said({"done"}), said);
+	EXPECT_EQ(256 * kMiB, growths_result(g).memory_bytes);
+}
+
+TEST_F(Grow, AGuestThatIsStoppedTakesNoMemory)
+{
+	EXPECT_EQ(0, stop());
+	turns();
+	EXPECT_EQ(-EBUSY, grow(0, 1, 128));
+	EXPECT_STREQ("the guest is stopped: it takes no memory (pando qmp NAME cont)", why);
+	EXPECT_EQ(0u, count("growth-make"));
+	said.clear();
+	EXPECT_EQ(0, grow(0, 1, 0)) << "a vCPU waits for nobody";
+	turns();
+	EXPECT_EQ(Said({"done"}), said);
 }
 
 TEST_F(Grow, ARefusalThatIsFasterThanTheHostsCountsToo)

@@ -25,7 +25,8 @@ enum phase { IDLE, LEAVING, PACKED, EXPECTING, ARRIVING };
 
 struct moves {
 	struct hv_state_traits traits; // of this host's KVM
-	bool traits_known;
+	atomic_bool traits_known;      // from then on they are nobody's to write
+	pthread_mutex_t learning;      // a vCPU is made on the worker's thread while another is expected
 	_Atomic int phase; // span thread, but for LEAVING -> PACKED or IDLE on the vCPU's, ARRIVING -> IDLE likewise
 	struct machine_move move;
 	struct machine_moved moved;
@@ -49,6 +50,7 @@ int moves_create(struct machine *m)
 		return -ENOMEM;
 	}
 	placement_init(m->placement, m->desc);
+	mutex_init(&m->moves->learning);
 	rwlock_init(&m->placement_lock); // the span thread writes, and those who send interrupts read
 	return 0;
 }
@@ -58,6 +60,7 @@ void moves_destroy(struct machine *m)
 	if (!m->moves)
 		return;
 	pthread_rwlock_destroy(&m->placement_lock);
+	pthread_mutex_destroy(&m->moves->learning);
 	free(m->moves);
 	free(m->placement);
 	m->moves = NULL;
@@ -88,9 +91,14 @@ static int check(struct machine *m, const struct machine_move *mv, host_id self,
 int moves_learn(struct cpu *c)
 {
 	struct moves *s = c->m->moves;
-	int r = s->traits_known ? 0 : hv_state_traits(&c->vcpu, &c->m->hv, &s->traits);
+	int r = 0;
 
-	s->traits_known = r == 0;
+	pthread_mutex_lock(&s->learning);
+	if (!atomic_load(&s->traits_known)) {
+		r = hv_state_traits(&c->vcpu, &c->m->hv, &s->traits);
+		atomic_store(&s->traits_known, r == 0);
+	}
+	pthread_mutex_unlock(&s->learning);
 	return r;
 }
 
@@ -175,7 +183,7 @@ int machine_move_leave(struct machine *m, const struct machine_move *mv, machine
 		return r;
 	struct cpu *c = &m->cpus[mv->vcpu];
 
-	if (!s->traits_known)
+	if (!atomic_load(&s->traits_known))
 		return refuse(why, why_cap, -ENOTSUP, "vCPU %u: this KVM has more state than can be moved", c->index);
 	s->move = *mv;
 	s->packed = packed;
@@ -415,7 +423,7 @@ int machine_move_commit(struct machine *m, const struct machine_move *mv)
 
 int machine_move_traits(struct machine *m, uint32_t vcpu, struct cpuid_table *cpuid, struct hv_state_traits *traits)
 {
-	if (vcpu >= m->cpus_n || !m->cpus[vcpu].opened || !m->moves->traits_known)
+	if (vcpu >= m->cpus_n || !m->cpus[vcpu].opened || !atomic_load(&m->moves->traits_known))
 		return -ENODEV;
 	cpu_cpuid(&m->cpus[vcpu], cpuid);
 	*traits = m->moves->traits;

@@ -3,6 +3,7 @@
 #include "tests/unit/machine/two_machines.h"
 
 #include <memory>
+#include <thread>
 
 extern "C" {
 #include "vmm/chip/cpuplug.h"
@@ -212,6 +213,24 @@ TEST_F(Growth, OneThatMovedAwayBeforeItLeftComesAsNew)
 	EXPECT_EQ("wait-sipi", state_of(0, 3));
 	start_vcpu(0, 3);
 	EXPECT_TRUE(ran());
+}
+
+// One is made by a thread of its own while another moves here: what this KVM can move is learnt by both
+// (ThreadSanitizer sees it).
+TEST_F(Growth, OneIsMadeWhileAnotherIsExpected)
+{
+	fill(0, 3);
+	machine_move mv = {3, 0, 1, 1};
+	int made = -1;
+	char text[512] = "";
+	std::string end;
+	auto arrived = [](void *x, const machine_moved *, const char *e) { *(std::string *)x = e ? e : "arrived"; };
+	std::thread maker([&] { made = machine_vcpus_prepare(h[1].m, 2, 1, text, sizeof(text)); });
+	EXPECT_EQ(0, machine_move_expect(h[1].m, &mv, arrived, &end, why, sizeof(why))) << why;
+	maker.join();
+	EXPECT_EQ(0, made) << text;
+	EXPECT_TRUE(machine_move_cancel(h[1].m, &mv));
+	EXPECT_EQ("the move was given up", end);
 }
 
 // Nobody waits for its arrival: a stop compares what was sent with what came.

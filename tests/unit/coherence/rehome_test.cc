@@ -310,8 +310,9 @@ static void becomes_home_after_host_2(bool told_who_is_gone)
 	c.tick(2); // both chances
 	for (unsigned h : {0u, 1u})
 		ASSERT_EQ(0, coh_engine_host_gone(c.engines[h], 2));
-	if (told_who_is_gone)
+	if (told_who_is_gone) {
 		ASSERT_EQ(0, coh_engine_host_gone(c.engines[3], 2));
+	}
 	for (unsigned h : {0u, 1u, 3u})
 		ASSERT_EQ(0, coh_engine_rehome_prepare(c.engines[h], 0, 0, 3));
 	ASSERT_EQ(0, coh_engine_rehome_freeze(c.engines[0], 0));

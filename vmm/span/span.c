@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coherence/base/check.h"
 #include "net/log.h"
 #include "vmm/span/span_priv.h"
 #include "vmm/span/now.h"
@@ -27,14 +26,6 @@ static void on_faults(void *ctx, int fd, unsigned events)
 
 static uint64_t due(void *ctx);
 static void tick(void *ctx);
-
-/* Directories that come here later may list, among the sharers, hosts that left before this one came. */
-static void set_gone(struct span *d)
-{
-	for (unsigned h = 0; h < desc_host_slots(d->desc); h++)
-		if (h != d->self && !desc_is_member(d->desc, h))
-			PD_CHECK(!coh_engine_host_gone(d->pager.engine, (host_id)h));
-}
 
 static void send_outbox(void *arg)
 {
@@ -70,7 +61,6 @@ int span_create(struct span **out, const struct machine_desc *desc, host_id self
 		r = pager_open(&d->pager, desc, self, ram, link, why, why_cap);
 		if (!r) {
 			d->paging = true;
-			set_gone(d);
 			d->pager.before_send = post_flush;
 			d->pager.before_send_ctx = d;
 			span_no_hosts_yet(d);

@@ -343,6 +343,8 @@ TEST(Rehome, AnEntryOfWhoIsGoneIsLeftOut)
 		ASSERT_EQ(0, coh_engine_rehome_prepare(c.engines[h], 0, 0, 3));
 	Bytes b{4, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 0}; // four pages of host 0, with copies on host 2
 	ASSERT_EQ(nullptr, adopt(c, 3, 0, b));
+	ASSERT_EQ(0, coh_engine_host_new(c.engines[3], 2)); // who comes into the place has no copy
+	coh_engine_host_joined(c.engines[3], 2);
 	coh_msg m = {};
 	m.kind = COH_MSG_REQ_WRITE;
 	m.requester = 1;

@@ -82,7 +82,7 @@ refuses to_itself "no memory with home 1 that can go to host 1" '{"from":1,"to":
 refuses half_a_granule "a multiple of 2 MiB" '{"from":0,"to":1,"bytes":4096}'
 "$O/pando" trace start "$name" --records 400000 >/dev/null 2>&1
 done_by all x-pando-move-homes '{"from":1,"to":0}'
-refuses nothing_left "0 pieces of memory" '{"from":1,"to":0}'
+refuses nothing_left "host 1 is the home of nothing that could move" '{"from":1,"to":0}'
 "$O/pando" trace stop "$name" -o "$tmp/all.trace" >/dev/null 2>&1
 "$O/pando" trace decode "$tmp/all.trace" >"$tmp/all.txt" 2>&1
 for kind in home-left home-came; do

@@ -30,13 +30,16 @@ struct homes {
 
 /*
  * Memory moves, and the description is told of it before anybody else has a turn: who joins makes its own of what that
- * says. It is a run; or all of what came later, run by run, since that stands in the description as one.
+ * says. It is a run; or all of what came later, run by run, since that stands in the description as one: what has moved
+ * of it when the rest cannot follow, or is not to, goes back.
  */
 struct homes_op {
 	struct ops_op o;
 	struct homes *h;
 	struct homes_piece all;
 	page_idx at; // where the present run begins
+	bool back;   // runs return to where they came from, the last one first; because of
+	char why[DESC_REPORT_MAX];
 };
 
 static struct homes_op *of(struct ops_op *o)
@@ -96,32 +99,98 @@ static json_t *first_args(struct ops_op *o)
 	return json_pack("{s:I}", "first", (json_int_t)of(o)->at);
 }
 
+/* The same steps, from the run at which w->at is; before the first of them nothing is asked but by try_it(). */
+static void next_run(struct ops_op *o)
+{
+	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
+	o->at = 0; // behind the trial: nobody changes the description meanwhile
+	ops_step_over(o, NULL);
+}
+
+static void on_called_off(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops_op *o = ctx;
+	const char *error = ops_error(o, a, n);
+
+	if (error) {
+		ops_step_over(o, error);
+		return;
+	}
+	of(o)->back = true;
+	of(o)->at -= HOMES_RUN_PAGES;
+	next_run(o);
+}
+
+static void ask_to_cancel(struct ops_op *o, call_done done)
+{
+	ops_ask_everyone(o, VERB_HOMES_CANCEL, first_args(o), done);
+}
+
+/* The runs before it have moved, and nobody has described them. */
+static void on_prepared(void *ctx, const struct call_answer *a, unsigned n)
+{
+	struct ops_op *o = ctx;
+	struct homes_op *w = of(o);
+	const char *error = ops_error(o, a, n);
+
+	if (!error || w->back || w->at == w->all.first) {
+		ops_step_over(o, error);
+		return;
+	}
+	snprintf(w->why, sizeof(w->why), "%s", error);
+	op_more_time(&o->op, OPS_UNDO_MS);
+	ask_to_cancel(o, on_called_off);
+}
+
 static void prepare(struct ops_op *o)
 {
 	const struct homes_op *w = of(o);
 
 	ops_ask_everyone(o, VERB_HOMES_PREPARE,
-			 json_pack("{s:I,s:I,s:i,s:i}", "first", (json_int_t)w->at, "pages", (json_int_t)run_pages(w),
-				   "from", (int)w->all.from, "to", (int)w->all.to),
-			 ops_answered);
+			 json_pack("{s:I,s:I,s:i,s:i,s:b}", "first", (json_int_t)w->at, "pages",
+				   (json_int_t)run_pages(w), "from", (int)(w->back ? w->all.to : w->all.from), "to",
+				   (int)(w->back ? w->all.from : w->all.to), "back", (int)w->back),
+			 on_prepared);
 }
 
 static void call_off(struct ops_op *o)
 {
-	if (of(o)->at == of(o)->all.first)
-		ops_ask_everyone(o, VERB_HOMES_CANCEL, first_args(o), ops_answered);
+	if (of(o)->at == of(o)->all.first && !of(o)->back)
+		ask_to_cancel(o, ops_answered);
 	else
 		ops_no_way_back(o); // a part has moved that can't be described
 }
 
+/* From here on there is no way back: each step has a time of its own, however long those before it took. */
 static void go(struct ops_op *o)
 {
+	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
 	ops_ask(o, host_bit(of(o)->all.from) | host_bit(of(o)->all.to), VERB_HOMES_GO, first_args(o), ops_answered);
 }
 
 static void commit(struct ops_op *o)
 {
+	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
 	ops_ask_everyone(o, VERB_HOMES_COMMIT, first_args(o), ops_answered);
+}
+
+/* Where it goes from the run that has moved. False: nowhere. */
+static bool another_run(struct ops_op *o)
+{
+	struct homes_op *w = of(o);
+
+	if (w->back && w->at != w->all.first) {
+		w->at -= HOMES_RUN_PAGES;
+		return true;
+	}
+	if (w->back || is_last(w))
+		return false;
+	w->back = w->h->stop;
+	if (w->back)
+		snprintf(w->why, sizeof(w->why), "stopped");
+	else
+		w->at += run_pages(w);
+	return true;
 }
 
 static void on_finished(void *ctx, const struct call_answer *a, unsigned n)
@@ -131,21 +200,27 @@ static void on_finished(void *ctx, const struct call_answer *a, unsigned n)
 	const char *error = ops_error(o, a, n);
 	char why[DESC_REPORT_MAX];
 
-	if (!error && !is_last(w)) {
-		w->at += run_pages(w);
-		op_more_time(&o->op, RUN_MS);
-		o->at = 0; // the steps begin again, behind the trial: nobody changes the description meanwhile
-	} else if (!error && desc_rehome(w->h->desc, w->all.first, w->all.pages, w->all.to, why, sizeof(why))) {
-		log_error("homes: the hosts have taken what this process does not: %s", why);
+	if (error) {
+		ops_step_over(o, error);
+		return;
 	}
-	ops_step_over(o, error);
+	if (another_run(o)) {
+		next_run(o);
+		return;
+	}
+	if (w->back)
+		op_say(&o->op, "%s", w->why);
+	else if (desc_rehome(w->h->desc, w->all.first, w->all.pages, w->all.to, why, sizeof(why)))
+		log_error("homes: the hosts have taken what this process does not: %s", why);
+	ops_step_over(o, NULL);
 }
 
 static void finish(struct ops_op *o)
 {
 	const struct homes_op *w = of(o);
-	json_int_t version = is_last(w) ? (json_int_t)w->h->desc->version + 1 : 0;
+	json_int_t version = is_last(w) && !w->back ? (json_int_t)w->h->desc->version + 1 : 0;
 
+	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
 	ops_ask_everyone(o, VERB_HOMES_FINISH,
 			 json_pack("{s:I,s:I,s:I,s:I,s:i}", "first", (json_int_t)w->at, "version", version, "begin",
 				   (json_int_t)w->all.first, "pages", (json_int_t)w->all.pages, "to", (int)w->all.to),

@@ -4,7 +4,7 @@
  * move"). A run of granules at a time: all hosts prepare, the two ends go, all commit, all finish; each run is an
  * operation of the queue, of the class of moves, so others have their turn between two of them. With its last step the
  * description says so on all hosts, as a next version. What came later stands in the description as one, and moves in
- * one operation.
+ * one operation; if it is stopped, or refused, between two runs of that, those that have moved go back.
  *
  * One thread, the run process' one. Nothing blocks.
  */
@@ -39,7 +39,7 @@ typedef void (*homes_progress)(void *ctx, uint64_t moved, uint64_t total);
  */
 int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, homes_progress progress, ops_done done,
 	       void *ctx, char *why, size_t why_cap);
-void homes_stop(struct homes *h); // before the next run; none moves: nothing
+void homes_stop(struct homes *h); // at the next run; none moves: nothing
 bool homes_busy(const struct homes *h);
 
 /*

@@ -102,6 +102,8 @@ void ops_set(struct ops *v, enum ops_state s, enum ops_reason r);
  */
 struct ops_op *ops_op_new(struct ops *v, const struct ops_kind *kind, size_t bytes, ops_done done, void *ctx);
 int ops_op_add(struct ops_op *o);
+/* What takes so long takes so long where the guest's time is stretched, and all that hosts do with it. */
+uint64_t ops_ms(const struct ops *v, uint64_t ms);
 void ops_step_over(struct ops_op *o, const char *error); // error: NULL, or borrowed
 void ops_no_way_back(struct ops_op *o);                  // an undo: there is none, and the guest has to be ended
 /*

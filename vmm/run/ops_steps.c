@@ -14,6 +14,11 @@ static struct ops_op *of(struct op *op)
 	return (struct ops_op *)op;
 }
 
+uint64_t ops_ms(const struct ops *v, uint64_t ms)
+{
+	return ms * (v->desc->dilate ? v->desc->dilate : 1);
+}
+
 /* ---- begin and end ---- */
 
 static void go_on(struct ops_op *o);
@@ -54,7 +59,7 @@ struct ops_op *ops_op_new(struct ops *v, const struct ops_kind *kind, size_t byt
 
 	if (!o)
 		return NULL;
-	o->op = (struct op){.cls = kind->cls, .ms = kind->ms, .begin = begin, .over = over};
+	o->op = (struct op){.cls = kind->cls, .ms = ops_ms(v, kind->ms), .begin = begin, .over = over};
 	snprintf(o->op.name, sizeof(o->op.name), "%s", kind->name);
 	o->v = v;
 	o->kind = kind;
@@ -169,7 +174,7 @@ static void put_question(void *op)
 	struct ops *v = o->v;
 	enum verb verb = o->asked;
 	json_t *args = o->question.args;
-	unsigned ms = op_left_ms(&o->op, verb_info(verb)->ms);
+	unsigned ms = op_left_ms(&o->op, (unsigned)ops_ms(v, verb_info(verb)->ms));
 	int r = v->state >= OPS_SHUTDOWN ? -ESHUTDOWN
 		: !ms                    ? -ETIME
 					 : calls_start(v->calls, o->question.to, verb, args, ms, o->question.done, o);

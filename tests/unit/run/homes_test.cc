@@ -68,8 +68,8 @@ TEST_F(Homes, ARunAtATimeThenTheDescription)
 			"homes-finish", "homes-finish"}),
 		  first);
 	EXPECT_EQ(24u, all.size());
-	EXPECT_EQ("homes-prepare{\"first\":1024,\"pages\":8192,\"from\":1,\"to\":0}", asked(1)[0]);
-	EXPECT_EQ("homes-prepare{\"first\":17408,\"pages\":4096,\"from\":1,\"to\":0}", asked(1)[8]);
+	EXPECT_EQ("homes-prepare{\"first\":1024,\"pages\":8192,\"from\":1,\"to\":0,\"back\":false}", asked(1)[0]);
+	EXPECT_EQ("homes-prepare{\"first\":17408,\"pages\":4096,\"from\":1,\"to\":0,\"back\":false}", asked(1)[8]);
 	EXPECT_EQ("homes-finish{\"first\":17408,\"version\":3,\"begin\":17408,\"pages\":4096,\"to\":0}",
 		  asked(0).back());
 	EXPECT_EQ(3u, desc.version);
@@ -161,44 +161,133 @@ TEST_F(Homes, AStopComesBetweenTwoRuns)
 	EXPECT_EQ(16, std::count_if(pause, all.end(), [](auto &x) { return x.rfind("homes-", 0) == 0; }));
 }
 
-// The guest knows memory that came later as one: so does the description, and it is not stopped in the middle.
-TEST_F(Homes, WhatCameLaterMovesAsAWhole)
+struct HomesOfGrown : Homes {
+	const uint64_t pages = 2 * DESC_PIECE / PAGE_BYTES, runs = pages / HOMES_RUN_PAGES;
+	desc_range r = {};
+
+	void SetUp() override
+	{
+		Homes::SetUp();
+		ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 80}, {4, 4ull << 30, 3}));
+		desc.version = 1;
+		r = {desc.nodes[2].first, pages, 2, 1, 5};
+		ASSERT_EQ(0, desc_fill_memory(&desc, &r, why, sizeof(why))) << why;
+		ASSERT_LT(3u, runs);
+	}
+	long times(const char *verb)
+	{
+		return std::count(all.begin(), all.end(), verb) / 2;
+	}
+	bool until_asked(const char *verb, long n)
+	{
+		for (unsigned i = 0; i < 1000 && times(verb) < n; i++)
+			turns(1);
+		return times(verb) == n;
+	}
+};
+
+// The guest knows memory that came later as one, and so does the description.
+TEST_F(HomesOfGrown, ItMovesAsAWhole)
 {
-	const uint64_t piece = DESC_PIECE / PAGE_BYTES;
-	ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 80}, {4, 4ull << 30, 3}));
-	desc.version = 1;
-	desc_range r = {desc.nodes[2].first, 2 * piece, 2, 1, 5};
-	ASSERT_EQ(0, desc_fill_memory(&desc, &r, why, sizeof(why))) << why;
 	uint32_t version = desc.version;
-	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}}, StopThen)) << why;
-	homes_stop(h);
+	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}})) << why;
 	turns(400);
-	ASSERT_EQ(1u, went.size());
-	EXPECT_EQ(Said({"error: stopped"}), said);
-	EXPECT_EQ(std::to_string(r.pages / 512) + "/" + std::to_string(r.pages / 512), went[0]);
+	EXPECT_EQ(Said({"done"}), said);
+	EXPECT_EQ(Said({std::to_string(pages / 512) + "/" + std::to_string(pages / 512)}), went);
 	EXPECT_EQ(version + 1, desc.version);
 	EXPECT_EQ(0u, desc_home_of_page(&desc, r.first + r.pages - 1));
-	EXPECT_EQ(8 * (r.pages / 8192), all.size());
+	EXPECT_EQ(8 * runs, all.size());
+}
+
+// Between two runs it can be stopped: what has moved goes back, the last one first, since a part cannot be described.
+TEST_F(HomesOfGrown, StoppedItGoesBack)
+{
+	uint32_t version = desc.version;
+	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}})) << why;
+	ASSERT_TRUE(until_asked("homes-go", 2));
+	homes_stop(h);
+	turns(400);
+	EXPECT_EQ(Said({"error: stopped"}), said);
+	EXPECT_TRUE(went.empty());
+	EXPECT_EQ(version, desc.version);
+	EXPECT_EQ(1u, desc_home_of_page(&desc, r.first));
+	EXPECT_EQ(4, times("homes-finish"));
+	Said a = asked(0);
+	std::string first = std::to_string(r.first), second = std::to_string(r.first + HOMES_RUN_PAGES);
+	EXPECT_EQ("homes-prepare{\"first\":" + second + ",\"pages\":8192,\"from\":0,\"to\":1,\"back\":true}", a.at(8));
+	EXPECT_EQ("homes-prepare{\"first\":" + first + ",\"pages\":8192,\"from\":0,\"to\":1,\"back\":true}", a.at(12));
+	for (unsigned i : {3u, 7u, 11u, 15u})
+		EXPECT_NE(std::string::npos, a.at(i).find("\"version\":0,")) << a.at(i);
+}
+
+TEST_F(HomesOfGrown, RefusedInTheMiddleItGoesBack)
+{
+	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}})) << why;
+	ASSERT_TRUE(until_asked("homes-finish", 2));
+	hosts[0].refuse = "homes-prepare";
+	for (unsigned i = 0; i < 1000 && !times("homes-cancel"); i++)
+		turns(1);
+	hosts[0].refuse = "";
+	turns(400);
+	EXPECT_EQ(Said({"error: host 0: it will not"}), said);
+	EXPECT_EQ(1, times("homes-cancel"));
+	EXPECT_EQ(4, times("homes-finish"));
+	EXPECT_EQ(1u, desc_home_of_page(&desc, r.first));
+	said.clear();
+	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}})) << why;
+	turns(400);
+	EXPECT_EQ(Said({"done"}), said);
+}
+
+// What does not even go back ends the guest, with the reason for that.
+TEST_F(HomesOfGrown, RefusedOnTheWayBack)
+{
+	ASSERT_EQ(0, move({{r.first, r.pages, 1, 0}})) << why;
+	ASSERT_TRUE(until_asked("homes-go", 2));
+	homes_stop(h);
+	ASSERT_TRUE(until_asked("homes-finish", 2));
+	hosts[1].refuse = "homes-prepare";
+	turns(400);
+	ASSERT_EQ(2u, said.size());
+	EXPECT_EQ("end: the hosts do not agree on the homes of memory: host 1: it will not", said[1]);
+}
+
+// Each step has a time of its own, in which the guest's time is stretched like all else.
+TEST_F(Homes, AStepThatTakesLongLeavesTheNextItsTime)
+{
+	for (unsigned dilate : {1u, 10u}) {
+		desc.dilate = dilate;
+		said.clear();
+		ASSERT_EQ(0, move({{2 * 512, 512, (host_id)(dilate > 1 ? 0 : 1), (host_id)(dilate > 1 ? 1 : 0)}}));
+		for (auto [verb, seconds] :
+		     {std::pair("homes-prepare", 19u), {"homes-go", 58u}, {"homes-commit", 19u}}) {
+			hosts[1].mute = verb;
+			hosts[1].kept = 0;
+			for (unsigned i = 0; i < 100 && !hosts[1].kept; i++)
+				turns(1);
+			ASSERT_NE(0u, hosts[1].kept) << verb;
+			fake_clock_forward_ms(1000ull * seconds * dilate);
+			answer(hosts[1], hosts[1].kept, CALL_JSON, "{}");
+		}
+		hosts[1].mute = "";
+		turns(100);
+		EXPECT_EQ(Said({"done"}), said) << dilate;
+	}
 }
 
 // A part of it could not be described once it has moved: it is refused before any host is asked.
-TEST_F(Homes, APartOfWhatCameLaterDoesNotMove)
+TEST_F(HomesOfGrown, APartOfItDoesNotMove)
 {
-	const uint64_t piece = DESC_PIECE / PAGE_BYTES;
 	homes_piece out[HOMES_PIECES_MAX];
-	ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 80}, {4, 4ull << 30, 3}));
-	desc.version = 1;
-	desc_range r = {desc.nodes[2].first, piece, 2, 1, 5};
-	ASSERT_EQ(0, desc_fill_memory(&desc, &r, why, sizeof(why))) << why;
 	EXPECT_EQ(-EINVAL, move({{r.first, 512, 1, 0}}));
 	EXPECT_NE(nullptr, strstr(why, "moves as a whole")) << why;
 	EXPECT_EQ(-EINVAL, move({{r.first + 512, r.pages - 512, 1, 0}}));
 	EXPECT_TRUE(all.empty());
 	ASSERT_EQ(1u, homes_first(&desc, 1, 0, 41 * 512, out)); // granules 2 to 41, and no part of the piece
 	EXPECT_EQ(40u * 512, out[0].pages);
-	ASSERT_EQ(2u, homes_first(&desc, 1, 0, 40 * 512 + piece, out));
+	ASSERT_EQ(2u, homes_first(&desc, 1, 0, 40 * 512 + pages, out));
 	EXPECT_EQ(r.first, out[1].first);
-	EXPECT_EQ(piece, out[1].pages);
+	EXPECT_EQ(pages, out[1].pages);
 	EXPECT_EQ(0u, homes_first(&desc, 2, 0, UINT64_MAX, out));
 }
 

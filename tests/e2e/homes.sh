@@ -28,9 +28,9 @@ done_by() { # WHAT COMMAND...: it is done, or the guest has ended meanwhile
 	return 1
 }
 
-boot() { # NAME HOSTS TESTS
+boot() { # NAME HOSTS TESTS [MIB_OFFERED: each offers so much for each host]
 	name=$1 log=$tmp/$name.log
-	timeout 120 "$O/pando" run --local "$2" --kernel "$O/guest-tools/micro.elf" --cpus "$2" --memory $(($2 * 48))M --name "$name" --quiet \
+	timeout 120 "$O/pando" run --local "$2" --kernel "$O/guest-tools/micro.elf" --cpus "$2" --memory $(($2 * 48))M --local-memory $(($2 * ${4:-48}))M --name "$name" --quiet \
 		--trace "$tmp/$name.trace" --append "test=$3 ops=60000 rounds=20000" >"$log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 guest_runs "$name"
@@ -89,5 +89,11 @@ for kind in home-left home-came; do
 	[ "$(grep -c " $kind " "$tmp/all.txt")" = 24 ]
 	verdict "trace_$kind" $? "$(grep -c " $kind " "$tmp/all.txt") of 24 granules"
 done
+ends 2 2
+
+# No more than was offered.
+boot offered 2 storm,pattern 30
+refuses more_than_it_offers "host 0: it offers 60 MiB and gives the guest 48: 16 MiB more are asked for" '{"from":1,"to":0,"bytes":16777216}'
+done_by what_it_offers x-pando-move-homes '{"from":1,"to":0,"bytes":12582912}'
 ends 2 2
 exit $bad

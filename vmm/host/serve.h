@@ -42,6 +42,12 @@ void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __
 /* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */
 void serve_event(struct guest *g, enum host_event e, json_t *data);
 
+/*
+ * Whether this host, which is the home of `here` pages, has offered so many more, and has the memory for them (asked
+ * unless --overcommit). 0, -ENOSPC or what check_memory_enough() returns; then with a sentence. Span thread.
+ */
+int serve_judge_memory(const struct guest *g, uint64_t here, uint64_t pages, char *why, size_t cap);
+
 #define SERVE_BYTES_MAX (262144u)
 
 /*

@@ -57,9 +57,9 @@ static int judge_vcpus(const struct guest *g, uint32_t count, char *why, size_t 
 	return -ENOSPC;
 }
 
-static int judge_memory(const struct guest *g, uint64_t pages, char *why, size_t cap)
+int serve_judge_memory(const struct guest *g, uint64_t here, uint64_t pages, char *why, size_t cap)
 {
-	uint64_t here = desc_host_pages(&g->desc, g->self), offered = g->opt->memory_bytes >> PAGE_SHIFT;
+	uint64_t offered = g->opt->memory_bytes >> PAGE_SHIFT;
 	struct check_need need = {.gift_bytes = pages << PAGE_SHIFT};
 	struct check_memory have;
 
@@ -127,7 +127,7 @@ void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
 	if (w.count)
 		r = judge_vcpus(g, w.count, w.why, sizeof(w.why));
 	if (!r && pages)
-		r = judge_memory(g, pages, w.why, sizeof(w.why));
+		r = serve_judge_memory(g, desc_host_pages(&g->desc, g->self), pages, w.why, sizeof(w.why));
 	if (!r && w.count)
 		start(g, &w, make);
 	else

@@ -36,7 +36,11 @@ void serve_homes_prepare(struct guest *g, uint64_t call, json_t *args)
 				     .from = (host_id)from,
 				     .to = (host_id)to};
 
-	answer(g, call, span_homes_prepare(g->span, &run, why, sizeof(why)), why);
+	/* What comes back had its room here, which nobody else has got meanwhile: refused, it would end the guest. */
+	bool asks = run.to == g->self && !json_is_true(json_object_get(args, "back"));
+	int r = asks ? serve_judge_memory(g, span_homed(g->span), run.pages, why, sizeof(why)) : 0;
+
+	answer(g, call, r ? r : span_homes_prepare(g->span, &run, why, sizeof(why)), why);
 }
 
 static void went(void *ctx)

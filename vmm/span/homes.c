@@ -31,7 +31,8 @@ static const char *run_error(const struct span *d, const struct span_homes_run *
 		return "this host shares no memory";
 	if (d->homes.run.pages)
 		return "homes are moving already";
-	if (r->first % GRANULE || r->pages % GRANULE || !r->pages || r->pages > SPAN_HOMES_MAX * GRANULE)
+	if (r->first % GRANULE || r->pages % GRANULE || !r->pages || r->pages > SPAN_HOMES_MAX * GRANULE ||
+	    r->first > UINT64_MAX - r->pages)
 		return "a run of 1 to 64 whole granules is needed";
 	return NULL;
 }

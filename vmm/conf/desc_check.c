@@ -203,6 +203,8 @@ static int check_slot(const struct machine_desc *d, unsigned i, char *why, size_
 			      r->slot, DESC_MEMORY_SLOTS);
 	if (r->first % (DESC_PIECE / PAGE_BYTES) || r->pages % (DESC_PIECE / PAGE_BYTES))
 		return refuse(why, cap, "memory range %u came later: a multiple of 128 MiB is needed", i);
+	if (r->pages > DESC_PIECE_MAX / PAGE_BYTES)
+		return refuse(why, cap, "memory range %u came later: a piece has 4 TiB at most", i);
 	for (unsigned k = 0; k < i; k++)
 		if (d->ranges[k].slot == r->slot)
 			return refuse(why, cap, "memory range %u is in slot %u, which has another one", i, r->slot);

@@ -46,7 +46,8 @@ struct desc_node {
 	uint64_t pages_max; // 0: no memory, ever
 };
 
-#define DESC_PIECE (128ull << 20) // memory that comes later: multiples of it, at such addresses
+#define DESC_PIECE     (128ull << 20) // memory that comes later: multiples of it, at such addresses
+#define DESC_PIECE_MAX (4ull << 40)   // ... in one piece: KVM takes fewer than 2^31 pages in one slot
 
 /* Memory that is there. Ranges stand in ascending order. */
 struct desc_range {

@@ -12,7 +12,7 @@
 #include "vmm/hv/survey.h"
 
 #define NEEDED_API     12
-#define SLOT_BYTES_MAX (4ull << 40) // KVM takes fewer than 2^31 pages in one slot
+#define SLOT_BYTES_MAX DESC_PIECE_MAX
 
 const struct hv_need hv_needs[] = {
 	{KVM_CAP_USER_MEMORY, 1, "USER_MEMORY", "a current kernel"},

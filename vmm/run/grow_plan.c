@@ -21,6 +21,8 @@ uint64_t grow_piece(const struct machine_desc *d, uint64_t memory_bytes)
 
 	if (most < least)
 		most = least;
+	if (most > DESC_PIECE_MAX)
+		most = DESC_PIECE_MAX;
 	return memory_bytes % least ? 0 : memory_bytes < most ? memory_bytes : most;
 }
 

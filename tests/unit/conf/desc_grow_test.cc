@@ -125,6 +125,15 @@ TEST_F(DescGrow, MemoryThatDoesNotFitIsRefused)
 	EXPECT_TRUE(refused(r, "")) << why;
 }
 
+TEST_F(DescGrow, APieceIsNoMoreThanAHostCanMap)
+{
+	ASSERT_EQ("", sample_layout(&d, {2, 2}, {512, 512},
+				    {.vcpus_max = 8, .memory_max = 4 * DESC_PIECE_MAX, .nodes_max = 3}));
+	EXPECT_TRUE(refused(piece(2, (DESC_PIECE_MAX + DESC_PIECE) / kMiB, 1), "4 TiB at most")) << why;
+	desc_range r = piece(2, DESC_PIECE_MAX / kMiB, 1);
+	EXPECT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why))) << why;
+}
+
 // Where anything may come, the firmware tables name each CPU at length.
 TEST_F(DescGrow, RoomForMemoryAloneBoundsTheVcpusToo)
 {

@@ -470,6 +470,8 @@ TEST(GrowPiece, IsOfWholeBlocksAndNoMoreThanThereIs)
 	d = roomy(32 * 1024); // 64 GiB
 	EXPECT_EQ(0u, grow_piece(&d, 128 * kMiB));
 	EXPECT_EQ(4 * kGiB, grow_piece(&d, 4 * kGiB));
+	d = roomy(8ull << 20); // 16 TiB
+	EXPECT_EQ(DESC_PIECE_MAX, grow_piece(&d, 12 * DESC_PIECE_MAX)) << "no host maps more as one piece";
 }
 
 TEST(GrowNode, IsTheHostsOwnThenOneItHasAloneThenTheLastThatIsNobodys)

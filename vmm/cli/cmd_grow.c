@@ -14,12 +14,12 @@
 	"Usage: pando grow NAME [--host H] [--cpus N] [--memory SIZE] [--node N] [--json]\n\n"                    \
 	"The running guest NAME gets more vCPUs and memory, of what host H offers beyond what it gives, in the "  \
 	"room\nthat `pando run --max-cpus --max-memory` made. They are for the guest to bring online; --elastic " \
-	"has it do so.\n\n"
+	"has it do so.\nA guest that is stopped gets no memory.\n\n"
 #define SHRINK_USAGE                                                                                         \
 	"Usage: pando shrink NAME --cpu N\n\n"                                                               \
 	"The running guest NAME is asked to give up vCPU N. It answers in its own time, or not at all: the " \
-	"event\nACPI_DEVICE_OST has its answer.\n\n"
-#define GROW_WAIT_MS 3700000u // memory comes in pieces, and the guest takes its time
+	"event\nACPI_DEVICE_OST has its answer, and `pando status` shows the vCPUs there are.\n\n"
+#define GROW_WAIT_MS 4500000u // longer than `pando run` tries: memory comes in pieces, and the guest takes its time
 
 /* 0, or the exit status; *value: what the monitor returned. */
 static int ask(const char *name, const char *command, json_t *args, json_t **value)
@@ -67,7 +67,9 @@ int cli_grow(int argc, char **argv)
 	const struct cli_option table[] = {
 		{"host", "H", "the host that gives them (default 0)", CLI_COUNT, &host, 0, HOSTS_MAX - 1},
 		{"cpus", "N", "so many vCPUs more", CLI_COUNT, &cpus, 1, VCPUS_MAX},
-		{"memory", "SIZE", "so much memory more: a multiple of 128M", CLI_SIZE, &memory, 1, 0},
+		{"memory", "SIZE",
+		 "so much memory more: a multiple of 128M, or of 2G where the guest started with 64G or more", CLI_SIZE,
+		 &memory, 1, 0},
 		{"node", "N", "the guest's node that gets them (default: one with room)", CLI_COUNT, &node, 0,
 		 HOSTS_MAX - 1},
 		{"json", NULL, "what the monitor returns", CLI_FLAG, &json, 0, 0},

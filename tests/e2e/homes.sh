@@ -28,10 +28,10 @@ done_by() { # WHAT COMMAND...: it is done, or the guest has ended meanwhile
 	return 1
 }
 
-boot() { # NAME HOSTS TESTS [MIB_OFFERED: each offers so much for each host]
+boot() { # NAME HOSTS TESTS [MIB_OFFERED: each offers so much for each host] [OPTION...]
 	name=$1 log=$tmp/$name.log
 	timeout 120 "$O/pando" run --local "$2" --kernel "$O/guest-tools/micro.elf" --cpus "$2" --memory $(($2 * 48))M --local-memory $(($2 * ${4:-48}))M --name "$name" --quiet \
-		--trace "$tmp/$name.trace" --append "test=$3 ops=60000 rounds=20000" >"$log" 2>&1 </dev/null &
+		--trace "$tmp/$name.trace" "${@:5}" --append "test=$3 ops=60000 rounds=20000" >"$log" 2>&1 </dev/null &
 	guest=$!
 	wait_for 10 guest_runs "$name"
 	verdict "$name.boot" $? "it does not run"
@@ -96,4 +96,17 @@ boot offered 2 storm,pattern 30
 refuses more_than_it_offers "host 0: it offers 60 MiB and gives the guest 48: 16 MiB more are asked for" '{"from":1,"to":0,"bytes":16777216}'
 done_by what_it_offers x-pando-move-homes '{"from":1,"to":0,"bytes":12582912}'
 ends 2 2
+# Memory that came later moves as a whole; where the last run of it is refused, those before it go back.
+grown() {
+	boot grown 2 "grow rounds=1 outside=1 more_cpus=0 more_mib=384" 160 --max-memory 1G --overcommit
+	wait_for 20 says 'GROW 0?' || { no "$name.asks" "the guest does not ask"; return; }
+	done_by first x-pando-grow '{"host":1,"memory":134217728}' && done_by second x-pando-grow '{"host":1,"memory":134217728}'
+	done_by what_was_there x-pando-move-homes '{"from":1,"to":0,"bytes":50331648}'
+	refuses a_part "memory that came later moves as a whole" '{"from":1,"to":0,"bytes":2097152}'
+	done_by a_whole x-pando-move-homes '{"from":1,"to":0,"bytes":134217728}'
+	refuses in_the_middle "it offers 320 MiB and gives the guest 320: 32 MiB more are asked for" '{"from":1,"to":0}'
+	done_by third x-pando-grow '{"host":1,"memory":134217728}' # the guest ends when it has written and read it
+	ends 2 2
+}
+grown
 exit $bad

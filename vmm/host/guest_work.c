@@ -23,7 +23,8 @@ void guest_works_init(struct guest_works *w, struct guest *g)
 	*w = (struct guest_works){.g = g};
 	mutex_init(&w->lock);
 	pthread_cond_init(&w->news, NULL);
-	w->todo_tail = &w->todo;
+	w->all = (struct guest_lane){.w = w, .todo_tail = &w->all.todo};
+	w->beside = (struct guest_lane){.w = w, .todo_tail = &w->beside.todo};
 }
 
 static void run_posted(void *arg)
@@ -65,58 +66,78 @@ bool guest_post(struct guest *g, void (*fn)(struct guest *g, void *arg), void *a
 
 static void *worker(void *arg)
 {
-	struct guest_works *w = arg;
+	struct guest_lane *l = arg;
+	struct guest_works *w = l->w;
 
 	pthread_setname_np(pthread_self(), "worker");
 	pthread_mutex_lock(&w->lock);
-	while (w->todo || !w->closed) {
-		struct guest_task *t = w->todo;
+	while (l->todo || !w->closed) {
+		struct guest_task *t = l->todo;
 
 		if (!t) {
 			pthread_cond_wait(&w->news, &w->lock);
 			continue;
 		}
-		w->todo = t->next;
-		if (!w->todo)
-			w->todo_tail = &w->todo;
+		l->todo = t->next;
+		if (!l->todo)
+			l->todo_tail = &l->todo;
 		t->skipped = w->cancelled;
 		pthread_mutex_unlock(&w->lock);
 		if (!t->skipped)
 			t->fn(w->g, t->arg);
 		pthread_mutex_lock(&w->lock);
-		w->todo_n--;
+		l->todo_n--;
 		loop_call(w->g->loop, &t->turn);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
 
-int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
-	       void (*done)(struct guest *g, void *arg, bool cancelled), void *arg)
+static int add(struct guest_lane *l, struct guest_task *t)
 {
-	struct guest_works *w = &g->works;
-	struct guest_task *t = task_new(g, work, arg);
+	struct guest_works *w = l->w;
 	int r = t ? 0 : -ENOMEM;
 
 	pthread_mutex_lock(&w->lock);
 	if (!r && w->closed)
 		r = -ECANCELED;
-	if (!r && w->todo_n == GUEST_WORKS_MAX)
+	if (!r && l->todo_n == GUEST_WORKS_MAX)
 		r = -EBUSY;
-	if (!r && !w->has_thread)
-		r = -pthread_create(&w->thread, NULL, worker, w);
+	if (!r && !l->has_thread)
+		r = -pthread_create(&l->thread, NULL, worker, l);
 	if (!r) {
-		w->has_thread = true;
-		t->done = done;
-		*w->todo_tail = t;
-		w->todo_tail = &t->next;
-		w->todo_n++;
-		pthread_cond_signal(&w->news);
+		l->has_thread = true;
+		*l->todo_tail = t;
+		l->todo_tail = &t->next;
+		l->todo_n++;
+		pthread_cond_broadcast(&w->news);
 	}
 	pthread_mutex_unlock(&w->lock);
 	if (r)
 		free(t);
 	return r;
+}
+
+static struct guest_task *work_new(struct guest *g, void (*work)(struct guest *g, void *arg),
+				   void (*done)(struct guest *g, void *arg, bool cancelled), void *arg)
+{
+	struct guest_task *t = task_new(g, work, arg);
+
+	if (t)
+		t->done = done;
+	return t;
+}
+
+int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
+	       void (*done)(struct guest *g, void *arg, bool cancelled), void *arg)
+{
+	return add(&g->works.all, work_new(g, work, done, arg));
+}
+
+int guest_work_beside(struct guest *g, void (*work)(struct guest *g, void *arg),
+		      void (*done)(struct guest *g, void *arg, bool cancelled), void *arg)
+{
+	return add(&g->works.beside, work_new(g, work, done, arg));
 }
 
 bool guest_work_cancelled(const struct guest *g)
@@ -129,15 +150,21 @@ void guest_works_cancel(struct guest_works *w)
 	pthread_mutex_lock(&w->lock);
 	w->closed = true;
 	__atomic_store_n(&w->cancelled, true, __ATOMIC_RELAXED);
-	pthread_cond_signal(&w->news);
+	pthread_cond_broadcast(&w->news);
 	pthread_mutex_unlock(&w->lock);
+}
+
+static void join(struct guest_lane *l)
+{
+	if (l->has_thread)
+		pthread_join(l->thread, NULL);
+	l->has_thread = false;
 }
 
 void guest_works_join(struct guest_works *w)
 {
 	guest_works_cancel(w);
-	if (w->has_thread)
-		pthread_join(w->thread, NULL);
-	w->has_thread = false;
+	join(&w->all);
+	join(&w->beside);
 	loop_run_posted(w->g->loop);
 }

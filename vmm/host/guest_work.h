@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ways between the span thread and others: functions posted to its loop, and one worker thread for what blocks.
+// The two ways between the span thread and others: functions posted to its loop, and worker threads for what blocks.
 #ifndef VMM_HOST_GUEST_WORK_H
 #define VMM_HOST_GUEST_WORK_H
 
@@ -9,16 +9,22 @@
 struct guest;
 struct guest_task;
 
+/* One worker, and what it is to do. */
+struct guest_lane {
+	struct guest_works *w;
+	struct guest_task *todo, **todo_tail;
+	unsigned todo_n;
+	bool has_thread;
+	pthread_t thread;
+};
+
 struct guest_works {
 	struct guest *g;
 	pthread_mutex_t lock; // all below; innermost
 	pthread_cond_t news;
-	struct guest_task *todo, **todo_tail; // for the worker
-	unsigned todo_n;
-	bool closed; // nothing new is taken
+	struct guest_lane all, beside; // guest_work(), guest_work_beside()
+	bool closed;                   // nothing new is taken
 	bool cancelled;
-	bool has_thread;
-	pthread_t thread;
 };
 
 void guest_works_init(struct guest_works *w, struct guest *g);

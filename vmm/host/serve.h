@@ -57,13 +57,19 @@ int serve_judge_memory(const struct guest *g, uint64_t here, uint64_t pages, cha
 bool guest_post(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg);
 
 /*
- * A blocking piece of work (touching guest memory, writing files) on the guest's one worker thread, in order. work runs
+ * A blocking piece of work (touching guest memory, writing files) on the guest's worker thread, in order. work runs
  * there; then done runs on the span thread, always, cancelled or not: it frees arg. work asks guest_work_cancelled() in
  * long loops. Span thread. Returns 0, -EBUSY (GUEST_WORKS_MAX wait), -ECANCELED, -ENOMEM.
  */
 #define GUEST_WORKS_MAX 64u
 int guest_work(struct guest *g, void (*work)(struct guest *g, void *arg),
 	       void (*done)(struct guest *g, void *arg, bool cancelled), void *arg);
+/*
+ * The same on a second such thread, which nothing that waits for a disk can keep: for what all hosts have to do before
+ * a change has come to its end. It must not mind what the other thread does.
+ */
+int guest_work_beside(struct guest *g, void (*work)(struct guest *g, void *arg),
+		      void (*done)(struct guest *g, void *arg, bool cancelled), void *arg);
 bool guest_work_cancelled(const struct guest *g);
 
 #endif

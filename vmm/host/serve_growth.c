@@ -101,14 +101,14 @@ static void worked(struct guest *g, void *arg, bool cancelled)
 	free(w);
 }
 
-static void start(struct guest *g, const struct work *what, void (*fn)(struct guest *g, void *arg))
+static void start(struct guest *g, const struct work *what, void (*fn)(struct guest *g, void *arg), bool beside)
 {
 	struct work *w = malloc(sizeof(*w));
 	int e = -ENOMEM;
 
 	if (w) {
 		*w = *what;
-		e = guest_work(g, fn, worked, w);
+		e = (beside ? guest_work_beside : guest_work)(g, fn, worked, w);
 	}
 	if (!e)
 		return;
@@ -129,7 +129,7 @@ void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
 	if (!r && pages)
 		r = serve_judge_memory(g, desc_host_pages(&g->desc, g->self), pages, w.why, sizeof(w.why));
 	if (!r && w.count)
-		start(g, &w, make);
+		start(g, &w, make, false); // not beside a reset, which is the worker's too
 	else
 		answer(g, call, r, w.why);
 }
@@ -206,7 +206,7 @@ void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
 		return;
 	}
 	w.r = *r;
-	start(g, &w, map);
+	start(g, &w, map, true); // all hosts wait for it, and what waits for a disk must not end the guest
 }
 
 void serve_growth_show(struct guest *g, uint64_t call, json_t *args)

@@ -111,7 +111,7 @@ TEST_F(ServeStatus, TheWorkerMakesTheDocument)
 {
 	Ask();
 	WaitFor([&] { return got != nullptr; });
-	EXPECT_TRUE(g->works.has_thread);
+	EXPECT_TRUE(g->works.all.has_thread);
 	EXPECT_EQ(0, json_integer_value(json_object_get(Host(), "host")));
 	EXPECT_EQ(3, json_integer_value(json_object_get(Host(), "vcpus")));
 	EXPECT_EQ(5, json_integer_value(json_object_get(Host(), "strangers_refused")));

@@ -2,8 +2,11 @@
 // Whatever `pando run` sends as a call, a host answers once, and the list of verbs says what it takes.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -171,6 +174,37 @@ TEST_F(Serve, TheLoadOfTheHostItself)
 	json_decref(o);
 	guest_works_cancel(&g->works);
 	EXPECT_EQ('!', Call("host-load", "{}")[0]);
+}
+
+// What all hosts wait for does not stand behind a disk that takes its time; at the end both threads are waited for.
+TEST_F(Serve, WorkThatNothingCanKeep)
+{
+	struct Both {
+		std::mutex lock;
+		std::condition_variable news;
+		bool second = false, seen = false;
+		unsigned ends = 0;
+	} b;
+	auto slow = [](struct guest *, void *x) {
+		auto *y = static_cast<Both *>(x);
+		std::unique_lock<std::mutex> l(y->lock);
+		y->seen = y->news.wait_for(l, std::chrono::seconds(20), [&] { return y->second; });
+	};
+	auto quick = [](struct guest *, void *x) {
+		auto *y = static_cast<Both *>(x);
+		std::lock_guard<std::mutex> l(y->lock);
+		y->second = true;
+		y->news.notify_all();
+	};
+	auto end = [](struct guest *, void *x, bool) { static_cast<Both *>(x)->ends++; };
+	ASSERT_EQ(0, guest_work(g.get(), slow, end, &b));
+	ASSERT_EQ(0, guest_work_beside(g.get(), quick, end, &b));
+	for (uint64_t due = now_ns() + 30000000000u; b.ends < 2 && now_ns() < due;)
+		loop_run(link_loop(g->link), now_ns() + 1000000);
+	EXPECT_EQ(2u, b.ends);
+	EXPECT_TRUE(b.seen) << "it came only when the first had given up";
+	guest_works_cancel(&g->works);
+	EXPECT_EQ(-ECANCELED, guest_work_beside(g.get(), quick, end, &b));
 }
 
 TEST_F(Serve, WhatIsNoCallIsRefused)

@@ -476,7 +476,7 @@ static void grown(void *ctx, const char *error)
 	struct ops_op *o = ctx;
 
 	if (error)
-		op_say(&o->op, "host %u is a member, and gives nothing yet: %s", of(o)->host, error);
+		op_say(&o->op, "host %u is a member, and gives not all of it yet: %s", of(o)->host, error);
 	ops_step_over(o, NULL);
 }
 

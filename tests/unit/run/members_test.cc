@@ -325,7 +325,7 @@ TEST_F(Join, MoreVcpusNeedSomebodyWhoCanGiveThem)
 	ASSERT_EQ(0, add("c:1", 2)) << why;
 	rounds();
 	EXPECT_EQ(Said({"joined 2", "grow 2 2",
-			"error: host 2 is a member, and gives nothing yet: the guest has no room"}),
+			"error: host 2 is a member, and gives not all of it yet: the guest has no room"}),
 		  said);
 	EXPECT_EQ(0x7u, desc_all_hosts(&desc));
 }

@@ -78,7 +78,7 @@ if boot leaves "${at[a]},${at[b]},${at[c]}" "stops outside=1 ms=100000"; then
 	does again drain "$name" 1
 	finish stops nmi
 fi
-if boot works "${at[a]},${at[b]},${at[c]}" "storm,pattern,storm ops=40000"; then
+if boot works "${at[a]},${at[b]},${at[c]}" "storm,pattern,storm ops=160000"; then
 	does one drain "$name" 1
 	does another drain "$name" 2
 	finish pattern ""

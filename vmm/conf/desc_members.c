@@ -12,7 +12,7 @@ unsigned desc_host_slots(const struct machine_desc *d)
 	return d->nodes_n > d->hosts_n ? d->nodes_n : d->hosts_n;
 }
 
-bool desc_is_member(const struct machine_desc *d, uint32_t h)
+bool desc_is_member(const struct machine_desc *d, uint64_t h)
 {
 	return h < d->hosts_n && d->hosts[h].address[0];
 }

@@ -165,7 +165,7 @@ uint32_t desc_free_memory_slot(const struct machine_desc *d); // 0: all have mem
 int desc_join(struct machine_desc *d, host_id h, const char *address, const host_id *at, char *why, size_t why_cap);
 int desc_leave(struct machine_desc *d, host_id h, const host_id *at, char *why, size_t why_cap);
 unsigned desc_host_slots(const struct machine_desc *d); // places, empty ones too
-bool desc_is_member(const struct machine_desc *d, uint32_t h);
+bool desc_is_member(const struct machine_desc *d, uint64_t h);
 unsigned desc_members(const struct machine_desc *d);
 host_set desc_all_hosts(const struct machine_desc *d);                // that are members
 host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NONE: there is none

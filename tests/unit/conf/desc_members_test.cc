@@ -51,6 +51,14 @@ TEST_F(Members, PlacesAreAsManyAsNodes)
 	EXPECT_EQ(HOST_NONE, desc_free_slot(&d, 0xc));
 }
 
+/* Numbers of hosts are 64 bits where others say them: none is cut to one that there is. */
+TEST_F(Members, ANumberThatIsTooLargeIsNobodys)
+{
+	EXPECT_TRUE(desc_is_member(&d, 1));
+	for (uint64_t h : {2ull, 256ull, 1ull << 32, (1ull << 32) + 1, 1ull << 63, ~0ull})
+		EXPECT_FALSE(desc_is_member(&d, h)) << h;
+}
+
 TEST_F(Members, OneComesWithNothingAndLeavesAPlaceThatIsUsedAgain)
 {
 	machine_desc was = d;

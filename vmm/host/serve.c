@@ -11,6 +11,7 @@
 
 #include "net/log.h"
 #include "vmm/host/guest_priv.h"
+#include "vmm/machine/move.h"
 
 static void (*const serve[VERBS])(struct guest *g, uint64_t call, json_t *args) = {
 #define VERB(NAME, name, ...) serve_##name,
@@ -112,6 +113,31 @@ void serve_end_at(const char *what)
 
 	if (at && !strcmp(at, what))
 		raise(SIGKILL);
+}
+
+void serve_result(struct guest *g, uint64_t call, int r, const char *why)
+{
+	if (r)
+		serve_return_error(g, call, "%s", why);
+	else
+		serve_return_json(g, call, json_object());
+}
+
+bool serve_has_machine(struct guest *g, uint64_t call)
+{
+	if (g->machine && !guest_ended(g))
+		return true;
+	serve_return_error(g, call, "host %u runs no machine", g->self);
+	return false;
+}
+
+uint32_t serve_vcpus_on(const struct guest *g, host_id h)
+{
+	uint32_t n = 0;
+
+	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
+		n += machine_host_of(g->machine, v) == h;
+	return n;
 }
 
 void serve_on_call(struct guest *g, const struct msg *m)

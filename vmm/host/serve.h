@@ -39,6 +39,12 @@ void serve_return_json(struct guest *g, uint64_t call, json_t *json);
 void serve_return_text(struct guest *g, uint64_t call, const char *text, size_t n); // of a JSON; at most CALL_WHOLE_MAX
 void serve_return_bytes(struct guest *g, uint64_t call, const void *bytes, size_t n); // at most SERVE_BYTES_MAX
 void serve_return_error(struct guest *g, uint64_t call, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Answers with what has come of it: 0: nothing is to be told, else an error with that sentence. */
+void serve_result(struct guest *g, uint64_t call, int r, const char *why);
+/* Whether there is a machine, which has not ended; if not, the call has been answered. */
+bool serve_has_machine(struct guest *g, uint64_t call);
+/* How many vCPUs are on that host now; there is a machine. */
+uint32_t serve_vcpus_on(const struct guest *g, host_id h);
 /* Tells `pando run` of an event. data is consumed; NULL: {}. It arrives before later answers. */
 void serve_event(struct guest *g, enum host_event e, json_t *data);
 

@@ -9,7 +9,6 @@
 #include "vmm/check/memory.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
-#include "vmm/machine/move.h"
 
 static uint32_t number(const json_t *args, const char *key)
 {
@@ -18,37 +17,11 @@ static uint32_t number(const json_t *args, const char *key)
 	return v <= UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
 
-static bool has_machine(struct guest *g, uint64_t call)
-{
-	if (g->machine && !guest_ended(g))
-		return true;
-	serve_return_error(g, call, "host %u runs no machine", g->self);
-	return false;
-}
-
-/* Nothing was waited for: answers the call with what came of it. */
-static void answer(struct guest *g, uint64_t call, int r, const char *why)
-{
-	if (r)
-		serve_return_error(g, call, "%s", why);
-	else
-		serve_return_json(g, call, json_object());
-}
-
 /* ---- can this host give more? ---- */
-
-static uint32_t vcpus_here(const struct guest *g)
-{
-	uint32_t n = 0;
-
-	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
-		n += machine_host_of(g->machine, v) == g->self;
-	return n;
-}
 
 static int judge_vcpus(const struct guest *g, uint32_t count, char *why, size_t cap)
 {
-	uint32_t here = vcpus_here(g);
+	uint32_t here = serve_vcpus_on(g, g->self);
 
 	if (count <= g->opt->vcpus && here <= g->opt->vcpus - count)
 		return 0;
@@ -97,7 +70,7 @@ static void worked(struct guest *g, void *arg, bool cancelled)
 	if (cancelled)
 		serve_return_error(g, w->call, "host %u is being stopped", g->self);
 	else
-		answer(g, w->call, w->result, w->why);
+		serve_result(g, w->call, w->result, w->why);
 	free(w);
 }
 
@@ -122,7 +95,7 @@ void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
 	uint64_t pages = serve_u64(args, "pages");
 	int r = 0;
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	if (w.count)
 		r = judge_vcpus(g, w.count, w.why, sizeof(w.why));
@@ -131,7 +104,7 @@ void serve_growth_make(struct guest *g, uint64_t call, json_t *args)
 	if (!r && w.count)
 		start(g, &w, make, false); // not beside a reset, which is the worker's too
 	else
-		answer(g, call, r, w.why);
+		serve_result(g, call, r, w.why);
 }
 
 /* ---- versions of the description ---- */
@@ -140,7 +113,7 @@ void serve_vcpus_fill(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct machine_desc *next = guest_next_desc(g);
 
@@ -154,7 +127,7 @@ void serve_vcpu_empty(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct machine_desc *next = guest_next_desc(g);
 
@@ -175,7 +148,7 @@ void serve_memory_fill(struct guest *g, uint64_t call, json_t *args)
 	uint64_t version = serve_u64(args, "version");
 	char why[DESC_REPORT_MAX];
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct machine_desc *next = guest_next_desc(g);
 
@@ -199,7 +172,7 @@ void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
 	const struct desc_range *r = desc_slot(&g->desc, number(args, "slot"));
 	struct work w = {.call = call};
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	if (!r) {
 		serve_return_error(g, call, "there is no memory in slot %u", number(args, "slot"));
@@ -212,8 +185,8 @@ void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
 void serve_growth_show(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	if (has_machine(g, call))
-		answer(g, call, machine_growth_show(g->machine), "the guest is told by host 0, if it has room");
+	if (serve_has_machine(g, call))
+		serve_result(g, call, machine_growth_show(g->machine), "the guest is told by host 0, if it has room");
 }
 
 void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
@@ -222,7 +195,7 @@ void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
 	uint32_t index = number(args, "index");
 	char why[DESC_REPORT_MAX];
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	int r = memory ? machine_memory_ask(g->machine, index) : machine_vcpu_ask(g->machine, index);
 
@@ -231,7 +204,7 @@ void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
 		 r == -ENOENT  ? "it is not there"
 		 : r == -EPERM ? "it booted the guest"
 			       : "that is for host 0 to do, where the guest has room");
-	answer(g, call, r, why);
+	serve_result(g, call, r, why);
 }
 
 /* ---- what the guest says ---- */

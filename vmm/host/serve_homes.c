@@ -4,28 +4,12 @@
 #include "vmm/host/serve.h"
 #include "vmm/span/homes.h"
 
-static bool has_memory(struct guest *g, uint64_t call)
-{
-	if (g->span && g->machine && !guest_ended(g))
-		return true;
-	serve_return_error(g, call, "host %u runs no machine", g->self);
-	return false;
-}
-
-static void answer(struct guest *g, uint64_t call, int r, const char *why)
-{
-	if (r)
-		serve_return_error(g, call, "%s", why);
-	else
-		serve_return_json(g, call, json_object());
-}
-
 void serve_homes_prepare(struct guest *g, uint64_t call, json_t *args)
 {
 	uint64_t from = serve_u64(args, "from"), to = serve_u64(args, "to");
 	char why[DESC_REPORT_MAX];
 
-	if (!has_memory(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	if (from >= HOSTS_MAX || to >= HOSTS_MAX) {
 		serve_return_error(g, call, "there is no such host");
@@ -40,7 +24,7 @@ void serve_homes_prepare(struct guest *g, uint64_t call, json_t *args)
 	bool asks = run.to == g->self && !json_is_true(json_object_get(args, "back"));
 	int r = asks ? serve_judge_memory(g, span_homed(g->span), run.pages, why, sizeof(why)) : 0;
 
-	answer(g, call, r ? r : span_homes_prepare(g->span, &run, why, sizeof(why)), why);
+	serve_result(g, call, r ? r : span_homes_prepare(g->span, &run, why, sizeof(why)), why);
 }
 
 static void went(void *ctx)
@@ -56,7 +40,7 @@ void serve_homes_go(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 
-	if (!has_memory(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	if (g->homes_call) {
 		serve_return_error(g, call, "host %u: homes are moving already", g->self);
@@ -73,8 +57,8 @@ void serve_homes_commit(struct guest *g, uint64_t call, json_t *args)
 {
 	char why[DESC_REPORT_MAX];
 
-	if (has_memory(g, call))
-		answer(g, call, span_homes_commit(g->span, serve_u64(args, "first"), why, sizeof(why)), why);
+	if (serve_has_machine(g, call))
+		serve_result(g, call, span_homes_commit(g->span, serve_u64(args, "first"), why, sizeof(why)), why);
 }
 
 /* Nobody has a turn between the two, so who joins is told where homes are. */
@@ -83,12 +67,12 @@ void serve_homes_finish(struct guest *g, uint64_t call, json_t *args)
 	uint64_t version = serve_u64(args, "version"), to = serve_u64(args, "to");
 	char why[DESC_REPORT_MAX];
 
-	if (!has_memory(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	int r = span_homes_finish(g->span, serve_u64(args, "first"), why, sizeof(why));
 
 	if (r || !version) {
-		answer(g, call, r, why);
+		serve_result(g, call, r, why);
 		return;
 	}
 	struct machine_desc *next = guest_next_desc(g);
@@ -106,6 +90,6 @@ void serve_homes_cancel(struct guest *g, uint64_t call, json_t *args)
 	char why[DESC_REPORT_MAX];
 
 	(void)args;
-	if (has_memory(g, call))
-		answer(g, call, span_homes_cancel(g->span, why, sizeof(why)), why);
+	if (serve_has_machine(g, call))
+		serve_result(g, call, span_homes_cancel(g->span, why, sizeof(why)), why);
 }

@@ -52,14 +52,6 @@ static void post_answer(struct later *l, void (*answer)(struct guest *g, void *a
 	free(l);
 }
 
-static bool has_machine(struct guest *g, uint64_t call)
-{
-	if (g->machine && !guest_ended(g))
-		return true;
-	serve_return_error(g, call, "host %u runs no machine", g->self);
-	return false;
-}
-
 /* ---- pause and resume ---- */
 
 static json_t *clock_json(uint64_t tsc)
@@ -92,7 +84,7 @@ static void on_paused(void *ctx, bool paused)
 void serve_pause(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	struct later *l = has_machine(g, call) ? later_new(g, call) : NULL;
+	struct later *l = serve_has_machine(g, call) ? later_new(g, call) : NULL;
 
 	if (l && machine_pause(g->machine, on_paused, l)) {
 		serve_return_error(g, call, "host %u is being paused already", g->self);
@@ -106,7 +98,7 @@ void serve_freeze(struct guest *g, uint64_t call, json_t *args)
 	uint64_t out, in;
 
 	(void)args;
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	json_t *o = clock_json(machine_clock_freeze(g->machine));
 
@@ -120,13 +112,13 @@ void serve_freeze(struct guest *g, uint64_t call, json_t *args)
 void serve_clock(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	if (has_machine(g, call))
+	if (serve_has_machine(g, call))
 		serve_return_json(g, call, clock_json(machine_clock_now(g->machine)));
 }
 
 void serve_resume(struct guest *g, uint64_t call, json_t *args)
 {
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	int r = machine_resume(g->machine, serve_u64(args, "not_before"), serve_u64(args, "held"));
 
@@ -167,7 +159,7 @@ static void reset_done(struct guest *g, void *arg, bool cancelled)
 void serve_reset(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	struct later *l = has_machine(g, call) ? later_new(g, call) : NULL;
+	struct later *l = serve_has_machine(g, call) ? later_new(g, call) : NULL;
 	int r = l ? guest_work(g, do_reset, reset_done, l) : 0;
 
 	if (r) {
@@ -181,7 +173,7 @@ void serve_reset(struct guest *g, uint64_t call, json_t *args)
 void serve_powerdown(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	machine_power_button(g->machine);
 	serve_return_json(g, call, json_object());
@@ -190,7 +182,7 @@ void serve_powerdown(struct guest *g, uint64_t call, json_t *args)
 void serve_nmi(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	machine_nmi(g->machine);
 	serve_return_json(g, call, json_object());
@@ -277,7 +269,7 @@ void serve_registers(struct guest *g, uint64_t call, json_t *args)
 	json_int_t only = json_integer_value(json_object_get(args, "vcpu"));
 	unsigned n = desc_vcpus(&g->desc);
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct looks *l = calloc(1, sizeof(*l) + n * sizeof(l->of[0]));
 

@@ -16,9 +16,9 @@ static host_id about(struct guest *g, uint64_t call, const json_t *args)
 {
 	uint64_t h = serve_u64(args, "host");
 
-	if (!g->machine || guest_ended(g))
-		serve_return_error(g, call, "host %u runs no machine", g->self);
-	else if (h >= desc_host_slots(&g->desc))
+	if (!serve_has_machine(g, call))
+		return HOST_NONE;
+	if (h >= desc_host_slots(&g->desc))
 		serve_return_error(g, call, "there is no place %llu for hosts", (unsigned long long)h);
 	else
 		return (host_id)h;
@@ -115,9 +115,9 @@ void serve_host_place(struct guest *g, uint64_t call, json_t *args)
 	uint64_t placement = serve_u64(args, "placement");
 	char why[DESC_REPORT_MAX];
 
-	if (!g->machine || guest_ended(g))
-		serve_return_error(g, call, "host %u runs no machine", g->self);
-	else if (placement > UINT32_MAX)
+	if (!serve_has_machine(g, call))
+		return;
+	if (placement > UINT32_MAX)
 		serve_return_error(g, call, "a placement of such a version cannot be");
 	else if (machine_join(g->machine, (uint32_t)placement, serve_u64(args, "held"), why, sizeof(why)))
 		serve_return_error(g, call, "%s", why);
@@ -136,15 +136,6 @@ static int64_t devices_on(const struct guest *g, host_id h)
 	return n;
 }
 
-static int64_t vcpus_on(const struct guest *g, host_id h)
-{
-	int64_t n = 0;
-
-	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
-		n += machine_host_of(g->machine, v) == h;
-	return n;
-}
-
 void serve_host_left(struct guest *g, uint64_t call, json_t *args)
 {
 	host_id h = about(g, call, args);
@@ -154,8 +145,8 @@ void serve_host_left(struct guest *g, uint64_t call, json_t *args)
 		return;
 	span_left(g->span, h, &left);
 	serve_return_json(g, call,
-			  json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "vcpus", (json_int_t)vcpus_on(g, h), "devices",
-				    (json_int_t)devices_on(g, h), "homed-pages",
+			  json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "vcpus", (json_int_t)serve_vcpus_on(g, h),
+				    "devices", (json_int_t)devices_on(g, h), "homed-pages",
 				    (json_int_t)(h == g->self ? left.homed : desc_host_pages(&g->desc, h)),
 				    "resident-pages", (json_int_t)left.resident, "owned-pages", (json_int_t)left.owned,
 				    "lent-pages", (json_int_t)left.lent, "requests", (json_int_t)left.requests));
@@ -165,9 +156,9 @@ void serve_host_empty(struct guest *g, uint64_t call, json_t *args)
 {
 	bool keep = json_is_true(json_object_get(args, "keep"));
 
-	if (!g->machine || guest_ended(g))
-		serve_return_error(g, call, "host %u runs no machine", g->self);
-	else if (span_keep(g->span, keep))
+	if (!serve_has_machine(g, call))
+		return;
+	if (span_keep(g->span, keep))
 		serve_return_error(g, call, "host %u has the directory of guest memory", g->self);
 	else
 		done(g, call);

@@ -34,10 +34,8 @@ static bool get(struct guest *g, uint64_t call, json_t *args, struct machine_mov
 {
 	uint64_t vcpu = serve_u64(args, "vcpu"), from = serve_u64(args, "from"), to = serve_u64(args, "to");
 
-	if (!g->machine || guest_ended(g)) {
-		serve_return_error(g, call, "host %u runs no machine", g->self);
+	if (!serve_has_machine(g, call))
 		return false;
-	}
 	if (!g->moves)
 		g->moves = calloc(1, sizeof(*g->moves));
 	if (!g->moves || vcpu >= desc_vcpus(&g->desc) || !desc_is_member(&g->desc, from) ||
@@ -172,9 +170,7 @@ void serve_traits(struct guest *g, uint64_t call, json_t *args)
 {
 	uint64_t vcpu = serve_u64(args, "vcpu");
 
-	if (!g->machine || guest_ended(g))
-		serve_return_error(g, call, "host %u runs no machine", g->self);
-	else
+	if (serve_has_machine(g, call))
 		return_traits(g, call, vcpu < desc_vcpus(&g->desc) ? (uint32_t)vcpu : UINT32_MAX);
 }
 

@@ -41,14 +41,6 @@ static bool read_device(struct guest *g, uint64_t call, const json_t *args, stru
 	return false;
 }
 
-static bool has_machine(struct guest *g, uint64_t call)
-{
-	if (g->machine && !guest_ended(g))
-		return true;
-	serve_return_error(g, call, "host %u runs no machine", g->self);
-	return false;
-}
-
 /* ---- opening: a server may not answer for long, so each has a thread of its own ---- */
 
 struct plug_open {
@@ -110,7 +102,7 @@ void serve_device_open(struct guest *g, uint64_t call, json_t *args)
 	char why[DESC_REPORT_MAX];
 	struct desc_device dev;
 
-	if (!has_machine(g, call) || !read_device(g, call, args, &dev))
+	if (!serve_has_machine(g, call) || !read_device(g, call, args, &dev))
 		return;
 	if (desc_plug_try(&g->desc, &dev, why, sizeof(why))) { // before anything is opened
 		serve_return_error(g, call, "%s", why);
@@ -168,7 +160,7 @@ static void discarded(struct guest *g, void *arg, bool cancelled)
 
 void serve_device_discard(struct guest *g, uint64_t call, json_t *args)
 {
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct discard *d = malloc(sizeof(*d));
 	uint32_t id = number(args, "device");
@@ -194,7 +186,7 @@ void serve_device_plug(struct guest *g, uint64_t call, json_t *args)
 	char why[DESC_REPORT_MAX];
 	struct desc_device dev;
 
-	if (!has_machine(g, call) || !read_device(g, call, args, &dev))
+	if (!serve_has_machine(g, call) || !read_device(g, call, args, &dev))
 		return;
 	struct machine_desc *next = guest_next_desc(g);
 
@@ -208,7 +200,7 @@ void serve_device_unplug(struct guest *g, uint64_t call, json_t *args)
 {
 	uint32_t id = number(args, "device");
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct machine_desc *next = guest_next_desc(g);
 
@@ -221,7 +213,7 @@ void serve_device_unplug(struct guest *g, uint64_t call, json_t *args)
 void serve_device_show(struct guest *g, uint64_t call, json_t *args)
 {
 	uint32_t id = number(args, "device");
-	int r = has_machine(g, call) ? machine_card_show(g->machine, id) : 1;
+	int r = serve_has_machine(g, call) ? machine_card_show(g->machine, id) : 1;
 
 	if (r < 0)
 		serve_return_error(g, call, "device %u cannot be put into its slot: %s", id,
@@ -235,7 +227,7 @@ void serve_device_show(struct guest *g, uint64_t call, json_t *args)
 void serve_device_ask(struct guest *g, uint64_t call, json_t *args)
 {
 	uint32_t id = number(args, "device");
-	int r = has_machine(g, call) ? machine_slot_ask(g->machine, id) : 1;
+	int r = serve_has_machine(g, call) ? machine_slot_ask(g->machine, id) : 1;
 
 	if (r < 0)
 		serve_return_error(g, call, "the guest cannot be asked for device %u: %s", id,
@@ -300,7 +292,7 @@ void serve_device_take(struct guest *g, uint64_t call, json_t *args)
 {
 	uint32_t id = number(args, "device");
 
-	if (!has_machine(g, call))
+	if (!serve_has_machine(g, call))
 		return;
 	struct take *t = malloc(sizeof(*t));
 	int r = -ENOMEM;

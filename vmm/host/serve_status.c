@@ -11,7 +11,6 @@
 #include "vmm/check/show.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
-#include "vmm/machine/move.h"
 
 struct question {
 	uint64_t call;
@@ -23,13 +22,7 @@ struct question {
 
 static int64_t vcpus_here(const struct guest *g)
 {
-	int64_t n = 0;
-
-	if (!g->machine)
-		return desc_host_vcpus(&g->desc, g->self);
-	for (uint32_t v = 0; v < desc_vcpus(&g->desc); v++)
-		n += machine_host_of(g->machine, v) == g->self;
-	return n;
+	return g->machine ? serve_vcpus_on(g, g->self) : desc_host_vcpus(&g->desc, g->self);
 }
 
 static int fill(struct guest *g, struct status_host *to)

@@ -9,11 +9,12 @@
 #include "vmm/chip/cpuplug.h"
 #include "vmm/mem/layout.h"
 
-#define MUTEX  "CPLK"
-#define STATUS "CSTA" // (number): what _STA says
-#define EJECT  "CEJ0" // (number)
-#define SAY    "COST" // (number, event, status)
-#define TELL   "CTFY" // (number, what it is notified of)
+#define MUTEX    "CPLK"
+#define SELECTOR "CPSL"
+#define STATUS   "CSTA" // (number): what _STA says
+#define EJECT    "CEJ0" // (number)
+#define SAY      "COST" // (number, event, status)
+#define TELL     "CTFY" // (number, what it is notified of)
 
 void dsdt_cpu_name(char name[8], uint32_t vcpu)
 {
@@ -25,28 +26,6 @@ static void store(struct aml *a, uint64_t value, const char *to)
 	aml_store(a);
 	aml_integer(a, value);
 	aml_ref(a, to);
-}
-
-static void store_arg(struct aml *a, unsigned arg, const char *to)
-{
-	aml_store(a);
-	aml_arg(a, arg);
-	aml_ref(a, to);
-}
-
-/* The selector is one for all: whoever uses it holds the mutex. */
-static void begin_method(struct aml *a, const char *name, unsigned args)
-{
-	aml_begin_method(a, name, args);
-	aml_acquire(a, MUTEX);
-	if (args)
-		store_arg(a, 0, "CPSL");
-}
-
-static void end_method(struct aml *a)
-{
-	aml_release(a, MUTEX);
-	aml_end(a);
 }
 
 static void write_registers(struct aml *a)
@@ -62,7 +41,7 @@ static void write_registers(struct aml *a)
 	aml_field_unit(a, "CPCM", 8);
 	aml_end(a);
 	aml_begin_field(a, "CPRG");
-	aml_field_unit(a, "CPSL", 32);
+	aml_field_unit(a, SELECTOR, 32);
 	aml_field_skip(a, 32);
 	aml_field_unit(a, "CPDA", 32);
 	aml_end(a);
@@ -70,7 +49,7 @@ static void write_registers(struct aml *a)
 
 static void write_status(struct aml *a)
 {
-	begin_method(a, STATUS, 1);
+	dsdt_begin_locked(a, STATUS, 1, MUTEX, SELECTOR);
 	aml_store(a);
 	aml_integer(a, 0);
 	aml_local(a, 0);
@@ -87,19 +66,19 @@ static void write_status(struct aml *a)
 
 static void write_eject(struct aml *a)
 {
-	begin_method(a, EJECT, 1);
+	dsdt_begin_locked(a, EJECT, 1, MUTEX, SELECTOR);
 	store(a, 1, "CPEJ");
-	end_method(a);
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void write_say(struct aml *a)
 {
-	begin_method(a, SAY, 3);
+	dsdt_begin_locked(a, SAY, 3, MUTEX, SELECTOR);
 	store(a, CPUPLUG_OST_EVENT, "CPCM");
-	store_arg(a, 1, "CPDA");
+	dsdt_store_arg(a, 1, "CPDA");
 	store(a, CPUPLUG_OST_STATUS, "CPCM");
-	store_arg(a, 2, "CPDA");
-	end_method(a);
+	dsdt_store_arg(a, 2, "CPDA");
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void tell(struct aml *a, const char *flag, unsigned of)
@@ -115,7 +94,7 @@ static void tell(struct aml *a, const char *flag, unsigned of)
 /* As long as the register gives one that has an event: both may be, and each is ended by itself. */
 static void write_event(struct aml *a)
 {
-	begin_method(a, DSDT_CPUS_EVENT, 0);
+	dsdt_begin_locked(a, DSDT_CPUS_EVENT, 0, MUTEX, SELECTOR);
 	aml_store(a);
 	aml_integer(a, 1);
 	aml_local(a, 1);
@@ -132,7 +111,7 @@ static void write_event(struct aml *a)
 	tell(a, "CPIN", DSDT_NOTIFY_CHECK);
 	tell(a, "CPRM", DSDT_NOTIFY_EJECT);
 	aml_end(a);
-	end_method(a);
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void write_tell(struct aml *a, const struct machine_desc *d)

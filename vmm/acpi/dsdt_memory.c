@@ -8,6 +8,7 @@
 #include "vmm/mem/layout.h"
 
 #define MUTEX     "MMLK"
+#define SELECTOR  "MSEL"
 #define STATUS    "MSTA" // (slot): what _STA says
 #define RESOURCES "MCRS" // (slot): what _CRS says
 #define DOMAIN    "MPXM" // (slot): what _PXM says
@@ -16,13 +17,6 @@
 #define TELL      "MTFY" // (slot, what it is notified of)
 
 _Static_assert(MEMPLUG_SLOTS == DESC_MEMORY_SLOTS, "each slot of the description is one of the guest's");
-
-static void store_arg(struct aml *a, unsigned arg, const char *to)
-{
-	aml_store(a);
-	aml_arg(a, arg);
-	aml_ref(a, to);
-}
 
 static void store_one(struct aml *a, const char *to)
 {
@@ -38,21 +32,6 @@ static void set_local(struct aml *a, uint64_t value, unsigned local)
 	aml_local(a, local);
 }
 
-/* The selector is one for all: whoever uses it holds the mutex. */
-static void begin_method(struct aml *a, const char *name, unsigned args)
-{
-	aml_begin_method(a, name, args);
-	aml_acquire(a, MUTEX);
-	if (args)
-		store_arg(a, 0, "MSEL");
-}
-
-static void end_method(struct aml *a)
-{
-	aml_release(a, MUTEX);
-	aml_end(a);
-}
-
 static void end_returning(struct aml *a, unsigned local)
 {
 	aml_release(a, MUTEX);
@@ -64,7 +43,7 @@ static void end_returning(struct aml *a, unsigned local)
 static void write_registers(struct aml *a)
 {
 	static const char *const read[] = {"MRAL", "MRAH", "MRLL", "MRLH", "MRPX"};
-	static const char *const written[] = {"MSEL", "MOEV", "MOSC"};
+	static const char *const written[] = {SELECTOR, "MOEV", "MOSC"};
 
 	aml_io_region(a, "MMRG", LAYOUT_PORT_MEMPLUG, MEMPLUG_BYTES);
 	aml_begin_field(a, "MMRG");
@@ -86,7 +65,7 @@ static void write_registers(struct aml *a)
 
 static void write_status(struct aml *a)
 {
-	begin_method(a, STATUS, 1);
+	dsdt_begin_locked(a, STATUS, 1, MUTEX, SELECTOR);
 	set_local(a, 0, 0);
 	dsdt_if_set(a, "MMEN");
 	set_local(a, 0xf, 0);
@@ -121,7 +100,7 @@ static void write_resources(struct aml *a)
 	aml_begin_resources(a);
 	aml_ram(a);
 	aml_end_resources(a);
-	begin_method(a, RESOURCES, 1);
+	dsdt_begin_locked(a, RESOURCES, 1, MUTEX, SELECTOR);
 	aml_qword_field(a, "MR64", AML_RAM_FIRST, "MFST");
 	aml_qword_field(a, "MR64", AML_RAM_LAST, "MLST");
 	aml_qword_field(a, "MR64", AML_RAM_BYTES, "MLEN");
@@ -145,7 +124,7 @@ static void write_resources(struct aml *a)
 
 static void write_domain(struct aml *a)
 {
-	begin_method(a, DOMAIN, 1);
+	dsdt_begin_locked(a, DOMAIN, 1, MUTEX, SELECTOR);
 	aml_store(a);
 	aml_ref(a, "MRPX");
 	aml_local(a, 0);
@@ -154,17 +133,17 @@ static void write_domain(struct aml *a)
 
 static void write_eject(struct aml *a)
 {
-	begin_method(a, EJECT, 1);
+	dsdt_begin_locked(a, EJECT, 1, MUTEX, SELECTOR);
 	store_one(a, "MMEJ");
-	end_method(a);
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void write_say(struct aml *a)
 {
-	begin_method(a, SAY, 3);
-	store_arg(a, 1, "MOEV");
-	store_arg(a, 2, "MOSC");
-	end_method(a);
+	dsdt_begin_locked(a, SAY, 3, MUTEX, SELECTOR);
+	dsdt_store_arg(a, 1, "MOEV");
+	dsdt_store_arg(a, 2, "MOSC");
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void tell(struct aml *a, const char *flag, unsigned of)
@@ -179,19 +158,19 @@ static void tell(struct aml *a, const char *flag, unsigned of)
 
 static void write_event(struct aml *a)
 {
-	begin_method(a, DSDT_MEMORY_EVENT, 0);
+	dsdt_begin_locked(a, DSDT_MEMORY_EVENT, 0, MUTEX, SELECTOR);
 	set_local(a, 0, 0);
 	aml_begin_while(a);
 	aml_less(a);
 	aml_local(a, 0);
 	aml_integer(a, MEMPLUG_SLOTS);
-	store_local(a, 0, "MSEL");
+	store_local(a, 0, SELECTOR);
 	tell(a, "MMIN", DSDT_NOTIFY_CHECK);
 	tell(a, "MMRM", DSDT_NOTIFY_EJECT);
 	aml_increment(a);
 	aml_local(a, 0);
 	aml_end(a);
-	end_method(a);
+	dsdt_end_locked(a, MUTEX);
 }
 
 static void slot_name(char name[8], unsigned slot)

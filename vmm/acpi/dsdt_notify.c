@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/acpi/dsdt_notify.h"
 
+void dsdt_store_arg(struct aml *a, unsigned arg, const char *to)
+{
+	aml_store(a);
+	aml_arg(a, arg);
+	aml_ref(a, to);
+}
+
+void dsdt_begin_locked(struct aml *a, const char *name, unsigned args, const char *mutex, const char *selector)
+{
+	aml_begin_method(a, name, args);
+	aml_acquire(a, mutex);
+	if (args)
+		dsdt_store_arg(a, 0, selector);
+}
+
+void dsdt_end_locked(struct aml *a, const char *mutex)
+{
+	aml_release(a, mutex);
+	aml_end(a);
+}
+
 void dsdt_if_set(struct aml *a, const char *field)
 {
 	aml_begin_if(a);

@@ -8,6 +8,10 @@
 #define DSDT_NOTIFY_CHECK 1u // Device Check (ACPI 6.4, 5.6.6)
 #define DSDT_NOTIFY_EJECT 3u // Eject Request
 
+void dsdt_store_arg(struct aml *a, unsigned arg, const char *to);
+/* A method on registers whose selector is one for all, so whoever uses it holds the mutex; Arg0 is selected. */
+void dsdt_begin_locked(struct aml *a, const char *name, unsigned args, const char *mutex, const char *selector);
+void dsdt_end_locked(struct aml *a, const char *mutex);
 /* If a field of one bit is set; to aml_end(). */
 void dsdt_if_set(struct aml *a, const char *field);
 /* In a method (number, what it is notified of): device number n, by its name. */

@@ -362,8 +362,6 @@ static int idle(struct loop *l, uint64_t deadline_ns)
 	for (;;) {
 		int n = sleep_until(l, next_due(l, deadline_ns));
 
-		if (n == -EINTR)
-			return 0;
 		if (n)
 			return n;
 		n = run_what_is_due(l);
@@ -407,6 +405,8 @@ int loop_run(struct loop *l, uint64_t deadline_ns)
 	l->running = true;
 	handled = run_what_is_due(l);
 	n = handled ? look(l) : wait_for_events(l, deadline_ns);
+	if (n == -EINTR) // a look is interrupted as well as a sleep
+		n = 0;
 	if (n > 0)
 		handled += n;
 	handled += run_posted(l);

@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	w->take = true;
 	if (w->f.fd >= 0)
 		received(w);
-	rounds(l, 12); // four are enough, but for those in which the fuzzer's clock interrupts the wait
+	rounds(l, 12); // four are enough, but for those that the fuzzer's clock interrupts
 	judge(w);
 	frames_fini(&w->f);
 	loop_destroy(l);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <sched.h>
+#include <sys/time.h>
 #include <thread>
 #include <vector>
 
@@ -173,6 +174,26 @@ TEST_P(Loop, ASignalEndsASleep)
 	done = true;
 	t.join();
 	sigaction(SIGUSR1, &old, nullptr);
+}
+
+// A timer's signals, more often than a system call takes: some come in the middle of one that does not sleep.
+TEST_P(Loop, ASignalInARoundThatDoesNotSleepIsNoError)
+{
+	struct sigaction act = {}, old;
+	const struct itimerval often = {{0, 20}, {0, 20}}, never = {};
+	static volatile sig_atomic_t signals;
+	int wrong = 0;
+
+	signals = 0;
+	act.sa_handler = [](int) { signals = signals + 1; };
+	act.sa_flags = SA_RESTART; // which poll and io_uring do not heed
+	ASSERT_EQ(sigaction(SIGALRM, &act, &old), 0);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &often, nullptr), 0);
+	while (signals < 5000 && !wrong)
+		wrong = loop_run(l, 0);
+	setitimer(ITIMER_REAL, &never, nullptr);
+	EXPECT_EQ(wrong, 0);
+	sigaction(SIGALRM, &old, nullptr);
 }
 
 // ---- pollers ----

@@ -114,5 +114,7 @@ forbid dpdk_is_fenced 'vmm net coherence' 'rte_' '^net/dpdk/'
 forbid libext2fs_is_fenced 'vmm net coherence' 'ext2fs|et/' '^vmm/boot/ext\.c'
 forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'
 forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/uffd'
-forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/session'
+forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/(session|seal/)'
+forbid libipsec_mb_is_fenced 'vmm net coherence' 'intel-ipsec-mb' '^net/seal/mb/'
+forbid sealing_is_pure net/seal 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|time\.h|poll|fcntl|stdio'
 exit $bad

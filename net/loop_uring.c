@@ -18,6 +18,7 @@
 #include "net/log.h"
 #include "net/now.h"
 #include "net/uring.h"
+#include "net/uring_limit.h"
 
 #define RING_ENTRIES 256u // submitted together at most; what is beyond goes in several steps
 #define CQ_ENTRIES   1024u
@@ -43,11 +44,25 @@ static int ring_open(struct uring *u)
 	return r == -EINVAL ? io_uring_queue_init_params(RING_ENTRIES, &u->ring, &old) : r;
 }
 
+/* All that this file and the link ask. Buffers come and go with links, which may be while the loop runs. */
+static const struct uring_limit limit = {
+	.ops = {IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE, IORING_OP_RECV, IORING_OP_SENDMSG, IORING_OP_TIMEOUT},
+	.ops_n = 5,
+	.registers = {IORING_REGISTER_PBUF_RING, IORING_UNREGISTER_PBUF_RING},
+	.registers_n = 2,
+	.flags = IOSQE_BUFFER_SELECT,
+};
+
 static int create(struct loop *l)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int r = u ? ring_open(u) : -ENOMEM;
 
+	if (!r) {
+		r = uring_limit(&u->ring, &limit);
+		if (r)
+			io_uring_queue_exit(&u->ring);
+	}
 	if (r) {
 		log_error("loop: io_uring is not available: %s%s", strerror(-r),
 			  r == -EPERM ? " (kernel.io_uring_disabled or a seccomp filter forbids it)" : "");
@@ -158,13 +173,12 @@ static int handle(struct uring *u)
 	return handled;
 }
 
-/* By hand: Debian 12's liburing declares io_uring_enable_rings() but its shared library does not export it. */
 static int enable(struct uring *u)
 {
-	int r = u->enabled ? 0 : io_uring_register(u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	int r = u->enabled ? 0 : uring_enable(&u->ring);
 
-	u->enabled |= r >= 0;
-	return r < 0 ? r : 0;
+	u->enabled |= !r;
+	return r;
 }
 
 static bool work_pending(const struct uring *u)

@@ -140,4 +140,11 @@ int block_read_wait(struct block *b, uint64_t offset, void *to, size_t n, unsign
 /* For good: those that wait there, and who comes later, get -ECANCELED. Any thread. */
 void block_readers_stop(struct block *b);
 
+/*
+ * Makes rings for so many disks that may come later (at most BLOCK_RINGS_MAX), in a process that can make none any more
+ * then; rings of disks that leave are kept too from now on. Any thread. 0 or a negative errno.
+ */
+#define BLOCK_RINGS_MAX 16u
+int block_keep_rings(unsigned n);
+
 #endif

@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <liburing.h>
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/log.h"
+#include "net/mutex.h"
+#include "net/uring_limit.h"
 #include "vmm/block/file.h"
 
 #define BATCH 32u
@@ -48,22 +51,101 @@ static void on_ready(void *ctx, int fd, unsigned events)
 	handle(ctx);
 }
 
+static int ring_open(struct io_uring *u)
+{
+	static const struct uring_limit limit = {
+		.ops = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_FALLOCATE}, .ops_n = 4};
+	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED,
+					 .cq_entries = 2 * BLOCK_PIECES};
+	int e = io_uring_queue_init_params(BLOCK_PIECES, u, &params);
+
+	if (e)
+		return e;
+	e = uring_limit(u, &limit);
+	if (!e)
+		e = uring_enable(u);
+	if (e)
+		io_uring_queue_exit(u);
+	return e;
+}
+
+/*
+ * Rings that are made before they are needed: a process that is sandboxed can make none. They are handed out, and come
+ * back, each with nothing of the last disk in it.
+ */
+static struct {
+	pthread_mutex_t lock;
+	pthread_once_t made;
+	struct io_uring v[BLOCK_RINGS_MAX];
+	unsigned n;
+	bool keeping;
+} kept = {.made = PTHREAD_ONCE_INIT};
+
+static void make_lock(void)
+{
+	mutex_init(&kept.lock);
+}
+
+static void lock_kept(void)
+{
+	pthread_once(&kept.made, make_lock);
+	pthread_mutex_lock(&kept.lock);
+}
+
+int block_keep_rings(unsigned n)
+{
+	int r = 0;
+
+	lock_kept();
+	kept.keeping = true;
+	while (kept.n < n && kept.n < BLOCK_RINGS_MAX && !r) {
+		r = ring_open(&kept.v[kept.n]);
+		kept.n += !r;
+	}
+	pthread_mutex_unlock(&kept.lock);
+	return r;
+}
+
+static int ring_take(struct io_uring *u)
+{
+	lock_kept();
+	bool has = kept.n;
+
+	if (has)
+		*u = kept.v[--kept.n];
+	pthread_mutex_unlock(&kept.lock);
+	return has ? 0 : ring_open(u);
+}
+
+static void ring_give_back(struct io_uring *u)
+{
+	lock_kept();
+	bool takes = kept.keeping && kept.n < BLOCK_RINGS_MAX;
+
+	if (takes)
+		kept.v[kept.n++] = *u;
+	pthread_mutex_unlock(&kept.lock);
+	if (!takes)
+		io_uring_queue_exit(u);
+}
+
 static int file_start(struct block *b)
 {
-	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE, .cq_entries = 2 * BLOCK_PIECES};
 	struct file *f = b->back;
 	struct ring *r = calloc(1, sizeof(*r));
-	int e = r ? io_uring_queue_init_params(BLOCK_PIECES, &r->u, &params) : -ENOMEM;
+	int e = r ? ring_take(&r->u) : -ENOMEM;
 
 	if (e) {
-		log_error("disk %s: io_uring is not available: %s", b->name, strerror(-e));
+		log_error("disk %s: io_uring is not available: %s%s", b->name, strerror(-e),
+			  e == -EACCES ? " (this host is sandboxed, and all rings that it keeps for disks are in use)"
+				       : "");
 		free(r);
 		return e;
 	}
 	r->b = b;
 	e = loop_watch(b->loop, r->u.ring_fd, LOOP_READ, on_ready, r);
 	if (e) {
-		io_uring_queue_exit(&r->u);
+		ring_give_back(&r->u);
 		free(r);
 		return e;
 	}
@@ -134,7 +216,7 @@ static void file_close(struct block *b)
 
 	if (r) {
 		loop_unwatch(b->loop, r->u.ring_fd);
-		io_uring_queue_exit(&r->u);
+		ring_give_back(&r->u); // nothing is under way any more: block_close() has waited for it
 		free(r);
 	}
 	close(f->fd);

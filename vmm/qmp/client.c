@@ -53,6 +53,7 @@ int client_add(struct qmp *q, int fd)
 	c->q = q;
 	c->fd = fd;
 	c->wary = !is_local(fd);
+	c->role = qmp_role_of(fd, q->monitors);
 	c->interest = LOOP_READ;
 	json_stream_init(&c->in, QMP_VALUE_MAX);
 	q->clients[slot] = c;

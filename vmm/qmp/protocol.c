@@ -178,6 +178,12 @@ static void execute(struct qmp_client *c, const json_t *m)
 		send_error(c, id, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
 	} else if (c->negotiated && negotiates) {
 		send_error(c, id, "CommandNotFound", "Capabilities negotiation is already complete, command ignored");
+	} else if (c->role != QMP_OPERATOR && !qmp_only_asks(name)) {
+		snprintf(why, sizeof(why),
+			 "The command %.100s is not for members of " QMP_MONITORS
+			 ": they may use query-* and x-pando-query-*",
+			 name);
+		send_error(c, id, "GenericError", why);
 	} else if (!cmd) {
 		snprintf(why, sizeof(why), "The command %.100s has not been found", name);
 		send_error(c, id, "CommandNotFound", why);

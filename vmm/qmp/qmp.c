@@ -20,8 +20,15 @@
 
 static void take_client(void *ctx, int fd)
 {
-	if (client_add(ctx, fd))
+	struct qmp *q = ctx;
+
+	if (qmp_role_of(fd, q->monitors) == QMP_NOBODY) {
+		q->stats.refused++;
+		close(fd);
+		log_warn("qmp: a client was refused: it is another user's, and none of the group " QMP_MONITORS);
+	} else if (client_add(q, fd)) {
 		log_warn("qmp: a client was refused: %u are the limit", QMP_CLIENTS_MAX);
+	}
 }
 
 static bool is_alive(const struct qmp *q, const void *p)
@@ -42,6 +49,7 @@ int qmp_create(struct qmp **out, struct loop *loop, char *why, size_t why_cap)
 		return -ENOMEM;
 	}
 	q->loop = loop;
+	q->monitors = qmp_group(QMP_MONITORS);
 	q->schema = qmp_schema_load();
 	r = q->schema ? 0 : -ENOMEM;
 	if (r)
@@ -54,6 +62,11 @@ int qmp_create(struct qmp **out, struct loop *loop, char *why, size_t why_cap)
 	}
 	*out = q;
 	return 0;
+}
+
+void qmp_set_monitors(struct qmp *q, gid_t group)
+{
+	q->monitors = group;
 }
 
 void qmp_destroy(struct qmp *q)
@@ -116,7 +129,14 @@ static int take_over(const struct sockaddr_un *a)
 	return unlink(a->sun_path) ? -errno : 0;
 }
 
-static int listen_unix(const char *path, char *why, size_t cap)
+/* Monitors come to the socket if its owner may give it to them: root, or a member of that group himself. */
+static void share(const char *path, gid_t monitors)
+{
+	if (monitors != QMP_NO_GROUP && !chown(path, (uid_t)-1, monitors) && chmod(path, 0660))
+		log_debug("qmp: %s is not for monitors: %s", path, strerror(errno));
+}
+
+static int listen_unix(const char *path, gid_t monitors, char *why, size_t cap)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int r = 0;
@@ -134,8 +154,10 @@ static int listen_unix(const char *path, char *why, size_t cap)
 		r = bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16) ? -errno : 0;
 		umask(old);
 	}
-	if (!r)
+	if (!r) {
+		share(path, monitors);
 		return fd;
+	}
 	snprintf(why, cap, "cannot listen on '%s': %s", path,
 		 r == -EEXIST ? "there is a file that is no socket" : strerror(-r));
 	if (fd >= 0)
@@ -192,7 +214,7 @@ int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap)
 		snprintf(why, why_cap, "more than %u QMP sockets", QMP_LISTENERS_MAX);
 		return -ENOSPC;
 	}
-	int fd = tcp ? listen_tcp(rest, why, why_cap) : listen_unix(rest, why, why_cap);
+	int fd = tcp ? listen_tcp(rest, why, why_cap) : listen_unix(rest, q->monitors, why, why_cap);
 	if (fd < 0)
 		return fd;
 	int r = acceptor_start(&l->acceptor, q->loop, fd, "qmp", take_client, q);

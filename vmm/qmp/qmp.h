@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "net/loop.h"
 
@@ -44,9 +45,15 @@ void qmp_destroy(struct qmp *q);
 int qmp_add_commands(struct qmp *q, const struct qmp_command *table, void *ctx, char *why, size_t why_cap);
 
 /*
+ * The group whose members may ask (query-*, x-pando-query-*) and nothing else, instead of that called pando-monitor
+ * (who.h); (gid_t)-1: nobody may. Before qmp_listen(): the socket is given to it.
+ */
+void qmp_set_monitors(struct qmp *q, gid_t group);
+
+/*
  * where: "unix:PATH", a path, or "tcp:127.0.0.1:PORT" (also ::1; no other address is taken: there is no password). A
- * socket file is made with mode 0600, one left by a dead process is replaced. Returns 0, or a negative errno and a
- * sentence.
+ * socket file is made with mode 0600 (0660 where there are monitors), one left by a dead process is replaced. Returns
+ * 0, or a negative errno and a sentence.
  */
 int qmp_listen(struct qmp *q, const char *where, char *why, size_t why_cap);
 

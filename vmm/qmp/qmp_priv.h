@@ -9,11 +9,13 @@
 #include "vmm/qmp/json_stream.h"
 #include "vmm/qmp/qmp.h"
 #include "vmm/qmp/schema.h"
+#include "vmm/qmp/who.h"
 
 struct qmp_client {
 	struct qmp *q;
 	int fd;
 	bool negotiated;
+	enum qmp_role role;   // not QMP_NOBODY
 	bool wary;            // over TCP: it may be a browser that a stranger's page drives
 	bool closing;         // no more is read; it goes when nothing is queued
 	bool looking, doomed; // its bytes are being looked at; it was dropped meanwhile
@@ -45,6 +47,7 @@ struct qmp_table {
 
 struct qmp {
 	struct loop *loop;
+	gid_t monitors; // the group whose members may ask; QMP_NO_GROUP: there is none
 	struct qmp_schema *schema;
 	struct qmp_listener listeners[QMP_LISTENERS_MAX];
 	unsigned listeners_n;

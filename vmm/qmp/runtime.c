@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/qmp/who.h"
+
 static const char *said(const char *variable)
 {
 	const char *v = getenv(variable);
@@ -87,6 +89,15 @@ int runtime_check_folder(char *why, size_t why_cap)
 	return e == -ENOENT ? 0 : e;
 }
 
+/* Monitors may go through it to the sockets that are theirs (who.h), and look around. */
+static void share(const char *f)
+{
+	gid_t monitors = qmp_group(QMP_MONITORS);
+
+	if (monitors != QMP_NO_GROUP && !chown(f, (uid_t)-1, monitors))
+		chmod(f, 0750);
+}
+
 int runtime_make_folder(char *why, size_t why_cap)
 {
 	char f[PATH_MAX];
@@ -95,8 +106,13 @@ int runtime_make_folder(char *why, size_t why_cap)
 		snprintf(why, why_cap, "the folder of running guests has too long a name");
 		return -ENAMETOOLONG;
 	}
-	if (mkdir(f, 0700) == 0 || errno == EEXIST)
-		return check(f, why, why_cap);
+	if (mkdir(f, 0700) == 0 || errno == EEXIST) {
+		int r = check(f, why, why_cap);
+
+		if (!r)
+			share(f);
+		return r;
+	}
 	int e = -errno;
 	snprintf(why, why_cap, "the folder of running guests '%.200s' cannot be made: %s", f, strerror(-e));
 	return e;

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "coherence/base/check.h"
+#include "net/child_priv.h"
+#include "net/keeper.h"
 #include "net/log.h"
 
 extern char **environ;
@@ -44,10 +46,13 @@ static int actions(posix_spawn_file_actions_t *a, const int *high, unsigned fds_
 	return -r;
 }
 
-static int spawn(struct child *c, const char *const argv[], const int *high, unsigned fds_n, int said)
+#define HIGH_FD 64
+
+static pid_t spawn(const char *const argv[], const int *high, unsigned fds_n, int said)
 {
 	posix_spawn_file_actions_t act;
 	posix_spawnattr_t attr;
+	pid_t pid = 0;
 
 	posix_spawn_file_actions_init(&act);
 	posix_spawnattr_init(&attr);
@@ -56,40 +61,57 @@ static int spawn(struct child *c, const char *const argv[], const int *high, uns
 	if (!r)
 		r = actions(&act, high, fds_n, said);
 	if (!r)
-		r = -posix_spawnp(&c->pid, argv[0], &act, &attr, (char *const *)argv, environ);
+		r = -posix_spawnp(&pid, argv[0], &act, &attr, (char *const *)argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&act);
-	if (r)
-		c->pid = 0;
+	return r ? r : pid;
+}
+
+pid_t child_spawn(const char *const argv[], const int *fds, unsigned fds_n, int said)
+{
+	int high[CHILD_FDS_MAX + 1] = {0};
+	unsigned n = 0;
+	pid_t r = 0;
+
+	PD_CHECK(fds_n <= CHILD_FDS_MAX);
+	for (; n <= fds_n && !r; n++) { // the last is said
+		high[n] = fcntl(n < fds_n ? fds[n] : said, F_DUPFD_CLOEXEC, HIGH_FD);
+		r = high[n] < 0 ? -errno : 0;
+	}
+	if (!r)
+		r = spawn(argv, high, fds_n, high[fds_n]);
+	while (n--)
+		if (high[n] >= 0)
+			close(high[n]);
 	return r;
 }
 
-#define HIGH_FD 64
+static int start(struct child *c, const char *const argv[], const int *fds, unsigned fds_n, int said)
+{
+	pid_t pid;
+
+	c->kept = keeper_here();
+	pid = c->kept ? keeper_spawn(argv, fds, fds_n, said, &c->pidfd) : child_spawn(argv, fds, fds_n, said);
+	if (pid < 0)
+		return pid;
+	c->pid = pid;
+	if (!c->kept)
+		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	return c->pidfd < 0 ? -EMFILE : 0;
+}
 
 int child_start(struct child *c, const char *name, const char *const argv[], const int *fds, unsigned fds_n)
 {
-	int high[CHILD_FDS_MAX] = {0}, said[2], r = 0;
-	unsigned n = 0;
+	int said[2];
 
 	PD_CHECK(fds_n <= CHILD_FDS_MAX);
 	*c = (struct child){.pidfd = -1, .said_fd = -1, .name = name};
 	if (pipe2(said, O_CLOEXEC))
 		return -errno;
 	fcntl(said[0], F_SETFL, O_NONBLOCK);
-	for (; n < fds_n && !r; n++) {
-		high[n] = fcntl(fds[n], F_DUPFD_CLOEXEC, HIGH_FD);
-		r = high[n] < 0 ? -errno : 0;
-	}
-	if (!r)
-		r = spawn(c, argv, high, fds_n, said[1]);
-	while (n--)
-		if (high[n] >= 0)
-			close(high[n]);
+	int r = start(c, argv, fds, fds_n, said[1]);
+
 	close(said[1]);
-	if (!r) {
-		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-		r = c->pidfd < 0 ? -errno : 0;
-	}
 	c->said_fd = said[0];
 	if (r)
 		child_end(c, 0);
@@ -149,8 +171,8 @@ static void forget(struct child *c)
 static bool reap(struct child *c, char *how, size_t cap)
 {
 	int status;
-	pid_t w = waitpid(c->pid, &status, WNOHANG);
-	bool unknown = w < 0 && errno == ECHILD;
+	pid_t w = c->kept ? keeper_wait(c->pid, &status) : waitpid(c->pid, &status, WNOHANG);
+	bool unknown = c->kept ? w < 0 : w < 0 && errno == ECHILD;
 
 	if (w != c->pid && !unknown)
 		return false;

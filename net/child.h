@@ -23,6 +23,7 @@ struct child {
 	int pidfd, said_fd;          // readable: it has ended; it has said something
 	char line[CHILD_LINE_BYTES]; // the last it said on standard error or output: plain text, cut off
 	/* Ours: */
+	bool kept;                   // it is the keeper's child (net/keeper.h)
 	char part[CHILD_LINE_BYTES]; // of a line without its end yet
 	size_t part_n;
 	struct loop *loop; // NULL: not watched

@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "net/keeper.h"
 #include "net/log.h"
 #include "vmm/block/lock.h"
 
@@ -48,10 +49,10 @@ static int open_path(struct file *f, const char *path, bool read_only, char *why
 		snprintf(why, cap, "disk %.200s: it is neither a file nor a block device", path);
 		return -EINVAL;
 	}
-	f->fd = open(path, flags | (f->device && !read_only ? O_EXCL : 0));
+	f->fd = keeper_open(path, flags | (f->device && !read_only ? O_EXCL : 0));
 	if (f->fd >= 0)
 		return 0;
-	int r = -errno;
+	int r = f->fd;
 
 	if (r == -EBUSY)
 		snprintf(why, cap, "disk %.200s: this host uses it itself (it is mounted, or a part of something)",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/child.h"
+#include "net/keeper.h"
 #include "net/log.h"
 #include "net/now.h"
 
@@ -93,15 +94,15 @@ int qemu_image_open(const struct disk_config *c, struct qemu_image **out, char *
 	q->c = *c;
 	q->child.pidfd = q->child.said_fd = -1;
 	strcpy(q->dir, "/tmp/pando-disk-XXXXXX");
-	if (!mkdtemp(q->dir)) { // for its owner only
-		int r = -errno;
+	int r = keeper_folder(q->dir);
 
+	if (r) {
 		snprintf(why, cap, "disk %.200s: no folder for its socket: %s", c->path, strerror(-r));
 		free(q);
 		return r;
 	}
 	snprintf(q->socket, sizeof(q->socket), "%s/socket", q->dir);
-	int r = start(q, why, cap);
+	r = start(q, why, cap);
 
 	if (r) {
 		qemu_image_close(q);
@@ -127,7 +128,6 @@ int qemu_image_revive(struct qemu_image *q, char *why, size_t cap)
 void qemu_image_close(struct qemu_image *q)
 {
 	child_end(&q->child, GRACE_MS);
-	unlink(q->socket);
-	rmdir(q->dir);
+	keeper_remove_folder(q->dir, q->socket);
 	free(q);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/keeper.h"
 #include "vmm/check/files.h"
 #include "vmm/check/gather.h"
 #include "vmm/check/memory.h"
@@ -25,7 +26,7 @@ bool check_read_file(char *out, size_t cap, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = keeper_open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
 
 	if (fd >= 0)

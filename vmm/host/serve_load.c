@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "net/keeper.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 
@@ -24,7 +25,7 @@ static uint64_t available_bytes(void)
 {
 	static const char key[] = "\nMemAvailable:";
 	char text[1024];
-	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	int fd = keeper_open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)

@@ -79,4 +79,7 @@ void nets_consume(struct nets *n);
 /* Any thread would do, the loop's is exact. */
 void nets_count(const struct nets *n, struct nets_counts *out);
 
+/* Attaches to the tap interface called name: its descriptor, or a negative errno. Any thread. */
+int nets_tap_attach(const char *name);
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/keeper.h"
 #include "net/log.h"
 #include "vmm/nets/over_frames.h"
 
@@ -65,22 +66,11 @@ static int tcp_address(struct stream *s, char *why, size_t cap)
 /* A socket that is connected, or on its way to be (*under_way). Negative: errno. */
 static int begin_connect(struct stream *s, bool *under_way)
 {
-	int on = 1, fd = socket(s->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, fd = keeper_connect((const struct sockaddr *)&s->at, s->at_bytes, under_way);
 
-	*under_way = false;
-	if (fd < 0)
-		return -errno;
-	if (s->at.ss_family != AF_UNIX) // batches are ours to make
+	if (fd >= 0 && s->at.ss_family != AF_UNIX) // batches are ours to make
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!connect(fd, (struct sockaddr *)&s->at, s->at_bytes))
-		return fd;
-	*under_way = errno == EINPROGRESS;
-	if (*under_way)
-		return fd;
-	int r = -errno;
-
-	close(fd);
-	return r;
+	return fd;
 }
 
 static int connected(int fd)

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "net/keeper.h"
 #include "net/log.h"
 #include "vmm/nets/nets_priv.h"
 
@@ -159,22 +160,40 @@ static void close_tap(struct nets *n)
 	nets_fini(n);
 }
 
-static int attach(struct tap *t, const char *name, char *why, size_t cap)
+static int attach_here(const char *name)
 {
 	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-	t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (t->fd < 0)
-		return refuse_with(why, cap, -errno, "tap %s: /dev/net/tun cannot be opened: %s", name,
-				   strerror(errno));
+	if (fd < 0)
+		return -errno;
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	if (!ioctl(t->fd, TUNSETIFF, &r))
+	if (!ioctl(fd, TUNSETIFF, &r))
+		return fd;
+	int e = -errno;
+
+	close(fd);
+	return e;
+}
+
+int nets_tap_attach(const char *name)
+{
+	return keeper_here() ? keeper_tap(name) : attach_here(name);
+}
+
+static int attach(struct tap *t, const char *name, char *why, size_t cap)
+{
+	t->fd = nets_tap_attach(name);
+	if (t->fd >= 0)
 		return 0;
+	if (access("/dev/net/tun", F_OK))
+		return refuse_with(why, cap, t->fd, "tap %s: /dev/net/tun cannot be opened: %s", name,
+				   strerror(-t->fd));
 	return refuse_with(
-		why, cap, -errno,
-		"tap %s: %s; an interface that was made for this user is expected (ip tuntap add %s mode tap "
-		"user NAME), or the right to make one (CAP_NET_ADMIN)",
-		name, strerror(errno), name);
+		why, cap, t->fd,
+		"tap %s: %s; /dev/net/tun that this user may open is expected, and an interface that was made for it "
+		"(ip tuntap add %s mode tap user NAME), or the right to make one (CAP_NET_ADMIN)",
+		name, strerror(-t->fd), name);
 }
 
 static int set_up(struct tap *t, char *why, size_t cap)

@@ -6,6 +6,7 @@
 
 #include "coherence/base/check.h"
 #include "coherence/base/refuse.h"
+#include "net/now.h"
 #include "vmm/span/span_priv.h"
 
 #define GRANULE (DESC_GRANULE / PAGE_BYTES)
@@ -123,6 +124,7 @@ int span_homes_go(struct span *d, page_idx first, void (*over)(void *ctx), void 
 	if (!r->pages || r->first != first || h->gone || (r->from != d->self && r->to != d->self))
 		return refuse_with(why, cap, -EINVAL, "host %u: no homes are to move from or to here", d->self);
 	h->gone = true;
+	h->began_ns = now_ns();
 	h->over = over;
 	h->ctx = ctx;
 	if (r->to == d->self) {
@@ -185,6 +187,8 @@ int span_homes_finish(struct span *d, page_idx first, char *why, size_t cap)
 		return each(d, e, "stay elsewhere", why, cap);
 	if (r->from == d->self)
 		pager_keep(&d->pager, 0, r->pages);
+	if (d->homes.gone)
+		d->homes_ns += now_ns() - d->homes.began_ns;
 	memset(&d->homes, 0, sizeof(d->homes));
 	return 0;
 }

@@ -37,7 +37,9 @@ struct span {
 		uint64_t left, came;       // granules that are still to be shipped, or to come; that have come
 		void (*over)(void *ctx);
 		void *ctx;
+		uint64_t began_ns; // when it was
 	} homes;
+	uint64_t homes_ns; // of all moves of homes from or to here that have ended
 	struct outbox outbox;
 	struct loop_task outbox_full;          // another thread has put something in
 	uint64_t irqs_in, io_served, bad_msgs; // span thread

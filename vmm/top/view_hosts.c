@@ -5,6 +5,18 @@
 
 #include "vmm/top/screen_priv.h"
 
+#define WITH_HOMES 132 // columns
+#define HOMES_COL  108
+
+/* Memory whose home it is; that which came and left in all, since this is rare. */
+static void draw_homes(struct draw *d, int row, const struct sample_host *h)
+{
+	char v[3][FIG];
+
+	grid_printf(d->g, row, HOMES_COL, LOOK_PLAIN, " %6s %6s %6s", fig_pages(h->v[STATUS_HOMED_PAGES], v[0]),
+		    fig_pages(h->v[STATUS_HOMES_IN], v[1]), fig_pages(h->v[STATUS_HOMES_OUT], v[2]));
+}
+
 static void draw_host(struct draw *d, int row, const struct sample_host *h)
 {
 	char v[12][FIG], name[SAMPLE_TEXT_MAX + sizeof(h->member)];
@@ -28,6 +40,8 @@ static void draw_host(struct draw *d, int row, const struct sample_host *h)
 		return;
 	grid_printf(d->g, row, col, LOOK_PLAIN, " %8s %8s %8s", fig_rate(host_rate(d, h, STATUS_IRQS_OUT), v[8]),
 		    fig_rate(host_rate(d, h, STATUS_IO_FORWARDED), v[9]), fig_seconds(bound, v[10]));
+	if (d->g->cols >= WITH_HOMES)
+		draw_homes(d, row, h);
 }
 
 static void draw_pair(struct draw *d, int row, const struct sample_host *h, const struct sample_peer *p)
@@ -61,6 +75,8 @@ void view_hosts(struct draw *d)
 		    "given", "holds", "owns", "read/s", "writ/s", "upgr/s", "inv/s");
 	if (d->g->cols >= 110)
 		grid_text(d->g, row, 80, LOOK_HEAD, "   irqs/s     io/s  clock +-");
+	if (d->g->cols >= WITH_HOMES)
+		grid_text(d->g, row, HOMES_COL, LOOK_HEAD, "  homes   came   left");
 	row++;
 	if (room > n)
 		room = n;

@@ -62,6 +62,23 @@ struct SpanHomes : TwoSpans {
 	}
 };
 
+/* What came, what left and how long that took: of the two hosts concerned. */
+TEST_F(SpanHomes, MovesAreCounted)
+{
+	move({2 * GRANULE, 2 * GRANULE, 1, 0});
+	move({2 * GRANULE, GRANULE, 0, 1});
+	for (unsigned h = 0; h < 2; h++) {
+		struct status_host *s = status_host_new();
+
+		span_status(side[h].span, s);
+		EXPECT_EQ((int64_t)(h ? GRANULE : 2 * GRANULE), s->v[STATUS_HOMES_IN]);
+		EXPECT_EQ((int64_t)(h ? 2 * GRANULE : GRANULE), s->v[STATUS_HOMES_OUT]);
+		EXPECT_EQ((int64_t)(h ? GRANULE : 3 * GRANULE), s->v[STATUS_HOMED_PAGES]);
+		EXPECT_GT(s->v[STATUS_HOMES_NS], 0);
+		status_host_free(s);
+	}
+}
+
 TEST_F(SpanHomes, PagesStayWhereTheyAreAndAreFound)
 {
 	for (page_idx p = 2 * GRANULE; p < 2 * GRANULE + 4; p++)

@@ -63,16 +63,17 @@ inline json_t *host_of(int host, long long t)
 			  host ? "10.0.0.2:7411" : "10.0.0.1:7411", "vcpus", 2, "irqs_in", (int)(50 * t), "irqs_out",
 			  (int)(60 * t), "io_served", 3, "io_forwarded", 4, "bad_messages", 0, "strangers_refused", 1);
 	json_object_set_new(o, "memory",
-			    json_pack("{s:i,s:i,s:i,s:i,s:i}", "given_pages", 8192, "reserve_pages", 1024,
+			    json_pack("{s:i,s:i,s:i,s:i,s:i,s:i}", "given_pages", 8192, "reserve_pages", 1024,
 				      "resident_pages", 4096 + 512 * host, "resident_pages_max", 6000, "owned_pages",
-				      4000));
+				      4000, "homed_pages", host ? 4096 : 12288));
 	json_object_set_new(o, "coherence",
-			    json_pack("{s:I,s:I,s:I,s:i,s:i,s:I,s:I,s:i,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i}",
+			    json_pack("{s:I,s:I,s:I,s:i,s:i,s:I,s:I,s:i,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}",
 				      "faults_read", 1200 * t, "faults_write", 800 * t, "faults_upgrade", 400 * t,
 				      "faults_spurious", 1, "faults_local", 20, "pages_in", 1500 * t, "pages_out",
 				      1400 * t, "zero_in", 3, "invalidations_in", 700 * t, "invalidations_out", 600 * t,
 				      "downgrades", 5, "prefetches", 9, "prefetch_hits", 8, "queue_full", 0, "bad_msgs",
-				      0, "oldest_wait_ms", 0));
+				      0, "oldest_wait_ms", 0, "homes_in", host ? 0 : 4096, "homes_out",
+				      host ? 4096 : 0));
 	json_object_set_new(o, "hot_pages",
 			    json_pack("[{s:I,s:I,s:I,s:i,s:f},{s:i,s:I,s:i,s:i,s:f}]", "address", 3309568LL, "reads",
 				      300 * t, "writes", 200 * t, "error", 0, "rate", 500.0, "address",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of an operation: forwards, backwards after a failure, and what they ask of hosts.
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/log.h"
 #include "vmm/run/ops_priv.h"
 
 #define AGAIN_NS 10000000u // a question that found no room
@@ -97,11 +99,28 @@ static void stuck(struct ops_op *o, const char *error)
 		v->broken(v->broken_ctx, text);
 }
 
+/* For tests, PANDO_KILL_AT=OPERATION/STEP:PID: that process, a host's, ends before that step (the first is 0). */
+static void kill_at(const struct ops_op *o)
+{
+	const char *at = getenv("PANDO_KILL_AT");
+	char name[sizeof(o->op.name)];
+	int step, pid;
+
+	if (!at || sscanf(at, "%47[^/]/%d:%d", name, &step, &pid) != 3 || pid <= 1)
+		return;
+	if (step != o->at || strcmp(name, o->kind->name))
+		return;
+	log_warn("PANDO_KILL_AT: process %d ends before step %d of %s", pid, step, name);
+	kill(pid, SIGKILL);
+}
+
 static void go_on(struct ops_op *o)
 {
 	const struct ops_step *s = &o->kind->steps[o->at];
 
 	if (!o->undoing) {
+		if (s->run)
+			kill_at(o);
 		if (s->run)
 			s->run(o);
 		else

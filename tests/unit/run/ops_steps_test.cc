@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps that fail are undone, and each operation has a deadline.
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/run/acted_hosts.h"
@@ -38,6 +39,36 @@ TEST_F(Steps, WhatIsUndoneIsToldByItsOwnReason)
 	answer(hosts[0], hosts[0].kept, CALL_JSON, "{}");
 	turns();
 	EXPECT_EQ((Said{"error: host 1: no such pin", "error: host 1: it will not"}), said);
+}
+
+/* For tests of the whole: PANDO_KILL_AT. A process that is named ends before its step, and before no other one. */
+TEST_F(Steps, AProcessEndsBeforeTheStepThatIsNamed)
+{
+	pid_t victim = fork();
+
+	if (!victim) {
+		pause();
+		_exit(0);
+	}
+	ASSERT_GT(victim, 1);
+	auto at = [&](const char *where) {
+		setenv("PANDO_KILL_AT", (where + std::to_string(victim)).c_str(), 1);
+		stop();
+		turns();
+		ops_cont(v, nullptr, nullptr);
+		turns();
+		return waitpid(victim, nullptr, WNOHANG);
+	};
+	ops_started(v);
+	for (const char *other : {"stop/1:", "stop/-1:", "cont-/0:", "stop/0", "stop:"})
+		EXPECT_EQ(0, at(other)) << other;
+	setenv("PANDO_KILL_AT", ("stop/0:" + std::to_string(victim)).c_str(), 1);
+	stop();
+	int status = 0;
+	turns();
+	EXPECT_EQ(victim, waitpid(victim, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	unsetenv("PANDO_KILL_AT");
 }
 
 /* ---- deadlines: host 1 is alive and says nothing to one verb ---- */

@@ -51,7 +51,7 @@ if [ $rebuild = 0 ] && [ -x "$out" ]; then
 	exit 0
 fi
 
-"$here/../support/install-deps.sh" emulator >&2
+"$here/../support/install-deps.sh" emulator testbed >&2 # with what it is tried with: found missing now, not after the build
 say "building qemu $version with ${#patches[@]} patches (some minutes, once; log: $cache/log)"
 src=$(mktemp -d "$cache/src.XXXXXX")
 trap 'rm -rf "$src"' EXIT

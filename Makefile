@@ -23,7 +23,7 @@ O        ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT      := $(if $(SAN),-O1,-O2) -g -fno-strict-aliasing -fstack-protector-strong
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-PKGS     := liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_err
+PKGS     := liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_err libseccomp
 # libmicrohttpd is optional: without it there is no metrics page, and --metrics says so.
 HAVE_MHD := $(shell pkg-config --exists libmicrohttpd && echo yes)
 # DPDK is optional: without it one link transport is missing, and --link dpdk: says so.
@@ -53,7 +53,7 @@ endif
 VMM  := cli
 VMM  += monitor
 VMM  += host run bridge
-VMM  += check
+VMM  += check box
 VMM  += qmp
 VMM  += metrics top report
 VMM  += span call
@@ -142,6 +142,7 @@ needs_dev       := dev chip mem conf net coherence
 needs_card      := card block nets dev chip virtio pci mem conf net coherence
 needs_qmp       := qmp net coherence
 needs_bridge    := bridge conf net coherence
+needs_box       := box net coherence
 needs_check     := check call hv mem conf net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE
@@ -198,10 +199,17 @@ demo:
 demo-debian:
 	$(Q)HOSTS=$(HOSTS) O=$(O) bash tests/testbed/demo-debian.sh
 
+# What the service does with a system call that is not on a guest's list: kill, errno, log or off.
+SECCOMP ?= log
 install: $(O)/pando
 	install -D -m 755 $(O)/pando $(DESTDIR)$(PREFIX)/bin/pando
 	install -D -m 644 docs/man/pando.1 $(DESTDIR)$(PREFIX)/share/man/man1/pando.1
 	install -D -m 644 completions/pando.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pando
+	$(Q)sed -e 's,@BINDIR@,$(PREFIX)/bin,' -e 's,@SECCOMP@,$(SECCOMP),' packaging/pando-host.service.in >$(O)/pando-host.service
+	install -D -m 644 $(O)/pando-host.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pando-host.service
+	install -D -m 644 packaging/passt.conf $(DESTDIR)$(PREFIX)/share/pando/pando-host.service.d/passt.conf
+	install -D -m 644 packaging/70-pando.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-pando.rules
+	install -D -m 644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pando.conf
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 

@@ -8,7 +8,7 @@ declare -gA _pando_options=(
 		--qmp --console --virtio-console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
-	[host]="--listen --key --cpus --memory --spin --link --overcommit --once --log-name --listen-fd --key-fd --quiet --verbose"
+	[host]="--listen --key --cpus --memory --spin --link --overcommit --seccomp --disks --once --log-name --listen-fd --key-fd --quiet --verbose"
 	[check]="--key --json"
 	[status]="--json"
 	[dumpxml]="--from"

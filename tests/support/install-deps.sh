@@ -19,6 +19,7 @@ build liburing-dev the network link
 build libsodium-dev authentication and encryption between hosts
 build libipsec-mb-dev seals traffic twice as fast (left out where it is missing)
 build libisal-dev checksums of frames
+build libseccomp-dev the list of system calls a guest's process may make
 build libjansson-dev the control socket and the machine description
 build libncurses-dev pando top
 build libmicrohttpd-dev the metrics page

@@ -117,4 +117,13 @@ forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/u
 forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/(session|seal/)'
 forbid libipsec_mb_is_fenced 'vmm net coherence' 'intel-ipsec-mb' '^net/seal/mb/'
 forbid sealing_is_pure net/seal 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|time\.h|poll|fcntl|stdio'
+# A request that is made and not on the list ends a guest's process in the sandbox. Some are made before a guest runs only.
+requests() { grep -hE 'ioctl\(' "$@" | grep -oE '\b(KVM|UFFDIO)_[A-Z0-9_]+' | sort -u | while read -r r; do grep -qE "^#define[[:space:]]+$r[[:space:]]+_IO" /usr/include/linux/kvm.h /usr/include/linux/userfaultfd.h && echo "$r"; done; }
+verdict requests_are_on_the_sandboxs_list "$(
+	before='KVM_GET_API_VERSION|KVM_GET_VCPU_MMAP_SIZE|KVM_GET_SUPPORTED_CPUID|KVM_CREATE_VM|KVM_SET_IDENTITY_MAP_ADDR|KVM_SET_TSS_ADDR|KVM_ENABLE_CAP|KVM_X86_SET_MSR_FILTER|UFFDIO_API'
+	for r in $(requests vmm/hv/*.c vmm/mem/*.c | grep -vxE "$before"); do
+		grep -qE "\b$r\b" vmm/hv/ioctls.c vmm/mem/uffd_ioctls.c || echo "$r is neither in vmm/hv/ioctls.c nor in vmm/mem/uffd_ioctls.c"
+	done
+)"
+forbid libseccomp_is_fenced 'vmm net coherence' 'seccomp' '^vmm/box/filter'
 exit $bad

@@ -50,7 +50,7 @@ verdict mutexes_lend_priority "$(
 )"
 
 # Each header of ours by itself; those of third parties may be missing (DPDK).
-export FLAGS="-std=gnu11 -fsyntax-only -Wall -Wno-unused-function -Wno-unused-variable -I. -I$O/gen -D_GNU_SOURCE $(pkg-config --cflags liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_err 2>/dev/null)"
+export FLAGS="-std=gnu11 -fsyntax-only -Wall -Wno-unused-function -Wno-unused-variable -I. -I$O/gen -D_GNU_SOURCE $(pkg-config --cflags liburing libsodium jansson ncursesw libxml-2.0 libisal ext2fs com_err libseccomp 2>/dev/null)"
 alone() {
 	local h out
 	for h in "$@"; do

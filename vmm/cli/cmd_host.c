@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "vmm/host/host.h"
 
 struct args {
-	const char *listen, *key, *log_name, *link;
+	const char *listen, *key, *log_name, *link, *seccomp, *disks;
 	uint64_t cpus, memory, spin, listen_fd, key_fd;
 	bool once, quiet, verbose, overcommit;
 };
@@ -75,6 +76,24 @@ static void look_around(const struct args *a, struct check_identity *is)
 	free(r);
 }
 
+/* $PANDO_SECCOMP: of local hosts, which `pando run` starts. */
+static int read_sandbox(const struct args *a, struct host_options *opt)
+{
+	const char *from = getenv("PANDO_SECCOMP"), *text = a->seccomp ? a->seccomp : from && *from ? from : "off";
+
+	if (!box_level_parse(text, &opt->seal)) {
+		fprintf(stderr, "pando: --seccomp '%s': expected off, log, errno or kill\n", text);
+		return -1;
+	}
+	if (!a->disks)
+		return 0;
+	opt->disks = realpath(a->disks, NULL); // as long as the process lives
+	if (opt->disks)
+		return 0;
+	fprintf(stderr, "pando: --disks '%s': %s\n", a->disks, strerror(errno));
+	return -1;
+}
+
 static int check_room(uint64_t memory)
 {
 	struct check_need need = {.gift_bytes = memory};
@@ -108,6 +127,9 @@ int cli_host(int argc, char **argv)
 		{"link", "LINK", "how hosts reach each other: uring (default) or dpdk:...", CLI_TEXT, &a.link, 0, 0},
 		{"overcommit", NULL, "offer more memory than this machine has", CLI_FLAG, &a.overcommit, 0, 0},
 		{"once", NULL, "leave after the first guest", CLI_FLAG, &a.once, 0, 0},
+		{"seccomp", "WHAT", "sandbox: off (default), log, errno or kill what a guest's process may not do",
+		 CLI_TEXT, &a.seccomp, 0, 0},
+		{"disks", "FOLDER", "with a sandbox: guests get disks of this folder only", CLI_TEXT, &a.disks, 0, 0},
 		{"log-name", "NAME", "name in log lines", CLI_TEXT, &a.log_name, 0, 0},
 		{"listen-fd", "FD", "inherited listening socket instead of --listen", CLI_COUNT, &a.listen_fd, 0, 1023},
 		{"key-fd", "FD", "inherited descriptor of the key instead of --key", CLI_COUNT, &a.key_fd, 0, 1023},
@@ -137,7 +159,7 @@ int cli_host(int argc, char **argv)
 				   .once = a.once,
 				   .overcommit = a.overcommit};
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
-	if (cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
+	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
 		return 2;
 	if (!a.overcommit && check_room(a.memory))
 		return 1;

@@ -11,6 +11,7 @@
 #include "net/log.h"
 #include "vmm/call/boot_image.h"
 #include "vmm/check/memory.h"
+#include "vmm/host/boxed.h"
 #include "vmm/host/guest_priv.h"
 #include "vmm/host/serve.h"
 #include "vmm/span/now.h"
@@ -289,6 +290,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 		.peer = span_hooks(g->span),
 		.event = guest_news_from_machine,
 		.event_ctx = g,
+		.vcpu_begins = box_seal_vcpu,
 	};
 	uint64_t own_khz;
 
@@ -321,6 +323,12 @@ static void undo_create(struct guest *g)
 }
 
 /* ---- run ---- */
+
+/* Before the guest's disk is read for its kernel, too. */
+static int begin_run(struct guest *g, char *why, unsigned cap)
+{
+	return boxed_seal(g, why, cap);
+}
 
 static int job_run(void *ctx, char *why, unsigned cap)
 {
@@ -375,6 +383,7 @@ static const struct guest_step create_step = {.name = "create",
 					      .undo = undo_create};
 static const struct guest_step run_step = {.name = "run",
 					   .asked = GUEST_EV_RUN,
+					   .begin = begin_run,
 					   .job = job_run,
 					   .cancel = cancel_run,
 					   .take = take_life}; // halted long before it could be undone

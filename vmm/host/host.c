@@ -11,6 +11,7 @@
 #include "net/log.h"
 #include "net/signals.h"
 #include "vmm/check/ask.h"
+#include "vmm/host/boxed.h"
 #include "vmm/host/guest.h"
 #include "vmm/host/listener.h"
 
@@ -51,7 +52,7 @@ static void answer(void *ctx, int fd)
 	check_answer(fd, &((const struct host_options *)ctx)->is);
 }
 
-int host_serve(const struct host_options *opt)
+static int serve(const struct host_options *opt)
 {
 	static const int signals[] = {SIGINT, SIGTERM};
 	struct listener l;
@@ -67,12 +68,19 @@ int host_serve(const struct host_options *opt)
 			  r == -EBADF || r == -ENOTSOCK || r == -EINVAL ? " (expected a socket that listens)" : "");
 		return 1;
 	}
+	boxed_take_over(&l);
 	do {
 		r = wait_for_control(&l, signal_fd, &control);
 		if (r > 0)
 			r = guest_run(opt, &l, signal_fd, &control);
 	} while (r > 0 && !opt->once);
+	boxed_hand_on(&l);
 	listener_stop(&l);
 	close(signal_fd);
 	return r < 0 ? 1 : 0;
+}
+
+int host_serve(const struct host_options *opt)
+{
+	return boxed_serve(opt, serve);
 }

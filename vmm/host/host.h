@@ -8,6 +8,7 @@
 
 #include "net/dpdk_spec.h"
 #include "net/session.h"
+#include "vmm/box/box.h"
 #include "vmm/check/facts.h"
 
 struct host_options {
@@ -20,6 +21,8 @@ struct host_options {
 	bool overcommit;              // take a guest that this machine cannot hold whole
 	struct check_identity is;     // what others are told of this host
 	const struct dpdk_spec *dpdk; // ports for pages and messages between hosts; NULL: TCP
+	enum box_level seal;          // the sandbox of the process that runs a guest
+	const char *disks; // it gets those in this folder only, by realpath(); NULL: all that the user may open
 };
 
 /* Serves until SIGINT or SIGTERM (or one guest). Returns the exit status for the shell. */

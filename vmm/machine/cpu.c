@@ -435,8 +435,10 @@ static void *cpu_thread(void *arg)
 	snprintf(name, sizeof(name), "vcpu%u", c->index);
 	pthread_setname_np(pthread_self(), name);
 	cpu_time_start(&c->time, __rdtsc());
-	int r = hv_vcpu_attach(&c->vcpu);
+	int r = c->m->vcpu_begins ? c->m->vcpu_begins() : 0;
 
+	if (r == 0)
+		r = hv_vcpu_attach(&c->vcpu);
 	if (r == 0)
 		r = threads_add(&c->m->threads, (uint32_t)c->vcpu.tid, c->index);
 	atomic_store_explicit(&c->state, CPU_RUNNING, memory_order_relaxed);

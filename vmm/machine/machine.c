@@ -170,6 +170,7 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 	m->peer = cfg->peer;
 	m->event = cfg->event;
 	m->event_ctx = cfg->event_ctx;
+	m->vcpu_begins = cfg->vcpu_begins;
 	m->clock = (struct guest_clock){.tsc_khz = cfg->clock.tsc_khz, .dilate = cfg->clock.dilate};
 	atomic_store(&m->tsc_offset, cfg->clock.tsc_offset);
 	m->hv.kvm_fd = m->hv.vm_fd = -1;

@@ -101,6 +101,8 @@ struct machine_config {
 	/* On vCPU threads, the board's and the device thread; maybe with a device's lock held. Must not block. */
 	void (*event)(void *ctx, const struct machine_event *e);
 	void *event_ctx;
+	/* Each vCPU's thread calls it before it runs anything; NULL: nothing. A negative errno: it does not run. */
+	int (*vcpu_begins)(void);
 };
 
 /* Boot images of host 0; borrowed during a call. initrd may be NULL; kernel NULL: the boot disk has them. */

@@ -107,6 +107,7 @@ struct machine {
 	struct machine_peer peer;
 	void (*event)(void *ctx, const struct machine_event *e);
 	void *event_ctx;
+	int (*vcpu_begins)(void); // machine_config
 	struct guest_clock clock;
 	_Atomic int64_t tsc_offset;
 	struct hv hv;

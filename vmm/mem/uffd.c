@@ -33,6 +33,7 @@ const struct uffd_feature uffd_features[] = {
 };
 const unsigned uffd_features_n = sizeof(uffd_features) / sizeof(*uffd_features);
 
+#define DEVICE      "/dev/userfaultfd"
 #define RETRIES_MAX 1000u // EAGAIN of one verb in a row: the address space is changing under us
 
 static int say(char *why, size_t cap, int err, const char *text)
@@ -43,7 +44,7 @@ static int say(char *why, size_t cap, int err, const char *text)
 
 static int open_descriptor(void)
 {
-	int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+	int dev = open(DEVICE, O_RDWR | O_CLOEXEC);
 	int fd;
 
 	if (dev >= 0) {
@@ -115,10 +116,17 @@ int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 	u->ram = ram;
 	u->fd = -1;
 	int r = uffd_probe(&features);
+	if (r && access(DEVICE, F_OK))
+		return say(why, why_cap, r,
+			   "userfaultfd for kernel-mode faults is not available: there is no " DEVICE
+			   " (Linux 6.1 has it: "
+			   "mknod by udev, or in the container's options); or set vm.unprivileged_userfaultfd=1");
 	if (r)
 		return say(why, why_cap, r,
-			   "userfaultfd for kernel-mode faults is not available: run as root, or give "
-			   "access to /dev/userfaultfd, or set vm.unprivileged_userfaultfd=1");
+			   "userfaultfd for kernel-mode faults is not available: this user may not open " DEVICE
+			   ": add it "
+			   "to the device's group (the udev rule of 'make install' makes that kvm), or set "
+			   "vm.unprivileged_userfaultfd=1");
 	if ((features & FEATURES_NEEDED) != FEATURES_NEEDED)
 		return say(why, why_cap, -ENOSYS,
 			   "this kernel's userfaultfd cannot write-protect: Linux 6.1 or newer is needed");

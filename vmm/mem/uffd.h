@@ -73,4 +73,8 @@ int uffd_wake(struct uffd *u, page_idx page);
  */
 const void *uffd_take(struct uffd *u, page_idx page);
 
+/* What is asked of the descriptor once it is open, for a filter of system calls. */
+extern const unsigned long uffd_ioctls[];
+extern const size_t uffd_ioctls_n;
+
 #endif

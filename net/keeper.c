@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,9 +20,9 @@ static pthread_mutex_t lock; // one question at a time
 /* The child of the fork: nothing of the parent but its socket and its log. */
 static void become(int fd, const struct keeper_rules *rules)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "pando-keeper");
-	setpgid(0, 0); // the terminal's Ctrl-C is not for it: it ends with whom it serves
+	setpgid(0,
+		0); // the terminal's Ctrl-C is not for it: it ends with whom it serves, and takes its folders away then
 	int at = dup2(fd, STDERR_FILENO + 1);
 
 	if (at < 0 || fcntl(at, F_SETFD, FD_CLOEXEC))

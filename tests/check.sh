@@ -79,6 +79,7 @@ stage_unit() {
 	run tools 120 bash tests/unit/tools.sh "$O"
 	run lanes 60 bash tests/unit/lanes.sh
 	run figures 30 bash tests/unit/figures.sh
+	run service 60 bash tests/unit/service.sh "$O"
 	run statuslist 60 bash tests/unit/statuslist.sh "$O"
 }
 stage_conform() { run conform 300 "$O/tests/conform"; }

@@ -95,6 +95,7 @@ stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
 stage_drain() { run drain 200 bash tests/e2e/drain.sh "$O"; }
+stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { run plug 120 bash tests/e2e/plug.sh "$O"; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
@@ -124,6 +125,7 @@ stage_debian_disk_more() { run debian-disk-more 4800 bash tests/e2e/debian_disk.
 stage_debian_soak() { run debian-soak 40000 bash tests/soak/debian.sh "$O"; }
 stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 stage_join_more() { run join-more 3600 env ROUNDS=100 bash tests/e2e/join.sh "$O"; }
+stage_elastic_more() { run elastic-more 7200 env ROUNDS=100 bash tests/e2e/elastic.sh "$O"; }
 built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
 	if ! $MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1; then
@@ -202,7 +204,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What has deadlines of seconds has the machine for itself, but for compilers that have what it leaves. Side by side
 # goes what is single-threaded and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit
-	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain grow silent | ~ tsan_build asan_build"
+	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain elastic grow silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
 	guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

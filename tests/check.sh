@@ -99,6 +99,7 @@ stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { run plug 120 bash tests/e2e/plug.sh "$O"; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
+stage_sandbox() { run sandbox 950 bash tests/e2e/sandbox.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
 stage_move_guest() { run move-guest 1200 env MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
@@ -206,7 +207,7 @@ side_by_side() { # "NAME... | NAME..."
 all=(unit
 	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain elastic grow silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
-	guest debian_disk intel odd_guests two_machines drive_guest move_guest)
+	sandbox guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
 	names=${s//[|~]/ }

@@ -149,7 +149,7 @@ static void leave(struct ops_op *o)
 	}
 	members_set_state(d->p.members, d->s.host, MEMBER_DRAINED);
 	enter(d, DRAIN_LEAVING);
-	op_more_time(&o->op, LEAVE_MS);
+	op_more_time(&o->op, ops_ms(o->v, LEAVE_MS));
 	int r = members_remove(d->p.members, d->s.host, &o->op, on_left, o, why, sizeof(why));
 	if (r)
 		ops_step_over(o, why[0] ? why : strerror(-r));

@@ -85,7 +85,7 @@ static void try_it(struct ops_op *o)
 	}
 	free(next);
 	if (!r) // what follows has no way back: what is left of the time of it all does not count
-		op_more_time(&o->op, o->kind->ms);
+		op_more_time(&o->op, ops_ms(o->v, o->kind->ms));
 	ops_step_over(o, r ? why : NULL);
 }
 

@@ -138,7 +138,7 @@ static void on_prepared(void *ctx, const struct call_answer *a, unsigned n)
 		return;
 	}
 	snprintf(w->why, sizeof(w->why), "%s", error);
-	op_more_time(&o->op, OPS_UNDO_MS);
+	op_more_time(&o->op, ops_ms(o->v, OPS_UNDO_MS));
 	ask_to_cancel(o, on_called_off);
 }
 

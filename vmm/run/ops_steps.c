@@ -143,7 +143,7 @@ void ops_step_over(struct ops_op *o, const char *error)
 	}
 	if (error && !o->undoing) {
 		op_say(&o->op, "%s", error);
-		op_more_time(&o->op, OPS_UNDO_MS);
+		op_more_time(&o->op, ops_ms(o->v, OPS_UNDO_MS));
 		o->undoing = true;
 	} else {
 		o->at += o->undoing ? -1 : 1;

@@ -347,6 +347,27 @@ TEST_F(Grow, TimeThatRunsOutBehindAPieceEndsNoGuest)
 	EXPECT_EQ(2048 * kMiB, desc_memory_bytes(&desc));
 }
 
+// Where the guest's time is stretched so is all that hosts do: two steps that each take three quarters of theirs.
+TEST_F(Grow, AVersionHasAsMuchMoreTimeAsTheGuest)
+{
+	desc.dilate = 10;
+	hosts[1].mute = "vcpus-fill";
+	hosts[0].mute = "growth-show";
+	EXPECT_EQ(0, grow(1, 1, 0));
+	turns();
+	fake_clock_forward_ms(75000);
+	turns();
+	unmute(hosts[1]);
+	turns();
+	EXPECT_EQ(1u, count("growth-show"));
+	fake_clock_forward_ms(75000);
+	turns();
+	EXPECT_EQ(Said({}), said);
+	unmute(hosts[0]);
+	turns();
+	EXPECT_EQ(Said({"done"}), said);
+}
+
 TEST_F(Grow, NoPieceBeginsWhenTimeIsOver)
 {
 	EXPECT_EQ(0, grow(0, 0, 1536, 2));

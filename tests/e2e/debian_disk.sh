@@ -149,21 +149,9 @@ O=${1:?build folder}
 shift
 . tests/support/suite.sh
 . tests/support/debian.sh
-PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $cases
-logs=$O/check/debian-disk
-mkdir -p "$logs"
-if [ "$(id -u)" != 0 ]; then
-	echo "SKIP $suite: making a Debian disk needs root"
-	exit 0
-fi
-tests/support/install-deps.sh image testbed test || { no packages "they cannot be installed"; exit 1; }
-make -s O="$O" "$O/tests/detect" "$O/pando" && read -r mode why < <("$O/tests/detect")
-echo "$suite: guests run $mode ($why)"
-work=$(mktemp -d "${TMPDIR:-/tmp}/pando-debian.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-key=$(debian_key)
+debian_prepare debian-disk test || exit $bad
 archive() { # FOLDER: of one package, which says where it is from
 	mkdir -p "$work/package/DEBIAN" "$work/package/usr/bin" "$1"
 	printf 'Package: pando-hello\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: says hello\n' \
@@ -178,26 +166,8 @@ archive() { # FOLDER: of one package, which says where it is from
 		echo "SHA256: $(sha256sum <"$1/pando-hello.deb" | cut -d' ' -f1)"
 	} | xz >"$1/Packages.xz"
 }
-images/make-disk.sh --variant test --key "$key.pub" "$work/debian.img" >"$logs/disk.log" 2>&1
-verdict disk $? "$(tail -n 3 "$logs/disk.log")"
-[ $bad = 0 ] || exit 1
-archive "$work/archive"
+archive "$work/made"
 verdict archive $? "no package can be made"
-files=tests/e2e/debian_disk.sh=debian_disk.sh,tests/support/suite.sh=suite.sh,tests/support/debian.sh=debian.sh,$key=key,$work/archive=archive
-if [ "$mode" = nested ]; then
-	emulator=${PANDO_EMULATOR:-reading-walks}
-	[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null
-	# The third disk of the nested machine, since its slot is the highest.
-	tests/testbed/run.sh --emulator "$emulator" --build "$O" --timeout $((2100 * ${DEBIAN_PATIENCE:-1})) \
-		--files "$files,$(command -v e2fsck)=bin/e2fsck,$(command -v debugfs)=bin/debugfs,$(command -v ssh)=bin/ssh,$(command -v passt)=bin/passt" \
-		--qemu-arg -drive --qemu-arg "file=$work/debian.img,if=none,id=debian,format=raw,cache=unsafe" \
-		--qemu-arg -device --qemu-arg virtio-blk-pci,drive=debian,addr=1e -- \
-		"bash debian_disk.sh inside /dev/vdc ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
-else
-	cp tests/e2e/debian_disk.sh tests/support/suite.sh tests/support/debian.sh "$work"
-	cp "$key" "$work/key"
-	PATH=$(realpath "$O"):$PATH PANDO_RUN_DIR=$work/run \
-		bash -c "cd $work && bash debian_disk.sh inside $work/debian.img 1 ${DEBIAN_PATIENCE:-1} $*" 2>&1 </dev/null
-fi | debian_shown
-debian_judged "$@"
+drives=debian programs="e2fsck debugfs ssh passt" files="$key=key $work/made=archive"
+debian_run 2100 tests/e2e/debian_disk.sh "$@"
 exit $bad

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced, with suite.sh: a Debian that boots from its disk in `pando run`, and is asked on its console. In the nested machine (the
-# first part) and outside of it (the second).
+# first part) and outside of it (the second), which makes the disk and the machine.
 # shellcheck shell=bash
 
 # ---- inside: /pando of the nested machine, or a folder made to look so. $suite; each case is a function case_NAME ----
@@ -89,7 +89,7 @@ comes_up() { # SECONDS
 	sleep 2
 }
 
-# ---- outside ----
+# ---- outside: $O, at the top of the tree. Where guests run directly the inner script runs in a folder made to look so ----
 
 # The same key each time, so that the disk stays the same.
 debian_key() {
@@ -98,8 +98,66 @@ debian_key() {
 	[ -s "$key" ] || ssh-keygen -q -t ed25519 -N "" -C pando-test -f "$key"
 	echo "$key"
 }
+
+# Sets $logs, $mode, $key and $work, which goes at the end and has the disk as debian.img. False: there can be no such guest; if
+# there should be one, bad says so.
+debian_prepare() { # LOGS VARIANT
+	logs=$O/check/$1
+	PATH=$PATH:/usr/sbin:/sbin
+	mkdir -p "$logs"
+	if [ "$(id -u)" != 0 ]; then
+		echo "SKIP $suite: making a Debian disk needs root"
+		return 1
+	fi
+	tests/support/install-deps.sh image testbed test || { no packages "they cannot be installed"; return 1; }
+	make -s O="$O" "$O/tests/detect" "$O/pando" && read -r mode why < <("$O/tests/detect")
+	echo "$suite: guests run $mode ($why)"
+	work=$(mktemp -d "${TMPDIR:-/tmp}/pando-debian.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	key=$(debian_key)
+	images/make-disk.sh --variant "$2" --key "$key.pub" "$work/debian.img" >"$logs/disk.log" 2>&1
+	verdict disk $? "$(tail -n 3 "$logs/disk.log")"
+	[ $bad = 0 ]
+}
+
+# The inner script, with the places of its disks, the dilation and the patience before its cases. It finds what it brings beside it.
+#   drives: its disks, of $work, the last one Debian's    programs: found by name    files: SOURCE=PATH    settings: NAME=VALUE before it
+debian_run() { # SECONDS SCRIPT CASE...
+	local limit=$(($1 * ${DEBIAN_PATIENCE:-1})) script=$2 emulator=${PANDO_EMULATOR:-reading-walks}
+	shift 2
+	files="tests/support/suite.sh=suite.sh tests/support/debian.sh=debian.sh $script=inner.sh ${files:-}"
+	if [ "$mode" = nested ]; then
+		[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null
+		debian_nested "$@"
+	else
+		debian_here "$@"
+	fi 2>&1 </dev/null | debian_shown
+	debian_judged "$@"
+}
+debian_nested() { # CASE...
+	local p d places="" qemu=() letter=c slot=28
+	for p in $programs; do files="$files $(command -v "$p")=bin/$p"; done
+	for d in $drives; do
+		qemu+=(--qemu-arg -drive --qemu-arg "file=$work/$d.img,if=none,id=$d,format=raw,cache=unsafe")
+		qemu+=(--qemu-arg -device --qemu-arg "virtio-blk-pci,drive=$d,addr=$(printf %x $slot)") # behind its own two
+		places="$places /dev/vd$letter" letter=$(tr c-y d-z <<<"$letter") slot=$((slot + 1))
+	done
+	tests/testbed/run.sh --emulator "$emulator" --build "$O" --timeout "$limit" --files "$(paste -sd, <(printf '%s\n' $files))" "${qemu[@]}" -- \
+		"${settings:-} bash inner.sh inside $places ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*"
+}
+debian_here() { # CASE...
+	local f d places=""
+	for f in $files; do
+		mkdir -p "$(dirname "$work/${f##*=}")"
+		cp -r "${f%%=*}" "$work/${f##*=}"
+	done
+	for d in $drives; do places="$places $work/$d.img"; done
+	PATH=$(realpath "$O"):$PATH PANDO_RUN_DIR=$work/run \
+		bash -c "cd $work && ${settings:-} bash inner.sh inside $places 1 ${DEBIAN_PATIENCE:-1} $*"
+}
+
 # What the inner script says comes here; the logs of its cases go to $logs.
-debian_shown() { # CASE...
+debian_shown() {
 	tee "$logs/all" | sed '/^LOG /,/^END LOG/d; /^END [0-9]/d'
 }
 debian_judged() { # CASE...

@@ -123,8 +123,9 @@ debian_prepare() { # LOGS VARIANT
 # The inner script, with the places of its disks, the dilation and the patience before its cases. It finds what it brings beside it.
 #   drives: its disks, of $work, the last one Debian's    programs: found by name    files: SOURCE=PATH    settings: NAME=VALUE before it
 debian_run() { # SECONDS SCRIPT CASE...
-	local limit=$(($1 * ${DEBIAN_PATIENCE:-1})) script=$2 emulator=${PANDO_EMULATOR:-reading-walks}
+	local limit=$(($1 * ${DEBIAN_PATIENCE:-1})) script=$2 emulator=${PANDO_EMULATOR:-reading-walks} p
 	shift 2
+	for p in $programs; do command -v "$p" >/dev/null || { no "$p" "it is not installed here"; return; }; done
 	files="tests/support/suite.sh=suite.sh tests/support/debian.sh=debian.sh $script=inner.sh ${files:-}"
 	if [ "$mode" = nested ]; then
 		[ "$emulator" != reading-walks ] || tests/testbed/build-emulator.sh >/dev/null

@@ -47,6 +47,7 @@ test qemu-system-x86 the QMP server that ours is compared with
 test binutils reads ELF cores (readelf)
 test fio reads a disk on the host, which the bench compares a guest with
 test nbdkit NBD servers that delay, fail and go away
+test iperf3 the other end of a guest's network streams
 test qemu-utils an NBD server of somebody else, and images in other formats
 test openssh-client logs in to a guest
 test tmux a terminal for pando top

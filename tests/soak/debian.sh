@@ -38,7 +38,7 @@ verified() { # NAME JOBS: of $answer
 	verdict "$name.$1" $? "$answer"
 }
 quiet_log() { # NAME: nothing hung, nothing failed below a file system
-	ask "$1.log" 180 "dmesg | grep -E 'I/O error|hung|blocked for|BUG|WARNING|Call Trace|Buffer I/O|EXT4-fs (error|warning)|corrupt' | head -n 5"
+	ask "$1.log" 180 "dmesg | grep -E 'I/O error|hung|blocked for|BUG|WARNING: CPU|Call Trace|Buffer I/O|EXT4-fs (error|warning)|corrupt' | head -n 5"
 	same "$1.kernel_log" ""
 }
 
@@ -97,7 +97,7 @@ lvm() {
 	verified fio_on_a_volume_over_both_hosts_disks 1
 }
 btrfs() {
-	ask btrfs 1800 "mkfs.btrfs -qf -d raid1 -m raid1 /dev/vdb /dev/vdc && mkdir -p /mnt/b && mount /dev/vdb /mnt/b && head -c $piece /dev/urandom >/mnt/b/file &&
+	ask btrfs 1800 "mkfs.btrfs -qf -d raid1 -m raid1 /dev/vdb /dev/vdc >/tmp/mkfs 2>&1 && mkdir -p /mnt/b && mount /dev/vdb /mnt/b && head -c $piece /dev/urandom >/mnt/b/file &&
 		s=\$(sha256sum </mnt/b/file) && sync && echo 3 >/proc/sys/vm/drop_caches && [ \"\$(sha256sum </mnt/b/file)\" = \"\$s\" ] && echo same sum
 		btrfs scrub start -B /mnt/b | grep -i 'error summary'; umount /mnt/b; wipefs -qa /dev/vdb /dev/vdc"
 	saw "btrfs, raid1 over both: $(tr '\n' ';' <<<"$answer")"

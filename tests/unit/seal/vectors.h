@@ -61,4 +61,4 @@ inline unsigned each_case(const char *file, const std::function<void(json_t *gro
 
 #define SKIP_WITHOUT_VECTORS(n) \
 	if (!(n))               \
-	GTEST_SKIP() << "no public vectors beside the project (PANDO_VECTORS)"
+	GTEST_SKIP() << "SKIP: no public vectors beside the project (PANDO_VECTORS)"

@@ -80,20 +80,20 @@ native() {
 }
 
 stage_unit() {
-	run unit 300 bash -c "$(declare -f units); units $O"
-	run layering 30 bash tests/unit/layering.sh "$O"
-	run tidy 120 bash tests/unit/tidy.sh "$O"
-	run manpage 30 bash tests/unit/manpage.sh "$O"
-	run completion 30 bash tests/unit/completion.sh "$O"
-	run output 30 bash tests/unit/output.sh "$O"
-	run docs 30 bash tests/unit/docs.sh
-	run tools 120 bash tests/unit/tools.sh "$O"
-	run lanes 60 bash tests/unit/lanes.sh
-	run figures 30 bash tests/unit/figures.sh
+	run unit 900 bash -c "$(declare -f units); units $O"
+	run layering 240 bash tests/unit/layering.sh "$O"
+	run tidy 600 bash tests/unit/tidy.sh "$O"
+	run manpage 240 bash tests/unit/manpage.sh "$O"
+	run completion 240 bash tests/unit/completion.sh "$O"
+	run output 240 bash tests/unit/output.sh "$O"
+	run docs 240 bash tests/unit/docs.sh
+	run tools 300 bash tests/unit/tools.sh "$O"
+	run lanes 240 bash tests/unit/lanes.sh
+	run figures 240 bash tests/unit/figures.sh
 	run service 60 bash tests/unit/service.sh "$O"
-	run statuslist 60 bash tests/unit/statuslist.sh "$O"
+	run statuslist 240 bash tests/unit/statuslist.sh "$O"
 }
-stage_conform() { run conform 300 "$O/tests/conform"; }
+stage_conform() { run conform 600 "$O/tests/conform"; }
 stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" bash tests/soak/run.sh "$O" "${SOAK_SECONDS:-20}"; }
 stage_dpdk() { run dpdk 600 bash tests/e2e/dpdk.sh "$O"; }
 stage_sim() { run sim 600 "$O/tests/sim"; }
@@ -148,7 +148,7 @@ built() { # STAGE SAN: the unit programs in a build folder of their own, which l
 }
 sanitized() { # STAGE SAN
 	built "$1" "$2" || { echo "FAIL $1: it does not build"; failed=1; return; }
-	run "$1" 400 bash -c "$(declare -f units); units build-${2//,/-}"
+	run "$1" 900 bash -c "$(declare -f units); units build-${2//,/-}"
 }
 # Ahead of time: what does not build is the failure of the stage that needs it.
 stage_asan_build() { built asan address,undefined; }

@@ -43,6 +43,7 @@ guest() { # NAME LINK ARGUMENTS...: a guest with a CPU of each of $hosts hosts
 }
 counter() { grep -oE "\"$1\": *[0-9]+" "$out/status" | awk -F: '{ n += $2 } END { print n + 0 }'; }
 
+kvm_or_skip dpdk.guests || exit $bad
 hosts=2
 guest memif dpdk:memif
 [ "$(counter frames_out)" -gt 100 ] && ok status_counts_frames || no status_counts_frames "$(counter frames_out) frames"

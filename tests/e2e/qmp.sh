@@ -12,6 +12,7 @@ guest="" qemu="" nbd=""
 trap 'for p in $guest $qemu $nbd; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 suite=qmp
 . tests/support/suite.sh
+kvm_or_skip qmp || exit 0
 
 truncate -s 1M "$tmp/disk.img" "$tmp/plug.img" # of both monitors, one after the other
 

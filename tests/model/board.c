@@ -119,7 +119,7 @@ static void tell_line(struct state *s, bool high)
 {
 	unsigned to = s->h[CARD].at;
 
-	s->lines[to] = (uint8_t)(s->lines[to] | high << s->line_n[to]);
+	s->lines[to] = (uint8_t)(s->lines[to] | (unsigned)high << s->line_n[to]);
 	s->line_n[to]++;
 }
 

@@ -44,6 +44,13 @@ free_port() { # a port nobody listens on now
 	done
 }
 
+# Whether a guest can run here. If not, that NAME, a whole name, is left out is said.
+kvm_or_skip() { # NAME
+	[ -w /dev/kvm ] && return
+	echo "SKIP $1: /dev/kvm cannot be opened"
+	return 1
+}
+
 # Whether $O/pando has the dpdk link. If not, that NAME, a whole name, is left out is said.
 dpdk_or_skip() { # NAME
 	ldd "$O/pando" | grep -q librte_eal && return

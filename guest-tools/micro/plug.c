@@ -110,6 +110,8 @@ static const char *use(struct round *r)
 		r->data[i] = word(r, i);
 	if (!request(r, OUT))
 		return "it cannot be written";
+	if (!counted(0, VECTOR, had + 1)) // before the next one, or the two may be one
+		return "no interrupt came for what was written";
 	for (uint32_t i = 0; i < SECTORS * SECTOR / 8; i++)
 		r->data[i] = 0;
 	if (!request(r, IN))
@@ -117,7 +119,7 @@ static const char *use(struct round *r)
 	for (uint32_t i = 0; i < SECTORS * SECTOR / 8; i++)
 		if (r->data[i] != word(r, i))
 			return "it has something else on it";
-	return counted(0, VECTOR, had + 2) ? NULL : "its interrupts did not come";
+	return counted(0, VECTOR, had + 2) ? NULL : "no interrupt came for what was read";
 }
 
 static const char *give_up(struct round *r)

@@ -106,10 +106,10 @@ stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_join() { native join 600 tests/e2e/join.sh; }
 stage_drain() { native drain 200 tests/e2e/drain.sh; }
-stage_elastic() { native elastic 300 tests/e2e/elastic.sh; }
-stage_homes() { native homes 240 tests/e2e/homes.sh; }
+stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
+stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { native plug 120 tests/e2e/plug.sh; }
-stage_grow() { native grow 180 tests/e2e/grow.sh; }
+stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
 stage_sandbox() { run sandbox 950 bash tests/e2e/sandbox.sh "$O"; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }

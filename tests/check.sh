@@ -104,7 +104,7 @@ stage_dsm() { run dsm 400 "$O/tests/dsm"; }
 stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }
 stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
-stage_join() { native join 600 tests/e2e/join.sh; }
+stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
 stage_drain() { native drain 200 tests/e2e/drain.sh; }
 stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }

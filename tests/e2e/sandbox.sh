@@ -37,6 +37,13 @@ trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$W"' EXIT
 chmod 711 "$W"
 group=64100 one=64101 two=64102 failed=0
 
+begins() { # LABEL SECONDS: until something came of a guest, or the time is over
+	for ((i = 0; i < $2 * 10; i++)); do
+		grep -q . "$W/$1.log" 2>/dev/null && break
+		sleep 0.1
+	done
+}
+
 verdict() { # NAME STATUS TEXT
 	if [ "$2" = 0 ]; then
 		echo "PASS sandbox.$1"
@@ -130,10 +137,7 @@ run $one victim 127.0.0.1:7501,127.0.0.1:7502 "test=sb_fence rounds=200000000 ms
 victim=$!
 run $two other 127.0.0.1:7503,127.0.0.1:7504 "test=sb_fence,pingpong,ipi rounds=4000 hops=400" &
 other=$!
-for ((i = 0; i < 300; i++)); do
-	grep -q . "$W/victim.log" 2>/dev/null && break
-	sleep 0.1
-done
+begins victim 30
 sleep 1
 kill -9 "$pid_7502"
 wait $victim
@@ -147,10 +151,7 @@ host $one 7502
 listens 7502
 run $one victim2 127.0.0.1:7501,127.0.0.1:7502 "test=sb_fence rounds=200000000 ms=600000" &
 victim=$!
-for ((i = 0; i < 600; i++)); do
-	grep -q . "$W/victim2.log" 2>/dev/null && break
-	sleep 0.1
-done
+begins victim2 60
 child=$(cat "/proc/$pid_7501/task/$pid_7501/children" 2>/dev/null | awk '{ print $1 }')
 kill -9 ${child:-none}
 wait $victim

@@ -403,21 +403,7 @@ static void text(const struct action *a, char *buf, size_t cap)
 	snprintf(buf, cap, "h%u %s", a->host, names[a->kind]);
 }
 
-/* All of it is bytes. */
-static unsigned pack(void *state, uint8_t *buf)
-{
-	memcpy(buf, state, sizeof(struct state));
-	return sizeof(struct state);
-}
-
-static void unpack(const uint8_t *buf, void *state)
-{
-	memcpy(state, buf, sizeof(struct state));
-}
-
 static const struct search_ops ops = {.state_bytes = sizeof(struct state),
-				      .pack = pack,
-				      .unpack = unpack,
 				      .actions = actions,
 				      .step = step,
 				      .class = class_of,

@@ -53,21 +53,7 @@ static void text(const struct action *a, char *buf, size_t cap)
 	snprintf(buf, cap, "h%u %s", a->host, names[a->kind]);
 }
 
-/* All of it is bytes. */
-static unsigned pack(void *state, uint8_t *buf)
-{
-	memcpy(buf, state, sizeof(struct m_state));
-	return sizeof(struct m_state);
-}
-
-static void unpack(const uint8_t *buf, void *state)
-{
-	memcpy(state, buf, sizeof(struct m_state));
-}
-
 static const struct search_ops ops = {.state_bytes = sizeof(struct m_state),
-				      .pack = pack,
-				      .unpack = unpack,
 				      .actions = m_actions,
 				      .step = m_step,
 				      .class = class_of,

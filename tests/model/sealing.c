@@ -62,21 +62,7 @@ static void text(const struct action *a, char *buf, size_t cap)
 		 names[a->kind], (a->arg & 3) < S_CONNECTORS ? "c" : "a", a->arg % S_CONNECTORS, a->arg >> 2);
 }
 
-/* All of it is bytes. */
-static unsigned pack(void *state, uint8_t *buf)
-{
-	memcpy(buf, state, sizeof(struct s_state));
-	return sizeof(struct s_state);
-}
-
-static void unpack(const uint8_t *buf, void *state)
-{
-	memcpy(state, buf, sizeof(struct s_state));
-}
-
 static const struct search_ops ops = {.state_bytes = sizeof(struct s_state),
-				      .pack = pack,
-				      .unpack = unpack,
 				      .actions = s_actions,
 				      .step = s_step,
 				      .class = class_of,

@@ -68,11 +68,27 @@ static void grow(struct search *s)
 	free(old);
 }
 
+static unsigned pack(const struct search_ops *ops, void *state, uint8_t *buf)
+{
+	if (ops->pack)
+		return ops->pack(state, buf);
+	memcpy(buf, state, ops->state_bytes);
+	return (unsigned)ops->state_bytes;
+}
+
+static void unpack(const struct search_ops *ops, const uint8_t *buf, void *state)
+{
+	if (ops->unpack)
+		ops->unpack(buf, state);
+	else
+		memcpy(state, buf, ops->state_bytes);
+}
+
 /* The record of a state, new or not. */
 static uint32_t intern(struct search *s, void *st, uint32_t parent, struct action a)
 {
 	uint8_t buf[PACKED_MAX + 8] = {0};
-	unsigned n = s->ops->pack(st, buf);
+	unsigned n = pack(s->ops, st, buf);
 
 	if (2 * s->states >= s->slots)
 		grow(s);
@@ -134,7 +150,7 @@ static const char *drains(struct search *s, uint32_t unit)
 	while (!at(s, unit)->drains) {
 		struct action acts[ACTIONS_CAP];
 		const char *wrong = NULL;
-		s->ops->unpack(at(s, unit)->packed, st);
+		unpack(s->ops, at(s, unit)->packed, st);
 		if (n == 512)
 			return "work does not come to an end";
 		path[n++] = unit;
@@ -163,7 +179,7 @@ static const char *expand(struct search *s, uint32_t unit, struct action *bad)
 	static _Alignas(16) uint8_t from[STATE_MAX], to[STATE_MAX];
 	struct action acts[ACTIONS_CAP];
 
-	s->ops->unpack(at(s, unit)->packed, from);
+	unpack(s->ops, at(s, unit)->packed, from);
 	unsigned n = s->ops->actions(from, acts, ACTIONS_CAP);
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(to, from, s->ops->state_bytes);
@@ -197,7 +213,7 @@ bool search_check(struct search *s, const struct search_ops *ops, void *init, co
 	madvise(s->arena, s->used, MADV_DONTNEED);
 	*s = (struct search){
 		.ops = ops, .arena = s->arena, .limit = s->limit, .seconds = s->seconds, .large = s->large};
-	PD_CHECK(ops->state_bytes <= STATE_MAX);
+	PD_CHECK(ops->state_bytes <= STATE_MAX && (ops->pack || ops->state_bytes <= PACKED_MAX));
 	intern(s, init, 0, bad);
 	while (next < s->used && !wrong) {
 		const struct record *r = at(s, (uint32_t)(next / UNIT));

@@ -27,6 +27,7 @@ enum action_class {
 
 struct search_ops {
 	size_t state_bytes;
+	/* Both NULL: all of the state is bytes that say something, and is packed as it stands. */
 	unsigned (*pack)(void *state, uint8_t *buf); // may renumber the state first. At most PACKED_MAX
 	void (*unpack)(const uint8_t *buf, void *state);
 	unsigned (*actions)(const void *state, struct action *out, unsigned cap); // all that are possible

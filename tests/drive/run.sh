@@ -23,10 +23,7 @@ count() { # NAME WHAT TIMES: that many lines in the log
 	if [ "$n" -eq "$3" ]; then ok "$name.$1"; else no "$name.$1" "$n times '$2', expected $3"; fi
 }
 
-if [ ! -e /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	echo "SKIP drive: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip drive || exit 0
 
 for hosts in 1 2 3; do
 	drive stops-$hosts $hosts $((hosts > 2 ? 3 : 2)) $((hosts * 32)) 0 "test=stops" "until=STOPS WANTED" stops=100,20,10 nmi &&

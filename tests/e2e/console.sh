@@ -19,10 +19,7 @@ cleanup() {
 trap cleanup EXIT
 show() { tail -qn 3 "$work"/*.log | cut -c -200 | sed 's/^/    /'; }
 
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP console: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip console || exit 0
 for g in COUNT TALK DEAF OFF; do
 	flat_guest tests/e2e/console.S "$g" "$work/$g" || { no build "$g does not build"; exit 1; }
 done

@@ -12,10 +12,7 @@ trap 'for p in $guest "${pids[@]}"; do kill "$p" 2>/dev/null; done; wait 2>/dev/
 suite=drain
 . tests/support/suite.sh
 show() { tail -n 8 "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP drain: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip drain || exit 0
 
 "$O/pando" keygen "$tmp/key" >/dev/null
 declare -A at

@@ -13,10 +13,7 @@ trap 'for p in $guest "${pids[@]}"; do kill "$p" 2>/dev/null; done; wait 2>/dev/
 suite=grow
 . tests/support/suite.sh
 show() { tail -n 8 "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP grow: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip grow || exit 0
 
 says() { grep -aq "$1" "$log"; }
 said() { [ "$(grep -ac "$1" "$log")" -ge "$2" ]; }

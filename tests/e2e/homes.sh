@@ -12,10 +12,7 @@ trap '[ -n "$guest" ] && kill "$guest" 2>/dev/null; wait 2>/dev/null; rm -rf "$t
 suite=homes
 . tests/support/suite.sh
 show() { tail -n 8 "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP homes: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip homes || exit 0
 
 qmp() { "$O/pando" qmp "$name" "$@" 2>&1; }
 says() { grep -aq "$1" "$log"; }

@@ -15,10 +15,7 @@ trap 'for p in $guest "${pids[@]}"; do kill -KILL "$p" 2>/dev/null; done; wait 2
 suite=join
 . tests/support/suite.sh
 show() { tail -n 5 "$tmp/why" "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP join: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip join || exit 0
 
 "$O/pando" keygen "$tmp/key" >/dev/null
 declare -A at pid

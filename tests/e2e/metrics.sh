@@ -47,10 +47,7 @@ if grep -q 'built without libmicrohttpd' "$WORK/out"; then
 	exit $bad
 fi
 
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP metrics.scrape: /dev/kvm cannot be opened"
-	exit $bad
-fi
+kvm_or_skip metrics.scrape || exit $bad
 
 # ---- a guest that never ends by itself ----
 "$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name metrics --rng --metrics :0 \

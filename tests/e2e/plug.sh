@@ -13,10 +13,7 @@ trap 'for p in $guest $ear; do kill "$p" 2>/dev/null; done; wait 2>/dev/null; rm
 suite=plug
 . tests/support/suite.sh
 show() { tail -n 8 "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP plug: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip plug || exit 0
 
 ROUNDS=4
 says() { grep -aq "$1" "$log"; }

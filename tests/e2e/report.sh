@@ -29,10 +29,7 @@ verdict noise_is_refused $? "$(cat "$WORK/out")"
 [ $? -eq 1 ] && grep -q 'is no trace' "$WORK/out"
 verdict a_pipe_is_read $? "$(cat "$WORK/out")"
 
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP report.live: /dev/kvm cannot be opened"
-	exit $bad
-fi
+kvm_or_skip report.live || exit $bad
 "$PANDO" run --local 2 --kernel "$O/guest-tools/micro.elf" --cpus 2 --memory 64M --name report --quiet \
 	--append "test=storm ops=4000000000" >"$WORK/run.log" 2>&1 </dev/null &
 RUN_PID=$!

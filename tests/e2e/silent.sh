@@ -19,10 +19,7 @@ cleanup() {
 trap cleanup EXIT
 show() { tail -qn 1 "$work"/*.log | sed 's/^/    /'; }
 
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP silent: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip silent || exit 0
 
 guest() { # NAME SYMBOL HOSTS
 	flat_guest tests/e2e/silent.S "$2" "$work/$1" || { no "$1" "it does not build"; return; }

@@ -53,10 +53,7 @@ verdict no_terminal_is_an_error $? "$(cat "$WORK/out")"
 [ $? -eq 1 ] && grep -q "no guest 'nobody' runs here" "$WORK/out"
 verdict no_guest_is_an_error $? "$(cat "$WORK/out")"
 
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP top.live: /dev/kvm cannot be opened"
-	exit $bad
-fi
+kvm_or_skip top.live || exit $bad
 start_guest
 verdict guest_runs $? "$(tail -n 5 "$WORK/run.log")"
 

@@ -16,10 +16,7 @@ tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 trap 'rm -rf "$tmp"' EXIT
 mkdir -p "$logs"
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP move: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip move || exit 0
 
 show() { tail -n 25 "$log" | grep -v '^$' | sed 's/^/    /'; }
 

@@ -16,10 +16,7 @@ end_all() {
 }
 trap end_all EXIT
 show() { tail -n 8 "$log" | sed 's/^/    /'; }
-if [ ! -w /dev/kvm ]; then
-	echo "SKIP $suite: /dev/kvm cannot be opened"
-	exit 0
-fi
+kvm_or_skip "$suite" || exit 0
 "$O/pando" keygen "$tmp/key" >/dev/null
 
 # ---- hosts ----

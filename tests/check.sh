@@ -110,7 +110,7 @@ stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { native plug 120 tests/e2e/plug.sh; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
-stage_sandbox() { run sandbox 950 bash tests/e2e/sandbox.sh "$O"; }
+stage_sandbox() { native sandbox 240 tests/e2e/sandbox.sh; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
 stage_move_guest() { run move-guest 1200 env MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }

@@ -3,54 +3,37 @@
 # Hosts of ordinary users who may open /dev/kvm and /dev/userfaultfd and nothing else, in the sandbox: the micro-guest on two
 # of them, guests one after the other, one user's host killed while another's guest runs, what is said without the devices.
 # Usage: tests/e2e/sandbox.sh BUILD_FOLDER [WHAT]     WHAT: log, errno or kill (the default) what the filter does not allow
-#   Where there is no /dev/kvm that can be opened it goes on in the nested testbed.
 set -u
-O=${1:?build folder}
+O=$(realpath "${1:?build folder}")
 what=${2:-kill}
+here=$(dirname "$(realpath "$0")")
 suite=sandbox
-if [ "$O" != inside ]; then
-	cd "$(dirname "$0")/../.."
-	if [ "$(id -u)" != 0 ]; then
-		echo "SKIP sandbox: needs root, to be other users"
-		exit 0
-	fi
-	if [ ! -w /dev/kvm ]; then
-		log=$O/sandbox.log
-		tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-stock}" --build "$O" --timeout "${SANDBOX_TIMEOUT:-900}" --cpus 2 --verbose \
-			--files "$(command -v setpriv),$(command -v timeout),$O/guest-tools/micro.elf=micro.elf,tests/e2e/sandbox.sh=bin/sandbox.sh,tests/support/suite.sh=suite.sh" \
-			-- "bash /pando/bin/sandbox.sh inside $what" >"$log" 2>&1 </dev/null
-		tr -d '\r' <"$log" | grep -aE '^(PASS|FAIL|SKIP) |^    '
-		# What a filter that logs saw, and what one that kills killed for (SECCOMP audit records name the call).
-		tr -d '\r' <"$log" | grep -aoE 'type=1326 .*' | grep -aoE 'comm="[^"]*"|syscall=[0-9]+' | paste - - 2>/dev/null | sort | uniq -c | sed 's/^/    seccomp: /'
-		[ "$(tr -d '\r' <"$log" | grep -acE '^PASS sandbox')" -ge 10 ] && ! tr -d '\r' <"$log" | grep -qaE '^FAIL '
-		exit $?
-	fi
-	exec unshare -m --propagation private env SANDBOX_BUILD="$(realpath "$O")" bash "$0" inside "$what"
+if [ "$(id -u)" != 0 ]; then
+	echo "SKIP sandbox: needs root, to be other users"
+	exit 0
 fi
+# In a mount namespace that may be changed.
+[ -n "${SANDBOX_INSIDE:-}" ] || exec unshare -m --propagation private env SANDBOX_INSIDE=1 bash "$0" "$O" "$what"
 
-# ---- as root, in a mount namespace that may be changed ----
-build=${SANDBOX_BUILD:-/pando}
-pando=$build/pando micro=$build/guest-tools/micro.elf
-[ -x "$pando" ] || pando=/pando/bin/pando micro=/pando/micro.elf
+# shellcheck source=tests/support/suite.sh
+. "$here/../support/suite.sh"
+kvm_or_skip sandbox || exit 0
 W=$(mktemp -d /tmp/pando-sandbox.XXXXXX)
+show() { # what the filter saw (SECCOMP's audit records name the call by number)
+	dmesg 2>/dev/null | grep -aoE 'type=1326 .*' | grep -aoE 'comm="[^"]*"|syscall=[0-9]+' | paste - - | sort | uniq -c | sed 's/^/    seccomp: /'
+}
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$W"' EXIT
 chmod 711 "$W"
-group=64100 one=64101 two=64102 failed=0
+# Other users may not get to where it was built.
+cp "$O/pando" "$O/guest-tools/micro.elf" "$W" && chmod 755 "$W/pando" "$W/micro.elf" || exit 1
+pando=$W/pando micro=$W/micro.elf
+group=64100 one=64101 two=64102
 
 begins() { # LABEL SECONDS: until something came of a guest, or the time is over
 	for ((i = 0; i < $2 * 10; i++)); do
 		grep -q . "$W/$1.log" 2>/dev/null && break
 		sleep 0.1
 	done
-}
-
-verdict() { # NAME STATUS TEXT
-	if [ "$2" = 0 ]; then
-		echo "PASS sandbox.$1"
-	else
-		echo "FAIL sandbox.$1: $3"
-		failed=1
-	fi
 }
 
 # Devices of that group in place of root's, for this namespace alone.
@@ -62,8 +45,8 @@ device() { # NAME
 for d in kvm userfaultfd; do
 	device $d || { echo "SKIP sandbox: no /dev/$d can be made here"; exit 0; }
 done
-# The nested machine is ours to set up; this one is not.
-[ -n "${SANDBOX_BUILD:-}" ] || echo 0 >/proc/sys/vm/unprivileged_userfaultfd
+# A machine of tests is ours to set up; another is not.
+[ "$(hostname)" != testbed ] || echo 0 >/proc/sys/vm/unprivileged_userfaultfd
 as() { # USER GROUPS COMMAND...
 	local user=$1 groups=$2
 	shift 2
@@ -166,4 +149,4 @@ sleep 0.5
 [ $rc = 0 ] && ! grep -qs pando "/proc/$child/comm"
 verdict ends_when_told $? "status $rc"
 cat "$W"/host-*.log | grep . | sed 's/^/    /' | head -20
-exit $failed
+exit "$bad"

@@ -58,7 +58,14 @@ TEST_F(Hooks, InterruptsGoAndAreCounted)
 }
 
 // An interrupt that a link loses is waited for by nobody: the next PING tells.
-TEST_F(Hooks, AMessageThatGotLostIsNoticed)
+struct HooksPing : Hooks {
+	HooksPing()
+	{
+		silence_ms = 5000; // the PING comes after a second
+	}
+};
+
+TEST_F(HooksPing, AMessageThatGotLostIsNoticed)
 {
 	ASSERT_TRUE(until([&] { return side[0].connected && side[1].connected; }));
 	EXPECT_EQ(0u, side[0].lost + side[1].lost);

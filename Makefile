@@ -62,7 +62,7 @@ VMM  += machine acpi boot card dev hv virtio pci block nets mem conf chip
 VMM  += status
 LIBS := $(VMM) net coherence
 dirs_coherence := coherence coherence/base
-dirs_net       := net net/rel net/seal $(if $(HAVE_IPSEC_MB),net/seal/mb,net/seal/nomb) $(if $(HAVE_DPDK),net/dpdk,net/nodpdk)
+dirs_net       := net net/rel net/seal net/id $(if $(HAVE_IPSEC_MB),net/seal/mb,net/seal/nomb) $(if $(HAVE_DPDK),net/dpdk,net/nodpdk)
 $(foreach m,$(VMM),$(eval dirs_$(m) := vmm/$(m)))
 dirs_block += $(if $(HAVE_NBD),vmm/block/nbd,vmm/block/nonbd)
 dirs_metrics += $(if $(HAVE_MHD),vmm/metrics/mhd,vmm/metrics/nomhd)
@@ -117,12 +117,13 @@ $(O)/pando: $(O)/obj/vmm/main.o $(all_libs)
 # ---- tests: tests/unit/<lib>/*_test.cc make the program unit-<lib> ------------------------------
 UNIT_MODS := $(notdir $(patsubst %/,%,$(wildcard tests/unit/*/)))
 # What has one thread alone shows ThreadSanitizer nothing (tests/unit/layering.sh: none of these can make another).
-ONE_THREAD := acpi boot call chip coherence mem pci qmp rel report seal status top trace
+ONE_THREAD := acpi boot call chip coherence id mem pci qmp rel report seal status top trace
 unit_bins := $(foreach m,$(if $(filter thread,$(SAN)),$(filter-out $(ONE_THREAD),$(UNIT_MODS)),$(UNIT_MODS)),$(O)/tests/unit-$(m))
 # What a module's tests link: itself and what it may include (all of it where nothing is said).
 needs_coherence := coherence
 needs_net       := net coherence
 needs_seal      := net coherence
+needs_id        := net coherence
 needs_conf      := conf
 needs_chip      := chip
 needs_mem       := mem conf

@@ -4,7 +4,7 @@
 FUZZ_CC    ?= clang
 # Every fuzz_NAME.c is a target; what it is linked with beside net/ is in fuzz_srcs_NAME.
 fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-fuzz_net   := $(wildcard net/*.c net/rel/*.c net/seal/*.c net/seal/nomb/*.c net/nodpdk/*.c) coherence/base/text.c
+fuzz_net   := $(wildcard net/*.c net/rel/*.c net/seal/*.c net/id/*.c net/seal/nomb/*.c net/nodpdk/*.c) coherence/base/text.c
 fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/ask.c coherence/engine.c coherence/home.c coherence/owner.c coherence/pages.c \
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_blk := vmm/block/block.c vmm/block/bounce.c vmm/block/reader.c vmm/block/qemu.c vmm/block/file.c vmm/block/file_uring.c vmm/block/lock.c vmm/block/nonbd/nbd.c \

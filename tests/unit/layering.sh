@@ -114,9 +114,10 @@ forbid dpdk_is_fenced 'vmm net coherence' 'rte_' '^net/dpdk/'
 forbid libext2fs_is_fenced 'vmm net coherence' 'ext2fs|et/' '^vmm/boot/ext\.c'
 forbid kvm_is_fenced 'vmm net coherence' 'linux/kvm' '^vmm/hv/'
 forbid userfaultfd_is_fenced 'vmm net coherence' 'linux/userfaultfd' '^vmm/mem/uffd'
-forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/(session|seal/)'
+forbid libsodium_is_fenced 'vmm net coherence' 'sodium' '^net/(session|seal/|id/)'
 forbid libipsec_mb_is_fenced 'vmm net coherence' 'intel-ipsec-mb' '^net/seal/mb/'
 forbid sealing_is_pure net/seal 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|time\.h|poll|fcntl|stdio'
+forbid identities_are_pure net/id 'net/[a-z_]+\.h|vmm/|coherence/[a-z_]+\.h|unistd|sys/|time\.h|poll|fcntl|stdio'
 # A request that is made and not on the list ends a guest's process in the sandbox. Some are made before a guest runs only.
 requests() { grep -hE 'ioctl\(' "$@" | grep -oE '\b(KVM|UFFDIO)_[A-Z0-9_]+' | sort -u | while read -r r; do grep -qE "^#define[[:space:]]+$r[[:space:]]+_IO" /usr/include/linux/kvm.h /usr/include/linux/userfaultfd.h && echo "$r"; done; }
 verdict requests_are_on_the_sandboxs_list "$(

@@ -110,6 +110,7 @@ stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { native plug 120 tests/e2e/plug.sh; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
+stage_many() { run many 400 bash tests/e2e/many.sh "$O"; }
 stage_sandbox() { native sandbox 240 tests/e2e/sandbox.sh; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
@@ -138,6 +139,7 @@ stage_debian_soak() { run debian-soak 40000 bash tests/soak/debian.sh "$O"; }
 stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 stage_join_more() { run join-more 3600 env ROUNDS=100 bash tests/e2e/join.sh "$O"; }
 stage_elastic_more() { run elastic-more 7200 env ROUNDS=100 bash tests/e2e/elastic.sh "$O"; }
+stage_many_more() { run many-more 3600 env HOSTS=64 bash tests/e2e/many.sh "$O"; }
 built() { # STAGE SAN: the unit programs in a build folder of their own, which later runs find again
 	local start=$SECONDS
 	if ! $MAKE -s -j"$JOBS" SAN="$2" unit-programs >"$LOGS/$1-build.log" 2>&1; then
@@ -216,7 +218,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What has deadlines of seconds has the machine for itself, but for compilers that have what it leaves. Side by side
 # goes what is single-threaded and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit
-	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain elastic grow silent | ~ tsan_build asan_build"
+	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain elastic grow many silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
 	sandbox guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

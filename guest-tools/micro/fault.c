@@ -187,7 +187,7 @@ static void cpu_job(uint32_t me, void *arg)
 		__asm__ volatile("imul $7, %0, %0; add $3, %0" : "+r"(x));
 }
 
-static void cpu_run(const char *name)
+void cpu_scaling(void)
 {
 	uint64_t n = option_u64("cpu_loops", 200000000), one, all, t = tsc();
 	uint32_t far = vcpu_far() ? vcpu_far() : mach.vcpus_n - 1;
@@ -200,6 +200,11 @@ static void cpu_run(const char *name)
 	print("cpu loops %lu alone_us %lu together_us %lu vcpus %u\n", n, ticks_ns(one) / 1000, ticks_ns(all) / 1000,
 	      mach.vcpus_n);
 	result("guest_cpu_scaling", one * 1000 * mach.vcpus_n / all, "ratio");
+}
+
+static void cpu_run(const char *name)
+{
+	cpu_scaling();
 	test_pass(name);
 }
 

@@ -21,8 +21,8 @@
 #define OST_EVENT    1u
 #define OST_STATUS   2u
 #define ARCH_ID      3u
-#define CHECK        1u // what a word is about: something came
-#define WAIT_MS      60000u
+#define CHECK        1u     // what a word is about: something came
+#define WAIT_MS      60000u // for all of a round to come or go, unless ms= says otherwise
 #define ROUNDS_N     64u
 
 struct grown {
@@ -65,6 +65,33 @@ static void count_job(uint32_t me, void *arg)
 		g->sum += i;
 }
 
+/* Who has come so far works together with all others: each adds to one word, and none of it is lost. */
+struct together {
+	volatile uint64_t sum;
+	uint64_t times;
+};
+
+static void add_job(uint32_t me, void *arg)
+{
+	struct together *t = arg;
+
+	for (uint64_t i = 0; i < t->times; i++)
+		__atomic_fetch_add(&t->sum, me + 1, __ATOMIC_SEQ_CST);
+}
+
+static void work_together(struct grown *g)
+{
+	static struct together t __attribute__((aligned(4096)));
+	uint64_t n = mach.vcpus_n;
+
+	t = (struct together){.times = option_u64("together", 0)};
+	run_on(mach.vcpus_n, add_job, &t);
+	if (t.sum != n * (n + 1) / 2 * t.times)
+		g->wrong = "CPUs that work together lose something";
+	else if (t.times)
+		print("TOGETHER %u\n", mach.vcpus_n);
+}
+
 /* The one that has the event; its number and its APIC id. False: there is none. */
 static bool take_cpu(uint32_t flag, uint32_t *number, uint32_t *apic)
 {
@@ -88,6 +115,7 @@ static void start(struct grown *g, uint32_t number, uint32_t apic)
 	cpu_word(CHECK, 0);
 	g->cpus_came++;
 	print("GROWN cpu %u apic %u as vcpu %u\n", number, apic, v);
+	work_together(g);
 }
 
 /* Every page of [at, end): a word of its own, by one CPU, read by the other. */
@@ -120,6 +148,8 @@ static void take_memory(struct grown *g, uint32_t slot)
 	struct patch p = {.at = at, .end = at + bytes};
 
 	out(MEM_FLAGS, INSERT, 1);
+	*(volatile uint64_t *)at = at;
+	print("USES memory slot %u\n", slot);
 	run_one(mach.vcpus_n - 1, write_job, &p);
 	run_one(0, read_job, &p);
 	if (p.wrong)
@@ -161,7 +191,7 @@ static void try_ejects(struct grown *g, uint32_t number)
 static void grow_round(struct grown *g)
 {
 	uint32_t number, apic;
-	uint64_t end = tsc() + us_ticks(WAIT_MS * 1000ul);
+	uint64_t end = tsc() + us_ticks(option_u64("ms", WAIT_MS) * 1000ul);
 
 	while ((g->cpus_came < g->cpus || g->mib_came < g->mib) && !g->wrong) {
 		if (take_cpu(INSERT, &number, &apic)) {
@@ -180,7 +210,7 @@ static void grow_round(struct grown *g)
 static void shrink_round(struct grown *g)
 {
 	uint32_t number, apic;
-	uint64_t end = tsc() + us_ticks(WAIT_MS * 1000ul);
+	uint64_t end = tsc() + us_ticks(option_u64("ms", WAIT_MS) * 1000ul);
 
 	while (!take_cpu(REMOVE, &number, &apic)) {
 		if (tsc() > end) {
@@ -221,6 +251,8 @@ static void grow_run(const char *name)
 		test_fail(name, "%s: %u CPUs and %u MiB came", g.wrong, g.cpus_came, g.mib_came);
 	else
 		test_pass(name);
+	if (!g.wrong && option("scaling"))
+		cpu_scaling();
 }
 
 const struct test grow_tests[] = {{"grow", grow_run}, {NULL, NULL}};

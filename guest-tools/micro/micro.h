@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PAGE        4096u
-#define VCPUS_MAX   16u
+#define VCPUS_MAX   64u
 #define NODES_MAX   8u
 #define RANGES_MAX  32u
 #define WAKE_VECTOR 0xf0u
@@ -176,6 +176,7 @@ static inline bool wait_word(const volatile uint64_t *word, uint64_t want, uint6
 
 void sort_words(uint64_t *v, uint32_t n); // ascending
 uint32_t vcpu_far(void);                  // the first vCPU on another node than vCPU 0, or 0 if there is none
+void cpu_scaling(void);                   // fault.c: work of all vCPUs against that of one, as RESULT guest_cpu_scaling
 
 void pci_begin(void);  // pci.c: before smp_start()
 void disk_begin(void); // disk.c: the same

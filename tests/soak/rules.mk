@@ -10,6 +10,6 @@ $(O)/tests/link_soak: $(O)/obj/tests/soak/link_soak.o $(O)/obj/tests/support/lin
 soak: $(O)/tests/link_soak check-programs
 	$(Q)bash tests/soak/run.sh $(O) $(or $(SOAK_SECONDS),600)
 	$(Q)$(O)/tests/model --large --seconds 7200 --states 400000000
-	$(Q)bash tests/check.sh $(O) guest_more odd_guests_more intel_more move_guest_more join_more elastic_more debian_disk_more debian_soak
+	$(Q)bash tests/check.sh $(O) guest_more odd_guests_more intel_more move_guest_more join_more elastic_more many_more debian_disk_more debian_soak
 	$(Q)GUEST_FAR=100 bash tests/e2e/guest.sh $(O) "2 6.1 topology,pattern 900 1"
 	$(Q)bash tests/soak/fresh.sh $(O)

@@ -5,18 +5,10 @@
 set -u
 cd "$(dirname "$0")/../.."
 O=${1:?build folder}
-tmp=$(mktemp -d)
-export PANDO_RUN_DIR=$tmp/run
-guest=""
-trap '[ -n "$guest" ] && kill "$guest" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 suite=homes
 . tests/support/suite.sh
-show() { tail -n 8 "$log" | sed 's/^/    /'; }
-kvm_or_skip homes || exit 0
+. tests/support/hosts.sh
 
-qmp() { "$O/pando" qmp "$name" "$@" 2>&1; }
-says() { grep -aq "$1" "$log"; }
-alive() { kill -0 "$guest" 2>/dev/null; }
 done_by() { # WHAT COMMAND...: it is done, or the guest has ended meanwhile
 	local what=$1 out
 	shift
@@ -26,12 +18,8 @@ done_by() { # WHAT COMMAND...: it is done, or the guest has ended meanwhile
 }
 
 boot() { # NAME HOSTS TESTS [MIB_OFFERED: each offers so much for each host] [OPTION...]
-	name=$1 log=$tmp/$name.log
-	timeout 120 "$O/pando" run --local "$2" --kernel "$O/guest-tools/micro.elf" --cpus "$2" --memory $(($2 * 48))M --local-memory $(($2 * ${4:-48}))M --name "$name" --quiet \
-		--trace "$tmp/$name.trace" "${@:5}" --append "test=$3 ops=60000 rounds=20000" >"$log" 2>&1 </dev/null &
-	guest=$!
-	wait_for 10 guest_runs "$name"
-	verdict "$name.boot" $? "it does not run"
+	boot_guest "$1" 120 --local "$2" --cpus "$2" --memory $(($2 * 48))M --local-memory $(($2 * ${4:-48}))M --trace "$tmp/$1.trace" "${@:5}" \
+		--append "test=$3 ops=60000 rounds=20000"
 }
 
 # From each host to the next; every so often something else that wants its turn.
@@ -48,9 +36,8 @@ around() { # HOSTS ROUND
 }
 
 ends() { # HOSTS ROUNDS: the guest, and well
-	wait "$guest"
+	end_of_guest
 	verdict "$name.end" $? "exit status; $2 rounds of moves"
-	guest=""
 	says '^END' && ! says FAIL
 	verdict "$name.memory" $? "the guest finds its memory wrong"
 	[ "$2" -ge 2 ]
@@ -68,18 +55,13 @@ done
 
 # What can't be says so, and leaves all as it was; a trace tells of each granule at both ends.
 boot refused 2 storm,pattern
-refuses() { # WHAT PATTERN ARGUMENTS
-	local out
-	out=$(qmp x-pando-move-homes "$3") && { no "$1" "it is done"; return; }
-	grep -q "$2" <<<"$out"
-	verdict "$1" $? "$out"
-}
-refuses no_such_host "there is no host 2" '{"from":0,"to":2}'
-refuses to_itself "no memory with home 1 that can go to host 1" '{"from":1,"to":1}'
-refuses half_a_granule "a multiple of 2 MiB" '{"from":0,"to":1,"bytes":4096}'
+stays() { refuses_qmp "$1" "$2" x-pando-move-homes "$3"; } # WHAT PATTERN ARGUMENTS
+stays no_such_host "there is no host 2" '{"from":0,"to":2}'
+stays to_itself "no memory with home 1 that can go to host 1" '{"from":1,"to":1}'
+stays half_a_granule "a multiple of 2 MiB" '{"from":0,"to":1,"bytes":4096}'
 "$O/pando" trace start "$name" --records 400000 >/dev/null 2>&1
 done_by all x-pando-move-homes '{"from":1,"to":0}'
-refuses nothing_left "host 1 is the home of nothing that could move" '{"from":1,"to":0}'
+stays nothing_left "host 1 is the home of nothing that could move" '{"from":1,"to":0}'
 "$O/pando" trace stop "$name" -o "$tmp/all.trace" >/dev/null 2>&1
 "$O/pando" trace decode "$tmp/all.trace" >"$tmp/all.txt" 2>&1
 for kind in home-left home-came; do
@@ -90,18 +72,18 @@ ends 2 2
 
 # No more than was offered.
 boot offered 2 storm,pattern 30
-refuses more_than_it_offers "host 0: it offers 60 MiB and gives the guest 48: 16 MiB more are asked for" '{"from":1,"to":0,"bytes":16777216}'
+stays more_than_it_offers "host 0: it offers 60 MiB and gives the guest 48: 16 MiB more are asked for" '{"from":1,"to":0,"bytes":16777216}'
 done_by what_it_offers x-pando-move-homes '{"from":1,"to":0,"bytes":12582912}'
 ends 2 2
 # Memory that came later moves as a whole; where the last run of it is refused, those before it go back.
 grown() {
 	boot grown 2 "grow rounds=1 outside=1 more_cpus=0 more_mib=384" 160 --max-memory 1G --overcommit
-	wait_for 20 says 'GROW 0?' || { no "$name.asks" "the guest does not ask"; return; }
+	wait_for "$patience" says 'GROW 0?' || { no "$name.asks" "the guest does not ask"; return; }
 	done_by first x-pando-grow '{"host":1,"memory":134217728}' && done_by second x-pando-grow '{"host":1,"memory":134217728}'
 	done_by what_was_there x-pando-move-homes '{"from":1,"to":0,"bytes":50331648}'
-	refuses a_part "memory that came later moves as a whole" '{"from":1,"to":0,"bytes":2097152}'
+	stays a_part "memory that came later moves as a whole" '{"from":1,"to":0,"bytes":2097152}'
 	done_by a_whole x-pando-move-homes '{"from":1,"to":0,"bytes":134217728}'
-	refuses in_the_middle "it offers 320 MiB and gives the guest 320: 32 MiB more are asked for" '{"from":1,"to":0}'
+	stays in_the_middle "it offers 320 MiB and gives the guest 320: 32 MiB more are asked for" '{"from":1,"to":0}'
 	done_by third x-pando-grow '{"host":1,"memory":134217728}' # the guest ends when it has written and read it
 	ends 2 2
 }

@@ -106,6 +106,7 @@ stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
 stage_drain() { native drain 200 tests/e2e/drain.sh; }
+stage_lost() { run lost 400 bash tests/e2e/lost.sh "$O"; }
 stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { native plug 120 tests/e2e/plug.sh; }
@@ -218,7 +219,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What has deadlines of seconds has the machine for itself, but for compilers that have what it leaves. Side by side
 # goes what is single-threaded and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit
-	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain elastic grow many silent | ~ tsan_build asan_build"
+	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain lost elastic grow many silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
 	sandbox guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

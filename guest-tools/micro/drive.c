@@ -27,6 +27,11 @@ static void nmi_unmask_job(uint32_t me, void *arg)
 	sys_call(SYS_WRMSR, LVT_LINT1, 4 << 8);
 }
 
+void nmi_unmask(void)
+{
+	run_on(mach.vcpus_n, nmi_unmask_job, NULL);
+}
+
 static uint32_t nmis_of_all(void)
 {
 	uint32_t least = ~0u;
@@ -58,7 +63,7 @@ static void nmi_run(const char *name)
 
 	if (!outside(name))
 		return;
-	run_on(mach.vcpus_n, nmi_unmask_job, NULL);
+	nmi_unmask();
 	print("NMIS WANTED\n");
 	run_on(mach.vcpus_n, nmi_job, &want);
 	for (uint32_t v = 0; v < mach.vcpus_n; v++)
@@ -156,7 +161,7 @@ static void stops_run(const char *name)
 	}
 	w->until = tsc() + us_ticks(option_u64("ms", 80000) * 1000);
 	w->over = 0;
-	run_on(mach.vcpus_n, nmi_unmask_job, NULL);
+	nmi_unmask();
 	print("STOPS WANTED\n");
 	run_on(mach.vcpus_n, stops_job, w);
 	for (unsigned i = 0; i < PAGES; i++)

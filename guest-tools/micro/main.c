@@ -99,7 +99,7 @@ void bsp_main(void)
 {
 	static const struct test *const sets[] = {litmus_tests, share_tests, fault_tests,  irq_tests, apic_tests,
 						  storm_tests,  drive_tests, absent_tests, pci_tests, disk_tests,
-						  net_tests,    plug_tests,  grow_tests};
+						  net_tests,    plug_tests,  grow_tests,   pace_tests};
 	const char *list;
 
 	boot_memory();

@@ -176,6 +176,7 @@ static inline bool wait_word(const volatile uint64_t *word, uint64_t want, uint6
 
 void sort_words(uint64_t *v, uint32_t n); // ascending
 uint32_t vcpu_far(void);                  // the first vCPU on another node than vCPU 0, or 0 if there is none
+void nmi_unmask(void);                    // drive.c: every vCPU takes NMIs of its LINT1, and counts them
 void cpu_scaling(void);                   // fault.c: work of all vCPUs against that of one, as RESULT guest_cpu_scaling
 
 void pci_begin(void);  // pci.c: before smp_start()
@@ -188,6 +189,6 @@ struct test {
 	void (*run)(const char *name);
 };
 extern const struct test litmus_tests[], share_tests[], fault_tests[], irq_tests[], storm_tests[], drive_tests[],
-	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[], plug_tests[], grow_tests[];
+	absent_tests[], apic_tests[], pci_tests[], disk_tests[], net_tests[], plug_tests[], grow_tests[], pace_tests[];
 
 #endif

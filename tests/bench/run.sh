@@ -3,14 +3,14 @@
 # Measures and prints one figure a line: name value unit [limit]. Medians where there are several runs; figures of the nested
 # testbed say so in the comment lines. What must come out is listed in figures.txt; a figure without a value is a failure.
 # Usage: tests/bench/run.sh BUILD_FOLDER [PART ...]
-# Parts: native links micro disk moves devices guest debian (all of them without a word). The last one takes some half an hour where
+# Parts: native links micro disk moves elastic devices guest debian (all of them without a word). The last one takes some half an hour where
 # guests run in the nested testbed.
 set -u
 cd "$(dirname "$0")/../.."
 . tests/bench/medians.sh
 O=${1:?build folder}
 shift
-[ $# -gt 0 ] || set -- native links micro disk moves devices guest debian
+[ $# -gt 0 ] || set -- native links micro disk moves elastic devices guest debian
 RUNS=${BENCH_RUNS:-3}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -100,6 +100,8 @@ moves() {
 	[ -s "$out/moves" ] || { echo "# no vCPU was moved:"; sed 's/^/# /' "$out/moves.err" | tail -n 5; }
 }
 
+elastic() { BENCH_RUNS=$RUNS bash tests/bench/elastic.sh "$O"; }
+
 guest() {
 	echo "# Debian's kernel; $("$O/tests/detect")"
 	O=$O bash tests/bench/guest.sh
@@ -118,15 +120,15 @@ debian() {
 
 for part in "$@"; do
 	case $part in
-	native | links | micro | disk | moves | devices | guest | debian) ;;
-	*) echo "bench: no part $part (native links micro disk moves devices guest debian)" >&2; exit 2 ;;
+	native | links | micro | disk | moves | elastic | devices | guest | debian) ;;
+	*) echo "bench: no part $part (native links micro disk moves elastic devices guest debian)" >&2; exit 2 ;;
 	esac
 done
 # The micro-guest needs a /dev/kvm of any kind. Where there is none it has the nested machine's, all of whose seconds are an emulator's.
 bare=() lent=""
 for part in "$@"; do
 	case $part in
-	micro | disk | moves) if [ -w /dev/kvm ]; then bare+=("$part"); else lent+=" $part"; fi ;;
+	micro | disk | moves | elastic) if [ -w /dev/kvm ]; then bare+=("$part"); else lent+=" $part"; fi ;;
 	*) bare+=("$part") ;;
 	esac
 done

@@ -40,7 +40,7 @@ said nothing_at_all 1 'FAIL bench: figure boot_1_host has no value' ''
 awk -v parts="" -f tests/bench/figures.awk tests/bench/figures.txt /dev/null >"$tmp/out"
 verdict list_is_well_formed $? "see above"
 # What SPEC.md says the bench holds is listed, with its number.
-awk -v parts="native links micro disk moves devices guest debian" -f tests/bench/figures.awk tests/bench/figures.txt /dev/null |
+awk -v parts="native links micro disk moves elastic devices guest debian" -f tests/bench/figures.awk tests/bench/figures.txt /dev/null |
 	sed -n 's/^FAIL bench: figure \([^ ]*\) has no value.*/\1/p' >"$tmp/names"
 missing=""
 for f in $(grep '| bench' docs/SPEC.md | grep -oE '`[a-z0-9_]+`' | tr -d '\140'); do

@@ -61,7 +61,7 @@ joins() { # VICTIM OPERATION STEP OUTCOME
 	begins "$1" "$2" "$3" more_cpus=1 || return
 	pando add-host "$name" "${at[x]}" --cpus 1
 	was_killed || { not_killed; return; }
-	if [ "$4" = lost ] || { [ "$4" = either ] && ! are_members 2 2>/dev/null; }; then
+	if [ "$4" = lost ]; then
 		is_lost "$(number "$1")"
 		return
 	fi
@@ -116,8 +116,7 @@ one_more() { # FUNCTION OPERATION:STEPS...: the tables are whole: what would be 
 
 case $1 in
 joiner)
-	each joins x goes_on add-host:3 host-join:7
-	joins x host-join 7 either # whether all said that they have it before they heard that it is gone
+	each joins x goes_on add-host:3 host-join:8
 	joins x host-join 8 lost # all others are told: from here on it is one of them
 	each gives x lost "${give_steps[@]:1}"
 	gives x add-host 3 lost

@@ -13,6 +13,8 @@ static const struct m_config configs[] = {
 	 .finds = "something of the guest is on a host that a member does not know"},
 	{.name = "members_no_look", .crashes = 0, .comings = 1, .fault = M_NO_LOOK,
 	 .finds = "something of the guest is on a host that a member cannot reach"},
+	{.name = "members_not_its_word", .crashes = 1, .comings = 1, .fault = M_NOT_ITS_WORD,
+	 .finds = "the guest ended with a host that had not said that it reaches all"},
 	{.name = "members_no_forget", .crashes = 1, .comings = 1, .fault = M_NO_FORGET,
 	 .finds = "a join that failed has left something"},
 	{.name = "members_leaves_loaded", .crashes = 0, .comings = 1, .fault = M_LEAVES_LOADED,

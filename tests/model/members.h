@@ -19,6 +19,7 @@ enum m_fault {
 	M_COUNTS_EARLY,  // the loss of one that is expected is the guest's
 	M_HASTY_JOIN,    // it is a member when the first has acknowledged that
 	M_NO_LOOK,       // nobody looks whether all have a session with it
+	M_NOT_ITS_WORD,  // the members are asked that, and it itself is not
 	M_NO_FORGET,     // what fails is not undone
 	M_LEAVES_LOADED, // nobody asks what is on the host that leaves
 	M_NOT_APART,     // members let go of it while its loss counts
@@ -60,6 +61,7 @@ struct m_state {
 	uint8_t told;                     // members are being told that it is one of them
 	uint8_t member;                   // ... and all know
 	uint8_t used;                     // something of the guest is on the new one
+	uint8_t word, early;              // the new one has said that it reaches all members; it crashed before
 	uint8_t apart;                    // all have acknowledged that its loss does not count
 	uint8_t over;                     // the guest is
 	uint8_t crashed_new, crashed_old, crashes;

@@ -13,8 +13,8 @@ struct step {
 	enum m_verb verb;
 	unsigned to;
 };
-static const struct step joins[] = {{V_EXPECT, ALL_MEMBERS}, {V_SET_UP, NEW},       {V_CONNECT, NEW},
-				    {V_READY, ALL_MEMBERS},  {V_JOIN, ALL_MEMBERS}, {V_NONE, 0}};
+static const struct step joins[] = {{V_EXPECT, ALL_MEMBERS},      {V_SET_UP, NEW},       {V_CONNECT, NEW},
+				    {V_READY, ALL_MEMBERS | NEW}, {V_JOIN, ALL_MEMBERS}, {V_NONE, 0}};
 static const struct step leaves[] = {
 	{V_CHECK, ALL_MEMBERS | NEW}, {V_APART, ALL_MEMBERS | NEW}, {V_LEAVE, ALL_MEMBERS}, {V_QUIT, NEW}, {V_NONE, 0}};
 
@@ -108,8 +108,10 @@ static void begin_step(struct m_state *s)
 	}
 	s->told |= p->verb == V_JOIN;
 	s->asked = (uint8_t)p->to;
+	if (p->verb == V_READY && cfg.fault == M_NOT_ITS_WORD)
+		s->asked = ALL_MEMBERS;
 	for (unsigned h = 0; h < M_HOSTS; h++)
-		if (p->to & 1u << h)
+		if (s->asked & 1u << h)
 			s->h[h].req = (uint8_t)p->verb;
 }
 
@@ -194,6 +196,8 @@ static enum m_answer new_does(struct m_state *s, struct m_host *n, enum m_verb v
 	case V_CONNECT:
 		n->life = 2;
 		break;
+	case V_READY:
+		return n->session == ALL_MEMBERS ? A_YES : A_NO;
 	case V_CHECK:
 		return s->used ? A_NO : A_YES;
 	case V_APART:
@@ -303,7 +307,7 @@ static void begin_join(struct m_state *s)
 {
 	*new_one(s) = (struct m_host){.alive = 1, .number = (uint8_t)(new_one(s)->number + 1)};
 	s->op = M_JOIN;
-	s->gone = s->crashed_new = s->safe = 0;
+	s->gone = s->crashed_new = s->word = s->early = s->safe = 0;
 	begin_step(s);
 }
 
@@ -313,6 +317,7 @@ static void act(struct m_state *s, const struct action *a)
 
 	switch (a->kind) {
 	case M_DELIVER:
+		s->word |= h == n && h->req == V_READY;
 		h->ans = (uint8_t)(h == n ? new_does(s, h, h->req) : member_does(s, h, h->req));
 		h->req = 0;
 		break;
@@ -354,6 +359,7 @@ static void act(struct m_state *s, const struct action *a)
 		s->used = a->kind == M_USE;
 		break;
 	default: // its questions and answers are lost with it
+		s->early |= a->host == M_NEW && s->op == M_JOIN && !s->told && !s->word;
 		h->alive = h->req = h->ans = 0;
 		s->crashes++;
 		s->crashed_new |= a->host == M_NEW;
@@ -384,6 +390,8 @@ static const char *look(const struct m_state *s, bool was_told, bool was_apart)
 		return "the guest ended, and nobody was lost";
 	if (s->over && !s->crashed_old && ((!was_told && !s->member) || was_apart))
 		return "the guest ended with a host on which nothing of it was";
+	if (s->over && !s->crashed_old && s->early)
+		return "the guest ended with a host that had not said that it reaches all";
 	return NULL;
 }
 

@@ -62,16 +62,24 @@ void serve_host_expect(struct guest *g, uint64_t call, json_t *args)
 	}
 }
 
+/* By a member about the one that comes, and by that one about all members. */
 void serve_host_ready(struct guest *g, uint64_t call, json_t *args)
 {
 	host_id h = about(g, call, args);
 
 	if (h == HOST_NONE)
 		return;
-	if (span_reaches(g->span, h))
-		done(g, call);
-	else
-		serve_return_error(g, call, "host %u has no session with host %u", g->self, h);
+	host_set who = h == g->self ? desc_all_hosts(&g->desc) & ~host_bit(h) : host_bit(h);
+
+	for (; who; who &= who - 1) {
+		host_id to = (host_id)__builtin_ctzll(who);
+
+		if (span_reaches(g->span, to))
+			continue;
+		serve_return_error(g, call, "host %u has no session with host %u", g->self, to);
+		return;
+	}
+	done(g, call);
 }
 
 void serve_host_join(struct guest *g, uint64_t call, json_t *args)

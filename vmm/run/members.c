@@ -363,11 +363,15 @@ static void start_it(struct ops_op *o)
 	ask_host(o, VERB_RUN, NULL);
 }
 
-/* The last moment at which its end is nobody's. */
+/*
+ * The last moment at which its end is nobody's. It is asked too: members may not have heard yet that it has ended, and
+ * of one that has answered all before this step nobody would look again.
+ */
 static void reached(struct ops_op *o)
 {
 	if (goes_on(o))
-		ops_ask_everyone(o, VERB_HOST_READY, about(of(o)), on_answered);
+		ops_ask(o, desc_all_hosts(o->v->desc) | host_bit(of(o)->host), VERB_HOST_READY, about(of(o)),
+			on_answered);
 }
 
 static void tell_all(struct ops_op *o)

@@ -139,7 +139,7 @@ TEST_F(Join, AHostIsCalledSetUpAndKnownToAllBeforeItIsAMember)
 	rounds();
 	EXPECT_EQ(Said({"joined 2", "done"}), said);
 	EXPECT_EQ(Said({"dial", "host-expect", "host-expect", "set-up", "connect", "create", "traits", "traits",
-			"host-place", "run", "host-ready", "host-ready", "host-join", "host-join"}),
+			"host-place", "run", "host-ready", "host-ready", "host-ready", "host-join", "host-join"}),
 		  all);
 	EXPECT_EQ(0x7u, desc_all_hosts(&desc));
 	EXPECT_EQ(1u, desc.version);
@@ -208,8 +208,9 @@ TEST_F(Join, WhatAHostOrAMemberRefusesLeavesNothing)
 	struct {
 		HostEnd *of;
 		const char *verb;
-	} cases[] = {{&third, "connect"}, {&third, "create"},         {&third, "traits"},    {&third, "host-place"},
-		     {&third, "run"},     {&hosts[1], "host-expect"}, {&hosts[0], "traits"}, {&hosts[0], "host-ready"}};
+	} cases[] = {{&third, "connect"},    {&third, "create"},        {&third, "traits"},
+		     {&third, "host-place"}, {&third, "run"},           {&hosts[1], "host-expect"},
+		     {&hosts[0], "traits"},  {&hosts[0], "host-ready"}, {&third, "host-ready"}};
 	for (auto &c : cases) {
 		all.clear();
 		said.clear();
@@ -225,6 +226,23 @@ TEST_F(Join, WhatAHostOrAMemberRefusesLeavesNothing)
 		link_remove(third.link, 0);
 		ASSERT_EQ(0, link_join_loop(run, 2, third.link, 0));
 	}
+}
+
+/* All members could reach it a moment ago: they may not have heard yet that it has ended. */
+TEST_F(Join, OneThatDoesNotSayThatItIsReadyIsNotTakenIn)
+{
+	third.mute = "host-ready";
+	ASSERT_EQ(0, add()) << why;
+	rounds();
+	EXPECT_EQ(0u, count("host-join")) << "both members are ready, and it has not said so";
+	end_of_it();
+	rounds();
+	EXPECT_EQ(Said({"error: its session has ended"}), said);
+	EXPECT_EQ(0u, count("host-join"));
+	EXPECT_EQ(2u, count("host-forget"));
+	EXPECT_EQ(1u, count("drop"));
+	EXPECT_EQ(0x3u, desc_all_hosts(&desc));
+	EXPECT_EQ(0, stop()) << "the guest goes on";
 }
 
 /* From the last word on it is a host like others. */

@@ -3,25 +3,9 @@
 
 #include <string.h>
 
-#include "coherence/base/bytes.h"
-
 #define PROLOGUE_BYTES (4u + ID_MARK_BYTES + TOKEN_ID_BYTES)
 
 static const char own_label[] = "pando join 1, own key", token_label[] = "pando join 1, token";
-
-const char *join_fault_text(enum join_fault f)
-{
-	static const char *const text[JOIN_FAULTS] = {
-		[JOIN_GOOD] = "good",
-		[JOIN_MALFORMED] = "it is no answer to somebody who joins",
-		[JOIN_NOT_FOR_US] = "it does not answer what was asked here, or was altered",
-		[JOIN_OTHER_ROOT] = "it is of another cluster than the token",
-		[JOIN_BAD_CERT] = "its certificate is not good, or not for what was asked: are both clocks right?",
-		[JOIN_BAD_LIST] = "its list of the revoked is not the cluster's",
-	};
-
-	return f < JOIN_FAULTS ? text[f] : "unknown";
-}
 
 static void prologue(const uint8_t root[ID_MARK_BYTES], const uint8_t id[TOKEN_ID_BYTES], uint8_t out[PROLOGUE_BYTES])
 {
@@ -83,59 +67,21 @@ uint32_t join_ask(const struct token *t, const struct id_key *k, const char *nam
 	return n;
 }
 
-/* The plaintext of a grant into its fields. */
-static bool split(const uint8_t *p, size_t n, struct join_granted *g)
-{
-	memset(g, 0, sizeof(*g));
-	if (n < JOIN_GRANT_FIXED)
-		return false;
-	memcpy(g->root, p, ID_PUBLIC_BYTES);
-	memcpy(g->cluster_key, p + ID_PUBLIC_BYTES, JOIN_CLUSTER_KEY_BYTES);
-	g->cert_n = (uint32_t)get_le(p + JOIN_GRANT_FIXED - 4, 4);
-	n -= JOIN_GRANT_FIXED;
-	if (g->cert_n > CERT_BYTES_MAX || g->cert_n > n || n - g->cert_n > REVOKED_BYTES_MAX)
-		return false;
-	g->list_n = (uint32_t)(n - g->cert_n);
-	memcpy(g->cert, p + JOIN_GRANT_FIXED, g->cert_n);
-	memcpy(g->list, p + JOIN_GRANT_FIXED + g->cert_n, g->list_n);
-	return true;
-}
-
-static enum join_fault judge(const struct token *t, const struct id_key *k, const char *name, uint64_t now,
-			     struct join_granted *g)
-{
-	uint8_t mark[ID_MARK_BYTES];
-	struct revoked list = {0};
-	struct cert_judge j = {.revoked = &list, .now = now};
-
-	id_mark(g->root, mark);
-	if (memcmp(mark, t->root, sizeof(mark)))
-		return JOIN_OTHER_ROOT;
-	if (revoked_take(&list, g->list, g->list_n, g->root) != REVOKED_TAKEN)
-		return JOIN_BAD_LIST;
-	memcpy(j.root, g->root, sizeof(j.root));
-	if (cert_check(g->cert, g->cert_n, &j, ~0u, &g->who) || memcmp(g->who.pub, k->pub, ID_PUBLIC_BYTES) ||
-	    strcmp(g->who.name, name))
-		return JOIN_BAD_CERT;
-	return JOIN_GOOD;
-}
-
-enum join_fault join_take(const struct token *t, const struct id_key *k, const char *name,
-			  const uint8_t secret[NOISE_KEY_BYTES], const uint8_t *p, size_t n, uint64_t now,
-			  struct join_granted *g)
+enum grant_fault join_take(const struct token *t, const struct id_key *k, const char *name,
+			   const uint8_t secret[NOISE_KEY_BYTES], const uint8_t *p, size_t n, uint64_t now,
+			   struct grant *g)
 {
 	uint8_t ask[JOIN_ASK_MAX], text[JOIN_GRANT_MAX];
-	enum join_fault f = JOIN_MALFORMED;
+	struct grant_wanted w = {.name = name, .now = now};
+	enum grant_fault f = GRANT_NOT_FOR_US;
 	struct noise s;
 
-	if (n < 4 + NOISE_MORE + JOIN_GRANT_FIXED || n > JOIN_GRANT_MAX || memcmp(p, "PDG1", 4))
-		return JOIN_MALFORMED;
-	if (!say(t, k, name, secret, &s, ask))
-		return JOIN_MALFORMED;
-	if (!noise_read(&s, p + 4, n - 4, text))
-		f = JOIN_NOT_FOR_US;
-	else if (split(text, n - 4 - NOISE_MORE, g))
-		f = judge(t, k, name, now, g);
+	if (n < 4 + NOISE_MORE || n > JOIN_GRANT_MAX || memcmp(p, "PDG1", 4) || !say(t, k, name, secret, &s, ask))
+		return GRANT_MALFORMED;
+	memcpy(w.root, t->root, sizeof(w.root));
+	memcpy(w.pub, k->pub, sizeof(w.pub));
+	if (noise_read(&s, p + 4, n - 4, text))
+		f = grant_take(text, n - 4 - NOISE_MORE, &w, g);
 	id_wipe(&s, sizeof(s));
 	id_wipe(text, sizeof(text));
 	return f;
@@ -189,17 +135,12 @@ enum token_fault join_hear(struct token_table *all, const uint8_t root[ID_PUBLIC
 	return f;
 }
 
-uint32_t join_grant(struct join_asked *a, const struct join_granted *g, uint8_t out[JOIN_GRANT_MAX])
+uint32_t join_grant(struct join_asked *a, const struct grant *g, uint8_t out[JOIN_GRANT_MAX])
 {
-	uint8_t text[JOIN_GRANT_MAX];
-	uint32_t n = JOIN_GRANT_FIXED + g->cert_n + g->list_n;
+	uint8_t text[GRANT_BYTES_MAX];
+	uint32_t n = grant_write(g, text);
 
 	memcpy(out, "PDG1", 4);
-	memcpy(text, g->root, ID_PUBLIC_BYTES);
-	memcpy(text + ID_PUBLIC_BYTES, g->cluster_key, JOIN_CLUSTER_KEY_BYTES);
-	put_le(text + JOIN_GRANT_FIXED - 4, g->cert_n, 4);
-	memcpy(text + JOIN_GRANT_FIXED, g->cert, g->cert_n);
-	memcpy(text + JOIN_GRANT_FIXED + g->cert_n, g->list, g->list_n);
 	bool good = noise_write(&a->noise, text, n, out + 4);
 	id_wipe(text, sizeof(text));
 	id_wipe(&a->noise, sizeof(a->noise));

@@ -6,8 +6,7 @@
  *
  *   ask     "PDJ1", number of the token 8, e 32, {public key 32, bytes of the name 1, name, signature by that key 64,
  *           signature by the token's key 64}, tag 16
- *   grant   "PDG1", e 32, {the root's public key 32, cluster key 32, u32 bytes of the certificate, certificate, list of
- * the revoked}, tag 16
+ *   grant   "PDG1", e 32, {what grant.h has}, tag 16
  *
  * Both signatures are over the root's mark, the token's number, e, the public key and the name: who has read the psk
  * from what the cluster keeps cannot ask, nor put his key into what another asks.
@@ -15,17 +14,14 @@
 #ifndef NET_ID_JOIN_H
 #define NET_ID_JOIN_H
 
-#include "net/id/cert.h"
-#include "net/id/revoked.h"
+#include "net/id/grant.h"
 #include "net/id/token.h"
 #include "net/seal/noise.h"
 
-#define JOIN_CLUSTER_KEY_BYTES 32u
-#define JOIN_ASK_HEAD          (4u + TOKEN_ID_BYTES)
-#define JOIN_ASK_FIXED         (ID_PUBLIC_BYTES + 1u + 2u * ID_SIGNATURE_BYTES)
-#define JOIN_ASK_MAX           (JOIN_ASK_HEAD + NOISE_MORE + JOIN_ASK_FIXED + ID_NAME_MAX)
-#define JOIN_GRANT_FIXED       (ID_PUBLIC_BYTES + JOIN_CLUSTER_KEY_BYTES + 4u)
-#define JOIN_GRANT_MAX         (4u + NOISE_MORE + JOIN_GRANT_FIXED + CERT_BYTES_MAX + REVOKED_BYTES_MAX)
+#define JOIN_ASK_HEAD  (4u + TOKEN_ID_BYTES)
+#define JOIN_ASK_FIXED (ID_PUBLIC_BYTES + 1u + 2u * ID_SIGNATURE_BYTES)
+#define JOIN_ASK_MAX   (JOIN_ASK_HEAD + NOISE_MORE + JOIN_ASK_FIXED + ID_NAME_MAX)
+#define JOIN_GRANT_MAX (4u + NOISE_MORE + GRANT_BYTES_MAX)
 
 /* ---- who asks ---- */
 
@@ -36,34 +32,11 @@
 uint32_t join_ask(const struct token *t, const struct id_key *k, const char *name,
 		  const uint8_t secret[NOISE_KEY_BYTES], uint8_t out[JOIN_ASK_MAX]);
 
-struct join_granted {
-	uint8_t root[ID_PUBLIC_BYTES];
-	uint8_t cluster_key[JOIN_CLUSTER_KEY_BYTES];
-	uint8_t cert[CERT_BYTES_MAX];
-	uint32_t cert_n;
-	uint8_t list[REVOKED_BYTES_MAX];
-	uint32_t list_n;
-	struct cert who;
-};
-
-enum join_fault {
-	JOIN_GOOD,
-	JOIN_MALFORMED,
-	JOIN_NOT_FOR_US, // it answers another ask, or was altered
-	JOIN_OTHER_ROOT, // the root is not the one that the token pins
-	JOIN_BAD_CERT,   // the certificate is not good, or not for what was asked
-	JOIN_BAD_LIST,
-	JOIN_FAULTS
-};
-
-/* A sentence for it; static text. */
-const char *join_fault_text(enum join_fault f);
-
-/* The answer to the ask that these make. now: seconds since 1970. *g is to be used only with JOIN_GOOD, and to be
+/* The answer to the ask that these make. now: seconds since 1970. *g is to be used only with GRANT_GOOD, and to be
  * wiped. */
-enum join_fault join_take(const struct token *t, const struct id_key *k, const char *name,
-			  const uint8_t secret[NOISE_KEY_BYTES], const uint8_t *p, size_t n, uint64_t now,
-			  struct join_granted *g);
+enum grant_fault join_take(const struct token *t, const struct id_key *k, const char *name,
+			   const uint8_t secret[NOISE_KEY_BYTES], const uint8_t *p, size_t n, uint64_t now,
+			   struct grant *g);
 
 /* ---- who is asked ---- */
 
@@ -84,6 +57,6 @@ enum token_fault join_hear(struct token_table *all, const uint8_t root[ID_PUBLIC
 
 /* The answer: root, cluster_key, cert and list of g are given. Returns the bytes, 0: the other's key is worth nothing.
  */
-uint32_t join_grant(struct join_asked *a, const struct join_granted *g, uint8_t out[JOIN_GRANT_MAX]);
+uint32_t join_grant(struct join_asked *a, const struct grant *g, uint8_t out[JOIN_GRANT_MAX]);
 
 #endif

@@ -68,9 +68,9 @@ static void asked(const uint8_t *p, size_t n)
 
 static void granted(const uint8_t *p, size_t n)
 {
-	static struct join_granted g;
+	static struct grant g;
 
-	if (join_take(&token, &own, "a", secret, p, n, 1000, &g) == JOIN_GOOD)
+	if (join_take(&token, &own, "a", secret, p, n, 1000, &g) == GRANT_GOOD)
 		abort();
 }
 

@@ -17,7 +17,7 @@ struct Join {
 	id_key root = key_of(1), own = key_of(2);
 	std::unique_ptr<token_table> all{new token_table{}};
 	std::unique_ptr<join_asked> asked{new join_asked};
-	std::unique_ptr<join_granted> granted{new join_granted};
+	std::unique_ptr<::grant> granted{new ::grant};
 	token t;
 	std::string name = "rack1-a";
 	uint8_t secret[32] = {0, 3}, secret2[32] = {0, 4};
@@ -45,9 +45,9 @@ struct Join {
 	{
 		return join_hear(all.get(), root.pub, b.data(), b.size(), now, secret2, asked.get());
 	}
-	Bytes grant()
+	Bytes give()
 	{
-		join_granted g = {};
+		::grant g = {};
 		Bytes out(JOIN_GRANT_MAX);
 		cert c = {};
 
@@ -64,7 +64,7 @@ struct Join {
 		out.resize(join_grant(asked.get(), &g, out.data()));
 		return out;
 	}
-	join_fault take(const Bytes &b)
+	grant_fault take(const Bytes &b)
 	{
 		return join_take(&t, &own, name.c_str(), secret, b.data(), b.size(), now, granted.get());
 	}
@@ -103,8 +103,8 @@ TEST(Join, AHostGetsItsCertificateAndTheClustersKey)
 	EXPECT_EQ(memcmp(j.asked->pub, j.own.pub, 32), 0);
 	EXPECT_EQ(j.asked->token->role, ID_HOST);
 	token_spend(j.asked->token, j.now, 1);
-	Bytes g = j.grant();
-	ASSERT_EQ(j.take(g), JOIN_GOOD);
+	Bytes g = j.give();
+	ASSERT_EQ(j.take(g), GRANT_GOOD);
 	EXPECT_STREQ(j.granted->who.name, "rack1-a");
 	EXPECT_EQ(j.granted->who.role, ID_HOST);
 	EXPECT_EQ(j.granted->cluster_key[5], 0x77);
@@ -125,7 +125,7 @@ TEST(Join, ReplayedAskIsRefused)
 	EXPECT_EQ(j.hear(a), TOKEN_USED);
 	j.secret[1] = 99; // and so is a new one by the same token
 	EXPECT_EQ(j.hear(j.ask()), TOKEN_USED);
-	EXPECT_TRUE(j.grant().empty()); // who was refused is granted nothing
+	EXPECT_TRUE(j.give().empty()); // who was refused is granted nothing
 }
 
 TEST(Join, ExpiredTokenIsRefused)
@@ -212,12 +212,12 @@ TEST(Join, AnAnswerToAnotherAsk)
 	Join j;
 
 	ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
-	Bytes g = j.grant();
+	Bytes g = j.give();
 	j.secret[1] ^= 1;
-	EXPECT_EQ(j.take(g), JOIN_NOT_FOR_US);
+	EXPECT_EQ(j.take(g), GRANT_NOT_FOR_US);
 	j.secret[1] ^= 1;
 	j.name = "rack1-b";
-	EXPECT_EQ(j.take(g), JOIN_NOT_FOR_US);
+	EXPECT_EQ(j.take(g), GRANT_NOT_FOR_US);
 }
 
 TEST(Join, EachBitAndEachLengthOfAGrant)
@@ -225,18 +225,18 @@ TEST(Join, EachBitAndEachLengthOfAGrant)
 	Join j;
 
 	ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
-	Bytes g = j.grant();
+	Bytes g = j.give();
 	for (unsigned bit = 0; bit < 8 * g.size(); bit++) {
 		Bytes bad = g;
 
 		bad[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		EXPECT_NE(j.take(bad), JOIN_GOOD) << bit;
+		EXPECT_NE(j.take(bad), GRANT_GOOD) << bit;
 	}
 	for (size_t n = 0; n < g.size(); n++)
-		EXPECT_NE(j.take(Bytes(g.begin(), g.begin() + (long)n)), JOIN_GOOD) << n;
+		EXPECT_NE(j.take(Bytes(g.begin(), g.begin() + (long)n)), GRANT_GOOD) << n;
 	g.push_back(0);
-	EXPECT_EQ(j.take(g), JOIN_NOT_FOR_US);
-	EXPECT_EQ(j.take(Bytes(100000, 1)), JOIN_MALFORMED);
+	EXPECT_EQ(j.take(g), GRANT_NOT_FOR_US);
+	EXPECT_EQ(j.take(Bytes(100000, 1)), GRANT_MALFORMED);
 }
 
 TEST(Join, TheRootIsTheOneThatTheTokenPins)
@@ -245,7 +245,7 @@ TEST(Join, TheRootIsTheOneThatTheTokenPins)
 
 	ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
 	j.signer = key_of(8); // who is asked knows the token, and has another root
-	EXPECT_EQ(j.take(j.grant()), JOIN_OTHER_ROOT);
+	EXPECT_EQ(j.take(j.give()), GRANT_OTHER_ROOT);
 }
 
 TEST(Join, TheCertificateIsForWhatWasAsked)
@@ -254,38 +254,38 @@ TEST(Join, TheCertificateIsForWhatWasAsked)
 		Join j;
 		ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
 		j.cert_name = "rack1-b";
-		EXPECT_EQ(j.take(j.grant()), JOIN_BAD_CERT);
+		EXPECT_EQ(j.take(j.give()), GRANT_BAD_CERT);
 	}
 	{
 		Join j;
 		ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
 		j.cert_key = key_of(8);
-		EXPECT_EQ(j.take(j.grant()), JOIN_BAD_CERT);
+		EXPECT_EQ(j.take(j.give()), GRANT_BAD_CERT);
 	}
 	{
 		Join j;
 		ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
-		Bytes g = j.grant();
+		Bytes g = j.give();
 		j.now = 5000; // by then it has expired
-		EXPECT_EQ(j.take(g), JOIN_BAD_CERT);
+		EXPECT_EQ(j.take(g), GRANT_BAD_CERT);
 	}
 	{
 		Join j;
 		ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
 		revoked_add(&j.list, 1);
-		EXPECT_EQ(j.take(j.grant()), JOIN_BAD_CERT);
+		EXPECT_EQ(j.take(j.give()), GRANT_BAD_CERT);
 	}
 	{
 		Join j;
 		ASSERT_EQ(j.hear(j.ask()), TOKEN_GOOD);
 		j.list.number = 0;
-		EXPECT_EQ(j.take(j.grant()), JOIN_BAD_LIST);
+		EXPECT_EQ(j.take(j.give()), GRANT_BAD_LIST);
 	}
 }
 
 TEST(Join, WordsForAllOfIt)
 {
-	for (unsigned f = 0; f < JOIN_FAULTS; f++)
-		EXPECT_STRNE(join_fault_text((join_fault)f), "unknown");
-	EXPECT_STREQ(join_fault_text(JOIN_FAULTS), "unknown");
+	for (unsigned f = 0; f < GRANT_FAULTS; f++)
+		EXPECT_STRNE(grant_fault_text((grant_fault)f), "unknown");
+	EXPECT_STREQ(grant_fault_text(GRANT_FAULTS), "unknown");
 }

@@ -53,7 +53,7 @@ endif
 VMM  := cli
 VMM  += monitor
 VMM  += host run bridge
-VMM  += check box
+VMM  += check box cluster
 VMM  += qmp
 VMM  += metrics top report
 VMM  += span call
@@ -144,6 +144,7 @@ needs_card      := card block nets dev chip virtio pci mem conf net coherence
 needs_qmp       := qmp net coherence
 needs_bridge    := bridge conf net coherence
 needs_box       := box net coherence
+needs_cluster   := cluster conf net coherence
 needs_check     := check call hv mem conf net coherence
 unit_libs = $(foreach m,$(or $(needs_$(1)),$(LIBS)),$(call lib_of,$(m)))
 define UNIT_RULE

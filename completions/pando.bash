@@ -24,6 +24,8 @@ declare -gA _pando_options=(
 	[trace]="--output --json --text --records"
 	[report]="-o"
 	[keygen]=""
+	[cluster]="--role --name --ttl --listen --to --via --out"
+	[login]="--cluster --to --via --role --identity --out"
 )
 
 _pando_names() { # guests with a monitor here
@@ -44,7 +46,7 @@ _pando() {
 		return
 	fi
 	case $prev in
-	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | -o)
+	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | --identity | --out | -o)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
@@ -67,6 +69,7 @@ _pando() {
 		return
 		;;
 	--console | --virtio-console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
+	--role) COMPREPLY=($(compgen -W "host operator monitor" -- "$cur")); return ;;
 	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--json | --once | --events | --netns | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
 	--*) return ;; # its value is nobody's to guess
@@ -86,6 +89,14 @@ _pando() {
 			COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur"))
 		fi
 		;;
+	cluster)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			COMPREPLY=($(compgen -W "init token serve answer join revoke update show" -- "$cur"))
+		elif [ "${COMP_WORDS[2]}" != join ]; then
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi
+		;;
+	login) ;; # nor are names
 	check) ;; # addresses are nobody's to guess
 	report | keygen) COMPREPLY=($(compgen -f -- "$cur")) ;;
 	esac

@@ -86,6 +86,7 @@ stage_unit() {
 	run manpage 240 bash tests/unit/manpage.sh "$O"
 	run completion 240 bash tests/unit/completion.sh "$O"
 	run output 240 bash tests/unit/output.sh "$O"
+	run cluster 240 bash tests/unit/cluster.sh "$O"
 	run docs 240 bash tests/unit/docs.sh
 	run tools 300 bash tests/unit/tools.sh "$O"
 	run lanes 240 bash tests/unit/lanes.sh

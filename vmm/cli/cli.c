@@ -29,6 +29,8 @@ static const struct {
 	{"trace", "record what the hosts do, and show it on one time line", cli_trace},
 	{"report", "draw a recorded trace as one HTML page", cli_report},
 	{"keygen", "make a cluster key", cli_keygen},
+	{"cluster", "keep a cluster: its root, tokens, certificates", cli_cluster},
+	{"login", "get a certificate for some hours by an SSH key", cli_login},
 };
 
 static int usage(FILE *out)

@@ -67,6 +67,8 @@ int cli_grow(int argc, char **argv);
 int cli_shrink(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_keygen(int argc, char **argv);
+int cli_cluster(int argc, char **argv);
+int cli_login(int argc, char **argv);
 int cli_check(int argc, char **argv);
 
 #endif

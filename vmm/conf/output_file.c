@@ -120,29 +120,67 @@ void output_file_drop(struct output_file *f)
 	f->partial = f->path = NULL;
 }
 
+static int write_all(int fd, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return w < 0 ? -errno : -EIO;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
 int output_file_write(const char *path, mode_t mode, const void *bytes, size_t n, struct output_made *made)
 {
 	struct output_file f;
-	const char *p = bytes;
 	int r = output_file_open(&f, path, mode);
 
 	if (r)
 		return r;
-	while (n && !r) {
-		ssize_t w = write(f.fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		r = w < 0 ? -errno : w == 0 ? -EIO : 0;
-		if (!r) {
-			p += w;
-			n -= (size_t)w;
-		}
-	}
+	r = write_all(f.fd, bytes, n);
 	if (!r)
 		return output_file_commit(&f, made);
 	output_file_drop(&f);
 	return r;
+}
+
+/* The folder that a name is in. */
+static int sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int r = !dir ? -ENOMEM : fd < 0 ? -errno : fsync(fd) ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return r;
+}
+
+int output_file_keep(const char *path, mode_t mode, const void *bytes, size_t n)
+{
+	struct output_file f;
+	int r = output_file_open(&f, path, mode);
+
+	if (r)
+		return r;
+	r = write_all(f.fd, bytes, n);
+	if (!r && fsync(f.fd))
+		r = -errno;
+	if (r) {
+		output_file_drop(&f);
+		return r;
+	}
+	r = output_file_commit(&f, NULL);
+	return r ? r : sync_folder(path);
 }
 
 int output_file_probe(const char *path)

@@ -49,6 +49,9 @@ void output_file_drop(struct output_file *f);
 /* Opens, writes n bytes, commits. Returns 0 or a negative errno. */
 int output_file_write(const char *path, mode_t mode, const void *bytes, size_t n, struct output_made *made);
 
+/* The same of what must outlive a power cut: the bytes, and the name in its folder. */
+int output_file_keep(const char *path, mode_t mode, const void *bytes, size_t n);
+
 /* Whether it can be written, so that this is known before the work is done. Leaves all as it is. 0 or a negative errno.
  */
 int output_file_probe(const char *path);

@@ -96,6 +96,28 @@ int units_parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ou
 	return 0;
 }
 
+int units_parse_duration(const char *text, uint64_t *seconds)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	uint64_t v;
+	int r = take_number(&text, &v);
+
+	for (unsigned i = 0; !r && *text && i < sizeof(units) / sizeof(units[0]); i++)
+		if (*text == units[i].letter && !text[1]) {
+			if (v > UINT32_MAX)
+				return -ERANGE;
+			*seconds = v * units[i].seconds;
+			return 0;
+		}
+	if (r || *text)
+		return r ? r : -EINVAL;
+	*seconds = v;
+	return 0;
+}
+
 const char *units_format_size(uint64_t bytes, char *buf, unsigned cap)
 {
 	unsigned u = 0;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -71,6 +72,25 @@ TEST_F(OutputFile, NothingAndARegularFileAreReplacedWhole)
 	EXPECT_EQ(output_file_commit(&f, &made), 0);
 	EXPECT_EQ(read(x), "two");
 	EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(OutputFile, WhatIsKeptIsThereWholeWithItsMode)
+{
+	struct stat st = {};
+
+	for (const char *text : {"one", "another"}) {
+		ASSERT_EQ(output_file_keep(x.c_str(), 0600, text, strlen(text)), 0);
+		EXPECT_EQ(read(x), text);
+		ASSERT_EQ(stat(x.c_str(), &st), 0);
+		EXPECT_EQ(st.st_mode & 0777, 0600u);
+		EXPECT_EQ(files(), 1u);
+	}
+	EXPECT_EQ(output_file_keep((dir + "/no/x").c_str(), 0600, "x", 1), -ENOENT);
+	auto before = std::filesystem::current_path();
+	std::filesystem::current_path(dir); // a name without a folder
+	EXPECT_EQ(output_file_keep("y", 0600, "y", 1), 0);
+	EXPECT_EQ(read(dir + "/y"), "y");
+	std::filesystem::current_path(before);
 }
 
 TEST_F(OutputFile, WhatIsDroppedLeavesTheOldOne)

@@ -65,6 +65,32 @@ TEST(Units, Counts)
 	EXPECT_EQ(99u, v);
 }
 
+TEST(Units, Durations)
+{
+	uint64_t v = 99;
+	const struct {
+		const char *text;
+		uint64_t seconds;
+	} good[] = {{"0", 0},
+		    {"90", 90},
+		    {"90s", 90},
+		    {"30m", 1800},
+		    {"8h", 28800},
+		    {"2d", 172800},
+		    {"4294967295d", 4294967295ull * 86400}};
+
+	for (auto &g : good) {
+		EXPECT_EQ(0, units_parse_duration(g.text, &v)) << g.text;
+		EXPECT_EQ(g.seconds, v) << g.text;
+	}
+	v = 99;
+	for (const char *bad : {"", "h", "1y", "1hm", "1h ", "-1h", "1.5h", "1H"})
+		EXPECT_EQ(-EINVAL, units_parse_duration(bad, &v)) << bad;
+	EXPECT_EQ(-ERANGE, units_parse_duration("4294967296d", &v));
+	EXPECT_EQ(-ERANGE, units_parse_duration("99999999999999999999999", &v));
+	EXPECT_EQ(99u, v);
+}
+
 TEST(Units, Format)
 {
 	char b[32];

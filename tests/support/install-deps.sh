@@ -26,6 +26,7 @@ build libmicrohttpd-dev the metrics page
 build libdpdk-dev the link over DPDK ports (left out where it is missing)
 build libxml2-dev domain XML
 build libext2fs-dev reads the kernel out of a guest's disk
+run openssh-client verifies SSH keys of other kinds than ed25519 (pando login)
 run passt gives a guest the network of its user
 build libnbd-dev volumes on the network (left out where it is missing)
 test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)

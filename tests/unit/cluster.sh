@@ -98,6 +98,17 @@ if command -v ssh-agent ssh-keygen ssh-add >/dev/null; then
 	says which_key 1 "--identity" login $who --cluster "$mark" --via "$via"
 	says with_identity 0 "operator '$who' until" login $who --cluster "$mark" --via "$via" --identity "$tmp/alice.pub"
 	says with_anothers_key 1 "allowed_signers has no line" login $who --cluster "$mark" --via "$via" --identity "$tmp/eve.pub"
+	for kind in rsa ecdsa; do # which ssh-keygen verifies, and what the agent has signed
+		ssh-keygen -q -N '' -t $kind -f "$tmp/$kind" && ssh-add -q "$tmp/$kind"
+		echo "$kind namespaces=\"pando-monitor\" $(cut -d' ' -f1,2 "$tmp/$kind.pub")" >>"$tmp/c/allowed_signers"
+		says "login_by_$kind" 0 "monitor '$kind' until" login $kind --role monitor --cluster "$mark" --via "$via" --identity "$tmp/$kind.pub"
+	done
+	ssh-keygen -q -N '' -t ed25519 -f "$tmp/authority" && ssh-keygen -q -N '' -t ed25519 -f "$tmp/bob"
+	ssh-keygen -q -s "$tmp/authority" -I bob -n bob@example.com "$tmp/bob.pub" && ssh-add -q "$tmp/bob"
+	echo "*@example.com cert-authority,namespaces=\"pando-operator\" $(cut -d' ' -f1,2 "$tmp/authority.pub")" >>"$tmp/c/allowed_signers"
+	says login_by_an_authority 0 "operator 'bob@example.com' until" login bob@example.com --cluster "$mark" --via "$via" \
+		--identity "$tmp/bob-cert.pub"
+	says not_without_its_word 1 "allowed_signers has no line" login bob@example.org --cluster "$mark" --via "$via" --identity "$tmp/bob-cert.pub"
 	SSH_AUTH_SOCK='' says without_an_agent 1 "there is no SSH agent" login $who --cluster "$mark" --via "$via"
 else
 	echo "SKIP cluster.login: no OpenSSH here (openssh-client)"

@@ -79,7 +79,7 @@ int coh_canon_save(const struct coh_engine *e, struct coh_canon *out)
 		uint32_t w = e->page[page];
 		p->home1 = e->granule[page].home1;
 		p->other1 = e->granule[page].other1;
-		p->moving = e->granule[page].flags;
+		p->moving = e->granule[page].flags & ~GRANULE_USED; // the protocol does not know it
 		p->rights = w & PG_RIGHTS;
 		p->owner = !!(w & PG_OWNER);
 		p->held = policy_held(e, page);

@@ -218,6 +218,18 @@ static bool asks(unsigned kind)
 	       kind == COH_MSG_EVICT;
 }
 
+/*
+ * What says nothing that counts any more may be late by any time, also about memory that is gone: all else has arrived
+ * before it went.
+ */
+static bool too_late(const struct coh_engine *e, const struct coh_msg *m)
+{
+	bool may = m->kind == COH_MSG_EVICT || m->kind == COH_MSG_NACK || m->kind == COH_MSG_ASK ||
+		   m->kind == COH_MSG_CHASE || m->kind == COH_MSG_TOLD;
+
+	return may && m->page < e->cfg.pages && page_home(e, m->page) == HOST_NONE && page_moved(e, m->page);
+}
+
 static void on_msg(struct coh_engine *e, const struct coh_event *ev)
 {
 	const struct coh_msg *m = &ev->msg;
@@ -226,7 +238,7 @@ static void on_msg(struct coh_engine *e, const struct coh_event *ev)
 		e->stats.bad_msgs++; // a link that does not exist: nobody to blame
 		return;
 	}
-	if (m->epoch != e->cfg.epoch) {
+	if (m->epoch != e->cfg.epoch || too_late(e, m)) {
 		e->stats.stale_msgs++;
 		return;
 	}

@@ -203,10 +203,27 @@ void coh_engine_step(struct coh_engine *e, const struct coh_event *ev, struct co
 /*
  * Memory that comes, with its home. Returns 0; -EINVAL: it does not begin and end with granules (it may end with the
  * pages), is not below cfg.pages, lies over other memory, or its host has no slot; -ENOSPC: it is homed here, and the
- * quota is less than all pages homed here would be (set the quota first). No host may send for such a page before all
- * others have it.
+ * quota is less than all pages homed here would be (set the quota first). It is closed (below), so that nothing is
+ * asked of a host that does not have it yet, nor fetched ahead; open: all hosts have it, and accesses may come. 0 or
+ * -EINVAL.
  */
 int coh_engine_range_add(struct coh_engine *e, const struct coh_home_range *r);
+int coh_engine_range_open(struct coh_engine *e, page_idx first, uint64_t pages);
+/* Whether any host has ever touched a page of it that is homed here. O(granules). */
+bool coh_engine_range_used(const struct coh_engine *e, page_idx first, uint64_t pages);
+/*
+ * Memory that goes (docs/PROTOCOL.md, "Memory that goes"): no access can begin any more, on any host. In this order,
+ * each on all hosts before the next anywhere:
+ *   close   nothing new begins about its pages on this host: a fault is ignored, nothing is fetched ahead, recalled or
+ *           given up. What is under way goes on
+ *   quiet   asked until all hosts have said yes after the last of them closed, and then again until all have
+ *   take    pages and directory are forgotten, whatever they held; the owner lets go of the memory
+ * close: 0; -EINVAL: it does not begin and end with granules; -EBUSY: a home in it moves. Where there is no memory it
+ * is as if there were some. take: 0, -EINVAL, or -EBUSY: not closed, or not quiet; O(pages).
+ */
+int coh_engine_range_close(struct coh_engine *e, page_idx first, uint64_t pages);
+bool coh_engine_range_quiet(const struct coh_engine *e, page_idx first, uint64_t pages);
+int coh_engine_range_take(struct coh_engine *e, page_idx first, uint64_t pages);
 /*
  * As cfg.quota_pages (0: no limit), or COH_QUOTA_NOTHING. What is over it goes away by eviction, in its time. Returns
  * 0, or -EINVAL: it is less than the pages homed here.

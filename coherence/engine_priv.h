@@ -3,7 +3,7 @@
  * What the files of the engine share. Roles: requester.c (own faults and grants), ask.c (what
  * waits long), home.c (directory
  * and queue), owner.c (what a host that has a copy is asked), policy.c (eviction, hold, prefetch),
- * pages.c (state of each page). docs/PROTOCOL.md gives the whole.
+ * pages.c (state of each page), range.c (memory that comes and goes). docs/PROTOCOL.md gives the whole.
  */
 #ifndef COHERENCE_ENGINE_PRIV_H
 #define COHERENCE_ENGINE_PRIV_H
@@ -103,10 +103,13 @@ struct granule {
 	uint32_t busy;  // pages homed here with a transaction
 };
 
-#define GRANULE_MOVED   1u // its home has moved, or begun to: once and for all, what is late may come from a former home
-#define GRANULE_FROZEN  2u // homed here, to be shipped: no transaction begins
-#define GRANULE_DUE     4u // the home is to come here
-#define GRANULE_FLIPPED 8u // home1 is the new home
+#define GRANULE_MOVED \
+	1u // its home has moved, or begun to, or memory was here before: for good, since words may be late
+#define GRANULE_FROZEN  2u  // homed here, to be shipped: no transaction begins
+#define GRANULE_DUE     4u  // the home is to come here
+#define GRANULE_FLIPPED 8u  // home1 is the new home
+#define GRANULE_CLOSED  16u // its memory is to go: this host begins nothing about it
+#define GRANULE_USED    32u // homed here, and somebody has touched a page of it
 
 /* What of a directory entry goes to another home. */
 struct dir_entry {
@@ -206,6 +209,14 @@ static inline uint32_t timer_ask(const struct coh_engine *e)
 	return timer_policy(e) + 1;
 }
 
+/* ---- range.c ---- */
+static inline uint64_t granules_of(const struct coh_config *c, uint64_t pages)
+{
+	return (pages + ((uint64_t)1 << c->granule_shift) - 1) >> c->granule_shift;
+}
+/* r is good, and free. */
+void range_place(struct coh_engine *e, const struct coh_home_range *r);
+
 /* ---- pages.c ---- */
 static inline uint64_t granule_pages(const struct coh_engine *e)
 {
@@ -240,12 +251,23 @@ static inline bool page_moved(const struct coh_engine *e, page_idx page)
 {
 	return page_granule(e, page)->flags & GRANULE_MOVED;
 }
+/* Somebody has data of it from now on. */
+static inline void page_touch(struct coh_engine *e, page_idx page, struct dir *d)
+{
+	d->touched = 1;
+	page_granule(e, page)->flags |= GRANULE_USED;
+}
 /* Homed here, and transactions may begin. */
 static inline bool page_served(const struct coh_engine *e, page_idx page)
 {
 	const struct granule *g = page_granule(e, page);
 
 	return g->home1 == e->cfg.self + 1u && !(g->flags & GRANULE_FROZEN);
+}
+/* Its memory is to go: nothing new begins. */
+static inline bool page_closed(const struct coh_engine *e, page_idx page)
+{
+	return page_granule(e, page)->flags & GRANULE_CLOSED;
 }
 void page_set_loose(struct coh_engine *e, page_idx page); // anew, of a resident page
 /* All changes of rights go through here: it keeps the levels, the bitmaps and the eviction slots.

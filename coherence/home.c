@@ -58,7 +58,7 @@ static void start_read(struct coh_engine *e, struct dir *d, struct home_req *q)
 		grant(e, q, COH_RO, COH_MSGF_ZERO, 0);
 		// The home itself got zeroes: from now on it has data to give, like any owner.
 		if (q->requester == e->cfg.self)
-			d->touched = 1;
+			page_touch(e, q->page, d);
 	}
 	if (q->requester != dir_owner(e, d))
 		d->sharers |= host_bit(q->requester);
@@ -107,7 +107,7 @@ static bool start(struct coh_engine *e, struct dir *d)
 	}
 	d->sharers = 0;
 	dir_set_owner(e, d, q->requester);
-	d->touched = 1;
+	page_touch(e, q->page, d);
 	return true;
 }
 
@@ -292,7 +292,7 @@ static bool untouched(const struct coh_engine *e, page_idx page)
 {
 	const struct dir *d = page_dir(e, page);
 
-	return d && page_served(e, page) && !d->touched && !d->busy && !d->sharers &&
+	return d && page_served(e, page) && !page_closed(e, page) && !d->touched && !d->busy && !d->sharers &&
 	       !(e->page[page] & (PG_RIGHTS | PG_PENDING));
 }
 

@@ -57,11 +57,6 @@ const char *coh_config_error(const struct coh_config *c)
 	return homes_error(c);
 }
 
-static uint64_t granules_of(const struct coh_config *c, uint64_t pages)
-{
-	return (pages + ((uint64_t)1 << c->granule_shift) - 1) >> c->granule_shift;
-}
-
 static uint32_t defer_entries(const struct coh_config *c)
 {
 	return c->pages < DEFER_MAX ? (uint32_t)c->pages : DEFER_MAX;
@@ -141,16 +136,6 @@ static void chain_free_lists(struct coh_engine *e)
 	e->req_free = e->pool_free = e->defer_free = 1;
 }
 
-/* The one table that is written whole at the start: eight bytes a granule. What a page has is zero until it is used. */
-static void place(struct coh_engine *e, const struct coh_home_range *r)
-{
-	struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
-
-	for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
-		*g++ = (struct granule){.home1 = (uint8_t)(r->host + 1u)};
-	e->homed += r->host == e->cfg.self ? r->pages : 0;
-}
-
 struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 {
 	struct coh_engine *e = mem;
@@ -160,7 +145,7 @@ struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 	e->bytes = lay_out(e, mem, cfg);
 	e->quota = cfg->quota_pages ? cfg->quota_pages : UINT64_MAX;
 	for (unsigned i = 0; i < cfg->homes_n; i++)
-		place(e, &cfg->homes[i]);
+		range_place(e, &cfg->homes[i]);
 	while ((cfg->hold_max_ns >> e->stamp_shift) >= 512)
 		e->stamp_shift++;
 	chain_free_lists(e);
@@ -168,31 +153,6 @@ struct coh_engine *coh_engine_init(void *mem, const struct coh_config *cfg)
 }
 
 /* ---- what changes while the engine runs ---- */
-
-static bool is_free(const struct coh_engine *e, const struct coh_home_range *r)
-{
-	const struct granule *g = &e->granule[r->first >> e->cfg.granule_shift];
-
-	for (uint64_t n = granules_of(&e->cfg, r->pages); n; n--)
-		if ((g++)->home1)
-			return false;
-	return true;
-}
-
-int coh_engine_range_add(struct coh_engine *e, const struct coh_home_range *r)
-{
-	const struct coh_config *c = &e->cfg;
-	uint64_t mask = granule_pages(e) - 1, end = r->first + r->pages;
-
-	if (r->host >= c->hosts || r->first > c->pages || !r->pages || r->pages > c->pages - r->first)
-		return -EINVAL;
-	if (r->first & mask || (end & mask && end != c->pages) || !is_free(e, r))
-		return -EINVAL;
-	if (r->host == c->self && r->pages > e->quota - e->homed - e->homes_due)
-		return -ENOSPC;
-	place(e, r);
-	return 0;
-}
 
 int coh_engine_set_quota(struct coh_engine *e, uint64_t pages)
 {

@@ -107,7 +107,7 @@ bool policy_give_up(struct coh_engine *e, page_idx page)
 
 	if (!(w & PG_RIGHTS) || (w & (PG_PENDING | PG_DEFERRED | PG_EVICTING)))
 		return false;
-	if (policy_held(e, page))
+	if (policy_held(e, page) || page_closed(e, page))
 		return false;
 	if (w & PG_OWNER)
 		return page_home(e, page) != e->cfg.self && asks_home(e, page);

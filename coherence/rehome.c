@@ -31,7 +31,7 @@ int coh_engine_rehome_prepare(struct coh_engine *e, page_idx first, host_id from
 
 	if (!g || from == to || from >= e->cfg.hosts || to >= e->cfg.hosts || (e->gone & host_bit(to)))
 		return -EINVAL;
-	if (g->home1 != from + 1u || g->other1)
+	if (g->home1 != from + 1u || g->other1 || g->flags & GRANULE_CLOSED)
 		return -EINVAL;
 	if (to == e->cfg.self) {
 		if (e->homed + e->homes_due + pages > e->quota)
@@ -103,7 +103,7 @@ int coh_engine_rehome_ship(struct coh_engine *e, page_idx first, uint8_t *buf, s
 		memset(&e->dir[p], 0, sizeof(e->dir[p]));
 	}
 	e->homed -= granule_end(e, first) - first;
-	g->flags &= (uint8_t)~GRANULE_FROZEN;
+	g->flags &= (uint8_t) ~(GRANULE_FROZEN | GRANULE_USED);
 	flip(e, g, first);
 	e->stats.homes_out++;
 	return n;
@@ -142,6 +142,7 @@ static void take_over(struct coh_engine *e, page_idx page, const struct dir_entr
 	to->sharers = d->sharers & ~e->gone;
 	to->touched = d->touched;
 	if (d->touched) {
+		page_touch(e, page, to);
 		dir_set_owner(e, to, d->owner);
 	} else if (d->sharers & self) {
 		to->sharers &= ~self;

@@ -74,7 +74,7 @@ static bool take_zeroes(struct coh_engine *e, page_idx page)
 	fx->pages = n;
 	fx->rights = COH_RW;
 	for (page_idx p = first; p < first + n; p++) {
-		page_dir(e, p)->touched = 1;
+		page_touch(e, p, page_dir(e, p));
 		page_set(e, p, COH_RW, true);
 	}
 	policy_hold_begin(e, page);
@@ -145,6 +145,8 @@ static void absorb(struct coh_engine *e, page_idx page, enum coh_access access)
 
 void req_fault(struct coh_engine *e, page_idx page, enum coh_access access)
 {
+	if (page_closed(e, page))
+		return; // who waits for it is woken when the memory is gone
 	if (satisfied(e, page, access)) {
 		e->stats.faults_spurious++;
 		e->page[page] &= ~PG_AHEAD;
@@ -172,6 +174,8 @@ void req_service_waiting(struct coh_engine *e)
 			fx_add(e, COH_FX_WAKE, page);
 		} else if (e->page[page] & PG_PENDING) {
 			absorb(e, page, access);
+		} else if (page_closed(e, page)) {
+			; // as in req_fault()
 		} else if (!try_start(e, page, access)) {
 			// Something under way will make room; this is for when nothing is.
 			if (!timers_armed(&e->timers, timer_policy(e)))
@@ -190,7 +194,7 @@ void req_service_waiting(struct coh_engine *e)
 /* Takes back a page homed here that another host owns. Returns false if it can't be done now. */
 bool req_recall(struct coh_engine *e, page_idx page)
 {
-	if ((e->page[page] & PG_PENDING) || !policy_room(e, page))
+	if ((e->page[page] & PG_PENDING) || page_closed(e, page) || !policy_room(e, page))
 		return false;
 	return begin(e, page, COH_WRITE, false);
 }
@@ -200,7 +204,8 @@ bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access)
 {
 	const struct dir *d = page_dir(e, page);
 
-	if (!page_is_memory(e, page) || (e->page[page] & (PG_RIGHTS | PG_PENDING | PG_WAITING)) || (d && !d->touched))
+	if (!page_is_memory(e, page) || page_closed(e, page) ||
+	    (e->page[page] & (PG_RIGHTS | PG_PENDING | PG_WAITING)) || (d && !d->touched))
 		return true; // nothing to do for this one
 	if (e->wait_n || e->reqs_used >= e->cfg.requests_max / 2 || !fx_room(e))
 		return false;
@@ -214,7 +219,7 @@ bool req_prefetch(struct coh_engine *e, page_idx page, enum coh_access access)
 static void complete(struct coh_engine *e, struct request *r)
 {
 	page_idx page = r->page;
-	bool again = r->want_write && page_rights(e, page) != COH_RW;
+	bool again = r->want_write && page_rights(e, page) != COH_RW && !page_closed(e, page);
 	struct coh_msg done = {.kind = COH_MSG_DONE, .requester = e->cfg.self, .txn = r->txn, .page = page};
 
 	host_id home = r->home;

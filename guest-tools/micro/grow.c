@@ -2,7 +2,8 @@
 /*
  * CPUs and memory that come while the guest runs, and CPUs that go: by the registers that ACPI's methods use
  * (vmm/chip/cpuplug.h, memplug.h), looked at instead of waited for. A CPU that comes is started and works; memory that
- * comes is written by one CPU and read by another. It is driven from outside, as drive.c's tests are.
+ * comes is zero, is written by one CPU and read by another, and is given up again. It is driven from outside, as
+ * drive.c's tests are.
  */
 #include "guest-tools/micro/micro.h"
 
@@ -21,8 +22,12 @@
 #define OST_EVENT    1u
 #define OST_STATUS   2u
 #define ARCH_ID      3u
-#define CHECK        1u     // what a word is about: something came
-#define WAIT_MS      60000u // for all of a round to come or go, unless ms= says otherwise
+#define CHECK        1u // what a word is about: something came
+#define EJECTING     3u // ... is to go
+#define BUSY         0x82u
+#define IN_PROGRESS  0x84u
+#define WAIT_MS      60000u      // for all of a round to come or go, unless ms= says otherwise
+#define PATCH        (4ul << 20) // a job is that much memory: one that takes long is told from one that hangs
 #define ROUNDS_N     64u
 
 struct grown {
@@ -118,9 +123,9 @@ static void start(struct grown *g, uint32_t number, uint32_t apic)
 	work_together(g);
 }
 
-/* Every page of [at, end): a word of its own, by one CPU, read by the other. */
+/* Every page of [at, end), or one in stride= of them: a word of its own, by one CPU, read by the other. */
 struct patch {
-	uint64_t at, end, wrong;
+	uint64_t at, end, step, wrong;
 };
 
 static void write_job(uint32_t me, void *arg)
@@ -128,7 +133,7 @@ static void write_job(uint32_t me, void *arg)
 	const struct patch *p = arg;
 
 	(void)me;
-	for (uint64_t at = p->at; at < p->end; at += PAGE)
+	for (uint64_t at = p->at; at < p->end; at += p->step)
 		*(volatile uint64_t *)at = at * 0x9e3779b97f4a7c15ull;
 }
 
@@ -137,31 +142,60 @@ static void read_job(uint32_t me, void *arg)
 	struct patch *p = arg;
 
 	(void)me;
-	for (uint64_t at = p->at; at < p->end; at += PAGE)
+	for (uint64_t at = p->at; at < p->end; at += p->step)
 		p->wrong += *(volatile uint64_t *)at != at * 0x9e3779b97f4a7c15ull;
+}
+
+static void zero_job(uint32_t me, void *arg)
+{
+	struct patch *p = arg;
+
+	(void)me;
+	for (uint64_t at = p->at; at < p->end; at += p->step)
+		p->wrong += *(volatile uint64_t *)at != 0;
+}
+
+/* By vCPU v, patch by patch. Returns what is wrong. */
+static uint64_t each_patch(uint32_t v, job_fn *job, uint64_t from, uint64_t end)
+{
+	struct patch p = {.step = PAGE * option_u64("stride", 1)};
+
+	for (uint64_t at = from; at < end; at = p.end) {
+		p.at = at;
+		p.end = end - at < PATCH ? end : at + PATCH;
+		run_one(v, job, &p);
+	}
+	return p.wrong;
+}
+
+static void memory_word(uint32_t slot, uint32_t event, uint32_t status)
+{
+	out(MEM_PORT, slot, 4);
+	out(MEM_PORT + 4, event, 4);
+	out(MEM_PORT + 8, status, 4);
 }
 
 static void take_memory(struct grown *g, uint32_t slot)
 {
 	uint64_t at = in(MEM_PORT, 4) | (uint64_t)in(MEM_PORT + 4, 4) << 32;
 	uint64_t bytes = in(MEM_PORT + 8, 4) | (uint64_t)in(MEM_PORT + 12, 4) << 32;
-	struct patch p = {.at = at, .end = at + bytes};
+	uint64_t end = at + bytes, wrong;
 
 	out(MEM_FLAGS, INSERT, 1);
 	*(volatile uint64_t *)at = at;
 	print("USES memory slot %u\n", slot);
-	run_one(mach.vcpus_n - 1, write_job, &p);
-	run_one(0, read_job, &p);
-	if (p.wrong)
+	*(volatile uint64_t *)at = 0;
+	wrong = each_patch(0, zero_job, at, end);
+	wrong += each_patch(mach.vcpus_n - 1, write_job, at, end);
+	wrong += each_patch(0, read_job, at, end);
+	if (wrong)
 		g->wrong = "memory that came lost what was written to it";
-	for (p.at = at + 8, p.end = p.at + bytes; p.at < p.end; p.at += 64ul * PAGE) // the other way round
-		*(volatile uint64_t *)p.at = p.at;
+	for (uint64_t word = at + 8; word < end; word += 64ul * PAGE) // the other way round
+		*(volatile uint64_t *)word = word;
 	g->mib_came += (uint32_t)(bytes >> 20);
 	print("GROWN memory slot %u at %lx mib %u node %u wrong %lu\n", slot, at, (uint32_t)(bytes >> 20),
-	      in(MEM_PORT + 16, 4), p.wrong);
-	out(MEM_PORT, slot, 4);
-	out(MEM_PORT + 4, CHECK, 4);
-	out(MEM_PORT + 8, 0, 4);
+	      in(MEM_PORT + 16, 4), wrong);
+	memory_word(slot, CHECK, 0);
 }
 
 static void look_at_memory(struct grown *g)
@@ -188,10 +222,16 @@ static void try_ejects(struct grown *g, uint32_t number)
 	out(MEM_FLAGS, EJECT, 1);
 }
 
+/* When what has not come, or not gone, never will. */
+static uint64_t too_late(void)
+{
+	return tsc() + us_ticks(option_u64("ms", WAIT_MS) * 1000ul);
+}
+
 static void grow_round(struct grown *g)
 {
 	uint32_t number, apic;
-	uint64_t end = tsc() + us_ticks(option_u64("ms", WAIT_MS) * 1000ul);
+	uint64_t end = too_late();
 
 	while ((g->cpus_came < g->cpus || g->mib_came < g->mib) && !g->wrong) {
 		if (take_cpu(INSERT, &number, &apic)) {
@@ -210,7 +250,7 @@ static void grow_round(struct grown *g)
 static void shrink_round(struct grown *g)
 {
 	uint32_t number, apic;
-	uint64_t end = tsc() + us_ticks(option_u64("ms", WAIT_MS) * 1000ul);
+	uint64_t end = too_late();
 
 	while (!take_cpu(REMOVE, &number, &apic)) {
 		if (tsc() > end) {
@@ -255,4 +295,75 @@ static void grow_run(const char *name)
 		cpu_scaling();
 }
 
-const struct test grow_tests[] = {{"grow", grow_run}, {NULL, NULL}};
+/* ---- memory that goes ---- */
+
+/* The slot that is asked for; MEM_SLOTS: none in time. */
+static uint32_t asked_for(struct grown *g)
+{
+	uint64_t end = too_late();
+
+	while (tsc() < end) {
+		for (uint32_t slot = 0; slot < MEM_SLOTS; slot++) {
+			out(MEM_PORT, slot, 4);
+			if (!(in(MEM_FLAGS, 1) & REMOVE))
+				continue;
+			out(MEM_FLAGS, REMOVE, 1);
+			memory_word(slot, EJECTING, IN_PROGRESS);
+			return slot;
+		}
+		wait_until(tsc() + us_ticks(500));
+	}
+	g->wrong = "no memory is wanted back";
+	return MEM_SLOTS;
+}
+
+static void give_up(struct grown *g, uint32_t slot)
+{
+	uint64_t end = too_late();
+	uint64_t at = in(MEM_PORT, 4) | (uint64_t)in(MEM_PORT + 4, 4) << 32;
+
+	out(MEM_FLAGS, EJECT, 1);
+	while (in(MEM_FLAGS, 1) & ENABLED)
+		if (tsc() > end) {
+			g->wrong = "the memory does not go";
+			return;
+		}
+	if (*(volatile uint64_t *)at != ~0ull)
+		g->wrong = "something is where memory has gone";
+	memory_word(slot, EJECTING, 0);
+	print("GIVEN-UP memory slot %u\n", slot);
+}
+
+/* Memory comes, is refused to who wants it back in each second round, and goes; in the end some comes once more. */
+static void shrink_run(const char *name)
+{
+	struct grown g = {.cpus = 0, .mib = (uint32_t)option_u64("more_mib", 128)};
+	uint64_t rounds = option_u64("rounds", 2);
+
+	if (!option("outside")) {
+		test_skip(name, "nobody outside is announced");
+		return;
+	}
+	for (uint32_t n = 0; n < rounds && n < ROUNDS_N && !g.wrong; n++) {
+		print("GROW %u?\n", n);
+		g.mib_came = 0;
+		grow_round(&g);
+		if (g.wrong || n + 1 == rounds)
+			break;
+		print("SHRINK %u?\n", n);
+		uint32_t slot = asked_for(&g);
+		if (n % 2 && !g.wrong) {
+			memory_word(slot, EJECTING, BUSY);
+			print("KEPT memory slot %u\n", slot);
+			slot = asked_for(&g);
+		}
+		if (!g.wrong)
+			give_up(&g, slot);
+	}
+	if (g.wrong)
+		test_fail(name, "%s: %u MiB came", g.wrong, g.mib_came);
+	else
+		test_pass(name);
+}
+
+const struct test grow_tests[] = {{"grow", grow_run}, {"shrink", shrink_run}, {NULL, NULL}};

@@ -52,6 +52,18 @@ static const struct model_config configs[] = {
 	 .requests_max = 2, .zero_run = 1, .evict = true, .path = "01", .large = true},
 	{.name = "3_hosts_1_page_moves_twice", .hosts = 3, .pages = 1, .queue_max = 6,
 	 .requests_max = 2, .zero_run = 1, .path = "012", .large = true},
+	{.name = "2_hosts_1_page_goes_one_look", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 2, .zero_run = 1, .goes = true, .one_look = true, .finds = "a step of memory that goes was refused"},
+	{.name = "2_hosts_1_page_goes_begin_late", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 2, .zero_run = 1, .goes = true, .begin_late = true, .finds = "a step of memory that goes was refused"},
+	{.name = "2_hosts_1_page_goes", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 4, .zero_run = 1, .hold = true, .evict = true, .goes = true},
+	{.name = "2_hosts_1_page_goes_ask", .hosts = 2, .pages = 1, .queue_max = 4,
+	 .requests_max = 2, .zero_run = 1, .ask = true, .goes = true},
+	{.name = "2_hosts_2_pages_goes", .hosts = 2, .pages = 2, .queue_max = 4,
+	 .requests_max = 1, .zero_run = 2, .one_home = true, .goes = true},
+	{.name = "3_hosts_1_page_goes", .hosts = 3, .pages = 1, .queue_max = 6,
+	 .requests_max = 2, .zero_run = 1, .goes = true},
 	{.name = "3_hosts_1_page_hold_evict", .hosts = 3, .pages = 1, .queue_max = 6,
 	 .requests_max = 2, .zero_run = 1, .hold = true, .evict = true},
 };
@@ -81,8 +93,9 @@ static enum action_class class_of(const struct action *a)
 {
 	if (a->kind == A_ASK)
 		return ACTION_IN_TURN;
-	return a->kind == A_MOVE || a->kind == A_CALL_OFF || a->kind == A_READ || a->kind == A_WRITE ||
-			       a->kind == A_GIVE_UP || a->kind == A_RAN || a->kind == A_EVICT || a->kind == A_LOSE
+	return a->kind == A_MOVE || a->kind == A_GO || a->kind == A_COME || a->kind == A_CALL_OFF ||
+			       a->kind == A_READ || a->kind == A_WRITE || a->kind == A_GIVE_UP || a->kind == A_RAN ||
+			       a->kind == A_EVICT || a->kind == A_LOSE
 		       ? ACTION_NEWS
 		       : ACTION_WORK;
 }

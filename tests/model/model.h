@@ -40,6 +40,20 @@ struct state {
 		uint8_t bytes;           // of what is shipped
 		uint8_t blob[12];
 	} moving;
+	struct going {         // the memory of page 0 goes
+		uint8_t phase; // enum going_phase
+		uint8_t mask;  // hosts that have taken the step of this phase
+	} going;
+};
+
+enum going_phase {
+	GOING_NOT,
+	GOING_CLOSE,
+	GOING_LOOK,
+	GOING_LOOK_AGAIN,
+	GOING_TAKE,
+	GOING_GONE,
+	GOING_BACK // memory came there again
 };
 
 enum moving_phase {
@@ -67,6 +81,9 @@ enum action_kind {
 	A_MOVE, // the home of page 0 is to move
 	A_STEP, // a host takes the next step of that
 	A_CALL_OFF,
+	A_GO,    // the memory of page 0 is to go
+	A_GOING, // a host takes the next step of that
+	A_COME,  // it comes again
 	ACTIONS
 }; // of a struct action, whose arg is a page, or the sender of the message delivered or lost
 
@@ -80,8 +97,10 @@ struct model_config {
 	bool call_off;             // ... a move may be called off
 	bool skip_inv, homes_word; // planted faults, see world.c
 	bool forward, ship_busy, zero_late;
-	const char *finds; // ... and what has to be found wrong
-	bool large;        // only where it is asked for
+	bool goes;                 // the memory of page 0 goes, and comes again
+	bool one_look, begin_late; // ... with planted faults
+	const char *finds;         // ... and what has to be found wrong
+	bool large;                // only where it is asked for
 };
 
 /* world.c: runs engines on states */
@@ -96,6 +115,12 @@ bool world_nobody_waits(const struct state *s);
 /* What is wrong in a quiescent state, or NULL. */
 const char *world_quiescent_wrong(const struct state *s);
 void action_text(const struct action *a, char *buf, size_t cap);
+
+/* going.c: the steps of memory that goes. e: an engine of host h as it is at its start */
+bool going_step_of(const struct state *s, unsigned h); // whether h may take the step now
+const char *going_step(struct state *s, unsigned h, struct coh_engine *e, const struct model_config *cfg);
+const char *going_back(struct state *s, unsigned h, struct coh_engine *e, unsigned home); // memory comes again
+bool going_is_left(const struct state *s, unsigned hosts);                                // something of what is gone
 
 /* pack.c: one byte string for each state, equal exactly for equal states */
 unsigned pack(struct state *s, uint8_t *buf); // renumbers s first

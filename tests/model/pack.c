@@ -8,7 +8,7 @@
 #include "coherence/base/check.h"
 
 static unsigned hosts, pages;
-static bool one_home, ask, moves;
+static bool one_home, ask, moves, goes;
 
 void pack_config(const struct model_config *c)
 {
@@ -17,11 +17,12 @@ void pack_config(const struct model_config *c)
 	one_home = c->one_home;
 	ask = c->ask;
 	moves = c->path != NULL;
+	goes = c->goes;
 }
 
 static bool homed(unsigned h, unsigned p, const struct coh_canon_page *g)
 {
-	if (moves)
+	if (moves || goes)
 		return g->home1 == h + 1;
 	return h == (one_home ? 0 : p % hosts);
 }
@@ -126,6 +127,13 @@ static void io_home(struct io *io, unsigned p, struct coh_canon_page *g)
 {
 	uint8_t b = (uint8_t)(g->home1 | g->other1 << 2 | g->moving << 4);
 
+	if (goes) { // no home moves
+		b = (uint8_t)(g->home1 | g->moving << 2);
+		byte(io, &b);
+		g->home1 = b & 3;
+		g->moving = b >> 2;
+		return;
+	}
 	if (moves)
 		byte(io, &b);
 	else
@@ -250,6 +258,12 @@ static void io_state(struct io *io, struct state *s)
 	s->told = rest >> 3;
 	if (moves)
 		io_moving(io, &s->moving);
+	if (goes) {
+		uint8_t b = (uint8_t)(s->going.phase | s->going.mask << 4);
+		byte(io, &b);
+		s->going.phase = b & 15;
+		s->going.mask = b >> 4;
+	}
 }
 
 unsigned pack(struct state *s, uint8_t *buf)

@@ -132,9 +132,9 @@ static void page_actions(const struct state *s, struct list *l, unsigned h, unsi
 {
 	const struct coh_canon_page *g = &s->host[h].page[p];
 
-	if (g->rights == COH_NONE && !(s->blocked[h][p] & 1))
+	if (g->home1 && g->rights == COH_NONE && !(s->blocked[h][p] & 1))
 		add(l, A_READ, h, p);
-	if (g->rights != COH_RW && !(s->blocked[h][p] & 2))
+	if (g->home1 && g->rights != COH_RW && !(s->blocked[h][p] & 2))
 		add(l, A_WRITE, h, p);
 	if (g->held)
 		add(l, A_RAN, h, p);
@@ -163,6 +163,17 @@ static void lose_actions(const struct state *s, struct list *l)
 		for (unsigned to = 0; to < cfg.hosts; to++)
 			if (s->ch[from][to].n)
 				add(l, A_LOSE, to, from);
+}
+
+static void going_actions(const struct state *s, struct list *l)
+{
+	if (s->going.phase == GOING_NOT)
+		add(l, A_GO, 0, 0);
+	if (s->going.phase == GOING_GONE)
+		add(l, A_COME, 0, 0);
+	for (unsigned h = 0; h < cfg.hosts; h++)
+		if (going_step_of(s, h))
+			add(l, A_GOING, h, 0);
 }
 
 /* Each step is taken by all hosts that have to, in any order, before the next. */
@@ -197,6 +208,8 @@ unsigned world_actions(const struct state *s, struct action *out, unsigned cap)
 	}
 	if (cfg.path)
 		moving_actions(s, &l);
+	if (cfg.goes)
+		going_actions(s, &l);
 	// What only tries again comes last: the drain is fair to what it waits for.
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		for (unsigned p = 0; p < cfg.pages; p++)
@@ -527,6 +540,23 @@ static const char *call_off(struct state *s)
 	return NULL;
 }
 
+/* All at once: nobody can reach it before all have it. */
+static const char *comes_again(struct state *s)
+{
+	const char *wrong = NULL;
+
+	for (unsigned h = 0; h < cfg.hosts && !wrong; h++)
+		wrong = going_back(s, h, fresh_engine(h), home_of(0));
+	s->going.phase = GOING_BACK;
+	return wrong;
+}
+
+/* The deliberate fault: a host begins something about memory that it has closed. */
+static bool begins_late(const struct state *s, const struct action *a)
+{
+	return cfg.begin_late && (a->kind == A_READ || a->kind == A_WRITE) && s->going.phase > GOING_CLOSE;
+}
+
 const char *world_step(struct state *s, const struct action *a)
 {
 	static const enum coh_canon_timer timer[ACTIONS] = {[A_RETRY] = COH_CANON_RETRY,
@@ -544,6 +574,14 @@ const char *world_step(struct state *s, const struct action *a)
 		return moving_step(s, a->host);
 	if (a->kind == A_CALL_OFF)
 		return call_off(s);
+	if (a->kind == A_GO) {
+		s->going.phase = GOING_CLOSE;
+		return NULL;
+	}
+	if (a->kind == A_GOING)
+		return going_step(s, a->host, fresh_engine(a->host), &cfg);
+	if (a->kind == A_COME)
+		return comes_again(s);
 	if (a->kind == A_DELIVER && forwards(s, a))
 		return NULL;
 	if ((a->kind == A_READ || a->kind == A_WRITE) && grants_itself(s, a)) {
@@ -551,6 +589,8 @@ const char *world_step(struct state *s, const struct action *a)
 		return coherent(s);
 	}
 	struct coh_engine *e = fresh_engine(a->host);
+	if (begins_late(s, a))
+		s->host[a->host].page[0].moving = 0;
 	coh_canon_load(e, &s->host[a->host]);
 	switch (a->kind) {
 	case A_READ:
@@ -580,6 +620,8 @@ const char *world_step(struct state *s, const struct action *a)
 		coh_canon_timer_expire(e, timer[a->kind], a->arg);
 	}
 	coh_engine_step(e, &ev, &fx);
+	if (begins_late(s, a))
+		coh_engine_range_close(e, 0, 1);
 	return settle(s, a->host, e, a->kind == A_DELIVER && ev.msg.kind == COH_MSG_INV, fresh);
 }
 
@@ -587,7 +629,7 @@ const char *world_step(struct state *s, const struct action *a)
 
 bool world_quiescent(const struct state *s)
 {
-	if (s->moving.phase != MOVING_NOT)
+	if (s->moving.phase != MOVING_NOT || (s->going.phase != GOING_NOT && s->going.phase < GOING_GONE))
 		return false;
 	for (unsigned h = 0; h < cfg.hosts; h++) {
 		if (s->host[h].wait_n)
@@ -616,7 +658,7 @@ bool world_nobody_waits(const struct state *s)
 
 const char *world_quiescent_wrong(const struct state *s)
 {
-	for (unsigned p = 0; p < cfg.pages; p++) {
+	for (unsigned p = s->going.phase == GOING_GONE; p < cfg.pages; p++) {
 		unsigned home = s->host[0].page[p].home1 - 1u;
 		const struct coh_canon_page *d = &s->host[home].page[p];
 		if (!d->dir_touched && s->written[p])
@@ -634,15 +676,17 @@ const char *world_quiescent_wrong(const struct state *s)
 				return "a copy that the directory does not know";
 		}
 	}
-	return NULL;
+	return going_is_left(s, cfg.hosts) ? "something is left of memory that is gone" : NULL;
 }
 
 void action_text(const struct action *a, char *buf, size_t cap)
 {
-	static const char *const names[ACTIONS] = {"read fault",       "write fault", "deliver",   "ran",
-						   "give up",          "retry",       "hold over", "evict expires",
-						   "policy tick",      "lose",        "ask about", "move",
-						   "step of the move", "call off"};
+	static const char *const names[ACTIONS] = {
+		"read fault",        "write fault", "deliver",         "ran",
+		"give up",           "retry",       "hold over",       "evict expires",
+		"policy tick",       "lose",        "ask about",       "move",
+		"step of the move",  "call off",    "memory is to go", "step of its going",
+		"memory comes again"};
 
 	if (a->kind == A_DELIVER || a->kind == A_LOSE)
 		snprintf(buf, cap, "%s h%u -> h%u", names[a->kind], a->arg, a->host);

@@ -83,6 +83,8 @@ struct sim *sim_open(const struct sim_config *c)
 		s->cpu[i] = (struct cpu){.id = i, .host = i % c->hosts, .done = true};
 	if (c->moves_ns)
 		moves_begin(s);
+	if (c->goes_ns)
+		goes_begin(s);
 	return s;
 }
 
@@ -425,6 +427,10 @@ static void dispatch(struct sim *s, const struct event *e)
 	case EV_MOVE:
 	case EV_MOVE_STEP:
 		moves_on_event(s, e);
+		return;
+	case EV_GO:
+	case EV_GO_STEP:
+		goes_on_event(s, e);
 		return;
 	}
 }

@@ -40,7 +40,15 @@ struct sim {
 	uint64_t sent;    // messages
 	unsigned harmed;
 	struct sim_move move[MOVES_MAX];
-	uint64_t moves;   // that have ended
+	uint64_t moves; // that have ended
+	struct {        // memory that goes (goes.c)
+		unsigned phase, left;
+		page_idx first;
+		uint64_t pages;
+		host_id home; // of what comes again
+		bool quiet;   // all hosts asked so far
+	} go;
+	uint64_t goes;    // that have gone
 	unsigned drained; // host: nothing is left there, and it has left; HOST_NONE: none
 	const char *told, *failure;
 	struct coh_fx_list fx;
@@ -51,5 +59,8 @@ void cluster_arm(struct sim *s, unsigned h); // after a call that may have chang
 /* moves.c */
 void moves_begin(struct sim *s);
 void moves_on_event(struct sim *s, const struct event *e);
+/* goes.c */
+void goes_begin(struct sim *s);
+void goes_on_event(struct sim *s, const struct event *e);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "tests/sim/sim.h"
 
-enum event_kind { EV_MSG, EV_CPU, EV_TICK, EV_MOVE, EV_MOVE_STEP };
+enum event_kind { EV_MSG, EV_CPU, EV_TICK, EV_MOVE, EV_MOVE_STEP, EV_GO, EV_GO_STEP };
 
 struct event {
 	enum event_kind kind;

@@ -34,6 +34,7 @@ struct sim_config {
 	unsigned granule_shift;
 	uint64_t moves_ns;       // the homes of some granules begin to move every so often (0: never)
 	bool drain;              // ... and the last host is emptied and leaves once its vCPUs have ended
+	uint64_t goes_ns;        // some memory goes, and comes again, every so often (0: never)
 	unsigned skip_inv_ppm;   // planted fault: invalidations whose DROP is not carried out
 	uint64_t fault_limit_ns; // a fault that takes longer is a failure
 };
@@ -93,8 +94,10 @@ uint64_t sim_steps(const struct sim *s);
 /* The kind of the message that was harmed, or COH_MSG_KINDS; and what a host said of it, or NULL. */
 unsigned sim_harmed(const struct sim *s);
 const char *sim_told(const struct sim *s);
-uint64_t sim_moves(const struct sim *s); // homes that have moved
-bool sim_drained(const struct sim *s);   // the last host has left
+uint64_t sim_moves(const struct sim *s);                    // homes that have moved
+bool sim_drained(const struct sim *s);                      // the last host has left
+uint64_t sim_goes(const struct sim *s);                     // how often memory has gone
+page_idx sim_reachable(const struct sim *s, page_idx page); // page, or another one if that is about to go, or gone
 extern bool sim_trace;
 
 /* cpu.c */

@@ -16,7 +16,7 @@ static struct op storm(struct cpu *c)
 	if (c->count++ == (c->host == leaves ? ops / 4 : ops))
 		return (struct op){.kind = OP_END};
 	bool hot = sim_random(running, 100) < hot_percent;
-	struct op o = {.page = sim_random(running, hot ? hot_pages : pages),
+	struct op o = {.page = sim_reachable(running, sim_random(running, hot ? hot_pages : pages)),
 		       .word = (unsigned)sim_random(running, WORDS),
 		       .value = (uint64_t)c->id << 40 | c->count};
 	unsigned dice = (unsigned)sim_random(running, 100);
@@ -65,6 +65,7 @@ struct storm_test {
 	program_fn *program;
 	uint64_t moves_ns;
 	bool drain;
+	uint64_t goes_ns;
 };
 
 static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
@@ -81,14 +82,15 @@ static struct sim_config config_for(const struct storm_test *t, uint64_t seed)
 				   .prefetch = t->prefetch,
 				   .zero_run = 1 + (unsigned)(seed % 4) * 5,
 				   .migratory = (unsigned)(seed % 3),
-				   .granule_shift = t->moves_ns ? (unsigned)(seed % 4) : 0,
+				   .granule_shift = t->moves_ns || t->goes_ns ? (unsigned)(seed % 4) : 0,
+				   .goes_ns = t->goes_ns,
 				   .moves_ns = t->moves_ns,
 				   .drain = t->drain,
-				   .ask_ns = t->moves_ns && seed % 5 == 0 ? 20000 : 0,
+				   .ask_ns = (t->moves_ns || t->goes_ns) && seed % 5 == 0 ? 20000 : 0,
 				   .ask_max = 60000,
 				   .queue_max = hosts * t->queue_a_host,
 				   .requests_max = 32,
-				   .dup_percent = seed % 4 ? 0 : 15,
+				   .dup_percent = seed % 4 || t->goes_ns ? 0 : 15, // a request twice would be late
 				   .ran_percent = (unsigned)(seed % 3) * 50,
 				   .fault_limit_ns = 400000000};
 }
@@ -140,6 +142,13 @@ static bool left(struct sim *s, const struct sim_config *c, const char **why)
 	return sim_drained(s) && sim_moves(s) >= c->hosts;
 }
 
+static bool gone(struct sim *s, const struct sim_config *c, const char **why)
+{
+	(void)c;
+	*why = "memory went less than three times";
+	return sim_goes(s) >= 3;
+}
+
 static bool any(struct sim *s, const struct sim_config *c, const char **why)
 {
 	(void)s, (void)c, (void)why;
@@ -147,20 +156,24 @@ static bool any(struct sim *s, const struct sim_config *c, const char **why)
 }
 
 static const struct storm_test tests[] = {
-	{"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm, 0, false},
-	{"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm, 0, false},
-	{"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm, 0, false},
-	{"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm, 0, false},
-	{"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep, 0, false},
-	{"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream, 0, false},
-	{"moves", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, moved, storm, 20000, false},
-	{"moves_quota", 2, 4, 2, 24, 600, 3000, 8, 60, 4, 64, moved, storm, 20000, false},
-	{"moves_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, moved, storm, 20000, false},
-	{"drain", 3, 6, 2, 40, 120, 3000, 0, 40, 0, 64, left, storm, 20000, true},
-	{"drain_quota", 3, 6, 2, 24, 400, 3000, 16, 40, 4, 64, left, storm, 20000, true},
-	{"moves_hosts_64", 64, 64, 1, 3, 512, 300, 0, 40, 4, 16, left, storm, 5000, true},
-	{"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm, 0, false},
-	{"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm, 0, false},
+	{"storm", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, any, storm, 0, false, 0},
+	{"storm_reads", 2, 8, 2, 30, 96, 1500, 0, 8, 8, 64, any, storm, 0, false, 0},
+	{"storm_quota", 2, 4, 2, 12, 1200, 4000, 8, 60, 4, 64, quota_kept, storm, 0, false, 0},
+	{"storm_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, nacked, storm, 0, false, 0},
+	{"sweep_quota", 2, 4, 1, 6, 1600, 0, 4, 0, 8, 64, quota_kept, sweep, 0, false, 0},
+	{"stream", 2, 2, 1, 8, 1000, 0, 0, 0, 16, 64, prefetched, stream, 0, false, 0},
+	{"moves", 2, 8, 2, 60, 96, 1500, 0, 40, 0, 64, moved, storm, 20000, false, 0},
+	{"moves_quota", 2, 4, 2, 24, 600, 3000, 8, 60, 4, 64, moved, storm, 20000, false, 0},
+	{"moves_full_queue", 3, 6, 3, 20, 24, 800, 0, 50, 0, 1, moved, storm, 20000, false, 0},
+	{"drain", 3, 6, 2, 40, 120, 3000, 0, 40, 0, 64, left, storm, 20000, true, 0},
+	{"drain_quota", 3, 6, 2, 24, 400, 3000, 16, 40, 4, 64, left, storm, 20000, true, 0},
+	{"moves_hosts_64", 64, 64, 1, 3, 512, 300, 0, 40, 4, 16, left, storm, 5000, true, 0},
+	{"goes", 2, 8, 2, 60, 96, 3000, 0, 40, 0, 64, gone, storm, 0, false, 5000},
+	{"goes_quota", 2, 4, 2, 24, 600, 4000, 8, 60, 4, 64, gone, storm, 0, false, 5000},
+	{"goes_full_queue", 3, 6, 3, 20, 48, 3000, 0, 50, 0, 1, gone, storm, 0, false, 5000},
+	{"goes_hosts_64", 64, 64, 1, 3, 512, 600, 0, 40, 4, 16, gone, storm, 0, false, 2000},
+	{"hosts_16", 16, 16, 2, 4, 256, 600, 0, 40, 4, 32, any, storm, 0, false, 0},
+	{"hosts_64", 64, 64, 1, 2, 512, 300, 0, 40, 4, 16, any, storm, 0, false, 0},
 };
 
 static struct sim *begin(const struct storm_test *t, const struct sim_config *c)
@@ -283,7 +296,7 @@ static struct sim_config harm_config(uint64_t seed, enum sim_harm harm, uint64_t
 	return c;
 }
 
-static const struct storm_test harmed = {"harmed", 2, 5, 2, 0, 24, 150, 4, 50, 4, 8, any, storm, 0, false};
+static const struct storm_test harmed = {"harmed", 2, 5, 2, 0, 24, 150, 4, 50, 4, 8, any, storm, 0, false, 0};
 
 /* One run in which one message is harmed. Counts what became of it. */
 static const char *run_harmed(const struct sim_config *c, unsigned told[], unsigned right[])
@@ -333,7 +346,7 @@ static bool harm_test(const struct args *a, const char *name, enum sim_harm harm
 /* Nothing is lost, and everybody asks all the time while messages are slow: nobody says that something was. */
 static bool asked_for_nothing(const struct args *a)
 {
-	struct storm_test t = {"asked_for_nothing", 2, 5, 2, 24, 48, 600, 8, 50, 4, 2, any, storm, 0, false};
+	struct storm_test t = {"asked_for_nothing", 2, 5, 2, 24, 48, 600, 8, 50, 4, 2, any, storm, 0, false, 0};
 	uint64_t steps = 0, asked = 0, slowest = 0;
 
 	if (!wanted(a, t.name))
@@ -401,7 +414,8 @@ static bool harm_all(const struct args *a)
 /* The oracle must notice an invalidation that is not carried out. */
 static bool planted_fault(const struct args *a)
 {
-	static const struct storm_test t = {"planted_fault", 3, 3, 2, 1, 32, 3000, 0, 40, 0, 64, any, storm, 0, false};
+	static const struct storm_test t = {"planted_fault", 3, 3,     2, 1, 32, 3000, 0, 40, 0, 64, any,
+					    storm,           0, false, 0};
 	struct sim_config c = config_for(&t, a->seed ? a->seed : 500);
 	uint64_t steps = 0, slowest = 0;
 

@@ -45,6 +45,7 @@ boot_guest() { # NAME SECONDS OPTION...: the micro-guest under `pando run`, for 
 	name=$1 log=$tmp/$1.log
 	local limit=$2
 	shift 2
+	[ -z "$guest" ] || { kill "$guest"; end_of_guest; } 2>/dev/null # the one before, where a test has given up
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$limit" "$O/pando" run ${PANDO_OPTIONS:-} --kernel "$O/guest-tools/micro.elf" --name "$name" --quiet "$@" >"$log" 2>&1 </dev/null &
 	guest=$!

@@ -20,7 +20,7 @@ static const struct {
 	{"qmp", "send a running guest one QMP command", cli_qmp},
 	{"top", "watch a running guest, full screen", cli_top},
 	{"grow", "more vCPUs and memory for a running guest", cli_grow},
-	{"shrink", "ask a running guest to give up a vCPU", cli_shrink},
+	{"shrink", "ask a running guest to give up a vCPU or memory", cli_shrink},
 	{"move", "move a vCPU of a running guest to another host", cli_move},
 	{"hosts", "show the hosts of a running guest, and what each is to it", cli_hosts},
 	{"add-host", "let a host join a running guest", cli_add_host},

@@ -15,11 +15,13 @@
 	"The running guest NAME gets more vCPUs and memory, of what host H offers beyond what it gives, in the "  \
 	"room\nthat `pando run --max-cpus --max-memory` made. They are for the guest to bring online; --elastic " \
 	"has it do so.\nA guest that is stopped gets no memory.\n\n"
-#define SHRINK_USAGE                                                                                         \
-	"Usage: pando shrink NAME --cpu N\n\n"                                                               \
-	"The running guest NAME is asked to give up vCPU N. It answers in its own time, or not at all: the " \
-	"event\nACPI_DEVICE_OST has its answer, and `pando status` shows the vCPUs there are.\n\n"
-#define GROW_WAIT_MS 4500000u // longer than `pando run` tries: memory comes in pieces, and the guest takes its time
+#define SHRINK_USAGE                                                                                           \
+	"Usage: pando shrink NAME --cpu N\n"                                                                   \
+	"       pando shrink NAME --memory DEVICE [--seconds N]\n\n"                                           \
+	"The running guest NAME is asked to give up vCPU N: it answers in its own time, or not at all; the "   \
+	"event\nACPI_DEVICE_OST has its answer, and `pando status` shows the vCPUs there are. Or memory that " \
+	"came later, as\n`pando qmp NAME query-memory-devices` names it: then its answer is waited for.\n\n"
+#define GROW_WAIT_MS 90000000u // longer than `pando run` tries: memory comes in pieces, and the guest takes its time
 
 /* 0, or the exit status; *value: what the monitor returned. */
 static int ask(const char *name, const char *command, json_t *args, json_t **value)
@@ -99,24 +101,44 @@ int cli_grow(int argc, char **argv)
 	return e;
 }
 
-int cli_shrink(int argc, char **argv)
+static int shrink_cpu(const char *name, uint64_t cpu)
 {
-	uint64_t cpu = 0;
-	const struct cli_option table[] = {
-		{"cpu", "N", "index of the vCPU", CLI_COUNT, &cpu, 1, VCPUS_MAX - 1},
-		{0},
-	};
 	json_t *value;
-	int left = cli_parse(argc, argv, table);
-
-	if (left == -1)
-		return 2;
-	if (left != 1 || !cpu)
-		return usage(left, SHRINK_USAGE, table);
-	int e = ask(argv[1], "x-pando-shrink", json_pack("{s:I}", "vcpu", (json_int_t)cpu), &value);
+	int e = ask(name, "x-pando-shrink", json_pack("{s:I}", "vcpu", (json_int_t)cpu), &value);
 
 	json_decref(value);
 	if (!e)
 		printf("the guest was asked to give up vCPU %llu\n", (unsigned long long)cpu);
 	return e;
+}
+
+static int shrink_memory(const char *name, const char *device, uint64_t seconds)
+{
+	json_t *value, *args = json_pack("{s:s,s:I}", "memory", device, "seconds", (json_int_t)seconds);
+	int e = ask(name, "x-pando-shrink", args, &value);
+
+	json_decref(value);
+	if (!e)
+		printf("the guest %s %s\n", seconds ? "has given up" : "was asked to give up", device);
+	return e;
+}
+
+int cli_shrink(int argc, char **argv)
+{
+	uint64_t cpu = 0, seconds = 60;
+	const char *memory = NULL;
+	const struct cli_option table[] = {
+		{"cpu", "N", "index of the vCPU", CLI_COUNT, &cpu, 1, VCPUS_MAX - 1},
+		{"memory", "DEVICE", "name of the memory device, as dimm0", CLI_TEXT, &memory, 0, 0},
+		{"seconds", "N", "how long its answer is waited for (default 60; 0: not at all)", CLI_COUNT, &seconds,
+		 0, 86400},
+		{0},
+	};
+	int left = cli_parse(argc, argv, table);
+
+	if (left == -1)
+		return 2;
+	if (left != 1 || !cpu == !memory)
+		return usage(left, SHRINK_USAGE, table);
+	return cpu ? shrink_cpu(argv[1], cpu) : shrink_memory(argv[1], memory, seconds);
 }

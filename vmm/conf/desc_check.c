@@ -201,13 +201,22 @@ static int check_slot(const struct machine_desc *d, unsigned i, char *why, size_
 	if (!d->version || !d->room || r->slot > DESC_MEMORY_SLOTS)
 		return refuse(why, cap, "memory range %u is in slot %u: 1 to %u are possible, later than the start", i,
 			      r->slot, DESC_MEMORY_SLOTS);
-	if (r->first % (DESC_PIECE / PAGE_BYTES) || r->pages % (DESC_PIECE / PAGE_BYTES))
-		return refuse(why, cap, "memory range %u came later: a multiple of 128 MiB is needed", i);
-	if (r->pages > DESC_PIECE_MAX / PAGE_BYTES)
-		return refuse(why, cap, "memory range %u came later: a piece has 4 TiB at most", i);
-	for (unsigned k = 0; k < i; k++)
-		if (d->ranges[k].slot == r->slot)
+	for (unsigned k = 0; k + 1 < i; k++)
+		if (d->ranges[k].slot == r->slot && d->ranges[i - 1].slot != r->slot)
 			return refuse(why, cap, "memory range %u is in slot %u, which has another one", i, r->slot);
+	const struct desc_range *before = i ? &d->ranges[i - 1] : NULL;
+
+	if (before && before->slot == r->slot && (before->first + before->pages != r->first || before->node != r->node))
+		return refuse(why, cap, "memory range %u is in slot %u, and not behind the one before it", i, r->slot);
+	if (i + 1 < d->ranges_n && d->ranges[i + 1].slot == r->slot)
+		return 0; // the last of them is judged for all
+	struct desc_range whole;
+
+	desc_slot_whole(d, r->slot, &whole);
+	if (whole.first % (DESC_PIECE / PAGE_BYTES) || whole.pages % (DESC_PIECE / PAGE_BYTES))
+		return refuse(why, cap, "memory range %u came later: a multiple of 128 MiB is needed", i);
+	if (whole.pages > DESC_PIECE_MAX / PAGE_BYTES)
+		return refuse(why, cap, "memory range %u came later: a piece has 4 TiB at most", i);
 	return 0;
 }
 
@@ -271,20 +280,21 @@ static bool keeps_range(const struct desc_range *r, const struct machine_desc *n
 	return true;
 }
 
-/* What came later is as it was, or gone. */
-static bool keeps_slot(const struct desc_range *r, const struct machine_desc *next)
+/* What came later is as it was, whoever is its home, or gone. */
+static bool keeps_slot(const struct machine_desc *now, uint32_t slot, const struct machine_desc *next)
 {
-	for (unsigned i = 0; i < next->ranges_n; i++)
-		if (next->ranges[i].first == r->first)
-			return next->ranges[i].pages == r->pages && next->ranges[i].node == r->node &&
-			       next->ranges[i].slot == r->slot;
-	return true;
+	struct desc_range had, has;
+
+	desc_slot_whole(now, slot, &had);
+	return !desc_slot_whole(next, slot, &has) ||
+	       (has.first == had.first && has.pages == had.pages && has.node == had.node);
 }
 
 static bool keeps_memory(const struct machine_desc *now, const struct machine_desc *next)
 {
 	for (unsigned i = 0; i < now->ranges_n; i++)
-		if (!(now->ranges[i].slot ? keeps_slot : keeps_range)(&now->ranges[i], next))
+		if (now->ranges[i].slot ? !keeps_slot(now, now->ranges[i].slot, next)
+					: !keeps_range(&now->ranges[i], next))
 			return false;
 	return true;
 }

@@ -46,6 +46,30 @@ const struct desc_range *desc_slot(const struct machine_desc *d, uint32_t slot)
 	return NULL;
 }
 
+bool desc_slot_whole(const struct machine_desc *d, uint32_t slot, struct desc_range *whole)
+{
+	*whole = (struct desc_range){0};
+	for (unsigned i = 0; i < d->ranges_n; i++) {
+		const struct desc_range *r = &d->ranges[i];
+
+		if (!slot || r->slot != slot)
+			continue;
+		if (!whole->pages)
+			*whole = *r;
+		else
+			whole->pages += r->pages; // they stand in a row
+	}
+	return whole->pages;
+}
+
+uint64_t desc_slot_pages(const struct machine_desc *d, uint32_t slot)
+{
+	struct desc_range whole;
+
+	desc_slot_whole(d, slot, &whole);
+	return whole.pages;
+}
+
 static void take_out(struct machine_desc *d, unsigned at)
 {
 	d->ranges_n--;
@@ -58,6 +82,8 @@ int desc_fill_memory(struct machine_desc *d, const struct desc_range *r, char *w
 
 	if (!d->room || !r->slot)
 		return refuse(why, cap, "the guest was started without room for more memory (--max-memory)");
+	if (desc_slot(d, r->slot))
+		return refuse(why, cap, "slot %u has memory already", r->slot);
 	if (d->ranges_n == DESC_RANGES_MAX)
 		return refuse_with(why, cap, -ENOSPC, "the guest has %u pieces of memory, and may have no more",
 				   d->ranges_n);
@@ -82,7 +108,8 @@ int desc_take_memory(struct machine_desc *d, uint32_t slot)
 
 	if (!r)
 		return -ENOENT;
-	take_out(d, (unsigned)(r - d->ranges));
+	for (; r; r = desc_slot(d, slot))
+		take_out(d, (unsigned)(r - d->ranges));
 	d->version++;
 	return 0;
 }
@@ -104,16 +131,31 @@ uint32_t desc_free_vcpus(const struct machine_desc *d, uint32_t node, uint32_t *
 	return first;
 }
 
+uint64_t desc_room_pages(const struct machine_desc *d, uint32_t node)
+{
+	return d->nodes[node].pages_max - desc_node_pages(d, node);
+}
+
 uint64_t desc_free_pages(const struct machine_desc *d, uint32_t node, page_idx *first)
 {
 	const struct desc_node *n = &d->nodes[node];
 	page_idx at = n->first;
+	uint64_t most = 0;
 
-	for (unsigned i = 0; i < d->ranges_n; i++)
-		if (d->ranges[i].node == node)
-			at = d->ranges[i].first + d->ranges[i].pages;
-	*first = at;
-	return n->first + n->pages_max - at;
+	for (unsigned i = 0; i <= d->ranges_n; i++) { // in order; behind the last one the window ends
+		bool last = i == d->ranges_n;
+
+		if (!last && d->ranges[i].node != node)
+			continue;
+		page_idx next = last ? n->first + n->pages_max : d->ranges[i].first;
+
+		if (next - at > most || !most) {
+			*first = at;
+			most = next - at;
+		}
+		at = last ? at : next + d->ranges[i].pages;
+	}
+	return most;
 }
 
 uint32_t desc_free_memory_slot(const struct machine_desc *d)

@@ -15,7 +15,7 @@ struct ranges {
 
 static bool joins(const struct desc_range *a, const struct desc_range *b)
 {
-	return a->first + a->pages == b->first && a->node == b->node && a->home == b->home && !a->slot && !b->slot;
+	return a->first + a->pages == b->first && a->node == b->node && a->home == b->home && a->slot == b->slot;
 }
 
 /* The part of r in [from, to), with that home. */
@@ -51,19 +51,6 @@ static uint64_t memory_in(const struct machine_desc *d, page_idx first, page_idx
 	return n;
 }
 
-/* A part of what came later, which the guest knows as one. */
-static bool cuts(const struct machine_desc *d, page_idx first, page_idx end)
-{
-	for (unsigned i = 0; i < d->ranges_n; i++) {
-		const struct desc_range *r = &d->ranges[i];
-		page_idx behind = r->first + r->pages;
-
-		if (r->slot && r->first < end && first < behind && (first > r->first || end < behind))
-			return true;
-	}
-	return false;
-}
-
 int desc_rehome(struct machine_desc *d, page_idx first, uint64_t pages, uint32_t to, char *why, size_t cap)
 {
 	struct ranges out = {.n = 0};
@@ -75,11 +62,6 @@ int desc_rehome(struct machine_desc *d, page_idx first, uint64_t pages, uint32_t
 	    memory_in(d, first, end) != pages)
 		return refuse_with(why, cap, -EINVAL, "pages %llu and %llu more are not whole granules of memory",
 				   (unsigned long long)first, (unsigned long long)pages);
-	if (cuts(d, first, end))
-		return refuse_with(
-			why, cap, -EINVAL,
-			"pages %llu and %llu more are a part of memory that came later, which moves as a whole",
-			(unsigned long long)first, (unsigned long long)pages);
 	for (unsigned i = 0; i < d->ranges_n; i++) {
 		const struct desc_range *r = &d->ranges[i];
 

@@ -146,14 +146,17 @@ int desc_empty_vcpu(struct machine_desc *d, uint32_t vcpu, char *why, size_t why
 /* r has a slot, in which nothing is; its node has room there. Taken away again, by its slot: 0, or -ENOENT. */
 int desc_fill_memory(struct machine_desc *d, const struct desc_range *r, char *why, size_t why_cap);
 int desc_take_memory(struct machine_desc *d, uint32_t slot);
-/* The memory in that slot; NULL: there is none. */
+/* The memory in that slot: where it begins; whole: all of it, whose home is the first page's. NULL, false: none. */
 const struct desc_range *desc_slot(const struct machine_desc *d, uint32_t slot);
+bool desc_slot_whole(const struct machine_desc *d, uint32_t slot, struct desc_range *whole);
+uint64_t desc_slot_pages(const struct machine_desc *d, uint32_t slot); // 0: none
 /*
  * Where more may come: the first run of places of node that are not filled, at most *count of them, which is set to how
  * many they are (0: none). Returns the first.
  */
 uint32_t desc_free_vcpus(const struct machine_desc *d, uint32_t node, uint32_t *count);
-/* The part of the window of node behind all memory in it, in pages; *first: where it begins. */
+/* The largest part of the window of node without memory, in pages; *first: where it begins. All parts: room. */
+uint64_t desc_room_pages(const struct machine_desc *d, uint32_t node);
 uint64_t desc_free_pages(const struct machine_desc *d, uint32_t node, page_idx *first);
 uint32_t desc_free_memory_slot(const struct machine_desc *d); // 0: all have memory
 
@@ -171,8 +174,8 @@ host_set desc_all_hosts(const struct machine_desc *d);                // that ar
 host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NONE: there is none
 
 /*
- * The homes of pages from first on are on another host: a next version. 0; -EINVAL: not whole granules of memory, a
- * part of what came later (which moves as a whole), or no such host; -ENOSPC: in more pieces than DESC_RANGES_MAX; then
+ * The homes of pages from first on are on another host: a next version. 0; -EINVAL: not whole granules of memory, or
+ * no such host; -ENOSPC: in more pieces than DESC_RANGES_MAX; then
  * with a sentence, and d is as it was. Pure.
  */
 int desc_rehome(struct machine_desc *d, page_idx first, uint64_t pages, uint32_t to, char *why, size_t why_cap);

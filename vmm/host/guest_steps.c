@@ -141,14 +141,14 @@ static int map_memory(struct guest *g)
 		g->ram = (struct ram){0};
 		return r;
 	}
-	for (unsigned i = 0; i < g->desc.ranges_n && !r; i++) {
-		const struct desc_range *more = &g->desc.ranges[i];
+	for (uint32_t slot = 1; slot <= DESC_MEMORY_SLOTS && !r; slot++) {
+		struct desc_range more;
 
-		if (!more->slot)
+		if (!desc_slot_whole(&g->desc, slot, &more))
 			continue;
-		r = ram_open(&g->ram, more->first, more->pages);
+		r = ram_open(&g->ram, more.first, more.pages);
 		if (!r)
-			r = ram_publish(&g->ram, more->first, more->pages);
+			r = ram_publish(&g->ram, more.first, more.pages);
 	}
 	return r;
 }

@@ -137,26 +137,42 @@ void serve_vcpu_empty(struct guest *g, uint64_t call, json_t *args)
 		guest_follow_desc(g, call, next, serve_u64(args, "version"));
 }
 
-/* The pages can be had by the time that the description has them; whoever can reach them comes with memory-map. */
-void serve_memory_fill(struct guest *g, uint64_t call, json_t *args)
+/* ---- memory, in steps: each of them on all hosts before the next ---- */
+
+static struct desc_range range_of(const json_t *args)
 {
-	const struct desc_range r = {.first = serve_u64(args, "first"),
-				     .pages = serve_u64(args, "pages"),
-				     .node = number(args, "node"),
-				     .home = number(args, "home"),
-				     .slot = number(args, "slot")};
-	uint64_t version = serve_u64(args, "version");
+	return (struct desc_range){.first = serve_u64(args, "first"),
+				   .pages = serve_u64(args, "pages"),
+				   .node = number(args, "node"),
+				   .home = number(args, "home"),
+				   .slot = number(args, "slot")};
+}
+
+/* It is judged as the next description will have it: what can fail fails here, or in memory-map. */
+void serve_memory_open(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = range_of(args);
 	char why[DESC_REPORT_MAX];
 
 	if (!serve_has_machine(g, call))
 		return;
-	struct machine_desc *next = guest_next_desc(g);
+	int e = desc_fill_memory(guest_next_desc(g), &r, why, sizeof(why));
 
-	if (desc_fill_memory(next, &r, why, sizeof(why)) ||
-	    (next->version == version && span_grow(g->span, &r, why, sizeof(why))))
-		serve_return_error(g, call, "%s", why);
-	else
-		guest_follow_desc(g, call, next, version);
+	serve_result(g, call, e ? e : span_grow(g->span, &r, why, sizeof(why)), why);
+}
+
+/* In the room for memory that comes: that of the start stays. */
+static bool is_later(struct guest *g, uint64_t call, const struct desc_range *r)
+{
+	if (!serve_has_machine(g, call))
+		return false;
+	page_idx begin = desc_boot_bytes(&g->desc) >> PAGE_SHIFT, end = desc_pages_end(&g->desc);
+
+	if (r->first >= begin && r->first < end && r->pages <= end - r->first)
+		return true;
+	serve_return_error(g, call, "pages %llu and %llu more are no memory that came later",
+			   (unsigned long long)r->first, (unsigned long long)r->pages);
+	return false;
 }
 
 /* KVM waits for each vCPU that is in the guest, or for a page: so not on this thread, which brings the pages. */
@@ -167,19 +183,98 @@ static void map(struct guest *g, void *arg)
 	w->result = machine_memory_map(g->machine, &w->r, w->why, sizeof(w->why));
 }
 
-void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
+static void unmap(struct guest *g, void *arg)
 {
-	const struct desc_range *r = desc_slot(&g->desc, number(args, "slot"));
-	struct work w = {.call = call};
+	struct work *w = arg;
+
+	w->result = machine_memory_unmap(g->machine, w->r.slot, w->r.first);
+	snprintf(w->why, sizeof(w->why), "KVM keeps the memory in slot %u: %s", w->r.slot, strerror(-w->result));
+}
+
+/* A slot of KVM's is asked for by its number, so that has to be one. */
+static void start_memory(struct guest *g, uint64_t call, json_t *args, void (*fn)(struct guest *g, void *arg))
+{
+	struct work w = {.call = call, .r = range_of(args)};
 
 	if (!serve_has_machine(g, call))
 		return;
-	if (!r) {
-		serve_return_error(g, call, "there is no memory in slot %u", number(args, "slot"));
+	if (!w.r.slot || w.r.slot > DESC_MEMORY_SLOTS)
+		serve_return_error(g, call, "there is no slot %u for memory", w.r.slot);
+	else
+		start(g, &w, fn, true); // all hosts wait for it, and what waits for a disk must not end the guest
+}
+
+void serve_memory_map(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = range_of(args);
+
+	if (!is_later(g, call, &r))
 		return;
-	}
-	w.r = *r;
-	start(g, &w, map, true); // all hosts wait for it, and what waits for a disk must not end the guest
+	span_open(g->span, r.first, r.pages);
+	start_memory(g, call, args, map);
+}
+
+void serve_memory_unmap(struct guest *g, uint64_t call, json_t *args)
+{
+	start_memory(g, call, args, unmap);
+}
+
+void serve_memory_fill(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = range_of(args);
+	char why[DESC_REPORT_MAX];
+
+	if (!serve_has_machine(g, call))
+		return;
+	struct machine_desc *next = guest_next_desc(g);
+
+	if (desc_fill_memory(next, &r, why, sizeof(why)))
+		serve_return_error(g, call, "%s", why);
+	else
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
+}
+
+void serve_memory_close(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = range_of(args);
+	bool quiet;
+
+	if (!is_later(g, call, &r))
+		return;
+	int e = span_shrink_begin(g->span, r.first, r.pages, &quiet);
+
+	if (e)
+		serve_return_error(g, call, "host %u cannot let go of memory: %s", g->self, strerror(-e));
+	else
+		serve_return_json(g, call, json_pack("{s:b}", "quiet", (int)quiet));
+}
+
+void serve_memory_drop(struct guest *g, uint64_t call, json_t *args)
+{
+	const struct desc_range r = range_of(args);
+
+	if (!is_later(g, call, &r))
+		return;
+	int e = span_shrink(g->span, r.first, r.pages);
+
+	if (e)
+		serve_return_error(g, call, "host %u cannot let go of memory: %s", g->self, strerror(-e));
+	else
+		serve_return_json(g, call, json_object());
+}
+
+void serve_memory_empty(struct guest *g, uint64_t call, json_t *args)
+{
+	uint32_t slot = number(args, "slot");
+
+	if (!serve_has_machine(g, call))
+		return;
+	struct machine_desc *next = guest_next_desc(g);
+
+	if (desc_take_memory(next, slot))
+		serve_return_error(g, call, "there is no memory in slot %u", slot);
+	else
+		guest_follow_desc(g, call, next, serve_u64(args, "version"));
 }
 
 void serve_growth_show(struct guest *g, uint64_t call, json_t *args)

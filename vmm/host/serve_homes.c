@@ -20,9 +20,7 @@ void serve_homes_prepare(struct guest *g, uint64_t call, json_t *args)
 				     .from = (host_id)from,
 				     .to = (host_id)to};
 
-	/* What comes back had its room here, which nobody else has got meanwhile: refused, it would end the guest. */
-	bool asks = run.to == g->self && !json_is_true(json_object_get(args, "back"));
-	int r = asks ? serve_judge_memory(g, span_homed(g->span), run.pages, why, sizeof(why)) : 0;
+	int r = run.to == g->self ? serve_judge_memory(g, span_homed(g->span), run.pages, why, sizeof(why)) : 0;
 
 	serve_result(g, call, r ? r : span_homes_prepare(g->span, &run, why, sizeof(why)), why);
 }
@@ -71,13 +69,13 @@ void serve_homes_finish(struct guest *g, uint64_t call, json_t *args)
 		return;
 	int r = span_homes_finish(g->span, serve_u64(args, "first"), why, sizeof(why));
 
-	if (r || !version) {
+	if (r) {
 		serve_result(g, call, r, why);
 		return;
 	}
 	struct machine_desc *next = guest_next_desc(g);
 
-	if (desc_rehome(next, serve_u64(args, "begin"), serve_u64(args, "pages"),
+	if (desc_rehome(next, serve_u64(args, "first"), serve_u64(args, "pages"),
 			to < HOSTS_MAX ? (uint32_t)to : HOST_NONE, why, sizeof(why)))
 		serve_return_error(g, call, "%s", why);
 	else

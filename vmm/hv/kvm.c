@@ -195,3 +195,11 @@ int hv_map_more(struct hv *hv, const struct ram *ram, uint32_t slot, page_idx fi
 			    (unsigned long long)(bytes >> 20), strerror(-r));
 	return r;
 }
+
+int hv_unmap_more(struct hv *hv, uint32_t slot)
+{
+	struct kvm_userspace_memory_region m = {.slot = hv->slots_n + slot - 1};
+
+	/* KVM says EINVAL of a slot that has nothing. */
+	return ioctl(hv->vm_fd, KVM_SET_USER_MEMORY_REGION, &m) && errno != EINVAL ? -errno : 0;
+}

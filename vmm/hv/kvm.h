@@ -43,5 +43,8 @@ int hv_map_ram(struct hv *hv, const struct ram *ram, char *why, size_t why_cap);
  */
 int hv_map_more(struct hv *hv, const struct ram *ram, uint32_t slot, page_idx first, uint64_t pages, char *why,
 		size_t why_cap);
+/* The guest reaches it no more: an access there is one to nothing. It was never mapped: nothing. May wait for vCPUs. 0
+ * or a negative errno. */
+int hv_unmap_more(struct hv *hv, uint32_t slot);
 
 #endif

@@ -257,12 +257,12 @@ static void follow_cpus(struct growth *g, bool show)
 static void follow_memory(struct growth *g, bool show)
 {
 	for (unsigned slot = 0; slot < MEMPLUG_SLOTS; slot++) {
-		const struct desc_range *r = desc_slot(g->m->desc, slot + 1);
-		bool had = memplug_filled(&g->memory, slot);
+		struct desc_range r;
+		bool is = desc_slot_whole(g->m->desc, slot + 1, &r), had = memplug_filled(&g->memory, slot);
 
-		if (r && !had && show)
-			memplug_add(&g->memory, slot, layout_gpa(r->first), r->pages << PAGE_SHIFT, r->node, true);
-		else if (!r && had)
+		if (is && !had && show)
+			memplug_add(&g->memory, slot, layout_gpa(r.first), r.pages << PAGE_SHIFT, r.node, true);
+		else if (!is && had)
 			memplug_remove(&g->memory, slot);
 	}
 }
@@ -325,4 +325,10 @@ int machine_memory_map(struct machine *m, const struct desc_range *r, char *why,
 	if (!bad)
 		bad = ram_publish(m->ram, r->first, r->pages);
 	return bad;
+}
+
+int machine_memory_unmap(struct machine *m, uint32_t slot, page_idx first)
+{
+	ram_hide(m->ram, first);
+	return hv_unmap_more(&m->hv, slot);
 }

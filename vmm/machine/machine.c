@@ -50,11 +50,11 @@ static int do_ram(struct machine *m, char *why, size_t cap)
 {
 	int r = hv_map_ram(&m->hv, m->ram, why, cap);
 
-	for (unsigned i = 0; i < m->desc->ranges_n && !r; i++) { // what came before this host did
-		const struct desc_range *more = &m->desc->ranges[i];
+	for (uint32_t slot = 1; slot <= DESC_MEMORY_SLOTS && !r; slot++) { // what came before this host did
+		struct desc_range more;
 
-		if (more->slot)
-			r = hv_map_more(&m->hv, m->ram, more->slot, more->first, more->pages, why, cap);
+		if (desc_slot_whole(m->desc, slot, &more))
+			r = hv_map_more(&m->hv, m->ram, slot, more.first, more.pages, why, cap);
 	}
 	return r;
 }

@@ -265,6 +265,9 @@ int machine_vcpus_prepare(struct machine *m, uint32_t first, uint32_t count, cha
 /* The guest can reach that memory from now on; every host has to know of it by then (span_grow()), and has to do this
  * before the guest is told. May wait for pages: not on the span thread. 0 or a negative errno with a sentence. */
 int machine_memory_map(struct machine *m, const struct desc_range *r, char *why, size_t why_cap);
+/* The reverse, also of what was not mapped: the guest and devices here reach it no more. May wait for pages, as above.
+ * 0 or a negative errno. */
+int machine_memory_unmap(struct machine *m, uint32_t slot, page_idx first);
 /* Host 0: the guest is told of what the description has and it has not been told of. 0; -ENODEV: another host. */
 int machine_growth_show(struct machine *m);
 /*

@@ -92,6 +92,8 @@ int ram_publish(struct ram *r, page_idx first, uint64_t pages)
 
 	if (!in_the_room(r, first, pages))
 		return -EINVAL;
+	if (find(r, first))
+		return 0; // it was to go, and stays
 	while (i < r->more_n && r->more[i].pages)
 		i++;
 	if (i == DESC_MEMORY_SLOTS)
@@ -103,18 +105,20 @@ int ram_publish(struct ram *r, page_idx first, uint64_t pages)
 	return 0;
 }
 
-int ram_close(struct ram *r, page_idx first, uint64_t pages)
+void ram_hide(struct ram *r, page_idx first)
 {
 	struct ram_more *m = find(r, first);
-	uint8_t *at = r->base + (first << PAGE_SHIFT);
 
-	if (!in_the_room(r, first, pages))
-		return -EINVAL;
 	if (m)
 		__atomic_store_n(&m->pages, 0, __ATOMIC_RELEASE);
-	if (madvise(at, pages << PAGE_SHIFT, MADV_DONTNEED) || mprotect(at, pages << PAGE_SHIFT, PROT_NONE))
-		return -errno;
-	return 0;
+}
+
+int ram_close(struct ram *r, page_idx first, uint64_t pages)
+{
+	if (!in_the_room(r, first, pages))
+		return -EINVAL;
+	ram_hide(r, first);
+	return madvise(r->base + (first << PAGE_SHIFT), pages << PAGE_SHIFT, MADV_DONTNEED) ? -errno : 0;
 }
 
 /* Pieces that follow one another are as one. */

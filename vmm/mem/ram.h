@@ -28,11 +28,14 @@ void ram_unmap(struct ram *r);
 
 /*
  * Memory that comes into the room: ram_open() makes it accessible and ready for userfaultfd; once its pages can be had,
- * ram_publish() lets ram_at() find it. One at a time. ram_close(): nobody touches it any more, and its pages are
- * given back. 0, or -EINVAL (it is not in the room, or is there already), -ENOSPC, what mprotect() says.
+ * ram_publish() lets ram_at() find it. One at a time. And back: ram_hide(), ram_at() finds it no more; ram_close(), its
+ * pages are given back. Who found it before and writes to it still, a disk for instance, writes to memory of nobody:
+ * the guest has said that it needs it no more, and must not end the process. 0, or -EINVAL (it is not in the room, or
+ * is there already), -ENOSPC, what mprotect() says.
  */
 int ram_open(struct ram *r, page_idx first, uint64_t pages);
 int ram_publish(struct ram *r, page_idx first, uint64_t pages);
+void ram_hide(struct ram *r, page_idx first); // none begins there: nothing
 int ram_close(struct ram *r, page_idx first, uint64_t pages);
 /* Are all these pages there? Any thread. */
 bool ram_has(const struct ram *r, page_idx first, uint64_t pages);

@@ -107,6 +107,18 @@ int uffd_register(struct uffd *u, page_idx first, uint64_t pages)
 	return register_range(u->fd, at, bytes, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
 }
 
+int uffd_clear(struct uffd *u, page_idx first, uint64_t pages)
+{
+	return madvise(u->ram->base + (first << PAGE_SHIFT), pages << PAGE_SHIFT, MADV_DONTNEED) ? -errno : 0;
+}
+
+int uffd_unregister(struct uffd *u, page_idx first, uint64_t pages)
+{
+	struct uffdio_range r = {.start = (uintptr_t)u->ram->base + (first << PAGE_SHIFT), .len = pages << PAGE_SHIFT};
+
+	return ioctl(u->fd, UFFDIO_UNREGISTER, &r) ? -errno : 0;
+}
+
 int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap)
 {
 	struct uffdio_api api = {.api = UFFD_API};

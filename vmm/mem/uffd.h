@@ -54,6 +54,13 @@ int uffd_probe(uint64_t *features);
 int uffd_open(struct uffd *u, const struct ram *ram, char *why, size_t why_cap);
 /* More of ram, which was opened and nobody touches yet (ram_open()). 0 or a negative errno. */
 int uffd_register(struct uffd *u, page_idx first, uint64_t pages);
+/* All pages are absent, whatever was there: behind uffd_register(), so that nothing comes any more. 0 or a negative
+ * errno.
+ */
+int uffd_clear(struct uffd *u, page_idx first, uint64_t pages);
+/* The reverse of uffd_register(), of what nobody is to touch any more: who waits for one of its pages all the same goes
+ * on, with zeroes. 0 or a negative errno. */
+int uffd_unregister(struct uffd *u, page_idx first, uint64_t pages);
 void uffd_close(struct uffd *u); // wakes nobody: end the threads that may fault first
 
 /* Reads the faults that are there without waiting. Returns how many (0: none), or a negative errno. */

@@ -55,8 +55,9 @@ static int listen_everywhere(struct monitor *m, char *why, size_t cap)
 }
 
 const struct qmp_command *const monitor_tables[] = {
-	monitor_queries, monitor_machine, monitor_devices, monitor_plug,  monitor_pando,  monitor_move, monitor_members,
-	monitor_homes,   monitor_drain,   monitor_grow,    monitor_trace, monitor_domain, monitor_hmp,  NULL,
+	monitor_queries, monitor_machine, monitor_devices, monitor_plug,  monitor_pando,
+	monitor_move,    monitor_members, monitor_homes,   monitor_drain, monitor_grow,
+	monitor_dimms,   monitor_trace,   monitor_domain,  monitor_hmp,   NULL,
 };
 
 int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap)

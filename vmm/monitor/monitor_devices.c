@@ -307,6 +307,10 @@ json_t *monitor_device_event(struct monitor *m, const char *event, const json_t 
 		return io_error(m, data);
 	if (strcmp(event, "X_PANDO_LINK") == 0)
 		return link_changed(m, data);
+	if (json_object_get(data, "slot"))
+		return monitor_dimm_event(m, (uint32_t)monitor_int(data, "slot"), strcmp(event, "DEVICE_DELETED") == 0);
+	if (strcmp(event, "ACPI_DEVICE_OST") == 0)
+		return monitor_ost_event(m, data);
 	if (strcmp(event, "DEVICE_DELETED") == 0)
 		return monitor_device_deleted(m, (uint32_t)monitor_int(data, "device"));
 	return json_incref((json_t *)data);

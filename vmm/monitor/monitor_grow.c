@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/mem/layout.h"
 #include "vmm/monitor/monitor_priv.h"
 
 static const char *const known[] = {"driver", "id", "host", "node-id", "socket-id", "core-id", "thread-id", "die-id"};
@@ -46,8 +45,7 @@ static void grow(struct monitor *m, struct qmp_call *call, const struct grow_wis
 	qmp_error(call, "%s", why);
 }
 
-/* An argument that may be missing; false: the call has been answered. */
-static bool number(struct qmp_call *call, const json_t *args, const char *key, uint64_t most, uint64_t *out)
+bool monitor_number(struct qmp_call *call, const json_t *args, const char *key, uint64_t most, uint64_t *out)
 {
 	const json_t *v = json_object_get(args, key);
 
@@ -64,8 +62,10 @@ static void x_grow(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	uint64_t host = 0, cpus = 0, memory = 0, node = GROW_ANY_NODE;
 
-	if (!number(call, args, "host", HOSTS_MAX - 1, &host) || !number(call, args, "cpus", VCPUS_MAX, &cpus) ||
-	    !number(call, args, "memory", INT64_MAX, &memory) || !number(call, args, "node", DESC_NODES_MAX - 1, &node))
+	if (!monitor_number(call, args, "host", HOSTS_MAX - 1, &host) ||
+	    !monitor_number(call, args, "cpus", VCPUS_MAX, &cpus) ||
+	    !monitor_number(call, args, "memory", INT64_MAX, &memory) ||
+	    !monitor_number(call, args, "node", DESC_NODES_MAX - 1, &node))
 		return;
 	const struct grow_wish w = {.host = (host_id)host,
 				    .cpus = (uint32_t)cpus,
@@ -84,14 +84,32 @@ static void on_asked(void *ctx, const char *error)
 		qmp_return_empty(ctx);
 }
 
+static void shrink_memory(struct monitor *m, struct qmp_call *call, const char *name, uint64_t seconds)
+{
+	uint32_t slot = monitor_dimm_find(m, name);
+
+	if (slot)
+		monitor_del_dimm(m, call, slot, seconds * 1000);
+	else
+		qmp_error_class(call, "DeviceNotFound",
+				"Device '%.200s' not found: query-memory-devices has those there are", name);
+}
+
 static void x_shrink(void *ctx, struct qmp_call *call, const json_t *args)
 {
 	struct monitor *m = ctx;
-	uint64_t vcpu = 0;
+	const char *memory = json_string_value(json_object_get(args, "memory"));
+	uint64_t vcpu = UINT64_MAX, seconds = SHRINK_MS / 1000;
 	char why[DESC_REPORT_MAX];
 
-	if (number(call, args, "vcpu", VCPUS_MAX - 1, &vcpu) &&
-	    growths_remove_vcpu(m->r->growths, (uint32_t)vcpu, on_asked, call, why, sizeof(why)))
+	if (!monitor_number(call, args, "vcpu", VCPUS_MAX - 1, &vcpu) ||
+	    !monitor_number(call, args, "seconds", 86400, &seconds))
+		return;
+	if (!memory == (vcpu == UINT64_MAX))
+		qmp_error(call, "either 'vcpu' or 'memory' is needed");
+	else if (memory)
+		shrink_memory(m, call, memory, seconds);
+	else if (growths_remove_vcpu(m->r->growths, (uint32_t)vcpu, on_asked, call, why, sizeof(why)))
 		qmp_error(call, "%s", why);
 }
 
@@ -107,7 +125,7 @@ static int64_t place_of(const struct machine_desc *d, uint64_t node, uint64_t co
 }
 
 /* Who has other vCPUs of that node; else the host of the same number; else the first. */
-static host_id host_of_node(const struct machine_desc *d, uint32_t node)
+host_id monitor_host_of_node(const struct machine_desc *d, uint32_t node)
 {
 	for (uint32_t v = 0; v < desc_vcpus(d); v++)
 		if (desc_node_of_vcpu(d, v) == node && desc_vcpu_present(d, v))
@@ -139,10 +157,10 @@ void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *arg
 	const struct machine_desc *d = &m->r->desc;
 	uint64_t node = UINT64_MAX, core = UINT64_MAX, host, zero = 0;
 
-	if (!knows(call, args) || !number(call, args, "node-id", DESC_NODES_MAX - 1, &node) ||
-	    !number(call, args, "socket-id", DESC_NODES_MAX - 1, &node) ||
-	    !number(call, args, "core-id", VCPUS_MAX - 1, &core) || !number(call, args, "thread-id", 0, &zero) ||
-	    !number(call, args, "die-id", 0, &zero))
+	if (!knows(call, args) || !monitor_number(call, args, "node-id", DESC_NODES_MAX - 1, &node) ||
+	    !monitor_number(call, args, "socket-id", DESC_NODES_MAX - 1, &node) ||
+	    !monitor_number(call, args, "core-id", VCPUS_MAX - 1, &core) ||
+	    !monitor_number(call, args, "thread-id", 0, &zero) || !monitor_number(call, args, "die-id", 0, &zero))
 		return;
 	int64_t v = place_of(d, node, core);
 
@@ -155,8 +173,8 @@ void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *arg
 		qmp_error(call, "CPU[%lld] with socket-id %llu and core-id %llu exists", (long long)v,
 			  (unsigned long long)node, (unsigned long long)core);
 	} else {
-		host = host_of_node(d, (uint32_t)node);
-		if (!number(call, args, "host", HOSTS_MAX - 1, &host))
+		host = monitor_host_of_node(d, (uint32_t)node);
+		if (!monitor_number(call, args, "host", HOSTS_MAX - 1, &host))
 			return;
 		const struct grow_wish w = {
 			.host = (host_id)host, .cpus = 1, .node = (uint32_t)node, .vcpu = (uint32_t)v};
@@ -165,44 +183,8 @@ void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *arg
 	}
 }
 
-/* ---- what has come ---- */
-
-static void query_memory_devices(void *ctx, struct qmp_call *call, const json_t *args)
-{
-	const struct machine_desc *d = &((struct monitor *)ctx)->r->desc;
-	json_t *out = json_array();
-
-	(void)args;
-	for (unsigned i = 0; i < d->ranges_n; i++) {
-		const struct desc_range *r = &d->ranges[i];
-
-		if (!r->slot)
-			continue;
-		json_array_append_new(out, json_pack("{s:s,s:{s:I,s:I,s:i,s:i,s:s,s:b,s:b}}", "type", "dimm", "data",
-						     "addr", (json_int_t)layout_gpa(r->first), "size",
-						     (json_int_t)(r->pages << PAGE_SHIFT), "slot", (int)r->slot - 1,
-						     "node", (int)r->node, "memdev", "/objects/ram", "hotplugged", 1,
-						     "hotpluggable", 1));
-	}
-	qmp_return(call, out);
-}
-
-static void query_memory(void *ctx, struct qmp_call *call, const json_t *args)
-{
-	const struct machine_desc *d = &((struct monitor *)ctx)->r->desc;
-	uint64_t plugged = 0;
-
-	(void)args;
-	for (unsigned i = 0; i < d->ranges_n; i++)
-		plugged += d->ranges[i].slot ? d->ranges[i].pages << PAGE_SHIFT : 0;
-	qmp_return(call, json_pack("{s:I,s:I}", "base-memory", (json_int_t)(desc_memory_bytes(d) - plugged),
-				   "plugged-memory", (json_int_t)plugged));
-}
-
 const struct qmp_command monitor_grow[] = {
 	{"x-pando-grow", x_grow},
 	{"x-pando-shrink", x_shrink},
-	{"query-memory-devices", query_memory_devices},
-	{"query-memory-size-summary", query_memory},
 	{0},
 };

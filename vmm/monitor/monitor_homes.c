@@ -7,7 +7,7 @@
 #include "coherence/base/refuse.h"
 #include "vmm/monitor/monitor_priv.h"
 
-#define NOTHING "host %lld is the home of nothing that could move: memory that came later moves as a whole only"
+#define NOTHING "host %lld is the home of nothing that could move"
 
 struct wanted {
 	struct monitor *m;

@@ -128,10 +128,32 @@ static int take_name(struct request *q, char name[DEVICE_NAME_MAX])
 	}
 	if (!backs_is_name(id) || strlen(id) >= DEVICE_NAME_MAX)
 		return refuse(q, "Parameter 'id' expects an identifier");
-	if (device_names_find(&q->m->names, &q->m->r->desc, id) || is_coming(q->m, id))
+	if (device_names_find(&q->m->names, &q->m->r->desc, id) || is_coming(q->m, id) || monitor_dimm_find(q->m, id))
 		return refuse(q, "Duplicate device ID '%s'", id);
 	strcpy(name, id);
 	return 0;
+}
+
+/* A host that joined later, by its number or its address; HOST_NONE: it is none. Its place has no bus. */
+static uint32_t came_later(const struct machine_desc *d, const char *host)
+{
+	char end;
+	unsigned h;
+
+	if (sscanf(host, "%u%c", &h, &end) == 1)
+		return h >= d->pci_buses && desc_is_member(d, h) ? h : HOST_NONE;
+	for (h = d->pci_buses; h < d->hosts_n; h++)
+		if (desc_is_member(d, h) && strcmp(d->hosts[h].address, host) == 0)
+			return h;
+	return HOST_NONE;
+}
+
+static int has_no_bus(struct request *q, uint32_t host)
+{
+	return refuse(q,
+		      "host %u joined later, so it has no PCI bus: devices can be on the %u hosts that the guest was "
+		      "started with",
+		      host, q->m->r->desc.pci_buses);
 }
 
 /* QEMU's bus, which has the number of its host here, and our own word for the host. */
@@ -142,11 +164,16 @@ static int take_host(struct request *q)
 	const char *host = property(q, "host", room);
 	uint32_t of_bus = 0;
 
+	if (bus && sscanf(bus, "pci.%u%c", &of_bus, &end) == 1 && of_bus >= q->m->r->desc.pci_buses &&
+	    desc_is_member(&q->m->r->desc, of_bus))
+		return has_no_bus(q, of_bus);
 	if (bus && (sscanf(bus, "pci.%u%c", &of_bus, &end) != 1 || of_bus >= q->m->r->desc.pci_buses))
 		return refuse(q, "Bus '%.100s' not found", bus);
 	q->dev.host = of_bus;
 	if (!*host)
 		return 0;
+	if (came_later(&q->m->r->desc, host) != HOST_NONE)
+		return has_no_bus(q, came_later(&q->m->r->desc, host));
 	if (run_host_named(q->m->r->opt, host, &q->dev.host))
 		return refuse(q, "Property '%s.host' can't find value '%.100s'", q->model->driver, host);
 	if (bus && of_bus != q->dev.host)
@@ -369,6 +396,10 @@ static void device_add(void *ctx, struct qmp_call *call, const json_t *args)
 		monitor_add_cpu(m, call, args);
 		return;
 	}
+	if (strcmp(json_string_value(json_object_get(args, "driver")), "pc-dimm") == 0) {
+		monitor_add_dimm(m, call, args);
+		return;
+	}
 	struct plugging *g = calloc(1, sizeof(*g));
 
 	device_names_update(&m->names, &m->r->desc);
@@ -419,7 +450,12 @@ static void device_del(void *ctx, struct qmp_call *call, const json_t *args)
 	if (strncmp(name, PERIPHERAL, strlen(PERIPHERAL)) == 0)
 		name += strlen(PERIPHERAL);
 	const struct desc_device *d = device_names_find(&m->names, &m->r->desc, name);
+	uint32_t slot = d ? 0 : monitor_dimm_find(m, name);
 
+	if (slot) {
+		monitor_del_dimm(m, call, slot, 0);
+		return;
+	}
 	if (!d) {
 		qmp_error_class(call, "DeviceNotFound", "Device '%.200s' not found", said);
 		return;

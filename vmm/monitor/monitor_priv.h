@@ -12,12 +12,27 @@
 #define MONITOR_HOT_MAX  256u
 #define MONITOR_CPU_TYPE "host-x86_64-cpu"
 
+#define MONITOR_OBJECTS 64u
+
+/* What object-add has named: memory of a device that is there (slot), or is to come (0). */
+struct monitor_object {
+	char id[DEVICE_NAME_MAX]; // "": none
+	uint64_t size;
+	uint32_t slot;
+};
+
+struct monitor_dimms {
+	struct monitor_object object[MONITOR_OBJECTS];
+	char id[DESC_MEMORY_SLOTS + 1][DEVICE_NAME_MAX]; // of devices, by slot; "": it has none
+};
+
 struct monitor {
 	struct run *r;
 	struct qmp *q;
 	struct device_names names;
 	struct backs backs;
 	struct plugging *plugging; // devices that are on their way
+	struct monitor_dimms dimms;
 };
 
 extern const struct qmp_command *const monitor_tables[]; // all of these, then NULL
@@ -29,6 +44,7 @@ extern const struct qmp_command monitor_pando[];   // monitor_pando.c: x-pando-q
 extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-move-vcpu
 extern const struct qmp_command monitor_members[]; // monitor_members.c: hosts that join and leave
 extern const struct qmp_command monitor_grow[];    // monitor_grow.c: vCPUs and memory that come and go
+extern const struct qmp_command monitor_dimms[];   // monitor_dimms.c: the memory of it in QEMU's words
 extern const struct qmp_command monitor_drain[];   // monitor_drain.c: a host is emptied and leaves
 extern const struct qmp_command monitor_homes[];   // monitor_homes.c: x-pando-move-homes
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
@@ -70,6 +86,20 @@ struct monitor_asked {
 
 /* monitor_grow.c: device_add of MONITOR_CPU_TYPE. Answers the call. */
 void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *args);
+/* ... who gives what comes to a node, unless it is said. */
+host_id monitor_host_of_node(const struct machine_desc *d, uint32_t node);
+/* ... an argument that may be missing; false: the call has been answered. */
+bool monitor_number(struct qmp_call *call, const json_t *args, const char *key, uint64_t most, uint64_t *out);
+
+/* monitor_dimms.c: device_add of a pc-dimm; device_del of the memory in a slot, which waits for the guest's word as
+ * growths_remove_memory() does. Both answer the call. */
+void monitor_add_dimm(struct monitor *m, struct qmp_call *call, const json_t *args);
+void monitor_del_dimm(struct monitor *m, struct qmp_call *call, uint32_t slot, uint64_t ms);
+/* ... the slot, from 1 on, of the device of that name; 0: there is none. */
+uint32_t monitor_dimm_find(const struct monitor *m, const char *name);
+/* ... the data of events about it; gone: and its name with it. New references. */
+json_t *monitor_dimm_event(struct monitor *m, uint32_t slot, bool gone);
+json_t *monitor_ost_event(struct monitor *m, const json_t *data);
 
 /* monitor_plug.c: the node of a disk, which blockdev-add has named, or its own name; and the disk of a node (NULL). */
 const char *monitor_node_of(const struct monitor *m, uint32_t device);

@@ -10,8 +10,12 @@
  * none left to run in. The next piece waits until the guest has said that it took the one before; of the last one its
  * refusal is waited for, and its silence is none. A guest that is stopped takes no memory.
  *
- * A vCPU leaves: the guest is asked, and nobody waits for it; when it has given the vCPU up all hosts learn the next
- * version. A reset forgets what was asked.
+ * All hosts have memory's pages and mappings before the description has it: one that has no room for these refuses the
+ * growth, and the others take back what they did.
+ *
+ * vCPUs and memory leave: the guest is asked, and nothing else waits for it; when it has given up a vCPU all hosts
+ * learn the next version; of memory they first let go of it, so that nobody reaches it, then drop its pages. A reset
+ * forgets what was asked.
  *
  * One thread, the run process' one. Nothing blocks.
  */
@@ -23,6 +27,7 @@
 #define GROW_ANY_NODE UINT32_MAX
 #define GROW_ANY_VCPU UINT32_MAX
 #define GROW_WORD_MS  120000u // the guest has so long to take a piece of memory before the next
+#define SHRINK_MS     60000u  // ... and to give memory up, as long as somebody waits for it
 #define GROW_LAST_MS  10000u  // ... and to refuse the last one
 
 struct growths;
@@ -33,12 +38,15 @@ struct grow_wish {
 	uint64_t memory_bytes;
 	uint32_t node; // whose room it takes; GROW_ANY_NODE: the host's own, else one that it has alone, or nobody
 	uint32_t vcpu; // the place of the one vCPU; GROW_ANY_VCPU: the first that are free
+	bool one;      // memory comes as one piece, of which the guest's word is not waited for
+	uint32_t slot; // ... with that number; 0: the first that is free
 };
 
 /* What has come of the last wish, in part maybe. */
 struct grow_result {
 	uint32_t node, cpus;
 	uint64_t memory_bytes;
+	uint32_t slot; // of the last piece
 };
 
 /* ops and desc, which it changes, must outlive it. NULL: no memory. */
@@ -58,6 +66,17 @@ struct grow_result growths_result(const struct growths *g);
  * negative errno with a sentence: -ENOENT; -EPERM: it booted the guest.
  */
 int growths_remove_vcpu(struct growths *g, uint32_t vcpu, ops_done done, void *ctx, char *why, size_t why_cap);
+
+/*
+ * The guest is asked to give up the memory that came in that slot. done: it was asked (ms 0); or no host has it any
+ * more, or else what the guest says, or that it has said nothing within ms: it may still give it up. The events
+ * DEVICE_DELETED and DEVICE_UNPLUG_GUEST_ERROR (slot) say the same to all. done is never called from inside. 0, or a
+ * negative errno with a sentence: -ENOENT; -EBUSY: somebody waits for the word about it.
+ */
+int growths_remove_memory(struct growths *g, uint32_t slot, uint64_t ms, ops_done done, void *ctx, char *why,
+			  size_t why_cap);
+/* The guest is over: who waits for its word is told. NULL: nothing. */
+void growths_over(struct growths *g);
 
 /* The machine is being reset, its vCPUs stand: who boots has what is there, and was asked for nothing. NULL: nothing.
  */

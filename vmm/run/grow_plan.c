@@ -37,9 +37,7 @@ static uint32_t free_vcpus(const struct machine_desc *d, uint32_t node)
 
 static uint64_t free_bytes(const struct machine_desc *d, uint32_t node)
 {
-	page_idx first;
-
-	return desc_free_pages(d, node, &first) << PAGE_SHIFT;
+	return desc_room_pages(d, node) << PAGE_SHIFT;
 }
 
 /* Whose is what there is in it: HOST_NONE: nobody's; HOSTS_MAX: of several. */

@@ -28,35 +28,16 @@ struct homes {
 	void *ctx;
 };
 
-/*
- * Memory moves, and the description is told of it before anybody else has a turn: who joins makes its own of what that
- * says. It is a run; or all of what came later, run by run, since that stands in the description as one: what has moved
- * of it when the rest cannot follow, or is not to, goes back.
- */
+/* A run moves, and the description is told of it before anybody else has a turn: who joins makes its own of that. */
 struct homes_op {
 	struct ops_op o;
 	struct homes *h;
-	struct homes_piece all;
-	page_idx at; // where the present run begins
-	bool back;   // runs return to where they came from, the last one first; because of
-	char why[DESC_REPORT_MAX];
+	struct homes_piece run;
 };
 
 static struct homes_op *of(struct ops_op *o)
 {
 	return (struct homes_op *)o;
-}
-
-static uint64_t run_pages(const struct homes_op *w)
-{
-	uint64_t left = w->all.first + w->all.pages - w->at;
-
-	return left < HOMES_RUN_PAGES ? left : HOMES_RUN_PAGES;
-}
-
-static bool is_last(const struct homes_op *w)
-{
-	return w->at + run_pages(w) == w->all.first + w->all.pages;
 }
 
 /* ---- the steps of a run ---- */
@@ -82,64 +63,35 @@ static int takes(const struct homes *h, host_id to, char *why, size_t cap)
 		       : 0;
 }
 
+/* The guest has given it up meanwhile: nobody is its home. */
+static bool is_gone(const struct machine_desc *d, page_idx first)
+{
+	return desc_home_of_page(d, first) == HOST_NONE;
+}
+
+#define LAST_STEP 4
+
 /* What has come since it was asked for may be in its way. */
 static void try_it(struct ops_op *o)
 {
 	const struct homes_op *w = of(o);
 	char why[DESC_REPORT_MAX];
-	int r = takes(w->h, w->all.to, why, sizeof(why));
+
+	if (is_gone(w->h->desc, w->run.first)) {
+		o->at = LAST_STEP;
+		ops_step_over(o, NULL);
+		return;
+	}
+	int r = takes(w->h, w->run.to, why, sizeof(why));
 
 	if (!r)
-		r = judge(w->h->desc, &w->all, 1, why, sizeof(why));
+		r = judge(w->h->desc, &w->run, 1, why, sizeof(why));
 	ops_step_over(o, r ? why : NULL);
 }
 
 static json_t *first_args(struct ops_op *o)
 {
-	return json_pack("{s:I}", "first", (json_int_t)of(o)->at);
-}
-
-/* The same steps, from the run at which w->at is; before the first of them nothing is asked but by try_it(). */
-static void next_run(struct ops_op *o)
-{
-	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
-	o->at = 0; // behind the trial: nobody changes the description meanwhile
-	ops_step_over(o, NULL);
-}
-
-static void on_called_off(void *ctx, const struct call_answer *a, unsigned n)
-{
-	struct ops_op *o = ctx;
-	const char *error = ops_error(o, a, n);
-
-	if (error) {
-		ops_step_over(o, error);
-		return;
-	}
-	of(o)->back = true;
-	of(o)->at -= HOMES_RUN_PAGES;
-	next_run(o);
-}
-
-static void ask_to_cancel(struct ops_op *o, call_done done)
-{
-	ops_ask_everyone(o, VERB_HOMES_CANCEL, first_args(o), done);
-}
-
-/* The runs before it have moved, and nobody has described them. */
-static void on_prepared(void *ctx, const struct call_answer *a, unsigned n)
-{
-	struct ops_op *o = ctx;
-	struct homes_op *w = of(o);
-	const char *error = ops_error(o, a, n);
-
-	if (!error || w->back || w->at == w->all.first) {
-		ops_step_over(o, error);
-		return;
-	}
-	snprintf(w->why, sizeof(w->why), "%s", error);
-	op_more_time(&o->op, ops_ms(o->v, OPS_UNDO_MS));
-	ask_to_cancel(o, on_called_off);
+	return json_pack("{s:I}", "first", (json_int_t)of(o)->run.first);
 }
 
 static void prepare(struct ops_op *o)
@@ -147,25 +99,21 @@ static void prepare(struct ops_op *o)
 	const struct homes_op *w = of(o);
 
 	ops_ask_everyone(o, VERB_HOMES_PREPARE,
-			 json_pack("{s:I,s:I,s:i,s:i,s:b}", "first", (json_int_t)w->at, "pages",
-				   (json_int_t)run_pages(w), "from", (int)(w->back ? w->all.to : w->all.from), "to",
-				   (int)(w->back ? w->all.from : w->all.to), "back", (int)w->back),
-			 on_prepared);
+			 json_pack("{s:I,s:I,s:i,s:i}", "first", (json_int_t)w->run.first, "pages",
+				   (json_int_t)w->run.pages, "from", (int)w->run.from, "to", (int)w->run.to),
+			 ops_answered);
 }
 
 static void call_off(struct ops_op *o)
 {
-	if (of(o)->at == of(o)->all.first && !of(o)->back)
-		ask_to_cancel(o, ops_answered);
-	else
-		ops_no_way_back(o); // a part has moved that can't be described
+	ops_ask_everyone(o, VERB_HOMES_CANCEL, first_args(o), ops_answered);
 }
 
 /* From here on there is no way back: each step has a time of its own, however long those before it took. */
 static void go(struct ops_op *o)
 {
 	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
-	ops_ask(o, host_bit(of(o)->all.from) | host_bit(of(o)->all.to), VERB_HOMES_GO, first_args(o), ops_answered);
+	ops_ask(o, host_bit(of(o)->run.from) | host_bit(of(o)->run.to), VERB_HOMES_GO, first_args(o), ops_answered);
 }
 
 static void commit(struct ops_op *o)
@@ -174,56 +122,27 @@ static void commit(struct ops_op *o)
 	ops_ask_everyone(o, VERB_HOMES_COMMIT, first_args(o), ops_answered);
 }
 
-/* Where it goes from the run that has moved. False: nowhere. */
-static bool another_run(struct ops_op *o)
-{
-	struct homes_op *w = of(o);
-
-	if (w->back && w->at != w->all.first) {
-		w->at -= HOMES_RUN_PAGES;
-		return true;
-	}
-	if (w->back || is_last(w))
-		return false;
-	w->back = w->h->stop;
-	if (w->back)
-		snprintf(w->why, sizeof(w->why), "stopped");
-	else
-		w->at += run_pages(w);
-	return true;
-}
-
 static void on_finished(void *ctx, const struct call_answer *a, unsigned n)
 {
 	struct ops_op *o = ctx;
-	struct homes_op *w = of(o);
+	const struct homes_op *w = ctx;
 	const char *error = ops_error(o, a, n);
 	char why[DESC_REPORT_MAX];
 
-	if (error) {
-		ops_step_over(o, error);
-		return;
-	}
-	if (another_run(o)) {
-		next_run(o);
-		return;
-	}
-	if (w->back)
-		op_say(&o->op, "%s", w->why);
-	else if (desc_rehome(w->h->desc, w->all.first, w->all.pages, w->all.to, why, sizeof(why)))
+	if (!error && desc_rehome(w->h->desc, w->run.first, w->run.pages, w->run.to, why, sizeof(why)))
 		log_error("homes: the hosts have taken what this process does not: %s", why);
-	ops_step_over(o, NULL);
+	ops_step_over(o, error);
 }
 
 static void finish(struct ops_op *o)
 {
 	const struct homes_op *w = of(o);
-	json_int_t version = is_last(w) && !w->back ? (json_int_t)w->h->desc->version + 1 : 0;
 
 	op_more_time(&o->op, ops_ms(o->v, RUN_MS));
 	ops_ask_everyone(o, VERB_HOMES_FINISH,
-			 json_pack("{s:I,s:I,s:I,s:I,s:i}", "first", (json_int_t)w->at, "version", version, "begin",
-				   (json_int_t)w->all.first, "pages", (json_int_t)w->all.pages, "to", (int)w->all.to),
+			 json_pack("{s:I,s:I,s:I,s:i}", "first", (json_int_t)w->run.first, "version",
+				   (json_int_t)w->h->desc->version + 1, "pages", (json_int_t)w->run.pages, "to",
+				   (int)w->run.to),
 			 on_finished);
 }
 
@@ -267,21 +186,11 @@ static void go_on(struct homes *h)
 	end(h);
 }
 
-/* Memory that came later goes in one operation. */
-static bool is_one(const struct machine_desc *d, const struct homes_piece *p)
-{
-	for (unsigned i = 0; i < d->ranges_n; i++)
-		if (d->ranges[i].slot && d->ranges[i].first - p->first < p->pages)
-			return true;
-	return false;
-}
-
 static uint64_t at_once(const struct homes *h)
 {
-	const struct homes_piece *p = &h->pieces[h->at];
-	uint64_t left = p->pages - h->into;
+	uint64_t left = h->pieces[h->at].pages - h->into;
 
-	return left < HOMES_RUN_PAGES || is_one(h->desc, p) ? left : HOMES_RUN_PAGES;
+	return left < HOMES_RUN_PAGES ? left : HOMES_RUN_PAGES;
 }
 
 static void on_moved(void *ctx, const char *error)
@@ -315,10 +224,9 @@ static int next(struct homes *h)
 
 	if (w) {
 		w->h = h;
-		w->all = h->pieces[h->at];
-		w->all.first += h->into;
-		w->all.pages = at_once(h);
-		w->at = w->all.first;
+		w->run = h->pieces[h->at];
+		w->run.first += h->into;
+		w->run.pages = at_once(h);
 	}
 	return ops_op_add(w ? &w->o : NULL);
 }

@@ -3,8 +3,7 @@
  * Homes of memory that move between hosts while the guest uses it, over all hosts (docs/PROTOCOL.md, "Homes that
  * move"). A run of granules at a time: all hosts prepare, the two ends go, all commit, all finish; each run is an
  * operation of the queue, of the class of moves, so others have their turn between two of them. With its last step the
- * description says so on all hosts, as a next version. What came later stands in the description as one, and moves in
- * one operation; if it is stopped, or refused, between two runs of that, those that have moved go back.
+ * description says so on all hosts, as a next version. What the guest gives up meanwhile is left out.
  *
  * One thread, the run process' one. Nothing blocks.
  */
@@ -34,8 +33,8 @@ typedef void (*homes_progress)(void *ctx, uint64_t moved, uint64_t total);
 /*
  * All pieces, in order. done: NULL, "stopped" after homes_stop(), or what failed: homes that had moved by then stay
  * where they are. It is never called from inside. 0, -EBUSY (some move already, or the host is leaving), -EINVAL (no
- * pieces, or one of them is not whole granules of memory with that home, or a part of what came later; or the same
- * host), -ENOSPC (memory would be in too many pieces) or as ops_stop(); then with a sentence.
+ * pieces, or one of them is not whole granules of memory with that home; or the same host), -ENOSPC (memory would be in
+ * too many pieces) or as ops_stop(); then with a sentence.
  */
 int homes_move(struct homes *h, const struct homes_piece *pieces, unsigned n, homes_progress progress, ops_done done,
 	       void *ctx, char *why, size_t why_cap);
@@ -50,8 +49,8 @@ bool homes_busy(const struct homes *h);
 int homes_spread(const struct machine_desc *d, host_id from, const uint64_t room[HOSTS_MAX], struct homes_piece *out,
 		 char *why, size_t why_cap);
 /*
- * The first pages whose home is host from, at most so many; of memory that came later what fits as a whole. Returns how
- * many pieces (0: there is none). out: HOMES_PIECES_MAX. Pure.
+ * The first pages whose home is host from, at most so many. Returns how many pieces (0: there is none). out:
+ * HOMES_PIECES_MAX. Pure.
  */
 unsigned homes_first(const struct machine_desc *d, host_id from, host_id to, uint64_t pages, struct homes_piece *out);
 

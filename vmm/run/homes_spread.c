@@ -22,24 +22,6 @@ static void give(struct spread *s, page_idx first, uint64_t granules, unsigned t
 	s->room[to] -= granules;
 }
 
-/* Memory that came later goes as a whole, to who has most room. */
-static bool give_whole(struct spread *s)
-{
-	for (unsigned i = 0; i < s->d->ranges_n; i++) {
-		const struct desc_range *r = &s->d->ranges[i];
-		unsigned to = 0;
-
-		if (r->home != s->from || !r->slot)
-			continue;
-		for (unsigned k = 1; k < s->d->hosts_n; k++)
-			to = s->room[k] > s->room[to] ? k : to;
-		if (s->room[to] < r->pages / GRANULE_PAGES)
-			return false;
-		give(s, r->first, r->pages / GRANULE_PAGES, to);
-	}
-	return true;
-}
-
 /* In proportion to the room that is left; then what rounding left. */
 static void deal(struct spread *s, uint64_t want)
 {
@@ -67,7 +49,7 @@ static void give_parts(struct spread *s)
 		const struct desc_range *r = &s->d->ranges[i];
 		page_idx end = r->first + r->pages;
 
-		for (page_idx at = r->first; r->home == s->from && !r->slot && at < end;) {
+		for (page_idx at = r->first; r->home == s->from && at < end;) {
 			while (!s->part[to])
 				to++;
 			uint64_t left = (end - at) / GRANULE_PAGES;
@@ -84,21 +66,19 @@ int homes_spread(const struct machine_desc *d, host_id from, const uint64_t room
 		 char *why, size_t cap)
 {
 	struct spread s = {.d = d, .from = from, .out = out};
-	uint64_t have = 0, want = desc_host_pages(d, from) / GRANULE_PAGES, whole = 0;
+	uint64_t have = 0, want = desc_host_pages(d, from) / GRANULE_PAGES;
 
 	for (unsigned k = 0; k < d->hosts_n; k++) {
 		s.room[k] = k == from || !desc_is_member(d, k) ? 0 : room[k] / GRANULE_PAGES;
 		have += s.room[k];
 	}
-	for (unsigned i = 0; i < d->ranges_n; i++)
-		whole += d->ranges[i].home == from && d->ranges[i].slot ? d->ranges[i].pages / GRANULE_PAGES : 0;
-	if (have < want || !give_whole(&s))
+	if (have < want)
 		return refuse_with(why, cap, -ENOSPC,
 				   "%llu MiB of memory have their home on host %u, the other hosts have offered %llu "
 				   "MiB more than they have",
 				   (unsigned long long)(want * DESC_GRANULE >> 20), from,
 				   (unsigned long long)(have * DESC_GRANULE >> 20));
-	deal(&s, want - whole);
+	deal(&s, want);
 	give_parts(&s);
 	return (int)s.n;
 }
@@ -111,7 +91,7 @@ unsigned homes_first(const struct machine_desc *d, host_id from, host_id to, uin
 		const struct desc_range *r = &d->ranges[i];
 		uint64_t take = r->pages < pages ? r->pages : pages;
 
-		if (r->home != from || (r->slot && take < r->pages))
+		if (r->home != from)
 			continue;
 		out[n++] = (struct homes_piece){.first = r->first, .pages = take, .from = from, .to = to};
 		pages -= take;

@@ -244,6 +244,7 @@ int run_guest(const struct run_options *opt)
 		e = loop_run(r->loop, UINT64_MAX);
 	write_status(r); // runs the loop once more, so while the monitor lives
 	calls_cancel(&r->calls, "the guest is over");
+	growths_over(r->growths);
 	if (r->loop)
 		loop_run_posted(r->loop); // what waited for its turn is told the same
 	dials_stop(r->dials);

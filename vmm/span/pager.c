@@ -112,19 +112,40 @@ void pager_close(struct pager *p)
 	p->engine = NULL;
 }
 
-/* The quota first: a home must be able to keep what is homed there. */
+/* The quota first: a home must be able to keep what is homed there. What fails leaves nothing. */
 int pager_grow(struct pager *p, const struct machine_desc *desc, const struct desc_range *r)
 {
 	const struct coh_home_range range = {.first = r->first, .pages = r->pages, .host = (host_id)r->home};
 	int e = uffd_register(&p->uffd, r->first, r->pages);
 
+	if (!e) // memory was here before, and something wrote to it late
+		e = uffd_clear(&p->uffd, r->first, r->pages);
 	if (!e && r->home == p->self)
 		e = coh_engine_set_quota(p->engine, pager_quota(desc, p->self) + r->pages);
 	if (!e)
 		e = coh_engine_range_add(p->engine, &range);
-	if (!e && r->home == p->self)
+	if (e) {
+		uffd_unregister(&p->uffd, r->first, r->pages);
+		coh_engine_set_quota(p->engine, p->quota);
+	} else if (r->home == p->self) {
 		p->quota = pager_quota(desc, p->self) + r->pages;
+	}
 	return e;
+}
+
+int pager_shrink(struct pager *p, page_idx first, uint64_t pages)
+{
+	uint64_t homed = coh_engine_homed(p->engine);
+	int e = coh_engine_range_take(p->engine, first, pages);
+
+	if (e)
+		return e;
+	int bad = uffd_unregister(&p->uffd, first, pages);
+
+	if (bad) // it is nobody's memory all the same, and may come again
+		log_warn("userfaultfd keeps memory that is gone: %s", strerror(-bad));
+	pager_keep(p, 0, homed - coh_engine_homed(p->engine));
+	return 0;
 }
 
 void pager_keep(struct pager *p, uint64_t more, uint64_t less)

@@ -46,6 +46,8 @@ int pager_empty(struct pager *p, bool empty);
 /* More memory than desc has, which ram_open() has made: with its home, and as many pages more as this host may keep if
  * it is that. 0 or a negative errno. */
 int pager_grow(struct pager *p, const struct machine_desc *desc, const struct desc_range *r);
+/* Its pages are forgotten, coh_engine_range_close() and quiet came before. 0, or -EBUSY: not so. */
+int pager_shrink(struct pager *p, page_idx first, uint64_t pages);
 
 void pager_on_faults(struct pager *p);                                 // the uffd is readable
 void pager_on_msg(struct pager *p, host_id from, const struct msg *m); // a COH message

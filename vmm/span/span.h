@@ -73,6 +73,18 @@ void span_count(struct span *d, host_id h, bool counted);
  * thread, on every host, before any lets the guest reach them. 0 or a negative errno with a sentence.
  */
 int span_grow(struct span *d, const struct desc_range *r, char *why, size_t why_cap);
+/* All hosts have it: accesses may come from now on. */
+void span_open(struct span *d, page_idx first, uint64_t pages);
+/* Pages homed here of memory that came later, of which no page here was ever touched: a guest that brings memory online
+ * by itself has soon used some of it. */
+uint64_t span_unused_pages(const struct span *d);
+/*
+ * Memory goes that nobody can reach any more, on any host: nothing new begins about its pages. May be asked again and
+ * again; quiet: nothing is under way here. 0; -EBUSY: a home in it moves; -EINVAL: not whole granules. Span thread.
+ */
+int span_shrink_begin(struct span *d, page_idx first, uint64_t pages, bool *quiet);
+/* All hosts have said twice that they are quiet: its pages are given back. 0, or -EBUSY: not so. */
+int span_shrink(struct span *d, page_idx first, uint64_t pages);
 
 /* Ends forwarding: waiting span_io() calls return -ECANCELED, later ones too. */
 void span_cancel(struct span *d);

@@ -20,6 +20,7 @@ HMP = "human-monitor-command"
 IMAGE = os.path.dirname(dump) + "/plug.img"
 NODE = {"driver": "raw", "node-name": "plug-node", "file": {"driver": "file", "filename": IMAGE}}
 DISK = {"driver": "virtio-blk-pci", "drive": "plug-node", "id": "plug-disk", "serial": "PLUG"}
+MEMORY = {"qom-type": "memory-backend-ram", "id": "plug-memory", "size": 128 << 20}
 COMMANDS = [
     ("query-version", {}), ("query-commands", {}), ("query-qmp-schema", {}), ("query-events", {}), ("query-name", {}),
     ("query-uuid", {}), ("query-status", {}), ("query-kvm", {}), ("query-target", {}), ("query-machines", {}),
@@ -47,6 +48,12 @@ COMMANDS = [
     ("device_add", {"driver": "virtio-net-pci", "netdev": "nosuch"}),
     ("netdev_del", {"id": "nosuch"}), ("netdev_del", {"id": "plug-net"}),
     ("device_del", {"id": "plug-disk"}),
+    # Neither guest has room for more memory.
+    ("object-add", MEMORY), ("object-add", MEMORY), ("object-add", {**MEMORY, "id": "x", "nosuch": 1}),
+    ("object-add", {"qom-type": "nosuch", "id": "x"}), ("object-add", {"qom-type": "memory-backend-ram", "id": "x"}),
+    ("device_add", {"driver": "pc-dimm"}), ("device_add", {"driver": "pc-dimm", "memdev": "nosuch"}),
+    ("device_add", {"driver": "pc-dimm", "memdev": "plug-memory"}), ("query-memory-devices", {}),
+    ("object-del", {"id": "nosuch"}), ("object-del", {"id": "plug-memory"}),
     (HMP, {"command-line": "info status"}), (HMP, {"command-line": "info cpus"}),
     (HMP, {"command-line": "info registers"}), (HMP, {"command-line": "info mtree"}),
     (HMP, {"command-line": "nonsense"}), (HMP, {"command-line": "info registers", "cpu-index": 99}), (HMP, {}),

@@ -29,6 +29,12 @@ TEST(Grow, MemoryThatComesIsMemory)
 		ASSERT_EQ(0, add(c, h, 12, 4, 0));
 		ASSERT_EQ(0, add(c, h, 16, 2, 1)); // the last granule ends with the pages
 	}
+	c.write(0, 12);
+	EXPECT_EQ("", c.trace()) << "not before all have it";
+	for (unsigned h = 0; h < 2; h++) {
+		ASSERT_EQ(0, coh_engine_range_open(c.engines[h], 12, 4));
+		ASSERT_EQ(0, coh_engine_range_open(c.engines[h], 16, 2));
+	}
 	EXPECT_EQ(0u, coh_engine_home(c.engines[1], 15));
 	EXPECT_EQ(1u, coh_engine_home(c.engines[0], 17));
 	EXPECT_EQ(HOST_NONE, coh_engine_home(c.engines[0], 8)); // a hole is left
@@ -43,6 +49,29 @@ TEST(Grow, MemoryThatComesIsMemory)
 	c.read(0, 12);
 	c.run();
 	EXPECT_EQ("rr", c.rights(12));
+}
+
+// One host has it before the other: a stream of reads that comes to its border does not ask for it.
+TEST(Grow, NothingIsFetchedAheadOfWhatNotAllHave)
+{
+	Cluster c(2, 12, [](coh_config &x) {
+		with_room(x);
+		x.prefetch_max = 8;
+	});
+	for (page_idx p = 4; p < 8; p++)
+		c.write(1, p);
+	ASSERT_EQ(0, add(c, 0, 8, 4, 1));
+	for (page_idx p = 4; p < 8; p++) {
+		c.read(0, p);
+		c.run();
+	}
+	EXPECT_EQ(std::string::npos, c.trace().find("fence"));
+	ASSERT_EQ(0, add(c, 1, 8, 4, 1));
+	for (coh_engine *e : c.engines)
+		ASSERT_EQ(0, coh_engine_range_open(e, 8, 4));
+	c.read(0, 8);
+	c.run();
+	EXPECT_EQ("r-", c.rights(8));
 }
 
 TEST(Grow, MemoryThatCantBe)

@@ -102,6 +102,55 @@ TEST_F(DescGrow, MemoryComesInPiecesToWhereItsNodeHasRoom)
 	EXPECT_EQ(-ENOENT, desc_take_memory(&d, 0));
 }
 
+// One piece to the guest, wherever its homes are; it comes and goes as a whole.
+TEST_F(DescGrow, APieceMayHaveSeveralHomes)
+{
+	desc_range r = piece(2, 256, 4), whole;
+	ASSERT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why))) << why;
+	machine_desc one = d;
+	ASSERT_EQ(0, desc_rehome(&d, r.first + 512, 512, 0, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_check(&d, why, sizeof(why))) << why;
+	EXPECT_EQ(0, desc_follows(&one, &d, why, sizeof(why))) << why;
+	EXPECT_EQ(one.ranges_n + 2, d.ranges_n);
+	ASSERT_TRUE(desc_slot_whole(&d, 4, &whole));
+	EXPECT_EQ(r.first, whole.first);
+	EXPECT_EQ(r.pages, whole.pages);
+	EXPECT_EQ(5u, desc_free_memory_slot(&d) + 4) << "slot 1";
+	machine_desc parts = d, bad = d;
+	bad.version++;
+	bad.ranges[3].slot = 5;
+	EXPECT_NE(0, desc_check(&bad, why, sizeof(why))) << "another one's in the middle";
+	bad = d;
+	bad.version++;
+	bad.ranges_n--; // its end is missing
+	EXPECT_NE(0, desc_follows(&d, &bad, why, sizeof(why)));
+	ASSERT_EQ(0, desc_rehome(&d, r.first + 512, 512, 1, why, sizeof(why)));
+	EXPECT_EQ(one.ranges_n, d.ranges_n) << "joined again";
+	d = parts;
+	ASSERT_EQ(0, desc_take_memory(&d, 4));
+	EXPECT_EQ(0, desc_follows(&parts, &d, why, sizeof(why))) << why;
+	EXPECT_EQ(was.ranges_n, d.ranges_n);
+	EXPECT_FALSE(desc_slot_whole(&d, 4, &whole));
+	EXPECT_EQ(0u, desc_slot_pages(&d, 4));
+}
+
+TEST_F(DescGrow, WhatIsGivenBackIsRoomAgain)
+{
+	for (uint32_t slot = 1; slot <= 3; slot++) {
+		desc_range r = piece(2, 256, slot);
+		ASSERT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why))) << why;
+	}
+	page_idx second = desc_slot(&d, 2)->first, at;
+	ASSERT_EQ(0, desc_take_memory(&d, 2));
+	EXPECT_EQ(512 * kMiB / PAGE_BYTES, desc_room_pages(&d, 2));
+	EXPECT_EQ(256 * kMiB / PAGE_BYTES, desc_free_pages(&d, 2, &at));
+	EXPECT_EQ(second, at) << "the first of two that are alike";
+	desc_range r = piece(2, 256, 2);
+	EXPECT_EQ(0, desc_fill_memory(&d, &r, why, sizeof(why))) << why;
+	EXPECT_EQ(256 * kMiB / PAGE_BYTES, desc_free_pages(&d, 2, &at));
+	EXPECT_LT(second, at);
+}
+
 TEST_F(DescGrow, MemoryThatDoesNotFitIsRefused)
 {
 	desc_range r = piece(2, 256, 1);

@@ -298,4 +298,39 @@ TEST_F(Growth, MemoryComesAndTheGuestSaysThatItHasIt)
 	ASSERT_TRUE(wait([&] { return !words.empty(); }));
 	EXPECT_EQ("memory 5 1:0", words.back());
 }
+
+// It is asked for, given up once, and then neither a device nor the guest finds it; it may come again.
+TEST_F(Growth, MemoryGoesWhenTheGuestHasGivenItUp)
+{
+	machine_desc *d = next();
+	desc_range r = {};
+	r.node = 2, r.home = 1, r.slot = 5;
+	r.pages = desc_free_pages(d, 2, &r.first);
+	ASSERT_EQ(0, desc_fill_memory(d, &r, why, sizeof(why))) << why;
+	ASSERT_EQ(0, ram_open(&ram, r.first, r.pages));
+	for (int i : {0, 1})
+		ASSERT_EQ(0, machine_memory_map(h[i].m, &r, why, sizeof(why))) << why;
+	describe(d);
+	ASSERT_EQ(0, machine_growth_show(h[0].m));
+	EXPECT_EQ(-ENOENT, machine_memory_ask(h[0].m, 4));
+	ASSERT_EQ(0, machine_memory_ask(h[0].m, 5));
+	io(0, LAYOUT_PORT_MEMPLUG, true, 4, 4);
+	io(0, LAYOUT_PORT_MEMPLUG + MEMPLUG_FLAGS, true, MEMPLUG_EJECT, 1);
+	ASSERT_TRUE(wait([&] { return !words.empty(); }));
+	EXPECT_EQ("memory 5 ejected", words.back());
+	for (int twice : {0, 1})
+		for (int i : {0, 1})
+			EXPECT_EQ(0, machine_memory_unmap(h[i].m, 5, r.first)) << twice;
+	EXPECT_EQ(nullptr, ram_at(&ram, layout_gpa(r.first), 8));
+	EXPECT_EQ(MEMPLUG_ENABLED | MEMPLUG_INSERT, io(0, LAYOUT_PORT_MEMPLUG + MEMPLUG_FLAGS, false, 0, 1))
+		<< "until all hosts have described it";
+	machine_desc *gone = next();
+	ASSERT_EQ(0, desc_take_memory(gone, 5));
+	describe(gone);
+	EXPECT_EQ(0u, io(0, LAYOUT_PORT_MEMPLUG + MEMPLUG_FLAGS, false, 0, 1));
+	ASSERT_EQ(0, ram_close(&ram, r.first, r.pages));
+	ASSERT_EQ(0, ram_open(&ram, r.first, r.pages));
+	for (int i : {0, 1})
+		EXPECT_EQ(0, machine_memory_map(h[i].m, &r, why, sizeof(why))) << why;
+}
 } // namespace

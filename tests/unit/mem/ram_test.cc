@@ -103,6 +103,13 @@ TEST(Ram, MemoryThatComesIsFoundOnceItIsPublished)
 	ASSERT_EQ(0, ram_open(&r, 4 * mib, 12 * mib));
 	ASSERT_EQ(0, ram_publish(&r, 4 * mib, 12 * mib));
 	EXPECT_TRUE(ram_has(&r, 0, 32 * mib)) << "whatever order they came in";
+	ASSERT_EQ(0, ram_publish(&r, 16 * mib, 8 * mib)) << "it was to go, and stays";
+	ram_hide(&r, 16 * mib);
+	EXPECT_FALSE(ram_has(&r, 16 * mib, 1));
+	ram_hide(&r, 16 * mib); // again: nothing
+	EXPECT_EQ(7, r.base[16u << 20]);
+	ASSERT_EQ(0, ram_close(&r, 16 * mib, 8 * mib));
+	r.base[17u << 20] = 7; // something late: no end of the process
 	ASSERT_EQ(0, ram_close(&r, 16 * mib, 8 * mib));
 	EXPECT_FALSE(ram_has(&r, 0, 32 * mib));
 	EXPECT_TRUE(ram_has(&r, 24 * mib, 8 * mib));

@@ -53,6 +53,17 @@ struct Plugs : Live {
 	}
 };
 
+// What the guest reads of buses it reads once.
+TEST_F(Plugs, AHostThatJoinedLaterHasNoBus)
+{
+	r->desc.hosts_n = 3;
+	strcpy(r->desc.hosts[2].address, "c.example:1");
+	for (const char *how : {R"("host":2)", R"("host":"c.example:1")", R"("bus":"pci.2")"})
+		refused("device_add", std::string(R"("driver":"virtio-rng-pci",)") + how,
+			"host 2 joined later, so it has no PCI bus: devices can be on the 2 hosts that the guest was "
+			"started with");
+}
+
 TEST_F(Plugs, DeviceAddRefusesInQemusWords)
 {
 	done("blockdev-add", R"("driver":"file","node-name":"n","filename":"/n")");

@@ -35,7 +35,7 @@ struct Verbs : testing::Test {
 		struct link *link = nullptr;
 		std::vector<std::string> verbs; // with their arguments
 		uint64_t clock = 0, out = 0, in = 0;
-		bool adjustable = true;
+		bool adjustable = true, quiet = true;
 		std::string refuse;              // this verb fails
 		std::string mute;                // this verb is answered when the test says so
 		uint64_t kept = 0;               // ... the call
@@ -134,7 +134,8 @@ struct Verbs : testing::Test {
 			answer(h, id, CALL_JSON,
 			       "{\"clock\":" + std::to_string(h.clock) + ",\"irqs_out\":" + std::to_string(h.out) +
 				       ",\"irqs_in\":" + std::to_string(in) +
-				       ",\"adjustable\":" + (h.adjustable ? "true" : "false") + "}");
+				       ",\"adjustable\":" + (h.adjustable ? "true" : "false") +
+				       ",\"quiet\":" + (h.quiet ? "true" : "false") + "}");
 		}
 		json_decref(args);
 	}

@@ -1,64 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // vCPUs and memory that come, against two hosts that are only acted: what is asked in which order, what is left of what
 // fails, and a guest that takes its time.
-#include "tests/unit/run/acted_hosts.h"
+#include "tests/unit/run/acted_growth.h"
 
 extern "C" {
-#include "vmm/run/grow.h"
 #include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 }
 
 namespace
 {
-constexpr uint64_t kMiB = 1ull << 20, kGiB = 1ull << 30;
-
-machine_desc roomy(uint64_t mib = 256)
-{
-	machine_desc d = sample_desc(2, 1, mib);
-	EXPECT_EQ("", sample_layout(&d, {1, 1}, {mib, mib}, {.vcpus_max = 8, .memory_max = 5 * kGiB, .nodes_max = 4}));
-	return d;
-}
-
-struct Grow : VerbsAndMoves {
-	struct growths *g = nullptr;
-	char why[DESC_REPORT_MAX] = "";
-
-	void SetUp() override
-	{
-		desc = roomy();
-		VerbsAndMoves::SetUp();
-		g = growths_create(v, &desc);
-	}
-	void TearDown() override
-	{
-		VerbsAndMoves::TearDown();
-		growths_destroy(g);
-	}
-	int grow(host_id host, uint32_t cpus, uint64_t mib, uint32_t node = GROW_ANY_NODE,
-		 uint32_t vcpu = GROW_ANY_VCPU)
-	{
-		grow_wish w = {.host = host, .cpus = cpus, .memory_bytes = mib * kMiB, .node = node, .vcpu = vcpu};
-		return call([&] { return growths_grow(g, &w, Done, this, why, sizeof(why)); });
-	}
-	int shrink(uint32_t vcpu)
-	{
-		return call([&] { return growths_remove_vcpu(g, vcpu, Done, this, why, sizeof(why)); });
-	}
-	void tell(bool memory, int index, bool ejected, int event = 0, int status = 0, host_id from = 0)
-	{
-		json_t *d = json_pack("{s:b,s:i,s:b,s:i,s:i}", "memory", (int)memory, "index", index, "ejected",
-				      (int)ejected, "event", event, "status", status);
-		growths_on_said(g, from, d);
-		json_decref(d);
-		turns();
-	}
-	size_t count(const char *verb)
-	{
-		return (size_t)std::count(all.begin(), all.end(), verb);
-	}
-};
-
 TEST_F(Grow, VcpusAreMadeThenKnownToAllThenToldToTheGuest)
 {
 	EXPECT_EQ(0, grow(1, 3, 0)) << why;
@@ -125,7 +76,7 @@ TEST_F(Grow, WhatTheHostDoesNotOfferLeavesNothing)
 
 TEST_F(Grow, MemoryIsReachedByNobodyBeforeAllHaveIt)
 {
-	hosts[0].mute = "memory-fill";
+	hosts[0].mute = "memory-open";
 	EXPECT_EQ(0, grow(1, 0, 256)) << why;
 	turns();
 	EXPECT_EQ(0u, count("memory-map"));
@@ -133,6 +84,7 @@ TEST_F(Grow, MemoryIsReachedByNobodyBeforeAllHaveIt)
 	hosts[1].mute = "memory-map";
 	turns();
 	EXPECT_EQ(2u, count("memory-map"));
+	EXPECT_EQ(0u, count("memory-fill")) << "what can fail comes first";
 	EXPECT_EQ(0u, count("growth-show")) << "one host has no slot for it yet";
 	unmute(hosts[1]);
 	turns();
@@ -144,6 +96,33 @@ TEST_F(Grow, MemoryIsReachedByNobodyBeforeAllHaveIt)
 	EXPECT_EQ(1u, r->home);
 	EXPECT_EQ(3u, r->node);
 	EXPECT_EQ(256 * kMiB, growths_result(g).memory_bytes);
+}
+
+// A host that has no memory for it refuses the growth; the guest goes on, and all is as it was.
+TEST_F(Grow, AHostWithoutRoomForAMappingRefusesTheGrowth)
+{
+	for (const char *verb : {"memory-open", "memory-map"}) {
+		said.clear();
+		all.clear();
+		hosts[1].refuse = verb;
+		EXPECT_EQ(0, grow(0, 0, 256, 2)) << why;
+		until(2, "memory-drop");
+		EXPECT_EQ(Said({"error: host 1: it will not"}), said) << verb;
+		EXPECT_EQ(0u, desc.version);
+		EXPECT_EQ(nullptr, desc_slot(&desc, 1));
+		EXPECT_EQ(0u, growths_result(g).memory_bytes);
+		EXPECT_EQ(0u, count("memory-fill"));
+		EXPECT_EQ(std::string(verb) == "memory-map" ? 2u : 0u, count("memory-unmap")) << verb;
+		EXPECT_EQ(6u, count("memory-close")) << "each host closes it, then all are quiet twice";
+		EXPECT_EQ(2u, count("memory-drop"));
+		EXPECT_EQ("memory-drop", all.back());
+	}
+	hosts[1].refuse = "";
+	said.clear();
+	EXPECT_EQ(0, grow(0, 0, 256, 2)) << "it can be tried again";
+	turns();
+	tell(true, 1, false, 1, 0);
+	EXPECT_EQ(Said({"ACPI_DEVICE_OST", "done"}), said);
 }
 
 TEST_F(Grow, MemoryComesInPiecesAsTheGuestTakesThem)
@@ -274,7 +253,7 @@ TEST_F(Grow, AHostThatLeftMeanwhileIsAnErrorAndNoEnd)
 	desc.hosts[1].address[0] = 0; // no member any more
 	tell(true, 1, false, 1, 0);
 	EXPECT_EQ(0u, said.back().rfind("error: ", 0)) << said.back();
-	EXPECT_EQ(2u, count("memory-fill")) << "nobody was asked for the second piece";
+	EXPECT_EQ(2u, count("memory-open")) << "nobody was asked for the second piece";
 	desc = before;
 }
 
@@ -465,6 +444,42 @@ TEST_F(Grow, AVcpuLeavesWhenTheGuestGivesItUp)
 	EXPECT_EQ(0, mover_host(m, 2));
 }
 
+// A device in QEMU's words comes as one, whatever the guest has, and nobody waits for the guest.
+TEST_F(Grow, OnePieceAsAWhole)
+{
+	grow_wish w = {.host = 0,
+		       .cpus = 0,
+		       .memory_bytes = 1024 * kMiB,
+		       .node = 2,
+		       .vcpu = GROW_ANY_VCPU,
+		       .one = true,
+		       .slot = 7};
+	EXPECT_EQ(0, call([&] { return growths_grow(g, &w, Done, this, why, sizeof(why)); })) << why;
+	turns();
+	EXPECT_EQ(Said({"done"}), said);
+	EXPECT_EQ(7u, growths_result(g).slot);
+	EXPECT_EQ(1024 * kMiB, desc_slot_pages(&desc, 7) << PAGE_SHIFT);
+}
+
+// What has been given back in the middle of a node's room is room again, in pieces that fit.
+TEST_F(Grow, GapsAreFilled)
+{
+	for (uint32_t slot = 1; slot <= 3; slot++) {
+		EXPECT_EQ(0, grow(0, 0, 512, 2)) << why;
+		turns();
+		tell(true, (int)slot, false, 1, 0);
+	}
+	page_idx second = desc_slot(&desc, 2)->first;
+	ASSERT_EQ(0, desc_take_memory(&desc, 2));
+	EXPECT_EQ(0, grow(0, 0, 1280, 2)) << why;
+	turns();
+	tell(true, 2, false, 1, 0); // 768 behind all, which is more
+	turns();
+	tell(true, 4, false, 1, 0);
+	EXPECT_EQ("done", said.back());
+	EXPECT_EQ(second, desc_slot(&desc, 4)->first);
+}
+
 TEST_F(Grow, WordsThatCannotBeAreNobodys)
 {
 	tell(false, -1, false, 1, 0);
@@ -499,7 +514,13 @@ TEST(GrowNode, IsTheHostsOwnThenOneItHasAloneThenTheLastThatIsNobodys)
 {
 	machine_desc d = roomy();
 	char why[DESC_REPORT_MAX];
-	grow_wish w = {.host = 1, .cpus = 1, .memory_bytes = 0, .node = GROW_ANY_NODE, .vcpu = GROW_ANY_VCPU};
+	grow_wish w = {.host = 1,
+		       .cpus = 1,
+		       .memory_bytes = 0,
+		       .node = GROW_ANY_NODE,
+		       .vcpu = GROW_ANY_VCPU,
+		       .one = false,
+		       .slot = 0};
 	uint32_t node = 99;
 	ASSERT_EQ(0, grow_node(&d, &w, &node, why, sizeof(why))) << why;
 	EXPECT_EQ(3u, node);

@@ -5,6 +5,7 @@
 
 #include "vmm/cli/cli.h"
 #include "vmm/qmp/qmp_client.h"
+#include "vmm/conf/machine_desc.h"
 #include "vmm/conf/units.h"
 
 static json_t *fetch(const char *name)
@@ -136,25 +137,33 @@ static void print_life(json_t *doc)
 
 #define BOOT_MS 60000 // until then CPUs that wait say nothing: the guest is starting them
 
-/* Of a guest that nobody told what to do with CPUs that come. */
+/* Of a guest that nobody told what to do with what comes. */
 static void print_waiting(json_t *doc)
 {
 	unsigned n = 0;
+	uint64_t unused = 0;
 	json_t *h, *v;
 	size_t i, k;
 
 	json_array_foreach(json_object_get(doc, "hosts"), i, h)
-		json_array_foreach(json_object_get(json_object_get(h, "machine"), "vcpus"), k, v)
 	{
-		const char *state = json_string_value(json_object_get(v, "state"));
+		unused += (uint64_t)number(json_object_get(h, "memory"), "unused_pages") << PAGE_SHIFT;
+		json_array_foreach(json_object_get(json_object_get(h, "machine"), "vcpus"), k, v)
+		{
+			const char *state = json_string_value(json_object_get(v, "state"));
 
-		n += state && strcmp(state, "wait-sipi") == 0;
+			n += state && strcmp(state, "wait-sipi") == 0;
+		}
 	}
 	if (n && number(doc, "uptime_ms") >= BOOT_MS)
 		printf("\n%u CPU%s to be brought online in the guest: lscpu -e names them there, chcpu -e LIST does "
-		       "it; "
-		       "pando run --elastic has it done\n",
+		       "it; pando run --elastic has it done\n",
 		       n, n == 1 ? " waits" : "s wait");
+	if (unused)
+		printf("\n%llu MiB came and nothing in the guest has used them: where lsmem says offline, chmem -e "
+		       "%lluM "
+		       "brings them online; pando run --elastic has it done\n",
+		       (unsigned long long)(unused >> 20), (unsigned long long)(unused >> 20));
 }
 
 static void print_warnings(json_t *doc)

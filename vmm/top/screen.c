@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vmm/top/screen_priv.h"
 
@@ -63,6 +64,41 @@ static int draw_warning(struct draw *d)
 	if (s->remedy[0])
 		grid_printf(d->g, row++, 1, LOOK_BAD, "  -> %s", s->remedy);
 	return row - 2;
+}
+
+#define BOOT_MS 60000 // until then CPUs that wait say nothing: the guest is starting them
+
+static unsigned cpus_waiting(const struct sample *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->hosts_n && s->v[STATUS_GUEST_UPTIME] >= BOOT_MS; i++)
+		for (unsigned k = 0; k < s->hosts[i].vcpus_n; k++)
+			n += strcmp(s->hosts[i].vcpus[k].state, "wait-sipi") == 0;
+	return n;
+}
+
+/* What has come to a guest that nobody told what to do with it. Returns the rows it took. */
+static int draw_waiting(struct draw *d)
+{
+	const struct sample *s = d->now;
+	unsigned cpus = s ? cpus_waiting(s) : 0;
+	int64_t pages = 0;
+	char memory[FIG];
+
+	for (unsigned i = 0; s && i < s->hosts_n; i++)
+		pages += s->hosts[i].v[STATUS_UNUSED_PAGES] > 0 ? s->hosts[i].v[STATUS_UNUSED_PAGES] : 0;
+	if (!cpus && !pages)
+		return 0;
+	int col = grid_text(d->g, d->top - 1, 1, LOOK_DIM, "in the guest: ");
+
+	if (cpus)
+		col = grid_printf(d->g, d->top - 1, col, LOOK_DIM, "%u CPU%s to be brought online (chcpu -e LIST)%s",
+				  cpus, cpus == 1 ? " waits" : "s wait", pages ? "; " : "");
+	if (pages)
+		grid_printf(d->g, d->top - 1, col, LOOK_DIM, "%s of memory that came not used (lsmem; chmem -e)",
+			    fig_pages(pages, memory));
+	return 1;
 }
 
 static void draw_keys(struct draw *d)
@@ -126,6 +162,7 @@ void screen_draw(struct grid *g, const struct screen *o, const struct sample *be
 	draw_title(&d);
 	draw_tabs(&d);
 	d.top += draw_warning(&d);
+	d.top += draw_waiting(&d);
 	if (o->help)
 		draw_help(&d);
 	else if (now)

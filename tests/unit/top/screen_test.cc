@@ -121,6 +121,32 @@ TEST(Screen, AnySizeAndManyHostsStayInside)
 	sample_free(b);
 }
 
+// What nothing in the guest has brought online is on every view, with the word for it.
+TEST(Screen, WhatCameAndWaitsIsOnEveryView)
+{
+	json_t *doc = document(12);
+	json_object_set_new(doc, "uptime_ms", json_integer(61000));
+	json_t *host = json_array_get(json_object_get(doc, "hosts"), 0);
+	json_object_set_new(json_object_get(host, "memory"), "unused_pages", json_integer(32768));
+	json_t *vcpu = json_array_get(json_object_get(json_object_get(host, "machine"), "vcpus"), 0);
+	json_object_set_new(vcpu, "state", json_string("wait-sipi"));
+	struct sample *b = sample_of(json_deep_copy(doc), 12);
+	for (int v = 0; v < SCREEN_VIEWS; v++) {
+		std::string t = show(24, 120, view((enum screen_view)v), nullptr, b);
+		EXPECT_NE(std::string::npos,
+			  t.find("\n in the guest: 1 CPU waits to be brought online (chcpu -e LIST); "
+				 "128M of memory that came not used (lsmem; chmem -e)"))
+			<< t;
+		EXPECT_NE(std::string::npos, t.find("q quit"));
+	}
+	sample_free(b);
+	json_object_set_new(doc, "uptime_ms", json_integer(59000)); // the guest is starting them
+	json_object_set_new(json_object_get(host, "memory"), "unused_pages", json_integer(0));
+	b = sample_of(doc, 12);
+	EXPECT_EQ(std::string::npos, show(24, 120, view(SCREEN_OVERVIEW), nullptr, b).find("in the guest"));
+	sample_free(b);
+}
+
 TEST(Screen, AWarningIsOnEveryViewWithItsRemedy)
 {
 	json_t *doc = document(12);

@@ -179,7 +179,7 @@ static void take_memory(struct grown *g, uint32_t slot)
 {
 	uint64_t at = in(MEM_PORT, 4) | (uint64_t)in(MEM_PORT + 4, 4) << 32;
 	uint64_t bytes = in(MEM_PORT + 8, 4) | (uint64_t)in(MEM_PORT + 12, 4) << 32;
-	uint64_t end = at + bytes, wrong;
+	uint64_t end = at + bytes, wrong, began = tsc();
 
 	out(MEM_FLAGS, INSERT, 1);
 	*(volatile uint64_t *)at = at;
@@ -193,8 +193,8 @@ static void take_memory(struct grown *g, uint32_t slot)
 	for (uint64_t word = at + 8; word < end; word += 64ul * PAGE) // the other way round
 		*(volatile uint64_t *)word = word;
 	g->mib_came += (uint32_t)(bytes >> 20);
-	print("GROWN memory slot %u at %lx mib %u node %u wrong %lu\n", slot, at, (uint32_t)(bytes >> 20),
-	      in(MEM_PORT + 16, 4), wrong);
+	print("GROWN memory slot %u at %lx mib %u node %u wrong %lu after %lu ms\n", slot, at, (uint32_t)(bytes >> 20),
+	      in(MEM_PORT + 16, 4), wrong, ticks_ns(tsc() - began) / 1000000);
 	memory_word(slot, CHECK, 0);
 }
 

@@ -54,6 +54,15 @@ boot_guest() { # NAME SECONDS OPTION...: the micro-guest under `pando run`, for 
 says() { grep -aq "$1" "$log"; }
 said() { [ "$(grep -ac "$1" "$log")" -ge "$2" ]; } # PATTERN TIMES
 alive() { kill -0 "$guest" 2>/dev/null; }
+in_time() { # SECONDS COMMAND...: as wait_for, and no longer than there is a guest
+	local end=$((SECONDS + $1))
+	shift
+	while alive && [ $SECONDS -lt $end ]; do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	"$@" >/dev/null 2>&1
+}
 end_of_guest() { # its exit status
 	wait "$guest"
 	local rc=$?

@@ -112,7 +112,7 @@ stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
 stage_plug() { native plug 120 tests/e2e/plug.sh; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
-stage_many() { run many 400 bash tests/e2e/many.sh "$O"; }
+stage_many() { native many 400 tests/e2e/many.sh; }
 stage_sandbox() { native sandbox 240 tests/e2e/sandbox.sh; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }

@@ -32,7 +32,7 @@
 #define COH_ZERO_RUN_MAX   512u      // pages of one INSTALL_ZERO effect
 #define COH_MIGRATORY_ALL  255u      // .migratory: every read that may take ownership does
 #define COH_MIGRATORY_ODD  254u      // .migratory: those of hosts with odd numbers do
-#define COH_PREFETCH_MAX   64u       // largest prefetch_max
+#define COH_PREFETCH_MAX   512u      // largest prefetch_max
 #define COH_EVICT_INFLIGHT 32u       // EVICT hints under way from one host
 #define COH_RESERVE        64u       // pages above quota_pages that own faults may take
 #define COH_RESERVE_HOME   128u      // ... that pages homed here may take when they come back

@@ -203,6 +203,13 @@ void loop_add_poller(struct loop *l, struct loop_poller *p)
 	l->dues += p->due != NULL;
 }
 
+void loop_add_first_poller(struct loop *l, struct loop_poller *p)
+{
+	p->next = l->pollers;
+	l->pollers = p;
+	l->dues += p->due != NULL;
+}
+
 void loop_remove_poller(struct loop *l, struct loop_poller *p)
 {
 	for (struct loop_poller **at = &l->pollers; *at; at = &(*at)->next) {

@@ -139,6 +139,8 @@ struct loop_poller {
 };
 
 void loop_add_poller(struct loop *l, struct loop_poller *p);
+/* The same, and it has its turn before those that are there: what it queues leaves with theirs. */
+void loop_add_first_poller(struct loop *l, struct loop_poller *p);
 void loop_remove_poller(struct loop *l, struct loop_poller *p); // from none of its own functions
 
 #endif

@@ -24,7 +24,7 @@ one() {
 	for ((i = 0; i < RUNS; i++)); do
 		timeout 120 "$O/tests/fault_bench" 100 "$2" 2>"$out/err" || { echo "# $1: fault_bench failed: $(tail -n 1 "$out/err")"; return; }
 	done | awk -v n="$1" '/^#/ { print; next }
-		$1 !~ /^(link_rtt|link_rtt_best|link_stream|link_stream_best|link_frames_in|link_frames_out|link_retransmits|link_credit_stalls|link_frame_rtt|fault_read|fault_write|fault_upgrade|stream_read)$/ { next }
+		$1 !~ /^(link_rtt|link_rtt_best|link_stream|link_stream_best|link_frames_in|link_frames_out|link_retransmits|link_credit_stalls|link_frame_rtt|fault_read|fault_write|fault_upgrade|stream_read|stream_write)$/ { next }
 		!($1 in v) { order[++k] = $1; v[$1] = $2; u[$1] = $3 }
 		($3 == "us") ? $2 < v[$1] : $2 > v[$1] { v[$1] = $2 }
 		END { for (i = 1; i <= k; i++) { a = order[i]; b = a; sub(/^link_/, "", b); print n "_" b, v[a], u[a] }

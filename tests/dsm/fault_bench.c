@@ -17,7 +17,9 @@
 #include "tests/support/dsm_host.h"
 
 #define FAULTS       2000u
-#define STREAM_PAGES 16384u
+#define STREAM_PAGES 16384u  // read in order
+#define WRITE_PAGES  8192u   // written in order
+#define FIRST_PAGES  16384u  // of a host's own memory, touched in order
 #define LINK_PAGES   131072u // over the link alone
 #define RTT_ROUNDS   4000u
 #define WINDOW       64u
@@ -83,9 +85,51 @@ static void own(struct dsm_host *h, page_idx first)
 	dsm_barrier(h);
 }
 
+static double rate(page_idx pages, uint64_t ns)
+{
+	return (double)pages * PAGE_BYTES * 1000 / (double)ns;
+}
+
+/* Pages one after the other, MB/s. */
+static double in_order(volatile uint8_t *at, page_idx pages, bool write)
+{
+	uint64_t t = now_ns();
+
+	for (page_idx i = 0; i < pages; i++, at += PAGE_BYTES)
+		if (write)
+			*(volatile uint64_t *)at = i + 1;
+		else
+			(void)*(volatile uint64_t *)at;
+	return rate(pages, now_ns() - t);
+}
+
+/* What the kernel gives a program that touches as much memory of its own, in pages of the same size. */
+static double first_touch_natively(void)
+{
+	size_t bytes = (size_t)FIRST_PAGES * PAGE_BYTES;
+	uint8_t *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || madvise(p, bytes, MADV_NOHUGEPAGE))
+		return 0;
+	double mb_s = in_order(p, FIRST_PAGES, true);
+
+	munmap(p, bytes);
+	return mb_s;
+}
+
+static void put_streams(struct dsm_host *h, double read, double write)
+{
+	double first = in_order(h->ram.base, FIRST_PAGES, true), native = first_touch_natively();
+
+	put("stream_read", read, "MB/s");
+	put("stream_write", write, "MB/s");
+	put("local_first_touch", first, "MB/s");
+	put("local_first_touch_over_native", native > 0 ? first / native : 0, "ratio");
+}
+
 static int faults(struct dsm_host *h, void *arg)
 {
-	page_idx remote = h->group->desc.ranges[1].first;
+	page_idx remote = h->group->desc.ranges[1].first, stream = remote + 8192;
 	uint64_t *results = h->group->shared->results[0];
 	double read = 0, write = 0, upgrade = 0;
 
@@ -100,21 +144,20 @@ static int faults(struct dsm_host *h, void *arg)
 	if (h->self == 0)
 		write = touch(h, remote + 4096, true);
 	dsm_barrier(h);
-	for (unsigned i = 0; i < STREAM_PAGES && h->self == 1; i++)
-		*word(h, remote + 8192 + i) = i + 1;
+	if (h->self == 1)
+		in_order(h->ram.base + stream * PAGE_BYTES, STREAM_PAGES + WRITE_PAGES, true);
 	dsm_barrier(h);
 	if (h->self == 0) {
-		uint64_t t = now_ns(), sum = 0;
-		for (unsigned i = 0; i < STREAM_PAGES; i++)
-			sum += *word(h, remote + 8192 + i);
-		t = now_ns() - t;
+		double stream_read = in_order(h->ram.base + stream * PAGE_BYTES, STREAM_PAGES, false);
+		double stream_write = in_order(h->ram.base + (stream + STREAM_PAGES) * PAGE_BYTES, WRITE_PAGES, true);
+
 		put("fault_read", read, "us");
 		put("fault_write", write, "us");
 		put("fault_upgrade", upgrade, "us");
-		put("stream_read", (double)STREAM_PAGES * PAGE_BYTES * 1000 / (double)t, "MB/s");
+		put_streams(h, stream_read, stream_write);
 		results[0] = (uint64_t)(read * 1000);
-		results[1] = (uint64_t)((double)STREAM_PAGES * PAGE_BYTES * 1e6 / (double)t);
-		results[2] = sum;
+		results[1] = (uint64_t)(stream_read * 1000);
+		results[2] = (uint64_t)(stream_write * 1000);
 		put("metadata_bytes_per_page", coh_engine_bytes_per_page(h->pager.engine), "bytes");
 	}
 	return 0;
@@ -338,10 +381,11 @@ static void resolve(void *ctx, int fd, unsigned events)
 	struct local *l = ctx;
 	struct uffd_fault f[UFFD_READ_MAX];
 	int n = uffd_read(&l->uffd, f);
+	uint32_t done;
 
 	(void)fd, (void)events;
 	for (int i = 0; i < n; i++)
-		uffd_install(&l->uffd, f[i].page, payload, true);
+		uffd_install(&l->uffd, f[i].page, 1, payload, true, &done);
 }
 
 static void *resolver(void *arg)
@@ -406,5 +450,6 @@ int main(int argc, char **argv)
 	double read = (double)group.shared->results[0][0] / 1000;
 	put("fault_read_over_rtt", read / (rtt + local), "ratio");
 	put("stream_read_over_link", (double)group.shared->results[0][1] / 1000 / stream, "ratio");
+	put("stream_write_over_link", (double)group.shared->results[0][2] / 1000 / stream, "ratio");
 	return 0;
 }

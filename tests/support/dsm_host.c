@@ -53,7 +53,7 @@ int dsm_group_init(struct dsm_group *g, unsigned hosts, const uint64_t *pages, b
 	g->desc.peer_timeout_ms = 10000;
 	g->desc.hold_ns = 20000;
 	g->desc.reserve_pages = 1024;
-	g->desc.prefetch_max = 32;
+	g->desc.prefetch_max = 256;
 	for (unsigned h = 0; h < hosts; h++) {
 		vcpus[h] = 1;
 		memory[h] = pages[h] * PAGE_BYTES;

@@ -181,7 +181,7 @@ int cli_run(int argc, char **argv)
 		 3600},
 		TUNING_OPTION(TUNING_HOLD, "a page stays so long where it was taken (default 50)"),
 		TUNING_OPTION(TUNING_RESERVE, "pages a host may hold beyond its gift (default 1024)"),
-		TUNING_OPTION(TUNING_PREFETCH, "pages fetched ahead of a stream (default 32)"),
+		TUNING_OPTION(TUNING_PREFETCH, "pages fetched ahead of a stream (default 256)"),
 		TUNING_OPTION(TUNING_SPIN, "local hosts busy-poll so long before sleeping"),
 		{"local-memory", "SIZE", "memory each local host offers (default: its share)", CLI_SIZE,
 		 &a.local_memory, 0, 0},

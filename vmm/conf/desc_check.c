@@ -18,7 +18,7 @@
 #define TIMEOUT_MS_MIN   10u
 #define TIMEOUT_MS_MAX   3600000u
 #define HOLD_NS_MAX      1000000000ull
-#define PREFETCH_MAX     4096u
+#define PREFETCH_MAX     512u // COH_PREFETCH_MAX
 #define SPIN_US_MAX      1000000u
 
 #define refuse(why, cap, ...) refuse_with(why, cap, -EINVAL, __VA_ARGS__)

@@ -34,6 +34,7 @@ const struct uffd_feature uffd_features[] = {
 const unsigned uffd_features_n = sizeof(uffd_features) / sizeof(*uffd_features);
 
 #define DEVICE      "/dev/userfaultfd"
+#define ZERO_PAGES  32u   // placed by one call
 #define RETRIES_MAX 1000u // EAGAIN of one verb in a row: the address space is changing under us
 
 static int say(char *why, size_t cap, int err, const char *text)
@@ -199,52 +200,59 @@ static uint64_t address_of(const struct uffd *u, page_idx page)
 	return (uintptr_t)u->ram->base + (page << PAGE_SHIFT);
 }
 
-static int copy_pages(struct uffd *u, page_idx page, const void *bytes, bool writable)
+int uffd_install(struct uffd *u, page_idx page, uint32_t pages, const void *bytes, bool writable, uint32_t *done)
 {
-	struct uffdio_copy c = {
-		.dst = address_of(u, page),
-		.src = (uintptr_t)bytes,
-		.len = PAGE_BYTES,
-		.mode = writable ? 0 : UFFDIO_COPY_MODE_WP,
-	};
+	uint64_t total = (uint64_t)pages << PAGE_SHIFT, at = 0;
+	int r = 0;
 
-	for (unsigned tries = 0;; tries++) {
-		c.copy = 0;
-		if (ioctl(u->fd, UFFDIO_COPY, &c) == 0)
-			return 0;
-		if (errno != EAGAIN || tries >= RETRIES_MAX)
-			return -errno;
-		u->retries++;
+	for (unsigned tries = 0; at < total;) {
+		struct uffdio_copy c = {
+			.dst = address_of(u, page) + at,
+			.src = (uintptr_t)bytes + at,
+			.len = total - at,
+			.mode = writable ? 0 : UFFDIO_COPY_MODE_WP,
+		};
+		bool whole = ioctl(u->fd, UFFDIO_COPY, &c) == 0;
+
+		if (c.copy > 0) // also what of it went well
+			at += (uint64_t)c.copy;
+		if (whole)
+			continue;
+		if (errno != EAGAIN || (c.copy <= 0 && tries++ >= RETRIES_MAX)) {
+			r = -errno;
+			break;
+		}
+		u->retries += c.copy <= 0;
 	}
-}
-
-int uffd_install(struct uffd *u, page_idx page, const void *bytes, bool writable)
-{
-	u->copies++;
-	return copy_pages(u, page, bytes, writable);
+	*done = (uint32_t)(at >> PAGE_SHIFT);
+	u->copies += *done;
+	return r;
 }
 
 /*
  * Zeroes are copied, not mapped from the kernel's shared zero page: a guest mostly writes what it first touches, and
- * the shared page would cost it a second fault.
+ * the shared page would cost it a second fault. One call for many pages: most of its cost is the call.
  */
 int uffd_install_zero(struct uffd *u, page_idx page, uint32_t pages, bool writable)
 {
-	static const uint8_t zeroes[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+	static uint8_t zeroes[ZERO_PAGES * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES))); // never written
+	uint32_t done = 0;
+	int r = 0;
 
-	u->zeroes += pages;
-	for (uint32_t i = 0; i < pages; i++) {
-		int r = copy_pages(u, page + i, zeroes, writable);
-		if (r)
-			return r;
+	for (uint32_t at = 0; at < pages && !r; at += done) {
+		uint32_t n = pages - at < ZERO_PAGES ? pages - at : ZERO_PAGES;
+
+		r = uffd_install(u, page + at, n, zeroes, writable, &done);
+		u->copies -= done;
+		u->zeroes += done;
 	}
-	return 0;
+	return r;
 }
 
-static int write_protect(struct uffd *u, page_idx page, uint64_t mode)
+static int write_protect(struct uffd *u, page_idx page, uint32_t pages, uint64_t mode)
 {
 	struct uffdio_writeprotect wp = {
-		.range = {.start = address_of(u, page), .len = PAGE_BYTES},
+		.range = {.start = address_of(u, page), .len = (uint64_t)pages << PAGE_SHIFT},
 		.mode = mode,
 	};
 
@@ -257,22 +265,22 @@ static int write_protect(struct uffd *u, page_idx page, uint64_t mode)
 	}
 }
 
-int uffd_protect(struct uffd *u, page_idx page)
+int uffd_protect(struct uffd *u, page_idx page, uint32_t pages)
 {
-	u->protects++;
-	return write_protect(u, page, UFFDIO_WRITEPROTECT_MODE_WP);
+	u->protects += pages;
+	return write_protect(u, page, pages, UFFDIO_WRITEPROTECT_MODE_WP);
 }
 
 int uffd_unprotect(struct uffd *u, page_idx page)
 {
 	u->unprotects++;
-	return write_protect(u, page, 0);
+	return write_protect(u, page, 1, 0);
 }
 
-int uffd_drop(struct uffd *u, page_idx page)
+int uffd_drop(struct uffd *u, page_idx page, uint32_t pages)
 {
-	u->drops++;
-	return madvise((void *)address_of(u, page), PAGE_BYTES, MADV_DONTNEED) ? -errno : 0;
+	u->drops += pages;
+	return madvise((void *)address_of(u, page), (size_t)pages << PAGE_SHIFT, MADV_DONTNEED) ? -errno : 0;
 }
 
 int uffd_wake(struct uffd *u, page_idx page)
@@ -283,29 +291,36 @@ int uffd_wake(struct uffd *u, page_idx page)
 	return ioctl(u->fd, UFFDIO_WAKE, &range) ? -errno : 0;
 }
 
-const void *uffd_take(struct uffd *u, page_idx page)
+uint32_t uffd_take(struct uffd *u, page_idx page, uint32_t pages, const void **bytes)
 {
+	uint64_t total = (uint64_t)pages << PAGE_SHIFT, at = 0;
+
 	if (!u->can_move)
-		return NULL;
-	if (u->staging_next == UFFD_STAGING_PAGES) { // one call gives the whole batch back
+		return 0;
+	if (u->staging_next + pages > UFFD_STAGING_PAGES) { // one call gives the whole batch back
 		madvise(u->staging, (size_t)UFFD_STAGING_PAGES * PAGE_BYTES, MADV_DONTNEED);
 		u->staging_next = 0;
 	}
 	uint8_t *to = u->staging + (size_t)u->staging_next * PAGE_BYTES;
-	struct uffdio_move mv = {
-		.dst = (uintptr_t)to,
-		.src = address_of(u, page),
-		.len = PAGE_BYTES,
-	};
-	for (unsigned tries = 0; ioctl(u->fd, UFFDIO_MOVE, &mv); tries++) {
+
+	for (unsigned tries = 0; at < total;) {
+		struct uffdio_move mv = {.dst = (uintptr_t)to + at, .src = address_of(u, page) + at, .len = total - at};
+		bool whole = ioctl(u->fd, UFFDIO_MOVE, &mv) == 0;
+
+		if (mv.move > 0)
+			at += (uint64_t)mv.move;
+		if (whole)
+			continue;
 		if (errno == EINVAL || errno == ENOSYS)
 			u->can_move = false;
-		if (errno != EAGAIN || tries >= RETRIES_MAX)
-			return NULL;
-		mv.move = 0;
-		u->retries++;
+		if (errno != EAGAIN || (mv.move <= 0 && tries++ >= RETRIES_MAX))
+			break;
+		u->retries += mv.move <= 0;
 	}
-	u->staging_next++;
-	u->moves++;
-	return to;
+	uint32_t took = (uint32_t)(at >> PAGE_SHIFT);
+
+	u->staging_next += took;
+	u->moves += took;
+	*bytes = to;
+	return took;
 }

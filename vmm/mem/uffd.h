@@ -66,19 +66,23 @@ void uffd_close(struct uffd *u); // wakes nobody: end the threads that may fault
 /* Reads the faults that are there without waiting. Returns how many (0: none), or a negative errno. */
 int uffd_read(struct uffd *u, struct uffd_fault out[UFFD_READ_MAX]);
 
-/* Places PAGE_BYTES from bytes at an absent page and wakes. Returns 0 or a negative errno. */
-int uffd_install(struct uffd *u, page_idx page, const void *bytes, bool writable);
+/*
+ * Places so many pages from bytes at absent pages and wakes. Returns 0 or a negative errno; *done is how many are
+ * there, also where a later one could not be placed (-EEXIST: it is present).
+ */
+int uffd_install(struct uffd *u, page_idx page, uint32_t pages, const void *bytes, bool writable, uint32_t *done);
 int uffd_install_zero(struct uffd *u, page_idx page, uint32_t pages, bool writable);
-int uffd_protect(struct uffd *u, page_idx page);   // writable -> read-only
-int uffd_unprotect(struct uffd *u, page_idx page); // read-only -> writable, and wakes
-int uffd_drop(struct uffd *u, page_idx page);      // present -> absent
+int uffd_protect(struct uffd *u, page_idx page, uint32_t pages); // writable -> read-only; what is so already stays
+int uffd_unprotect(struct uffd *u, page_idx page);               // read-only -> writable, and wakes
+int uffd_drop(struct uffd *u, page_idx page, uint32_t pages);    // present -> absent
 int uffd_wake(struct uffd *u, page_idx page);
 
 /*
- * Takes a present page away in one step and returns its bytes, good until the UFFD_STAGING_PAGES-th later call; NULL
- * if it can't be done that way (then protect, send, drop).
+ * Takes present pages away in one step each and lays their bytes one after another at *bytes, good until
+ * UFFD_STAGING_PAGES pages have been taken later. pages: UFFD_STAGING_PAGES at most. Returns how many of them, from the
+ * first: what is left cannot be done that way (then protect, send, drop).
  */
-const void *uffd_take(struct uffd *u, page_idx page);
+uint32_t uffd_take(struct uffd *u, page_idx page, uint32_t pages, const void **bytes);
 
 /* What is asked of the descriptor once it is open, for a filter of system calls. */
 extern const unsigned long uffd_ioctls[];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/span/pager.h"
+#include "vmm/span/effects.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "vmm/mem/layout.h"
 
 #define FAULT_ROUNDS_MAX 4u // batches of faults read before peers get their turn
-#define REQUESTS_MAX     256u
+#define REQUESTS_MAX     1024u
 #define GRANULE_SHIFT    9u    // DESC_GRANULE in pages
 #define QUEUE_MAX        4096u // at least: each slot of a host can have all its requests at one home
 #define HOLD_MAX_FACTOR  8u
@@ -65,6 +65,16 @@ static void engine_config(struct coh_config *c, const struct machine_desc *d, ho
 	c->epoch = d->epoch;
 }
 
+/* What waited for more of its kind goes, and what it sends with the link's turn, which is the next. */
+static int round_over(void *ctx)
+{
+	struct pager *p = ctx;
+	bool any = p->merge.n;
+
+	effects_settle(p);
+	return any;
+}
+
 int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
 	       char *why, size_t why_cap)
 {
@@ -87,7 +97,8 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 	p->engine_mem =
 		mmap(NULL, p->engine_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	p->fx = malloc(sizeof(*p->fx));
-	if (p->engine_mem == MAP_FAILED || !p->fx) {
+	p->merge.bytes = malloc((size_t)MERGE_PAGES * PAGE_BYTES);
+	if (p->engine_mem == MAP_FAILED || !p->fx || !p->merge.bytes) {
 		if (p->engine_mem == MAP_FAILED)
 			p->engine_mem = NULL;
 		pager_close(p);
@@ -96,13 +107,28 @@ int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, c
 	}
 	p->engine = coh_engine_init(p->engine_mem, &cfg);
 	int r = uffd_open(&p->uffd, ram, why, why_cap);
-	if (r)
+	if (r) {
 		pager_close(p);
-	return r;
+		return r;
+	}
+	p->turn = (struct loop_poller){.ctx = p, .turn = round_over};
+	loop_add_first_poller(link_loop(link), &p->turn);
+	return 0;
+}
+
+void pager_release(struct pager *p)
+{
+	effects_settle(p);
+	uffd_close(&p->uffd);
 }
 
 void pager_close(struct pager *p)
 {
+	if (p->turn.turn)
+		loop_remove_poller(link_loop(p->link), &p->turn);
+	p->turn.turn = NULL;
+	free(p->merge.bytes);
+	p->merge.bytes = NULL;
 	uffd_close(&p->uffd);
 	free(p->fx);
 	if (p->engine_mem)
@@ -159,166 +185,10 @@ int pager_empty(struct pager *p, bool empty)
 	return coh_engine_set_quota(p->engine, empty ? COH_QUOTA_NOTHING : p->quota);
 }
 
-static const uint8_t *page_bytes(const struct pager *p, page_idx page)
-{
-	return p->ram->base + (page << PAGE_SHIFT);
-}
-
-static bool all_zero(const uint8_t *bytes)
-{
-	uint64_t first;
-
-	memcpy(&first, bytes, sizeof(first));
-	return first == 0 && memcmp(bytes, bytes + sizeof(first), PAGE_BYTES - sizeof(first)) == 0;
-}
-
-static void send_coh(struct pager *p, host_id to, const struct coh_msg *c, const uint8_t *bytes)
-{
-	struct msg m = {.kind = MSG_COH, .epoch = c->epoch};
-	unsigned flags = c->flags;
-
-	if (flags & COH_MSGF_DATA) {
-		if (all_zero(bytes)) {
-			flags = (flags & ~COH_MSGF_DATA) | COH_MSGF_ZERO;
-			p->zero_detected++;
-		} else {
-			m.blob = bytes;
-			m.blob_bytes = PAGE_BYTES;
-		}
-	}
-	if (p->observe)
-		observe_msg_out(p->observe, to, c, flags);
-	m.u.coh = (struct msg_coh){
-		.kind = c->kind,
-		.flags = (uint8_t)flags,
-		.requester = c->requester,
-		.rights = c->rights,
-		.acks = c->acks,
-		.epoch = c->epoch,
-		.txn = c->txn,
-		.page = c->page,
-	};
-	if (p->before_send)
-		p->before_send(p->before_send_ctx);
-	int r = link_send(p->link, to, &m);
-	if (r && r != -ENOTCONN) // a lost peer is reported by the link, once
-		log_warn("cannot send %s to host %u: %s", coh_msg_name(c->kind), to, strerror(-r));
-}
-
-static void check(struct pager *p, int r, const char *what)
-{
-	if (r < 0 && !p->failed) {
-		log_error("pager: %s: %s", what, strerror(-r));
-		p->failed = what;
-	}
-}
-
-static void install(struct pager *p, const struct coh_fx *fx, const uint8_t *bytes)
-{
-	bool writable = fx->rights == COH_RW;
-
-	for (int tries = 0; tries < 2; tries++) {
-		int r = bytes ? uffd_install(&p->uffd, fx->page, bytes, writable)
-			      : uffd_install_zero(&p->uffd, fx->page, fx->pages ? fx->pages : 1, writable);
-		if (r != -EEXIST || fx->pages > 1) {
-			check(p, r, "placing a page");
-			return;
-		}
-		p->reinstalls++;
-		check(p, uffd_drop(&p->uffd, fx->page), "dropping a stale page");
-	}
-	check(p, -EEXIST, "placing a page");
-}
-
-static void carried_out(struct pager *p, const struct coh_fx *fx, enum trace_kind kind)
-{
-	if (p->observe)
-		observe_effect(p->observe, p->engine, fx, kind);
-}
-
-/* protect, send with bytes, drop: the surrender of a page, which one move does in one step. */
-static bool surrender(struct pager *p, const struct coh_fx *fx, unsigned left)
-{
-	if (left < 3 || fx[1].kind != COH_FX_SEND || !(fx[1].msg.flags & COH_MSGF_DATA) || fx[1].page != fx[0].page ||
-	    fx[2].kind != COH_FX_DROP || fx[2].page != fx[0].page)
-		return false;
-	const void *bytes = uffd_take(&p->uffd, fx[0].page);
-	if (!bytes)
-		return false;
-	carried_out(p, fx, TRACE_TAKE);
-	send_coh(p, fx[1].to, &fx[1].msg, bytes);
-	return true;
-}
-
-/* The first is what the guest ends with; what comes of it later says nothing. */
-static void broken(struct pager *p, const struct coh_fx *fx)
-{
-	if (fx->kind == COH_FX_LOST && fx->to == p->self) {
-		log_error("pager: page at 0x%" PRIx64 ": %s", layout_gpa(fx->page), fx->reason);
-		p->failed = p->failed ? p->failed : fx->reason;
-		return;
-	}
-	if (p->broken_peer != HOST_NONE)
-		return;
-	p->broken_peer = fx->to;
-	if (fx->kind == COH_FX_LOST)
-		snprintf(p->broken_why, sizeof(p->broken_why),
-			 "page at 0x%" PRIx64 ": %s; the link lost or altered a message", layout_gpa(fx->page),
-			 fx->reason);
-	else
-		snprintf(p->broken_why, sizeof(p->broken_why), "broke the coherence protocol: %s", fx->reason);
-}
-
-static void run_effects(struct pager *p, const uint8_t *blob)
-{
-	const struct coh_fx *fx = p->fx->v;
-	unsigned n = p->fx->n;
-
-	for (unsigned i = 0; i < n && !p->failed; i++) {
-		switch (fx[i].kind) {
-		case COH_FX_SEND:
-			send_coh(p, fx[i].to, &fx[i].msg, page_bytes(p, fx[i].page));
-			break;
-		case COH_FX_INSTALL:
-			install(p, &fx[i], blob);
-			carried_out(p, &fx[i], TRACE_INSTALL);
-			break;
-		case COH_FX_INSTALL_ZERO:
-			install(p, &fx[i], NULL);
-			carried_out(p, &fx[i], TRACE_ZERO);
-			break;
-		case COH_FX_PROTECT:
-			if (surrender(p, &fx[i], n - i)) {
-				i += 2;
-				break;
-			}
-			check(p, uffd_protect(&p->uffd, fx[i].page), "protecting a page");
-			carried_out(p, &fx[i], TRACE_PROTECT);
-			break;
-		case COH_FX_UNPROTECT:
-			check(p, uffd_unprotect(&p->uffd, fx[i].page), "unprotecting a page");
-			carried_out(p, &fx[i], TRACE_UNPROTECT);
-			break;
-		case COH_FX_DROP:
-			check(p, uffd_drop(&p->uffd, fx[i].page), "dropping a page");
-			carried_out(p, &fx[i], TRACE_DROP);
-			break;
-		case COH_FX_WAKE:
-			check(p, uffd_wake(&p->uffd, fx[i].page), "waking a fault");
-			carried_out(p, &fx[i], TRACE_NONE);
-			break;
-		case COH_FX_LOST:
-		case COH_FX_PEER_FAULT:
-			broken(p, &fx[i]);
-			break;
-		}
-	}
-}
-
 static void step(struct pager *p, struct coh_event *ev, const uint8_t *blob)
 {
 	coh_engine_step(p->engine, ev, p->fx);
-	run_effects(p, blob);
+	effects_run(p, blob);
 	if (p->observe)
 		observe_step_end(p->observe, p->engine);
 }
@@ -330,7 +200,7 @@ void pager_on_faults(struct pager *p)
 	for (unsigned round = 0; round < FAULT_ROUNDS_MAX && !p->failed; round++) {
 		int n = uffd_read(&p->uffd, faults);
 
-		check(p, n, "reading userfaultfd");
+		effects_check(p, n, "reading userfaultfd");
 		for (int i = 0; i < n; i++) {
 			struct coh_event ev = {
 				.kind = COH_EV_FAULT,

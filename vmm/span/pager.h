@@ -10,14 +10,17 @@
 #include "coherence/engine.h"
 #include "net/link.h"
 #include "vmm/conf/machine_desc.h"
-#include "vmm/span/observe.h"
 #include "vmm/mem/uffd.h"
+#include "vmm/span/merge.h"
+#include "vmm/span/observe.h"
 
 struct pager {
 	struct coh_engine *engine;
 	void *engine_mem;
 	size_t engine_bytes;
 	struct coh_fx_list *fx;
+	struct merge merge;      // effects that wait for more of their kind, until the end of the loop's round
+	struct loop_poller turn; // that end
 	struct uffd uffd;
 	const struct ram *ram;
 	struct link *link;
@@ -37,6 +40,7 @@ struct pager {
 /* Registers ram, builds the engine. Returns 0 or a negative errno with a sentence in why. */
 int pager_open(struct pager *p, const struct machine_desc *desc, host_id self, const struct ram *ram, struct link *link,
 	       char *why, size_t why_cap);
+void pager_release(struct pager *p); // ends userfaultfd: it carries out nothing any more
 void pager_close(struct pager *p);
 /* This host may keep so many pages more, and so many less: never fewer than are homed here. */
 void pager_keep(struct pager *p, uint64_t more, uint64_t less);

@@ -95,7 +95,7 @@ void span_release_memory(struct span *d)
 	if (!d->paging || d->pager.uffd.fd < 0)
 		return;
 	loop_unwatch(link_loop(d->link), d->pager.uffd.fd);
-	uffd_close(&d->pager.uffd);
+	pager_release(&d->pager);
 	d->released = true;
 }
 

@@ -2,6 +2,8 @@
 // What is wise rather than what is correct: how long to hold, what to evict, what to fetch ahead.
 #include "coherence/engine_priv.h"
 
+#define SPARE_PAGES 32u // that a stream leaves of the quota
+
 /* ---- hold ---- */
 
 static uint64_t hold_ns(const struct coh_engine *e, page_idx page)
@@ -239,7 +241,9 @@ void policy_miss(struct coh_engine *e, page_idx page, enum coh_access access)
 	s->window = s->window * 2 < e->cfg.prefetch_max ? s->window * 2 : e->cfg.prefetch_max;
 	if (s->ahead < page)
 		s->ahead = page;
-	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages && policy_has_spare(e, s->window + 1) &&
+	uint32_t spare = s->window < SPARE_PAGES ? s->window : SPARE_PAGES; // kept for who waits, not for the stream
+
+	while (s->ahead < page + s->window && s->ahead + 1 < e->cfg.pages && policy_has_spare(e, spare + 1) &&
 	       req_prefetch(e, s->ahead + 1, access))
 		s->ahead++;
 }

@@ -162,6 +162,8 @@ int pager_grow(struct pager *p, const struct machine_desc *desc, const struct de
 int pager_shrink(struct pager *p, page_idx first, uint64_t pages)
 {
 	uint64_t homed = coh_engine_homed(p->engine);
+
+	effects_settle(p); // some of it may be about that memory
 	int e = coh_engine_range_take(p->engine, first, pages);
 
 	if (e)

@@ -38,7 +38,11 @@ over() { # the guest has ended, and all that it said has been read
 	wait "$listener"
 }
 ms_between() { awk -v a="$1" -v b="$2" 'BEGIN { if (a && b) print (b - a) * 1000 }'; }
-figure() { [ -z "$2" ] || echo "$1 $2 $3" >>"$tmp/figures"; } # NAME VALUE UNIT
+figure() { # NAME VALUE UNIT: of one run
+	[ -n "$2" ] || return
+	echo "$1 $2 $3" >>"$tmp/figures"
+	echo "# run $i: $1 $2 $3"
+}
 
 # ---- a host joins and gives a CPU, which works then beside the first; another one gives memory ----
 
@@ -54,7 +58,7 @@ joins_cpu() {
 	figure cpu_scaling_joined_2_hosts "$(value guest_cpu_scaling)" ratio
 }
 joins_memory() {
-	joins "more_cpus=0 more_mib=128" --memory 128M || return
+	joins "more_cpus=0 more_mib=128 stride=64" --memory 128M || return
 	figure join_to_memory_online "$(ms_between "$began" "$(when 'USES memory')")" ms
 }
 

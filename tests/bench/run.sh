@@ -143,7 +143,7 @@ done
 lent() {
 	echo "# no /dev/kvm here: these in the nested machine, whose processor is an emulator"
 	# shellcheck disable=SC2086 # several parts
-	NATIVE_ENV="BENCH_RAW=1 BENCH_RUNS=$RUNS" bash tests/testbed/native.sh "$O" tests/bench/run.sh $lent </dev/null
+	NATIVE_TIMEOUT=${NATIVE_TIMEOUT:-3000} NATIVE_ENV="BENCH_RAW=1 BENCH_RUNS=$RUNS PATIENCE=60" bash tests/testbed/native.sh "$O" tests/bench/run.sh $lent </dev/null
 }
 all() {
 	[ -z "$lent" ] || lent

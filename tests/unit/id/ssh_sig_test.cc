@@ -75,7 +75,7 @@ TEST(SshSig, NoRoomIsSaid)
 	Bytes b = make();
 
 	EXPECT_EQ(ssh_sig_signed("pando-operator", "x", 1, out, sizeof(out)), 0u);
-	EXPECT_EQ(ssh_sig_make("pando-operator", {out, 32}, {out, 32}, out, sizeof(out)), 0u);
+	EXPECT_EQ(ssh_sig_make("pando-operator", {b.data(), 32}, {b.data(), 32}, out, sizeof(out)), 0u);
 	EXPECT_EQ(ssh_sig_armor(b.data(), b.size(), text, sizeof(text)), 0u);
 	EXPECT_EQ(ssh_sig_armor(b.data(), SSH_SIG_MAX + 1, text, sizeof(text)), 0u);
 }

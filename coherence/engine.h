@@ -146,6 +146,7 @@ struct coh_fx {
 	enum coh_rights rights;
 	page_idx page;
 	uint32_t pages;
+	bool waited; // of INSTALL and INSTALL_ZERO: an access waits for it, so it is not to wait for anything else
 	struct coh_msg msg;
 	const char *reason; // static text
 };

@@ -241,7 +241,7 @@ static bool all_acked(const struct request *r)
 	return __builtin_popcountll(r->acked) >= r->acks;
 }
 
-static void install(struct coh_engine *e, const struct coh_msg *m, enum coh_rights rights)
+static void install(struct coh_engine *e, const struct request *r, const struct coh_msg *m, enum coh_rights rights)
 {
 	bool zero = m->flags & COH_MSGF_ZERO;
 	struct coh_fx *fx = fx_add(e, zero ? COH_FX_INSTALL_ZERO : COH_FX_INSTALL, m->page);
@@ -249,6 +249,7 @@ static void install(struct coh_engine *e, const struct coh_msg *m, enum coh_righ
 
 	fx->pages = 1;
 	fx->rights = rights;
+	fx->waited = r->waiter;
 	if (zero)
 		e->stats.zero_in++;
 	else
@@ -304,13 +305,13 @@ void req_grant(struct coh_engine *e, host_id from, const struct coh_msg *m)
 	r->acks = m->acks;
 	timers_clear(&e->timers, timer_req(index_of(e, r)));
 	if (r->kind == COH_MSG_REQ_READ) {
-		install(e, m, (enum coh_rights)m->rights);
+		install(e, r, m, (enum coh_rights)m->rights);
 		complete(e, r);
 		return;
 	}
 	// Until the last reader acknowledged this is one more copy of the same content.
 	if (m->flags)
-		install(e, m, all_acked(r) ? COH_RW : COH_RO);
+		install(e, r, m, all_acked(r) ? COH_RW : COH_RO);
 	else
 		e->stats.upgrades++;
 	write_progress(e, r);

@@ -223,6 +223,8 @@ void effects_run(struct pager *p, const uint8_t *blob)
 
 	for (unsigned i = 0, took; i < n && !p->failed; i += took ? took : 1) {
 		took = merged(p, &fx[i], n - i, blob);
+		if (took && fx[i].waited)
+			effects_settle(p); // before its hold runs out: pages that nobody waits for make the runs
 		if (took)
 			continue;
 		switch (fx[i].kind) {

@@ -101,7 +101,7 @@ stage_sim() { run sim 600 "$O/tests/sim"; }
 stage_rel() { run rel 300 "$O/tests/rel_sim"; }
 stage_model() { run model 1200 "$O/tests/model"; }
 stage_fuzz() { run fuzz "$((${FUZZ_SECONDS:-12} * 50 + 60))" bash tests/fuzz/run.sh "$O" "${FUZZ_SECONDS:-12}"; }
-stage_dsm() { run dsm 400 "$O/tests/dsm"; }
+stage_dsm() { run dsm 900 "$O/tests/dsm"; }
 stage_micro() { run micro 2400 bash tests/micro/run.sh "$O"; }
 stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }

@@ -19,7 +19,8 @@ const char *grant_fault_text(enum grant_fault f)
 	return f < GRANT_FAULTS ? text[f] : "unknown";
 }
 
-uint32_t grant_write(const struct grant *g, uint8_t *out)
+/* Returns the bytes, at most GRANT_BYTES_MAX. */
+static uint32_t grant_write(const struct grant *g, uint8_t *out)
 {
 	memcpy(out, g->root, ID_PUBLIC_BYTES);
 	memcpy(out + ID_PUBLIC_BYTES, g->cluster_key, CLUSTER_KEY_BYTES);
@@ -46,7 +47,7 @@ static bool split(const uint8_t *p, size_t n, struct grant *g)
 	return true;
 }
 
-enum grant_fault grant_take(const uint8_t *p, size_t n, const struct grant_wanted *w, struct grant *g)
+static enum grant_fault grant_take(const uint8_t *p, size_t n, const struct grant_wanted *w, struct grant *g)
 {
 	uint8_t mark[ID_MARK_BYTES];
 	struct revoked list = {0};
@@ -64,4 +65,30 @@ enum grant_fault grant_take(const uint8_t *p, size_t n, const struct grant_wante
 	    strcmp(g->who.name, w->name))
 		return GRANT_BAD_CERT;
 	return GRANT_GOOD;
+}
+
+uint32_t grant_seal(struct noise *s, const struct grant *g, uint8_t *out)
+{
+	uint8_t text[GRANT_BYTES_MAX];
+	uint32_t n = grant_write(g, text);
+
+	memcpy(out, "PDG1", 4);
+	bool good = noise_write(s, text, n, out + 4);
+	id_wipe(text, sizeof(text));
+	id_wipe(s, sizeof(*s));
+	return good ? 4 + NOISE_MORE + n : 0;
+}
+
+enum grant_fault grant_open(struct noise *s, const uint8_t *p, size_t n, const struct grant_wanted *w, struct grant *g)
+{
+	uint8_t text[GRANT_SEALED_MAX];
+	enum grant_fault f = GRANT_NOT_FOR_US;
+
+	if (n < 4 + NOISE_MORE || n > GRANT_SEALED_MAX || memcmp(p, "PDG1", 4))
+		return GRANT_MALFORMED;
+	if (noise_read(s, p + 4, n - 4, text))
+		f = grant_take(text, n - 4 - NOISE_MORE, w, g);
+	id_wipe(text, sizeof(text));
+	id_wipe(s, sizeof(*s));
+	return f;
 }

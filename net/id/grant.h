@@ -10,10 +10,12 @@
 
 #include "net/id/cert.h"
 #include "net/id/revoked.h"
+#include "net/seal/noise.h"
 
 #define CLUSTER_KEY_BYTES 32u
 #define GRANT_FIXED       (ID_PUBLIC_BYTES + CLUSTER_KEY_BYTES + 4u)
 #define GRANT_BYTES_MAX   (GRANT_FIXED + CERT_BYTES_MAX + REVOKED_BYTES_MAX)
+#define GRANT_SEALED_MAX  (4u + NOISE_MORE + GRANT_BYTES_MAX)
 
 struct grant {
 	uint8_t root[ID_PUBLIC_BYTES];
@@ -22,7 +24,7 @@ struct grant {
 	uint32_t cert_n;
 	uint8_t list[REVOKED_BYTES_MAX];
 	uint32_t list_n;
-	struct cert who; // what the certificate says: filled by grant_take()
+	struct cert who; // what the certificate says: filled by grant_open()
 };
 
 enum grant_fault {
@@ -38,9 +40,6 @@ enum grant_fault {
 /* A sentence for it; static text. */
 const char *grant_fault_text(enum grant_fault f);
 
-/* Returns the bytes, at most GRANT_BYTES_MAX. */
-uint32_t grant_write(const struct grant *g, uint8_t *out);
-
 /* What whoever gets it expects. */
 struct grant_wanted {
 	uint8_t root[ID_MARK_BYTES];
@@ -49,7 +48,12 @@ struct grant_wanted {
 	uint64_t now; // seconds since 1970
 };
 
-/* Its plaintext; *g is to be used only with GRANT_GOOD, and to be wiped. */
-enum grant_fault grant_take(const uint8_t *p, size_t n, const struct grant_wanted *w, struct grant *g);
+/*
+ * The message that has it: "PDG1", then the next of s, which is over with it and wiped. grant_seal() returns the bytes,
+ * at most GRANT_SEALED_MAX; 0: s has no next. Of grant_open() *g is to be used only with GRANT_GOOD, and to be wiped;
+ * what is no such message at all leaves s as it was.
+ */
+uint32_t grant_seal(struct noise *s, const struct grant *g, uint8_t *out);
+enum grant_fault grant_open(struct noise *s, const uint8_t *p, size_t n, const struct grant_wanted *w, struct grant *g);
 
 #endif

@@ -71,19 +71,16 @@ enum grant_fault join_take(const struct token *t, const struct id_key *k, const 
 			   const uint8_t secret[NOISE_KEY_BYTES], const uint8_t *p, size_t n, uint64_t now,
 			   struct grant *g)
 {
-	uint8_t ask[JOIN_ASK_MAX], text[JOIN_GRANT_MAX];
+	uint8_t ask[JOIN_ASK_MAX];
 	struct grant_wanted w = {.name = name, .now = now};
-	enum grant_fault f = GRANT_NOT_FOR_US;
 	struct noise s;
 
-	if (n < 4 + NOISE_MORE || n > JOIN_GRANT_MAX || memcmp(p, "PDG1", 4) || !say(t, k, name, secret, &s, ask))
+	if (!say(t, k, name, secret, &s, ask))
 		return GRANT_MALFORMED;
 	memcpy(w.root, t->root, sizeof(w.root));
 	memcpy(w.pub, k->pub, sizeof(w.pub));
-	if (noise_read(&s, p + 4, n - 4, text))
-		f = grant_take(text, n - 4 - NOISE_MORE, &w, g);
+	enum grant_fault f = grant_open(&s, p, n, &w, g);
 	id_wipe(&s, sizeof(s));
-	id_wipe(text, sizeof(text));
 	return f;
 }
 
@@ -137,12 +134,5 @@ enum token_fault join_hear(struct token_table *all, const uint8_t root[ID_PUBLIC
 
 uint32_t join_grant(struct join_asked *a, const struct grant *g, uint8_t out[JOIN_GRANT_MAX])
 {
-	uint8_t text[GRANT_BYTES_MAX];
-	uint32_t n = grant_write(g, text);
-
-	memcpy(out, "PDG1", 4);
-	bool good = noise_write(&a->noise, text, n, out + 4);
-	id_wipe(text, sizeof(text));
-	id_wipe(&a->noise, sizeof(a->noise));
-	return good ? 4 + NOISE_MORE + n : 0;
+	return grant_seal(&a->noise, g, out);
 }

@@ -75,21 +75,12 @@ uint32_t login_ask(struct login *l, const struct id_key *k, const uint8_t *ssh_s
 
 enum grant_fault login_take(struct login *l, const uint8_t *p, size_t n, uint64_t now, struct grant *g)
 {
-	uint8_t text[LOGIN_GRANT_MAX];
 	struct grant_wanted w = {.name = l->name, .now = now};
-	enum grant_fault f = GRANT_NOT_FOR_US;
 
-	if (n < 4 + NOISE_MORE || n > LOGIN_GRANT_MAX || memcmp(p, "PDG1", 4))
-		return GRANT_MALFORMED;
 	memcpy(w.root, l->root, sizeof(w.root));
 	memcpy(w.pub, l->pub, sizeof(w.pub));
-	if (noise_read(&l->noise, p + 4, n - 4, text))
-		f = grant_take(text, n - 4 - NOISE_MORE, &w, g);
-	if (!f && g->who.role != l->role)
-		f = GRANT_BAD_CERT;
-	id_wipe(text, sizeof(text));
-	id_wipe(&l->noise, sizeof(l->noise));
-	return f;
+	enum grant_fault f = grant_open(&l->noise, p, n, &w, g);
+	return !f && g->who.role != l->role ? GRANT_BAD_CERT : f;
 }
 
 /* ---- who is asked ---- */
@@ -132,12 +123,5 @@ bool login_hear(struct login *l, const uint8_t secret[NOISE_KEY_BYTES], const ui
 
 uint32_t login_grant(struct login *l, const struct grant *g, uint8_t *out)
 {
-	uint8_t text[GRANT_BYTES_MAX];
-	uint32_t n = grant_write(g, text);
-
-	memcpy(out, "PDG1", 4);
-	bool good = noise_write(&l->noise, text, n, out + 4);
-	id_wipe(text, sizeof(text));
-	id_wipe(&l->noise, sizeof(l->noise));
-	return good ? 4 + NOISE_MORE + n : 0;
+	return grant_seal(&l->noise, g, out);
 }

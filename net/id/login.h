@@ -25,7 +25,7 @@
 	(16u + ID_MARK_BYTES + LOGIN_CHALLENGE_BYTES + NOISE_KEY_BYTES + ID_PUBLIC_BYTES + 2u + ID_NAME_MAX)
 #define LOGIN_FIXED     (ID_PUBLIC_BYTES + 2u + ID_SIGNATURE_BYTES)
 #define LOGIN_ASK_MAX   (4u + NOISE_MORE + LOGIN_FIXED + ID_NAME_MAX + SSH_SIG_MAX)
-#define LOGIN_GRANT_MAX (4u + NOISE_MORE + GRANT_BYTES_MAX)
+#define LOGIN_GRANT_MAX GRANT_SEALED_MAX
 
 /* The namespace that an SSH key signs for: one a role, "pando-operator". NULL: nobody logs in as that (a host joins).
  */

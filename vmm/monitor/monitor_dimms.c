@@ -154,25 +154,6 @@ static void on_come(void *ctx, const char *error)
 	free(w);
 }
 
-static bool knows(struct qmp_call *call, const json_t *args)
-{
-	const char *key;
-	json_t *v;
-
-	json_object_foreach((json_t *)args, key, v)
-	{
-		bool is = false;
-
-		for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++)
-			is |= strcmp(known[i], key) == 0;
-		if (!is) {
-			qmp_error(call, "Property 'pc-dimm.%.100s' not found", key);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* The object; NULL: the call has been answered. */
 static struct monitor_object *take_object(struct monitor *m, struct qmp_call *call, const json_t *args)
 {
@@ -255,8 +236,8 @@ void monitor_add_dimm(struct monitor *m, struct qmp_call *call, const json_t *ar
 	char id[DEVICE_NAME_MAX], why[DESC_REPORT_MAX] = "no memory";
 	struct monitor_object *o;
 
-	if (!knows(call, args) || !(o = take_object(m, call, args)) || !take_id(m, call, args, id) ||
-	    !take_place(m, call, args, &wish))
+	if (!monitor_knows(call, args, "pc-dimm", known, sizeof(known) / sizeof(*known)) ||
+	    !(o = take_object(m, call, args)) || !take_id(m, call, args, id) || !take_place(m, call, args, &wish))
 		return;
 	struct dimm *w = malloc(sizeof(*w));
 	int e = -ENOMEM;

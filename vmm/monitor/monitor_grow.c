@@ -133,7 +133,7 @@ host_id monitor_host_of_node(const struct machine_desc *d, uint32_t node)
 	return (host_id)(desc_is_member(d, node) ? node : 0);
 }
 
-static bool knows(struct qmp_call *call, const json_t *args)
+bool monitor_knows(struct qmp_call *call, const json_t *args, const char *type, const char *const *names, size_t n)
 {
 	const char *key;
 	json_t *v;
@@ -142,10 +142,10 @@ static bool knows(struct qmp_call *call, const json_t *args)
 	{
 		bool is = false;
 
-		for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++)
-			is |= strcmp(known[i], key) == 0;
+		for (size_t i = 0; i < n; i++)
+			is |= strcmp(names[i], key) == 0;
 		if (!is) {
-			qmp_error(call, "Property '" MONITOR_CPU_TYPE ".%.100s' not found", key);
+			qmp_error(call, "Property '%s.%.100s' not found", type, key);
 			return false;
 		}
 	}
@@ -157,7 +157,8 @@ void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *arg
 	const struct machine_desc *d = &m->r->desc;
 	uint64_t node = UINT64_MAX, core = UINT64_MAX, host, zero = 0;
 
-	if (!knows(call, args) || !monitor_number(call, args, "node-id", DESC_NODES_MAX - 1, &node) ||
+	if (!monitor_knows(call, args, MONITOR_CPU_TYPE, known, sizeof(known) / sizeof(*known)) ||
+	    !monitor_number(call, args, "node-id", DESC_NODES_MAX - 1, &node) ||
 	    !monitor_number(call, args, "socket-id", DESC_NODES_MAX - 1, &node) ||
 	    !monitor_number(call, args, "core-id", VCPUS_MAX - 1, &core) ||
 	    !monitor_number(call, args, "thread-id", 0, &zero) || !monitor_number(call, args, "die-id", 0, &zero))

@@ -90,6 +90,8 @@ void monitor_add_cpu(struct monitor *m, struct qmp_call *call, const json_t *arg
 host_id monitor_host_of_node(const struct machine_desc *d, uint32_t node);
 /* ... an argument that may be missing; false: the call has been answered. */
 bool monitor_number(struct qmp_call *call, const json_t *args, const char *key, uint64_t most, uint64_t *out);
+/* ... whether a device of type takes all that is said of it: names, n of them; false: the call has been answered. */
+bool monitor_knows(struct qmp_call *call, const json_t *args, const char *type, const char *const *names, size_t n);
 
 /* monitor_dimms.c: device_add of a pc-dimm; device_del of the memory in a slot, which waits for the guest's word as
  * growths_remove_memory() does. Both answer the call. */

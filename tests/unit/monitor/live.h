@@ -81,6 +81,23 @@ struct Live : testing::Test {
 		}
 		return got;
 	}
+	/* A command with what is between the braces of its arguments; what has to be answered to it. */
+	std::string say(const std::string &command, const std::string &args = "")
+	{
+		return Say("{\"execute\":\"" + command + "\",\"arguments\":{" + args + "}}");
+	}
+	void refused(const std::string &command, const std::string &args, const std::string &want,
+		     const std::string &cls = "GenericError")
+	{
+		std::string got = say(command, args);
+		EXPECT_NE(std::string::npos, got.find("\"class\": \"" + cls + "\"")) << args << got;
+		EXPECT_NE(std::string::npos, got.find("\"desc\": \"" + want)) << args << got;
+	}
+	void done(const std::string &command, const std::string &args)
+	{
+		std::string got = say(command, args);
+		EXPECT_NE(std::string::npos, got.find("{\"return\": {}}")) << args << got;
+	}
 };
 } // namespace
 

@@ -33,22 +33,6 @@ struct Dimms : Live {
 		Live::TearDown();
 		growths_destroy(r->growths);
 	}
-	std::string say(const std::string &command, const std::string &args = "")
-	{
-		return Say("{\"execute\":\"" + command + "\",\"arguments\":{" + args + "}}");
-	}
-	void refused(const std::string &command, const std::string &args, const std::string &want,
-		     const std::string &cls = "GenericError")
-	{
-		std::string got = say(command, args);
-		EXPECT_NE(std::string::npos, got.find("\"class\": \"" + cls + "\"")) << args << got;
-		EXPECT_NE(std::string::npos, got.find("\"desc\": \"" + want)) << args << got;
-	}
-	void done(const std::string &command, const std::string &args)
-	{
-		std::string got = say(command, args);
-		EXPECT_NE(std::string::npos, got.find("{\"return\": {}}")) << args << got;
-	}
 	void fill(uint32_t slot, uint64_t mib)
 	{
 		desc_range p = {.first = 0, .pages = mib * kMiB / PAGE_BYTES, .node = 2, .home = 1, .slot = slot};

@@ -36,21 +36,6 @@ struct Plugs : Live {
 					   "{\"back\":\"none\",\"mac\":\"52:54:00:00:00:01\"}", why, sizeof(why)))
 			<< why;
 	}
-	std::string say(const std::string &command, const std::string &args)
-	{
-		return Say("{\"execute\":\"" + command + "\",\"arguments\":{" + args + "}}");
-	}
-	void refused(const std::string &command, const std::string &args, const std::string &want,
-		     const std::string &cls = "GenericError")
-	{
-		std::string got = say(command, args);
-		EXPECT_NE(std::string::npos, got.find("\"class\": \"" + cls + "\"")) << args << got;
-		EXPECT_NE(std::string::npos, got.find("\"desc\": \"" + want)) << args << got;
-	}
-	void done(const std::string &command, const std::string &args)
-	{
-		EXPECT_NE(std::string::npos, say(command, args).find("{\"return\": {}}")) << args;
-	}
 };
 
 // What the guest reads of buses it reads once.

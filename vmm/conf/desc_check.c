@@ -18,7 +18,6 @@
 #define TIMEOUT_MS_MIN   10u
 #define TIMEOUT_MS_MAX   3600000u
 #define HOLD_NS_MAX      1000000000ull
-#define PREFETCH_MAX     512u // COH_PREFETCH_MAX
 #define SPIN_US_MAX      1000000u
 
 #define refuse(why, cap, ...) refuse_with(why, cap, -EINVAL, __VA_ARGS__)
@@ -355,8 +354,9 @@ int desc_check(const struct machine_desc *d, char *why, size_t cap)
 	if (d->reserve_pages < DESC_RESERVE_MIN || d->reserve_pages > MEMORY_BYTES_MAX / PAGE_BYTES)
 		return refuse(why, cap, "reserve_pages is %" PRIu64 ", %u to %llu are possible", d->reserve_pages,
 			      DESC_RESERVE_MIN, MEMORY_BYTES_MAX / PAGE_BYTES);
-	if (d->prefetch_max > PREFETCH_MAX)
-		return refuse(why, cap, "prefetch_max is %u, at most %u is possible", d->prefetch_max, PREFETCH_MAX);
+	if (d->prefetch_max > DESC_PREFETCH_MAX)
+		return refuse(why, cap, "prefetch_max is %u, at most %u is possible", d->prefetch_max,
+			      DESC_PREFETCH_MAX);
 	if (d->spin_us > SPIN_US_MAX)
 		return refuse(why, cap, "spin_us is %u, at most %u is possible", d->spin_us, SPIN_US_MAX);
 	return check_parts(d, why, cap);

@@ -18,6 +18,7 @@
 #define DESC_NAME_MAX         64u
 #define DESC_REPORT_MAX       512u
 #define DESC_XAPIC_ID_MAX     254u // eight bits; 255 is everybody
+#define DESC_PREFETCH_MAX     512u // pages fetched ahead of a stream
 #define DESC_RESERVE_MIN      256u // pages: one instruction may need several, and pages on their way home need room
 #define DESC_NODES_MAX        HOSTS_MAX
 #define DESC_KIND_MAX         16u   // of a device, with its end

@@ -6,7 +6,7 @@ const struct tuning_rule tuning_rules[TUNINGS] = {
 	[TUNING_PEER_TIMEOUT] = {"peer-timeout", "MS", 100, 3600000, 5000},
 	[TUNING_HOLD] = {"hold", "US", 0, 1000000, 50},
 	[TUNING_RESERVE] = {"reserve", "PAGES", DESC_RESERVE_MIN, 1u << 30, 1024},
-	[TUNING_PREFETCH] = {"prefetch", "PAGES", 0, 512, 256},
+	[TUNING_PREFETCH] = {"prefetch", "PAGES", 0, DESC_PREFETCH_MAX, 256},
 	[TUNING_SPIN] = {"spin", "US", 0, 1000000, 0},
 };
 

@@ -26,6 +26,7 @@
 
 _Static_assert(PAGE_BYTES << GRANULE_SHIFT == DESC_GRANULE, "homes are given by granules of the description");
 _Static_assert(DESC_RANGES_MAX <= COH_HOMES_MAX, "each range of memory is one of homes");
+_Static_assert(DESC_PREFETCH_MAX <= COH_PREFETCH_MAX, "what a description may say the engine takes");
 
 /* Where the guest's time is stretched, so is everything that a host does. */
 uint64_t pager_gives_up_after_ns(const struct machine_desc *d)

@@ -29,12 +29,7 @@ cp "$O/pando" "$O/guest-tools/micro.elf" "$W" && chmod 755 "$W/pando" "$W/micro.
 pando=$W/pando micro=$W/micro.elf
 group=64100 one=64101 two=64102
 
-begins() { # LABEL SECONDS: until something came of a guest, or the time is over
-	for ((i = 0; i < $2 * 10; i++)); do
-		grep -q . "$W/$1.log" 2>/dev/null && break
-		sleep 0.1
-	done
-}
+begins() { wait_for "$2" grep -q . "$W/$1.log"; } # LABEL SECONDS: until something came of a guest, or the time is over
 
 # Devices of that group in place of root's, for this namespace alone.
 device() { # NAME
@@ -99,13 +94,8 @@ run() { # USER LABEL PORTS WORDS...
 		--quiet --append "$*" >"$W/$label.log" 2>&1 </dev/null
 }
 listens() { # PORT...: waits for them
-	local p i
-	for p in "$@"; do
-		for ((i = 0; i < 600; i++)); do
-			(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null && break
-			sleep 0.1
-		done
-	done
+	local p
+	for p in "$@"; do wait_for 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$p"; done
 }
 host $one 7501
 host $one 7502

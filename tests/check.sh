@@ -47,7 +47,8 @@ run() {
 		echo "FAIL $name: exit status $rc$([ $rc -eq 124 ] && echo " (not finished in $limit s)"); the end of its output:"
 		tail -n 25 "$log" | sed 's/^/    /'
 	elif [ "$f" -gt 0 ]; then
-		tail -n 40 "$log" | sed 's/^/    /'
+		[ $rc -ne 124 ] || echo "and not finished in $limit s; the end of its output:"
+		tail -n 60 "$log" | sed 's/^/    /'
 	fi
 	if [ $((p + f + s)) -eq 0 ]; then
 		f=1
@@ -58,13 +59,29 @@ run() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-units() { # BUILD_FOLDER: every unit-test program there
-	local rc=0 t
+# units BUILD_FOLDER: every unit-test program there. What went wrong stands at the end of the output, which is what a reader of a
+# failed run has of it: the output of each failed test, or the end of a program's that ended badly without one (a sanitizer, a signal).
+units() {
+	local rc=0 t log=/dev/null status bad=$1/tests/units.bad
+	: >"$bad"
+	trap 'cat "$bad" "$log"; exit 1' TERM # the limit: what the last one said
 	for t in "$1"/tests/unit-*; do
-		case $t in *.d | *.o) continue ;; esac
+		case $t in *.d | *.o | *.log) continue ;; esac
+		log=$t.log
 		echo "-- $t"
-		"$t" --gtest_brief=0 || rc=1
+		"$t" --gtest_brief=0 >"$log" 2>&1
+		status=$?
+		cat "$log"
+		[ $status -ne 0 ] || continue
+		rc=1
+		if grep -qE '^\[  FAILED  \] [^ ]+ \(' "$log"; then
+			awk '/^\[ RUN /{test=""} {test=test "    " $0 "\n"} /^\[  FAILED  \] [^ ]+ \(/{printf "%s", test}' "$log"
+		else
+			echo "FAIL ${t##*/}: exit status $status without a failed test; the end of its output:"
+			tail -n 40 "$log" | sed 's/^/    /'
+		fi >>"$bad"
 	done
+	cat "$bad"
 	return $rc
 }
 

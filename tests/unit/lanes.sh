@@ -36,6 +36,25 @@ try a_limit_is_kept 1 "2 passed, 2 failed" "good | bad late"
 try a_stage_that_ends_is_a_failure 1 "0 passed, 1 failed, 1 skipped" "dies | skips"
 try interrupts_are_not_ignored 0 "1 passed, 0 failed, 1 skipped" "interrupt | skips"
 
+# What a unit program that failed said is shown, wherever in the stage it stood.
+mkdir -p "$tmp/fake/tests"
+unit_program() { # NAME SCRIPT
+	printf '#!/bin/sh\n%s\n' "$2" >"$tmp/fake/tests/unit-$1" && chmod +x "$tmp/fake/tests/unit-$1"
+}
+unit_program a "echo '[ RUN      ] A.Bad'; echo 'why A'; echo '[  FAILED  ] A.Bad (1 ms)'; exit 1"
+unit_program b "echo 'ERROR: why B'; exit 1"
+unit_program c "seq -f 'noise %g' 80; echo '[       OK ] C.Good (0 ms)'"
+echo 'stage_units() { run units 10 bash -c "$(declare -f units); units $TRY/fake"; }' >"$tmp/stages"
+try unit_programs_that_fail_are_counted 1 "1 passed, 2 failed" units
+grep -q '    why A' "$tmp/out" && grep -q '    ERROR: why B' "$tmp/out"
+verdict what_they_said_is_shown $? "why A or why B is not in the output"
+rm "$tmp/fake/tests/unit-b"
+unit_program d "echo 'last words'; exec sleep 60"
+echo 'stage_units() { run units 1 bash -c "$(declare -f units); units $TRY/fake"; }' >"$tmp/stages"
+try a_unit_program_that_hangs 1 "1 passed, 1 failed" units
+grep -q 'not finished in 1 s' "$tmp/out" && grep -q '    last words' "$tmp/out"
+verdict its_last_words_are_shown $? "the last words are not in the output"
+
 # Ended from outside, it leaves nothing.
 cat >"$tmp/stages" <<'END'
 stage_long() { run long 60 bash -c 'echo $$ >"$1/pid"; exec sleep 60' sh "$TRY"; }

@@ -111,15 +111,16 @@ static void fill_memory(struct ops_op *o)
 
 /* ---- memory that goes ---- */
 
-/* Whoever gave something up before a reset has it again after it. */
+/* Whoever gave something up before a reset has it again after it. If so, the step is over, and the operation may be gone with it. */
 static bool voided(struct ops_op *o)
 {
 	struct version_op *w = version_of(o);
+	bool voided = w->voided || ((is(w, GROW_VCPU_GONE) || is(w, GROW_MEMORY_GONE)) && w->life != w->g->life);
 
-	w->voided |= (is(w, GROW_VCPU_GONE) || is(w, GROW_MEMORY_GONE)) && w->life != w->g->life;
-	if (w->voided)
+	w->voided = voided;
+	if (voided)
 		ops_step_over(o, NULL);
-	return w->voided;
+	return voided;
 }
 
 static void unmap_memory(struct ops_op *o)

@@ -212,14 +212,15 @@ static struct join *of(struct ops_op *o)
 	return ((struct join_op *)o)->j;
 }
 
-/* Whether the step can begin; if not, it is over. */
+/* Whether the step can begin; if not, it is over, and perhaps the operation and its join with it. */
 static bool goes_on(struct ops_op *o)
 {
 	struct join *j = of(o);
+	bool ended = j->ended;
 
-	if (j->ended)
+	if (ended)
 		ops_step_over(o, j->why);
-	return !j->ended;
+	return !ended;
 }
 
 /* Of a host that is gone is said why. */

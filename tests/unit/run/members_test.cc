@@ -203,6 +203,20 @@ TEST_F(Join, WhereverAHostEndsBeforeItIsAMemberNothingIsLeft)
 	}
 }
 
+/* The step that would wait for its offer is the last that looks at it. */
+TEST_F(Join, OneThatEndsWhileItAnswersIsDropped)
+{
+	ends_at = "dial";
+	ASSERT_EQ(0, add()) << why;
+	rounds();
+	members_dialled(ms, 2, nullptr);
+	rounds();
+	EXPECT_EQ(Said({"error: its session has ended"}), said);
+	EXPECT_EQ(1u, count("drop"));
+	EXPECT_EQ(0u, count("host-expect"));
+	EXPECT_EQ(MEMBER_NONE, members_state(ms, 2));
+}
+
 TEST_F(Join, WhatAHostOrAMemberRefusesLeavesNothing)
 {
 	struct {

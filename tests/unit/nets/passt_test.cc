@@ -188,7 +188,10 @@ TEST_F(Passt, LeavesWithTheCard)
 	EXPECT_EQ(-1, kill(was, 0));
 }
 
-/* On a busy host. The guest is not refused for it, and has its link again in the end. */
+/*
+ * On a busy host. The guest is not refused for it, and has its link again in the end: it needs a second, so the time that it
+ * is given, half of one, has to grow.
+ */
 TEST_F(Passt, OneThatIsSlow)
 {
 	o.passt_answer_ms = 500;
@@ -197,7 +200,6 @@ TEST_F(Passt, OneThatIsSlow)
 	talk(1);
 	say("die");
 	ASSERT_TRUE(until([&] { return links.size() == 2; }));
-	EXPECT_LE(3u, starts().size()) << "the first one had too little time";
 	talk(2);
 }
 

@@ -46,7 +46,7 @@ debian_prepare debian-bench base >&2 || exit 1
 cp --sparse=always "$work/debian.img" "$work/copy.img"
 drives="copy debian" programs="passt" files="" settings=""
 debian_run 7200 tests/bench/debian.sh boot_1 boot_2 >&2
-echo "# Debian 12 from its disk; guests run $mode, guest time at 1/${PANDO_DILATE:-20} of real time where that is nested"
+echo "# Debian 12 from its disk; guests run $mode, where that is nested with guest time at 1/${PANDO_DILATE:-20 (one host) and 1/80 (two)} of real time"
 python3 - "$logs/all" <<'END'
 import json, re, sys
 text = open(sys.argv[1], errors="replace").read().replace("\r", "")

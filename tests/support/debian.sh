@@ -5,9 +5,9 @@
 
 # ---- inside: /pando of the nested machine, or a folder made to look so. $suite; each case is a function case_NAME ----
 
-inside() { # DISK DILATE PATIENCE CASE...: runs them
-	disk=$1 patience=$3
-	options="--dilate $2 --peer-timeout 60000 --start-timeout 300"
+inside() { # DISK DILATE PATIENCE CASE...: runs them. DILATE: guest time at 1/DILATE of real time; auto: as dilation() has it
+	disk=$1 dilate=$2 patience=$3
+	options="--peer-timeout 60000 --start-timeout 300"
 	shift 3
 	mkdir -p logs
 	for name in "$@"; do
@@ -21,6 +21,11 @@ inside() { # DISK DILATE PATIENCE CASE...: runs them
 	done
 	echo "END $bad"
 }
+# For the nested machine. There a page of another host takes milliseconds, and a clock's tick needs some: with guest time at 1/20
+# of real time two hosts do little else than tick.
+dilation() { # HOSTS
+	if [ "$dilate" != auto ]; then echo "$dilate"; else echo $(($1 > 1 ? 80 : 20)); fi
+}
 show() { tr -d '\r' <"$log" | grep -av '^ *$' | tail -n 15 | sed 's/^/    /'; }
 
 start() { # HOSTS MIB [OPTION...]
@@ -29,7 +34,7 @@ start() { # HOSTS MIB [OPTION...]
 	began=$SECONDS
 	# shellcheck disable=SC2086
 	pando run --name debian --local "$hosts" --cpus 2 --memory "${mib}M" --disk "$disk" \
-		--append "quiet systemd.show_status=0 numa_balancing=disable" $options "$@" <keys >>"$log" 2>&1 &
+		--append "quiet systemd.show_status=0 numa_balancing=disable" --dilate "$(dilation "$hosts")" $options "$@" <keys >>"$log" 2>&1 &
 	pid=$!
 	exec {keys}>keys
 }
@@ -144,7 +149,7 @@ debian_nested() { # CASE...
 		places="$places /dev/vd$letter" letter=$(tr c-y d-z <<<"$letter") slot=$((slot + 1))
 	done
 	tests/testbed/run.sh --emulator "$emulator" --build "$O" --timeout "$limit" --files "$(paste -sd, <(printf '%s\n' $files))" "${qemu[@]}" -- \
-		"${settings:-} bash inner.sh inside $places ${PANDO_DILATE:-20} ${DEBIAN_PATIENCE:-1} $*"
+		"${settings:-} bash inner.sh inside $places ${PANDO_DILATE:-auto} ${DEBIAN_PATIENCE:-1} $*"
 }
 debian_here() { # CASE...
 	local f d places=""

@@ -111,7 +111,8 @@ static void fill_memory(struct ops_op *o)
 
 /* ---- memory that goes ---- */
 
-/* Whoever gave something up before a reset has it again after it. If so, the step is over, and the operation may be gone with it. */
+/* Whoever gave something up before a reset has it again after it. If so, the step is over, and the operation may be
+ * gone with it. */
 static bool voided(struct ops_op *o)
 {
 	struct version_op *w = version_of(o);

@@ -189,8 +189,8 @@ TEST_F(Passt, LeavesWithTheCard)
 }
 
 /*
- * On a busy host. The guest is not refused for it, and has its link again in the end: it needs a second, so the time that it
- * is given, half of one, has to grow.
+ * On a busy host. The guest is not refused for it, and has its link again in the end: it needs a second, so the time
+ * that it is given, half of one, has to grow.
  */
 TEST_F(Passt, OneThatIsSlow)
 {

@@ -11,6 +11,7 @@
 
 #include "coherence/base/check.h"
 #include "net/link_priv.h"
+#include "net/seal/stream.h"
 
 static const struct link_ops *ops_by_name(const char *name)
 {
@@ -117,15 +118,26 @@ int link_peer_new(struct link *l, unsigned number, int fd, struct link_peer **ou
 
 int link_add_fd(struct link *l, unsigned peer, int fd)
 {
+	return link_add_sealed(l, peer, fd, NULL);
+}
+
+int link_add_sealed(struct link *l, unsigned peer, int fd, struct seal_stream *seal)
+{
 	struct link_peer *p;
 	int one = 1, r = -EINVAL;
 
-	if (fd < 0)
-		return -EINVAL;
-	if (l->ops->attach)
+	if (fd >= 0 && l->ops->attach)
 		r = link_peer_new(l, peer, fd, &p);
 	if (r) {
-		close(fd);
+		seal_stream_free(seal);
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	r = seal ? link_seal_new(p, seal) : 0;
+	if (r) {
+		seal_stream_free(seal);
+		link_remove(l, peer);
 		return r;
 	}
 	/* io_uring fails a request on a non-blocking descriptor instead of waiting; direct calls
@@ -208,6 +220,7 @@ void link_reap(struct link *l)
 		*at = p->next_dead;
 		p->batch_busy = false;
 		link_tx_fail(p);
+		link_seal_free(p);
 		free(p->part);
 		free(p->tp);
 		free(p);
@@ -314,6 +327,7 @@ bool link_net_stats(const struct link *l, unsigned peer, struct link_net_stats *
 
 	memset(out, 0, sizeof(*out));
 	out->transport = l->ops->name;
+	out->seal = p ? link_seal_name(p) : "";
 	if (p && l->ops->stats)
 		l->ops->stats(l, p, out);
 	return p && l->ops->stats;

@@ -23,6 +23,7 @@
 
 struct link;
 struct dpdk_spec;
+struct seal_stream;
 
 struct link_handler {
 	void *ctx;
@@ -36,11 +37,13 @@ struct link_handler {
 struct link_peer_stats {
 	uint64_t msgs_in, msgs_out, bytes_in, bytes_out, bad_frames;
 	uint64_t first_in, first_out; // of msgs_in and msgs_out, those of priority 0
+	uint64_t bad_tags;            // sealed records that were not genuine: the first ends the peer
 };
 
 /* Of a transport with frames of its own: what the network did to them. */
 struct link_net_stats {
 	const char *transport;          // static text
+	const char *seal;               // the suite that its traffic is sealed with, or "plain"; "": no such peer
 	uint64_t frames_in, frames_out; // of this peer's connection
 	uint64_t retransmits, duplicates;
 	uint64_t credit_stalls;         // times that sending waited for the peer to make room
@@ -72,6 +75,11 @@ void link_destroy(struct link *l); // closes every peer's descriptor; flushes no
  * link owns from now on (also on error). Returns 0, -EEXIST, -EINVAL, -ENOMEM.
  */
 int link_add_fd(struct link *l, unsigned peer, int fd);
+/*
+ * The same of a session (net/session.h) whose traffic is sealed; seal is the link's from now on too, also on error.
+ * NULL: it is plain. A frame that was not sealed by the other side takes the peer down.
+ */
+int link_add_sealed(struct link *l, unsigned peer, int fd, struct seal_stream *seal);
 
 /* Joins two links of this process ("loop" transport): a's peer pa is b, b's peer pb is a. */
 int link_join_loop(struct link *a, unsigned pa, struct link *b, unsigned pb);

@@ -129,7 +129,7 @@ bool link_drained(const struct link *l, unsigned peer)
 {
 	const struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;
 
-	return !p || p->queued_bytes == 0;
+	return !p || (p->queued_bytes == 0 && link_seal_empty(p));
 }
 
 /* ---- batches ---- */
@@ -201,6 +201,7 @@ void link_tx_fail(struct link_peer *p)
 		while ((f = queue_pop(&p->queue[q])))
 			link_frame_put(p->link, f);
 	p->batch_sent = p->queued_bytes = 0;
+	link_seal_drop(p);
 }
 
 /* ---- receiving ---- */
@@ -295,20 +296,28 @@ static size_t take_some(struct link_peer *p, const uint8_t *buf, size_t n, int *
 	return taken;
 }
 
-int link_rx(struct link_peer *p, const uint8_t *buf, size_t n)
+int link_rx_bytes(struct link_peer *p, const uint8_t *buf, size_t n)
 {
 	int handled = 0;
 
-	if (p->removed || p->down_reason)
-		return 0;
-	p->holds++; // on_msg may remove p
-	p->stats->bytes_in += n;
 	while (n && !p->removed && !p->down_reason) {
 		size_t taken = take_some(p, buf, n, &handled);
 
 		buf += taken;
 		n -= taken;
 	}
+	return handled;
+}
+
+int link_rx(struct link_peer *p, const uint8_t *buf, size_t n)
+{
+	int handled;
+
+	if (p->removed || p->down_reason)
+		return 0;
+	p->holds++;                            // on_msg may remove p
+	p->stats->bytes_in += p->seal ? 0 : n; // of sealed ones what they say counts, as on the way out
+	handled = p->seal ? link_seal_rx(p, buf, n) : link_rx_bytes(p, buf, n);
 	p->holds--;
 	return handled;
 }

@@ -6,6 +6,8 @@
 #ifndef NET_LINK_PRIV_H
 #define NET_LINK_PRIV_H
 
+#include <sys/uio.h>
+
 #include "net/dpdk_port.h"
 #include "net/link.h"
 
@@ -51,9 +53,10 @@ struct link_peer {
 	size_t queued_bytes;                         // both queues and the batch
 	struct link_frame *batch[LINK_BATCH_FRAMES]; // handed to the transport, oldest first
 	unsigned batch_n;
-	size_t batch_sent; // bytes of batch[0] already sent
-	bool batch_busy;   // the transport reads the batch until link_batch_done()
-	uint8_t *part;     // first bytes of a frame not yet whole
+	size_t batch_sent;      // bytes of batch[0] already sent
+	bool batch_busy;        // the transport reads the batch until link_batch_done()
+	struct link_seal *seal; // NULL: what it says and hears is plain
+	uint8_t *part;          // first bytes of a frame not yet whole
 	size_t part_bytes, part_cap;
 	struct link_peer_stats *stats; // of the slot
 };
@@ -121,11 +124,15 @@ struct link {
 	bool arm;       // peers the transport has not armed yet
 };
 
+struct seal_stream;
+
 extern const struct link_ops link_uring_ops, link_uring_plain_ops, link_loop_ops, link_dpdk_ops;
 
-/* Bytes came from p: assembles frames and calls on_msg. buf is read only during the call. Returns
+/* Bytes came from p, sealed or not: assembles frames and calls on_msg. buf is read only during the call. Returns
  * messages handled. */
 int link_rx(struct link_peer *p, const uint8_t *buf, size_t n);
+/* The same of bytes that are plain, or have been opened. */
+int link_rx_bytes(struct link_peer *p, const uint8_t *buf, size_t n);
 
 /* One whole message came from p, not through its stream: calls on_msg. Returns messages handled. */
 int link_rx_message(struct link_peer *p, const uint8_t *frame, size_t bytes);
@@ -140,6 +147,22 @@ unsigned link_batch_fill(struct link_peer *p);
 /* sent bytes of the batch went out. What is left goes back to its queue, so that control can
  * overtake again. */
 void link_batch_done(struct link_peer *p, size_t sent);
+
+/*
+ * What a transport over a stream sends next: frames of the batch where they lie, or what they were sealed to. iov has
+ * LINK_BATCH_FRAMES pieces. Returns how many there are; 0: nothing is left. Then, once it is known how much went, and
+ * until that no more: link_out_done().
+ */
+unsigned link_out_fill(struct link_peer *p, struct iovec *iov);
+void link_out_done(struct link_peer *p, size_t sent);
+
+/* Of a sealed peer (link_seal.c). stream is p's from then on, but not on error: -ENOMEM. */
+int link_seal_new(struct link_peer *p, struct seal_stream *stream);
+void link_seal_free(struct link_peer *p);              // wipes its keys. Plain: nothing
+const char *link_seal_name(const struct link_peer *p); // the suite, or "plain"
+bool link_seal_empty(const struct link_peer *p);       // all that was sealed has been sent
+void link_seal_drop(struct link_peer *p);              // nothing will be sent any more
+int link_seal_rx(struct link_peer *p, const uint8_t *buf, size_t n);
 
 /* The first frames of the batch now belong to the transport, which ends them with link_frame_put().
  * The rest goes back. */

@@ -155,17 +155,11 @@ static bool arm_recv(struct uring_link *ul, struct link_peer *p)
 	return true;
 }
 
-static unsigned batch_to_iov(struct link_peer *p)
+static unsigned out_to_iov(struct link_peer *p)
 {
 	struct uring_peer *up = p->tp;
-	unsigned n = link_batch_fill(p);
+	unsigned n = link_out_fill(p, up->iov);
 
-	for (unsigned i = 0; i < n; i++)
-		up->iov[i] = (struct iovec){.iov_base = p->batch[i]->data, .iov_len = p->batch[i]->bytes};
-	if (n) {
-		up->iov[0].iov_base = p->batch[0]->data + p->batch_sent;
-		up->iov[0].iov_len -= p->batch_sent;
-	}
 	up->msg = (struct msghdr){.msg_iov = up->iov, .msg_iovlen = n};
 	return n;
 }
@@ -175,7 +169,7 @@ static bool arm_send(struct uring_link *ul, struct link_peer *p)
 	struct uring_peer *up = p->tp;
 	struct io_uring_sqe *s;
 
-	if (!batch_to_iov(p)) {
+	if (!out_to_iov(p)) {
 		up->want_send = false;
 		return true;
 	}
@@ -224,11 +218,11 @@ static void push(struct link *l, struct link_peer *p)
 {
 	struct uring_peer *up = p->tp;
 
-	while (!up->want_send && batch_to_iov(p)) {
+	while (!up->want_send && out_to_iov(p)) {
 		ssize_t n = sendmsg(p->fd, &up->msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 		int err = errno;
 
-		link_batch_done(p, n > 0 ? (size_t)n : 0);
+		link_out_done(p, n > 0 ? (size_t)n : 0);
 		if (n >= 0)
 			continue;
 		if (err == EAGAIN)
@@ -292,7 +286,7 @@ static int on_sent(struct loop_op *op, int res, unsigned flags)
 
 	(void)flags;
 	p->holds--;
-	link_batch_done(p, res > 0 ? (size_t)res : 0);
+	link_out_done(p, res > 0 ? (size_t)res : 0);
 	if (p->removed)
 		return 0;
 	if (res <= 0 && res != -EAGAIN && res != -EINTR)

@@ -19,6 +19,8 @@ const std::vector<Transport> &transports()
 		{"uring", "uring", 0, true},
 		{"uring", "uring_spinning", 50, true},
 		{"uring-plain", "uring_plain", 0, true},
+		{"uring", "uring_sealed", 0, true, nullptr, "", true},
+		{"uring-plain", "uring_plain_sealed", 0, true, nullptr, "", true},
 		{"dpdk", "dpdk_memif", 0, true, "memif"},
 		{"dpdk", "dpdk_memif_spinning", 50, true, "memif"},
 		{"dpdk", "dpdk_memif_loses_1", 0, true, "memif", ",drop=1%"},
@@ -177,6 +179,14 @@ Node &Conform::add(uint32_t epoch)
 	return *nodes.back();
 }
 
+seal_stream *Conform::seal(bool connector)
+{
+	static const uint8_t keys[2][AEAD_KEY_BYTES] = {{1}, {2}};
+	seal_suite suite = aead_find(SEAL_AES256GCM) ? SEAL_AES256GCM : SEAL_CHACHA20;
+
+	return GetParam().sealed ? seal_stream_new(suite, connector, keys[0], keys[1], now_ns()) : nullptr;
+}
+
 void Conform::connect(Node &a, unsigned pa, Node &b, unsigned pb)
 {
 	int fd[2];
@@ -186,8 +196,8 @@ void Conform::connect(Node &a, unsigned pa, Node &b, unsigned pb)
 		return;
 	}
 	ASSERT_TRUE(tcp_pair(fd));
-	ASSERT_EQ(link_add_fd(a.l, pa, fd[0]), 0);
-	ASSERT_EQ(link_add_fd(b.l, pb, fd[1]), 0);
+	ASSERT_EQ(link_add_sealed(a.l, pa, fd[0], seal(true)), 0);
+	ASSERT_EQ(link_add_sealed(b.l, pb, fd[1], seal(false)), 0);
 }
 
 void Conform::settle(Node &a, Node &b)

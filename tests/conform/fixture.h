@@ -16,6 +16,7 @@
 extern "C" {
 #include "net/link.h"
 #include "net/log.h"
+#include "net/seal/stream.h"
 }
 
 namespace conform
@@ -28,6 +29,7 @@ struct Transport {
 	bool sockets;               // peers are stream sockets: a test may speak raw bytes to one
 	const char *dpdk = nullptr; // the kind of ports of transport "dpdk"
 	const char *more = "";      // and further words of its option
+	bool sealed = false;        // what crosses is
 };
 
 inline std::ostream &operator<<(std::ostream &o, const Transport &t)
@@ -75,6 +77,8 @@ class Conform : public testing::TestWithParam<Transport>
 	void SetUp() override;
 	void TearDown() override;
 	Node &add(uint32_t epoch = 1);
+	// One end of a session's seal; NULL where the transport under test is plain.
+	static seal_stream *seal(bool connector);
 	// a's peer pa is b, b's peer pb is a
 	void connect(Node &a, unsigned pa, Node &b, unsigned pb);
 	// Lets the two say hello where a transport does: before that a node that never runs sends nothing.

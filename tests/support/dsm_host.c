@@ -185,7 +185,8 @@ static int start(struct dsm_host *h, struct dsm_group *g, host_id self, unsigned
 		r = link_create(&h->link, &lo, &lh);
 	for (unsigned o = 0; o < g->hosts && !r; o++)
 		if (o != self)
-			r = link_add_fd(h->link, o, g->sockets[self][o]);
+			r = link_add_sealed(h->link, o, g->sockets[self][o],
+					    g->link ? link_choice_seal(g->link, self, o) : NULL);
 	h->observe = calloc(1, sizeof(*h->observe));
 	if (!h->observe)
 		r = -ENOMEM;

@@ -6,6 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coherence/base/check.h"
+#include "net/now.h"
+#include "net/seal/stream.h"
+
 int link_choice_init(struct link_choice *c, const char *text)
 {
 	memset(c, 0, sizeof(*c));
@@ -33,11 +37,26 @@ void link_choice_end(struct link_choice *c)
 	c->dir[0] = 0;
 }
 
+static bool sealed(const struct link_choice *c)
+{
+	return strcmp(c->text, "uring,sealed") == 0;
+}
+
+struct seal_stream *link_choice_seal(const struct link_choice *c, unsigned self, unsigned other)
+{
+	static const uint8_t keys[2][AEAD_KEY_BYTES] = {{1}, {2}};
+	enum seal_suite suite = aead_find(SEAL_AES256GCM) ? SEAL_AES256GCM : SEAL_CHACHA20;
+	struct seal_stream *s = sealed(c) ? seal_stream_new(suite, self > other, keys[0], keys[1], now_ns()) : NULL;
+
+	PD_CHECK(s || !sealed(c));
+	return s;
+}
+
 int link_choice_apply(struct link_choice *c, unsigned self, unsigned n, struct link_options *o)
 {
 	char text[DPDK_SPEC_MAX], why[256] = "";
 
-	o->transport = c->text;
+	o->transport = sealed(c) ? "uring" : c->text;
 	o->dpdk = NULL;
 	if (strncmp(c->text, "dpdk:", 5))
 		return 0;

@@ -7,7 +7,8 @@
 #include "net/link.h"
 
 struct link_choice {
-	const char *text; // "uring", "dpdk:memif", or "dpdk:..." in which every @ stands for the process's number
+	const char *text; // "uring", "uring,sealed", "dpdk:memif", or "dpdk:..." in which every @ stands for the
+			  // process's number
 	char dir[32];     // of memif sockets
 	struct dpdk_spec spec;
 };
@@ -18,5 +19,8 @@ void link_choice_end(struct link_choice *c); // removes the folder
 
 /* Sets o->transport and o->dpdk for process self of n. Returns 0 or -1 (said). */
 int link_choice_apply(struct link_choice *c, unsigned self, unsigned n, struct link_options *o);
+
+/* What the traffic of self with other is sealed by; NULL: it is plain. */
+struct seal_stream *link_choice_seal(const struct link_choice *c, unsigned self, unsigned other);
 
 #endif

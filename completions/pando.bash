@@ -4,11 +4,11 @@
 # shellcheck shell=bash disable=SC2207
 
 declare -gA _pando_options=(
-	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --elastic --hosts --key --local --netns --link --name --uuid
+	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --elastic --hosts --key --local --netns --link --plain --sealed --name --uuid
 		--qmp --console --virtio-console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
-	[host]="--listen --key --cpus --memory --spin --link --overcommit --seccomp --disks --once --log-name --listen-fd --key-fd --quiet --verbose"
+	[host]="--listen --key --cpus --memory --spin --link --plain --overcommit --seccomp --disks --once --log-name --listen-fd --key-fd --quiet --verbose"
 	[check]="--key --json"
 	[status]="--json"
 	[dumpxml]="--from"
@@ -71,7 +71,7 @@ _pando() {
 	--console | --virtio-console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--role) COMPREPLY=($(compgen -W "host operator monitor" -- "$cur")); return ;;
 	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
-	--json | --once | --events | --netns | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
+	--json | --once | --events | --netns | --plain | --sealed | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
 	--*) return ;; # its value is nobody's to guess
 	esac
 	if [[ $cur == -* ]]; then

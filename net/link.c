@@ -321,6 +321,11 @@ struct loop *link_loop(const struct link *l)
 	return l->loop;
 }
 
+bool link_sealed(const struct link *l, unsigned peer)
+{
+	return peer < LINK_PEERS_MAX && l->peers[peer] && l->peers[peer]->seal;
+}
+
 bool link_net_stats(const struct link *l, unsigned peer, struct link_net_stats *out)
 {
 	const struct link_peer *p = peer < LINK_PEERS_MAX ? l->peers[peer] : NULL;

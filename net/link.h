@@ -84,6 +84,9 @@ int link_add_sealed(struct link *l, unsigned peer, int fd, struct seal_stream *s
 /* Joins two links of this process ("loop" transport): a's peer pa is b, b's peer pb is a. */
 int link_join_loop(struct link *a, unsigned pa, struct link *b, unsigned pb);
 
+/* Whether everything that crosses to and from peer is sealed; false also where there is no such peer. */
+bool link_sealed(const struct link *l, unsigned peer);
+
 void link_remove(struct link *l, unsigned peer); // no on_down call
 
 /*

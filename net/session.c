@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The handshake. docs/WIRE.md has the records; this file is their only reader and writer.
+ * Connections, and the handshake on them. docs/WIRE.md has the records, net/session_rec.h makes and judges them.
  *
- *   connector -> acceptor   HELLO(connector, role, arg, epoch, nonce)
- *   acceptor -> connector   HELLO(acceptor, 0, 0, 0, nonce)
- *   connector -> acceptor   proof = HMAC(key, "connector" | both HELLOs)
- *   acceptor -> connector   proof = HMAC(key, "acceptor"  | both HELLOs)
- *
- * The label and the HELLOs' order differ by direction, so a proof or a HELLO sent back to where it
- * came from is worth nothing (reflection); both nonces are in each proof, so an old one is worth
- * nothing either (replay).
+ *   connector -> acceptor   call
+ *   acceptor -> connector   answer
+ *   connector -> acceptor   proof: a call that somebody has recorded and plays again ends here
+ *   acceptor -> connector   proof: it has taken the session
  */
 #include "net/session.h"
 
@@ -25,6 +21,9 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "net/now.h"
+#include "net/seal/secret.h"
+#include "net/seal/stream.h"
 #include "net/session_rec.h"
 #include "net/tries.h"
 
@@ -77,64 +76,96 @@ static int write_all(int fd, const uint8_t *buf, size_t n, const struct tries_wa
 
 static bool says_why(int r)
 {
-	return r == -ETIMEDOUT || r == -ECANCELED || r == -EPROTONOSUPPORT;
+	return r == -ETIMEDOUT || r == -ECANCELED || r == -EPROTONOSUPPORT || r == -EACCES || r == -EBADMSG ||
+	       r == -ENOTSUP || r == -EBUSY;
+}
+
+/* Sends this side's proof and checks the other's; the connector goes first. */
+static int prove(int fd, const struct session_shake *s, const struct tries_wait *w)
+{
+	uint8_t own[SESSION_PROOF_BYTES], other[SESSION_PROOF_BYTES], want[SESSION_PROOF_BYTES];
+	bool first = s->side == SESSION_CONNECTOR;
+	int r = 0;
+
+	session_proof(s, s->side, own);
+	session_proof(s, first ? SESSION_ACCEPTOR : SESSION_CONNECTOR, want);
+	if (first)
+		r = write_all(fd, own, sizeof(own), w);
+	if (!r)
+		r = read_all(fd, other, sizeof(other), w);
+	if (!r && sodium_memcmp(other, want, sizeof(want)))
+		r = -EBADMSG;
+	if (!r && !first)
+		r = write_all(fd, own, sizeof(own), w);
+	return r;
 }
 
 /* *version: of the other side, once it has said so. */
-static int shake_as_connector(int fd, const struct session_key *key, const struct session_hello *hello,
-			      const struct tries_wait *w, unsigned *version)
+static int shake_as_connector(int fd, struct session_shake *s, const struct session_key *key,
+			      const struct session_hello *hello, const struct tries_wait *w, unsigned *version)
 {
-	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
+	uint8_t call[SESSION_CALL_BYTES], answer[SESSION_ANSWER_BYTES];
 	int r;
 
-	session_hello_make(SESSION_CONNECTOR, hello, own);
-	r = write_all(fd, own, sizeof(own), w);
+	session_call_make(s, key, hello, call);
+	r = write_all(fd, call, sizeof(call), w);
 	if (!r)
-		r = read_all(fd, other, sizeof(other), w);
+		r = read_all(fd, answer, SESSION_HELLO_BYTES, w);
+	if (!r) {
+		*version = session_hello_version(answer);
+		r = session_answer_begins(answer);
+	}
+	if (!r)
+		r = read_all(fd, answer + SESSION_HELLO_BYTES, sizeof(answer) - SESSION_HELLO_BYTES, w);
+	if (!r)
+		r = session_answer_take(s, answer);
+	if (!r)
+		r = prove(fd, s, w);
 	if (r == -ECONNRESET || r == -EPIPE)
 		return -ECONNRESET;
-	if (!r) {
-		*version = session_hello_version(other);
-		r = session_hello_parse(SESSION_ACCEPTOR, other, NULL);
-	}
-	if (r)
-		return says_why(r) ? r : -EPROTO;
-	session_proof_make(SESSION_CONNECTOR, key, own, other, proof);
-	r = write_all(fd, proof, sizeof(proof), w);
-	if (!r)
-		r = read_all(fd, proof, sizeof(proof), w);
-	if (r)
-		return says_why(r) ? r : -EACCES; // it did not like our proof
-	return session_proof_check(SESSION_ACCEPTOR, key, own, other, proof);
+	return !r || says_why(r) ? r : -EPROTO;
 }
 
-static int shake_as_acceptor(int fd, const struct session_key *key, struct session_hello *out,
+/* Who cannot be served is told so, in the clear; the connection ends anyhow. */
+static void refuse(int fd, int r, const struct tries_wait *w)
+{
+	uint8_t out[SESSION_HELLO_BYTES];
+	enum session_refusal why = r == -ENOMEM    ? SESSION_NO_MEMORY
+				   : r == -EBADMSG ? SESSION_ALTERED
+						   : SESSION_OTHER_KEY;
+
+	if (r != -EACCES && r != -EBADMSG && r != -ENOMEM && r != -EPROTONOSUPPORT)
+		return;
+	session_refusal_make(why, out);
+	write_all(fd, out, sizeof(out), w);
+}
+
+static int shake_as_acceptor(int fd, struct session_shake *s, const struct session_key *key, struct session_hello *out,
 			     const struct tries_wait *w)
 {
-	uint8_t own[SESSION_HELLO_BYTES], other[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
-	const struct session_hello none = {0};
+	uint8_t call[SESSION_CALL_BYTES], answer[SESSION_ANSWER_BYTES];
 	struct session_hello peer;
-	int r = read_all(fd, other, sizeof(other), w);
+	int r = read_all(fd, call, SESSION_HELLO_BYTES, w);
 
 	if (!r)
-		r = session_hello_parse(SESSION_CONNECTOR, other, &peer);
-	if (!r || r == -EPROTONOSUPPORT) { // also another version is told which one this is
-		session_hello_make(SESSION_ACCEPTOR, &none, own);
-		int sent = write_all(fd, own, sizeof(own), w);
-		r = r ? r : sent;
-	}
+		r = session_call_begins(call);
 	if (!r)
-		r = read_all(fd, proof, sizeof(proof), w);
+		r = read_all(fd, call + SESSION_HELLO_BYTES, sizeof(call) - SESSION_HELLO_BYTES, w);
+	if (!r)
+		r = session_call_take(s, key, call, &peer);
+	if (r && r != -ENOTSUP) {
+		refuse(fd, r, w);
+		return says_why(r) ? r : -EPROTO;
+	}
+	int made = session_answer_make(s, answer);
+
+	if (!made)
+		made = write_all(fd, answer, sizeof(answer), w);
+	r = r ? r : made;
+	if (!r)
+		r = prove(fd, s, w);
 	if (r)
 		return says_why(r) ? r : -EPROTO;
-	/* The connector proves itself first: a stranger gets nothing computed with the key. */
-	r = session_proof_check(SESSION_CONNECTOR, key, other, own, proof);
-	if (r)
-		return r;
-	session_proof_make(SESSION_ACCEPTOR, key, other, own, proof);
-	r = write_all(fd, proof, sizeof(proof), w);
-	if (r)
-		return r == -ETIMEDOUT ? r : -EPROTO;
 	*out = peer;
 	return 0;
 }
@@ -148,11 +179,21 @@ static void tune(int fd)
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms)
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms,
+		   struct seal_stream **seal)
 {
 	struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = -1};
-	int r = sodium_init() < 0 ? -EIO : shake_as_acceptor(fd, key, peer_hello, &w);
+	struct session_shake *s = secret_alloc(sizeof(*s));
+	int r = s ? 0 : -ENOMEM;
 
+	*seal = NULL;
+	if (s) {
+		session_shake_begin(s, SESSION_ACCEPTOR, key);
+		r = shake_as_acceptor(fd, s, key, peer_hello, &w);
+	}
+	if (!r)
+		r = session_seal(s, now_ns(), seal);
+	secret_free(s);
 	if (r)
 		close(fd);
 	else
@@ -262,7 +303,20 @@ bool session_acknowledged(int fd, unsigned within_ms)
 	return i.tcpi_state == TCP_ESTABLISHED && i.tcpi_unacked == 0 && i.tcpi_probes <= 1;
 }
 
-static const char *shake_error(int r, unsigned version)
+/* Each side knows by then that the other one said so: nobody on the way talks anybody into --plain. */
+static const char *suite_error(const struct session_shake *s)
+{
+	bool mine = s->can & 1u << SEAL_PLAIN, theirs = s->theirs & 1u << SEAL_PLAIN;
+
+	return theirs && !mine ? "the other side was started with --plain, and this one seals its traffic: start the "
+				 "other one without --plain, or this one with it"
+	       : mine && !theirs
+		       ? "the other side seals its traffic, and --plain was given here: leave it out, or start "
+			 "the other one with --plain too"
+		       : "there is no way to seal traffic that both sides know";
+}
+
+static const char *shake_error(int r, const struct session_shake *s, unsigned version)
 {
 	static _Thread_local char text[96]; // the caller's until its next handshake
 
@@ -271,11 +325,36 @@ static const char *shake_error(int r, unsigned version)
 			 version, SESSION_VERSION);
 		return text;
 	}
-	return r == -ETIMEDOUT    ? "no answer to the handshake in time"
-	       : r == -ECANCELED  ? "given up"
-	       : r == -EACCES     ? "the other side does not have the same cluster key"
+	return r == -ETIMEDOUT   ? "no answer to the handshake in time"
+	       : r == -ECANCELED ? "given up"
+	       : r == -EACCES    ? "the other side does not have the same cluster key"
+	       : r == -ENOTSUP   ? suite_error(s)
+	       : r == -EBADMSG
+		       ? "somebody on the way changes the handshake, or the other side does not have the cluster key"
+	       : r == -EBUSY      ? "the other side has no memory for a session"
 	       : r == -ECONNRESET ? "the other side ended the connection before it said anything"
 				  : "the other side does not speak Pando's protocol";
+}
+
+/* A handshake with who was reached; *seal: what came of it. */
+static int shake(int fd, const struct session_key *key, const struct session_hello *hello, const struct tries_wait *w,
+		 struct seal_stream **seal, const char **why)
+{
+	struct session_shake *s = secret_alloc(sizeof(*s));
+	unsigned version = 0;
+
+	if (!s) {
+		*why = "no memory that can be locked for keys, or no source of randomness";
+		return -ENOMEM;
+	}
+	session_shake_begin(s, SESSION_CONNECTOR, key);
+	int r = shake_as_connector(fd, s, key, hello, w, &version);
+	if (r)
+		*why = shake_error(r, s, version);
+	else
+		r = session_seal(s, now_ns(), seal);
+	secret_free(s);
+	return r;
 }
 
 /*
@@ -283,9 +362,8 @@ static const char *shake_error(int r, unsigned version)
  * leaves the others half of the time.
  */
 static int connect_any(struct tries *t, const struct session_key *key, const struct session_hello *hello,
-		       const struct tries_wait *w, const char **why)
+		       const struct tries_wait *w, struct seal_stream **seal, const char **why)
 {
-	unsigned version = 0;
 	int r = 0;
 
 	for (;;) {
@@ -300,32 +378,27 @@ static int connect_any(struct tries *t, const struct session_key *key, const str
 		uint64_t now = tries_now_ms();
 		if (tries_has_more(t) && now < w->deadline_ms)
 			some.deadline_ms -= (w->deadline_ms - now) / 2;
-		r = shake_as_connector(fd, key, hello, &some, &version);
+		r = shake(fd, key, hello, &some, seal, why);
 		if (!r)
 			return fd;
 		close(fd);
-		*why = shake_error(r, version);
 		if (r == -ECANCELED)
 			return r;
 	}
 }
 
 static int connect_once(const char *address, const struct session_key *key, const struct session_hello *hello,
-			const struct tries_wait *w, const char **why)
+			const struct tries_wait *w, struct seal_stream **seal, const char **why)
 {
 	struct addrinfo *all;
 	struct tries t;
 	int fd = resolve(address, 0, &all, why);
 
+	*seal = NULL;
 	if (fd)
 		return fd;
 	tries_begin(&t, all);
-	if (sodium_init() < 0) {
-		*why = "no source of randomness";
-		fd = -EIO;
-	} else {
-		fd = connect_any(&t, key, hello, w, why);
-	}
+	fd = connect_any(&t, key, hello, w, seal, why);
 	tries_end(&t);
 	freeaddrinfo(all);
 	if (fd >= 0)
@@ -334,18 +407,19 @@ static int connect_once(const char *address, const struct session_key *key, cons
 }
 
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
-		    unsigned timeout_ms, const char **why)
+		    unsigned timeout_ms, struct seal_stream **seal, const char **why)
 {
 	struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = -1};
 
-	return connect_once(address, key, hello, &w, why);
+	return connect_once(address, key, hello, &w, seal, why);
 }
 
 int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
-		  unsigned timeout_ms, int cancel_fd, const char **why)
+		  unsigned timeout_ms, int cancel_fd, struct seal_stream **seal, const char **why)
 {
 	int fd = -ECONNRESET;
 
+	*seal = NULL;
 	for (unsigned i = 0; i < REACH_TRIES && fd == -ECONNRESET; i++) {
 		struct tries_wait pause = {.deadline_ms = tries_now_ms() + REACH_AGAIN_MS, .cancel_fd = cancel_fd};
 
@@ -354,7 +428,7 @@ int session_reach(const char *address, const struct session_key *key, const stru
 			return -ECANCELED;
 		}
 		struct tries_wait w = {.deadline_ms = tries_now_ms() + timeout_ms, .cancel_fd = cancel_fd};
-		fd = connect_once(address, key, hello, &w, why);
+		fd = connect_once(address, key, hello, &w, seal, why);
 	}
 	return fd;
 }

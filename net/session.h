@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sessions: listen, connect, and prove knowledge of the cluster key to each other before any message is
- * parsed. Blocking calls with deadlines, made from start-up code or from a listener thread of its own.
+ * Sessions: listen, connect, prove knowledge of the cluster key to each other before any message is parsed, and agree
+ * on new keys that seal the messages. Blocking calls with deadlines, made from start-up code or from a listener thread
+ * of its own.
  *
- * Handshake (docs/WIRE.md): fixed-size records; both sides send a nonce, a role and a version, then a
- * keyed hash over both nonces and roles (libsodium crypto_auth). A side that does not know the key
+ * Handshake (docs/WIRE.md, docs/SEALING.md): fixed-size records of Noise_NNpsk0. A side that does not know the key
  * learns nothing and is closed.
  */
 #ifndef NET_SESSION_H
@@ -23,8 +23,11 @@ enum session_role {
 	SESSION_CHECK = 3,   // `pando check`: asks what this host is
 };
 
+struct seal_stream;
+
 struct session_key {
 	uint8_t bytes[SESSION_KEY_BYTES];
+	bool plain; // sessions by it are not sealed; the other end has to say so too, or there is none
 };
 
 struct session_hello {
@@ -41,26 +44,29 @@ int session_listen(const char *address, const char **why);
 
 /*
  * Connects within timeout_ms to one of the address's (see tries.h) and shakes hands as hello. Returns a descriptor
- * (TCP_NODELAY, close-on-exec), or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection without
- * a word), -EACCES (it does not know the key), -EPROTONOSUPPORT (it speaks another version of the protocol), -EPROTO;
+ * (TCP_NODELAY, close-on-exec) with *seal, the caller's: what is sent and received from now on is sealed by it (NULL:
+ * nothing is, both ends said so); or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection
+ * without a word), -EACCES (it has another key), -EBADMSG (what it says is not of who has the key), -EPROTONOSUPPORT
+ * (it speaks another version of the protocol), -ENOTSUP (one of the two is plain, the other is not), -EPROTO, -ENOMEM;
  * *why says more, until this thread's next call.
  */
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
-		    unsigned timeout_ms, const char **why);
+		    unsigned timeout_ms, struct seal_stream **seal, const char **why);
 /*
  * The same, some times more where the other side ends the connection without a word: a host with more callers than it
  * serves at once ends the oldest handshake, and that may be ours. cancel_fd readable (-1: never): -ECANCELED, but not
  * while a name is looked up.
  */
 int session_reach(const char *address, const struct session_key *key, const struct session_hello *hello,
-		  unsigned timeout_ms, int cancel_fd, const char **why);
+		  unsigned timeout_ms, int cancel_fd, struct seal_stream **seal, const char **why);
 
 /*
- * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is.
- * Returns 0 (fd stays open), -EACCES, -EPROTO, -EPROTONOSUPPORT (it has been told our version), -ETIMEDOUT (fd is
- * closed).
+ * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is, and *seal as
+ * of session_connect(). Returns 0 (fd stays open), -EACCES, -EBADMSG, -ENOTSUP, -EPROTO, -EPROTONOSUPPORT (it has been
+ * told our version), -ETIMEDOUT, -ENOMEM (fd is closed).
  */
-int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms);
+int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms,
+		   struct seal_stream **seal);
 
 /*
  * Whether the kernel at the other end of a TCP connection has acknowledged something of ours within so many ms, or has

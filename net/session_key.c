@@ -16,6 +16,7 @@
 void session_key_random(struct session_key *out)
 {
 	PD_CHECK(sodium_init() >= 0); // fails only without any source of randomness
+	out->plain = false;
 	randombytes_buf(out->bytes, sizeof(out->bytes));
 }
 
@@ -29,12 +30,13 @@ static int hex_value(char c)
 
 static int parse(const char *text, size_t n, struct session_key *out)
 {
-	struct session_key k;
+	struct session_key k = {0};
 
 	if (n > KEY_FILE_MAX)
 		return -EINVAL;
 	if (n == SESSION_KEY_BYTES) {
-		memcpy(out->bytes, text, n);
+		memcpy(k.bytes, text, n);
+		*out = k;
 		return 0;
 	}
 	while (n > KEY_TEXT_BYTES && (text[n - 1] == '\n' || text[n - 1] == '\r'))

@@ -1,42 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Handshake records: made, parsed and checked. No sockets here, so that they can be fuzzed. Private
- * to net/.
+ * Handshake records: made, parsed and checked, over net/seal/noise.h. No sockets here, so that they can be fuzzed.
+ * Private to net/. docs/WIRE.md has the bytes.
  *
- *   HELLO, 64 bytes: 0 "PANDO" 0   6 u16 version   8 u8 side   9 u8 role   10 u16 0   12 u32 arg 16
- * u32 epoch 20 12 bytes 0   32 nonce (32 bytes) proof, 32 bytes: HMAC-SHA-512-256 (libsodium
- * crypto_auth) with the cluster key
+ *   connector -> acceptor   call    HELLO (64 bytes), tag: it knows the key
+ *   acceptor -> connector   answer  HELLO, its first half once more, sealed, tag: so does this one
+ *                    or     refusal HELLO alone, or as much of an answer as says that there is no suite for both
+ *   connector -> acceptor   proof   that it is not a call of somebody else, played again
+ *   acceptor -> connector   proof   that it was taken
  */
 #ifndef NET_SESSION_REC_H
 #define NET_SESSION_REC_H
 
+#include "net/seal/aead.h"
+#include "net/seal/noise.h"
 #include "net/session.h"
 
-#define SESSION_VERSION     4u
-#define SESSION_NONCE_BYTES 32u
-#define SESSION_HELLO_BYTES 64u
-#define SESSION_PROOF_BYTES 32u
+#define SESSION_VERSION      5u
+#define SESSION_WORDS_BYTES  32u // of a HELLO: what it says; then its ephemeral key
+#define SESSION_HELLO_BYTES  64u
+#define SESSION_CALL_BYTES   (SESSION_HELLO_BYTES + NOISE_TAG_BYTES)
+#define SESSION_ANSWER_BYTES (SESSION_HELLO_BYTES + SESSION_WORDS_BYTES + NOISE_TAG_BYTES)
+#define SESSION_PROOF_BYTES  16u
 
 enum session_side { SESSION_CONNECTOR = 1, SESSION_ACCEPTOR = 2 };
 
-/* Fills out with a fresh nonce. sodium_init() must have been called. */
-void session_hello_make(enum session_side side, const struct session_hello *h, uint8_t out[SESSION_HELLO_BYTES]);
+enum session_refusal {
+	SESSION_TAKEN = 0,
+	SESSION_OTHER_KEY = 1, // the key is not ours
+	SESSION_NO_SUITE = 2,  // there is no suite for both: a whole answer, so that nobody else can say it
+	SESSION_NO_MEMORY = 3,
+	SESSION_ALTERED = 4, // the call is not as who knows the key has made it
+};
 
+/* One handshake. In secret memory (net/seal/secret.h). */
+struct session_shake {
+	struct noise noise;
+	enum session_side side;
+	unsigned can;          // suites that this side would use, a bit each (enum seal_suite)
+	unsigned theirs;       // the other side: known to the acceptor, and to a connector that was refused for it
+	bool refused;          // by this acceptor: no suite is for both
+	enum seal_suite suite; // that both do: known to the acceptor with the call, to the connector with the answer
+	uint8_t words[SESSION_WORDS_BYTES]; // of the call
+	uint8_t key_id[8];
+};
+
+/* Suites that this CPU and this key's owner would use. */
+unsigned session_suites(const struct session_key *key);
+
+/* Begins one with a fresh ephemeral key. sodium_init() must have been called. */
+void session_shake_begin(struct session_shake *s, enum session_side side, const struct session_key *key);
+
+/* ---- the connector ---- */
+
+void session_call_make(struct session_shake *s, const struct session_key *key, const struct session_hello *h,
+		       uint8_t out[SESSION_CALL_BYTES]);
 /*
- * Checks a HELLO that must come from side. Returns 0 (*h is set; may be NULL), -EPROTONOSUPPORT (of another version:
- * nothing more of it is looked at), or -EPROTO.
+ * The HELLO that an answer begins with. Returns 0: the rest follows; -EPROTONOSUPPORT (of another version: nothing more
+ * of it is looked at), -EACCES (refused: it has another key), -EBUSY (refused: no memory), -EBADMSG (refused: the call
+ * was altered), or -EPROTO.
  */
-int session_hello_parse(enum session_side side, const uint8_t rec[SESSION_HELLO_BYTES], struct session_hello *h);
+int session_answer_begins(const uint8_t hello[SESSION_HELLO_BYTES]);
+/* The whole. Returns 0, -EBADMSG (nobody who knows the key has made it), -ENOTSUP (refused: no suite is for both), or
+ * -EPROTO. */
+int session_answer_take(struct session_shake *s, const uint8_t answer[SESSION_ANSWER_BYTES]);
+
+/* ---- the acceptor ---- */
+
+/* The HELLO that a call begins with. Returns 0: the tag follows; -EPROTONOSUPPORT, -EPROTO. */
+int session_call_begins(const uint8_t hello[SESSION_HELLO_BYTES]);
+/*
+ * The whole; *h is who calls. A stranger's call costs some hashes and no more. Returns 0, -EACCES (of another key),
+ * -EBADMSG (nobody who knows the key has made it), -ENOTSUP (no suite is for both: the answer says so), -EPROTO.
+ */
+int session_call_take(struct session_shake *s, const struct session_key *key, const uint8_t call[SESSION_CALL_BYTES],
+		      struct session_hello *h);
+/* Returns 0, or -EPROTO: the caller's ephemeral key is worth nothing. */
+int session_answer_make(struct session_shake *s, uint8_t out[SESSION_ANSWER_BYTES]);
+/* Nothing of it comes from the key. */
+void session_refusal_make(enum session_refusal why, uint8_t out[SESSION_HELLO_BYTES]);
+
+/* ---- both, after the answer ---- */
+
 unsigned session_hello_version(const uint8_t rec[SESSION_HELLO_BYTES]);
-
-/* The proof that side knows key, over both HELLOs. */
-void session_proof_make(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
-			uint8_t out[SESSION_PROOF_BYTES]);
-
-/* Compares in constant time. Returns 0, or -EACCES. */
-int session_proof_check(enum session_side side, const struct session_key *key,
-			const uint8_t connector[SESSION_HELLO_BYTES], const uint8_t acceptor[SESSION_HELLO_BYTES],
-			const uint8_t proof[SESSION_PROOF_BYTES]);
+/* The proof of side, which either can compute. */
+void session_proof(const struct session_shake *s, enum session_side side, uint8_t out[SESSION_PROOF_BYTES]);
+/* What the session's traffic is sealed by. Returns 0, with *out NULL where it is plain, or -ENOMEM. */
+int session_seal(const struct session_shake *s, uint64_t now_ns, struct seal_stream **out);
 
 #endif

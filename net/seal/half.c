@@ -16,12 +16,19 @@ static void make_ready(struct half *h, uint64_t now_ns)
 
 void half_begin(struct half *h, const struct aead_ops *aead, const uint8_t key[AEAD_KEY_BYTES], uint64_t now_ns)
 {
-	uint8_t info[] = "pando suite  ";
+	uint8_t info[] = "pando suite  ", own[AEAD_KEY_BYTES];
 
 	info[sizeof(info) - 2] = (uint8_t)aead->suite;
+	kdf_hkdf(NULL, 0, key, AEAD_KEY_BYTES, info, sizeof(info) - 1, own, sizeof(own));
+	half_resume(h, aead, own, now_ns);
+	sodium_memzero(own, sizeof(own));
+}
+
+void half_resume(struct half *h, const struct aead_ops *aead, const uint8_t key[AEAD_KEY_BYTES], uint64_t now_ns)
+{
 	h->aead = aead;
 	h->form = 0;
-	kdf_hkdf(NULL, 0, key, AEAD_KEY_BYTES, info, sizeof(info) - 1, h->key, sizeof(h->key));
+	memcpy(h->key, key, sizeof(h->key));
 	make_ready(h, now_ns);
 }
 

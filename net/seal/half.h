@@ -22,6 +22,8 @@ struct half {
 
 /* From a key of the handshake's: what suite uses of it is no other's. */
 void half_begin(struct half *h, const struct aead_ops *aead, const uint8_t key[AEAD_KEY_BYTES], uint64_t now_ns);
+/* From a form 0 that is under way from another process: nothing was sealed or opened with it. */
+void half_resume(struct half *h, const struct aead_ops *aead, const uint8_t key[AEAD_KEY_BYTES], uint64_t now_ns);
 /* to may be from. */
 void half_next(struct half *to, const struct half *from, uint64_t now_ns);
 /* Whether one more record is the last of this form. */

@@ -2,6 +2,8 @@
 #include "net/seal/stream.h"
 
 #include <errno.h>
+#include <sodium.h>
+#include <string.h>
 
 #include "coherence/base/bytes.h"
 #include "coherence/base/check.h"
@@ -31,6 +33,35 @@ struct seal_stream *seal_stream_new(enum seal_suite suite, bool connector, const
 void seal_stream_free(struct seal_stream *s)
 {
 	secret_free(s);
+}
+
+bool seal_stream_pack(struct seal_stream *s, struct seal_parcel *out)
+{
+	bool fresh = !s || !(s->out.form || s->in.form || s->out.records || s->in.records || s->over);
+
+	memset(out, 0, sizeof(*out));
+	if (s && fresh) {
+		out->suite = (uint8_t)s->out.aead->suite;
+		memcpy(out->out, s->out.key, sizeof(out->out));
+		memcpy(out->in, s->in.key, sizeof(out->in));
+	}
+	seal_stream_free(s);
+	return fresh;
+}
+
+int seal_stream_unpack(struct seal_parcel *p, uint64_t now_ns, struct seal_stream **out)
+{
+	const struct aead_ops *aead = p->suite < SEAL_SUITES ? aead_find((enum seal_suite)p->suite) : NULL;
+	struct seal_stream *s = aead ? secret_alloc(sizeof(*s)) : NULL;
+	int r = s || p->suite == SEAL_PLAIN ? 0 : -ENOMEM;
+
+	if (s) {
+		half_resume(&s->out, aead, p->out, now_ns);
+		half_resume(&s->in, aead, p->in, now_ns);
+	}
+	sodium_memzero(p, sizeof(*p));
+	*out = s;
+	return r;
 }
 
 enum seal_suite seal_stream_suite(const struct seal_stream *s)

@@ -31,6 +31,20 @@ enum seal_suite seal_stream_suite(const struct seal_stream *s);
 const char *seal_stream_library(const struct seal_stream *s); // static text
 uint64_t seal_stream_rekeys(const struct seal_stream *s);     // of both directions, so far
 
+/* A stream on its way to another process of this machine. Whoever has held one wipes it. */
+struct seal_parcel {
+	uint8_t suite; // enum seal_suite; SEAL_PLAIN: no stream
+	uint8_t out[AEAD_KEY_BYTES], in[AEAD_KEY_BYTES];
+};
+
+/*
+ * Puts s (NULL: none) into *out and frees it, so that no two ever seal with its keys. False: something was sealed or
+ * opened with it already, so that it cannot go on from its keys alone; it is freed all the same.
+ */
+bool seal_stream_pack(struct seal_stream *s, struct seal_parcel *out);
+/* The stream in p, which is wiped; *out NULL: there was none. Returns 0, or -ENOMEM (or it cannot be one). */
+int seal_stream_unpack(struct seal_parcel *p, uint64_t now_ns, struct seal_stream **out);
+
 /*
  * n bytes (1 to SEAL_RECORD_DATA) as a record at out, which has room for n + SEAL_RECORD_MORE; in may be
  * out + SEAL_RECORD_HEAD. Returns the record's bytes. It is to be sent, as it is and before any other.

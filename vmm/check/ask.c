@@ -3,17 +3,17 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "net/clock_est.h"
 #include "net/msg.h"
 #include "net/now.h"
+#include "net/session_talk.h"
+#include "net/seal/stream.h"
 #include "vmm/call/call.h"
 #include "vmm/check/show.h"
 
@@ -21,8 +21,7 @@
 #define FRAME_MAX (MSG_HEADER_BYTES + MSG_FIELDS_MAX + TEXT_MAX)
 
 struct talk {
-	int fd;
-	uint64_t deadline_ns;
+	struct session_talk talk;
 	uint8_t frame[FRAME_MAX];
 };
 
@@ -33,56 +32,29 @@ static uint64_t tsc(void)
 	return __rdtscp(&aux);
 }
 
-static int wait_for(const struct talk *t, short events)
-{
-	uint64_t now = now_ns();
-	struct pollfd p = {.fd = t->fd, .events = events};
-	int r = now >= t->deadline_ns ? 0 : poll(&p, 1, (int)((t->deadline_ns - now) / 1000000 + 1));
-
-	return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;
-}
-
-static int move_bytes(const struct talk *t, uint8_t *bytes, size_t n, bool in)
-{
-	while (n) {
-		ssize_t k =
-			in ? recv(t->fd, bytes, n, MSG_DONTWAIT) : send(t->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (k == 0)
-			return -ECONNRESET;
-		if (k < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		int r = k < 0 ? wait_for(t, in ? POLLIN : POLLOUT) : 0;
-		if (r)
-			return r;
-		bytes += k < 0 ? 0 : k;
-		n -= k < 0 ? 0 : (size_t)k;
-	}
-	return 0;
-}
-
 static int put(struct talk *t, const struct msg *m)
 {
-	uint8_t head[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
-	int n = msg_encode(m, head, sizeof(head));
+	uint8_t frame[FRAME_MAX];
+	int n = msg_encode(m, frame, sizeof(frame));
 
-	if (n < 0)
-		return n;
-	int r = move_bytes(t, head, (size_t)n, false);
-	return r || !m->blob_bytes ? r : move_bytes(t, (uint8_t *)m->blob, m->blob_bytes, false);
+	if (n < 0 || m->blob_bytes > sizeof(frame) - (size_t)n)
+		return n < 0 ? n : -EMSGSIZE;
+	if (m->blob_bytes)
+		memcpy(frame + n, m->blob, m->blob_bytes);
+	return session_talk_put(&t->talk, frame, (uint32_t)n + m->blob_bytes);
 }
 
 /* The next message; its blob lies in t->frame. */
 static int get(struct talk *t, struct msg *m)
 {
-	int r = move_bytes(t, t->frame, MSG_HEADER_BYTES, true);
+	int r = session_talk_get(&t->talk, t->frame, MSG_HEADER_BYTES);
 
 	if (r)
 		return r;
 	int n = msg_frame_bytes(t->frame, MSG_HEADER_BYTES);
 	if (n < (int)MSG_HEADER_BYTES || (size_t)n > sizeof(t->frame))
 		return -EPROTO;
-	r = move_bytes(t, t->frame + MSG_HEADER_BYTES, (size_t)n - MSG_HEADER_BYTES, true);
+	r = session_talk_get(&t->talk, t->frame + MSG_HEADER_BYTES, (uint32_t)n - MSG_HEADER_BYTES);
 	return r ? r : msg_decode(t->frame, (size_t)n, m);
 }
 
@@ -122,14 +94,15 @@ static int answer_one(struct talk *t, const struct msg *m, uint64_t received, co
 	return m->kind == MSG_PING ? answer_ping(t, &m->u.ping, received, self->tsc_khz) : -EPROTO;
 }
 
-void check_answer(int fd, const struct check_identity *self)
+void check_answer(int fd, struct seal_stream *seal, const struct check_identity *self)
 {
-	struct talk t = {.fd = fd, .deadline_ns = now_ns() + CHECK_SESSION_MS * 1000000ull};
+	struct talk t;
 	json_t *o = check_identity_json(self);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	struct msg m;
 	int r = text ? 0 : -ENOMEM;
 
+	session_talk_begin(&t.talk, fd, seal, CHECK_SESSION_MS);
 	for (unsigned i = 0; !r && i < CHECK_ANSWERS_MAX; i++) {
 		r = get(&t, &m);
 		if (!r)
@@ -202,18 +175,21 @@ static void ask_all(struct talk *t, struct check_other *o)
 void check_ask(const char *address, const struct session_key *key, struct check_other *out)
 {
 	struct session_hello hello = {.role = SESSION_CHECK};
+	struct seal_stream *seal;
 	const char *why = "";
+	struct talk t;
 
 	memset(out, 0, sizeof(*out));
 	snprintf(out->address, sizeof(out->address), "%s", address);
-	int fd = session_connect(address, key, &hello, SESSION_TIMEOUT_MS, &why);
+	int fd = session_connect(address, key, &hello, SESSION_TIMEOUT_MS, &seal, &why);
 
 	if (fd < 0) {
 		out->error = fd;
 		snprintf(out->why, sizeof(out->why), "%s", why && *why ? why : strerror(-fd));
 		return;
 	}
-	struct talk t = {.fd = fd, .deadline_ns = now_ns() + CHECK_SESSION_MS * 1000000ull};
+	session_talk_begin(&t.talk, fd, seal, CHECK_SESSION_MS);
 	ask_all(&t, out);
+	seal_stream_free(seal);
 	close(fd);
 }

@@ -19,7 +19,8 @@
  */
 void check_ask(const char *address, const struct session_key *key, struct check_other *out);
 
-/* The other end, on a session just accepted; fd stays the caller's. Returns when the asker closes or is done with. */
-void check_answer(int fd, const struct check_identity *self);
+/* The other end, on a session just accepted; fd and seal (NULL: plain) stay the caller's. Returns when the asker closes
+ * or is done with. */
+void check_answer(int fd, struct seal_stream *seal, const struct check_identity *self);
 
 #endif

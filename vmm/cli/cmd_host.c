@@ -17,7 +17,7 @@
 struct args {
 	const char *listen, *key, *log_name, *link, *seccomp, *disks;
 	uint64_t cpus, memory, spin, listen_fd, key_fd;
-	bool once, quiet, verbose, overcommit;
+	bool once, quiet, verbose, overcommit, plain;
 };
 
 #define NO_FD 0xffffffffu
@@ -43,6 +43,25 @@ static int read_key(const struct args *a, struct session_key *key)
 		fprintf(stderr, "pando: --key '%s': %s\n", a->key, why);
 		return -1;
 	}
+	return 0;
+}
+
+/* What is not sealed is said before anything crosses: frames over dpdk are not yet, so --plain has to be meant. */
+static int check_seal(const struct args *a, const struct dpdk_spec *dpdk)
+{
+	if (dpdk && !a->plain) {
+		fprintf(stderr,
+			"pando: --link %s: traffic over dpdk cannot be sealed yet: give --plain too, here, on every "
+			"other host and to pando run, if nobody else is on that network\n",
+			a->link);
+		return -1;
+	}
+	if (a->plain && !a->quiet)
+		fprintf(stderr,
+			"pando: warning: --plain: guest memory crosses %s as it is: whoever is on that network can "
+			"read "
+			"and change it\n",
+			dpdk ? "the dpdk link" : "the network");
 	return 0;
 }
 
@@ -125,6 +144,8 @@ int cli_host(int argc, char **argv)
 		{"memory", "SIZE", "guest memory offered, e.g. 4G", CLI_SIZE, &a.memory, 0, 0},
 		{"spin", "US", "busy-poll so long before sleeping (default 0)", CLI_COUNT, &a.spin, 0, 1000000},
 		{"link", "LINK", "how hosts reach each other: uring (default) or dpdk:...", CLI_TEXT, &a.link, 0, 0},
+		{"plain", NULL, "do not seal what crosses the network; all hosts and pando run have to say so",
+		 CLI_FLAG, &a.plain, 0, 0},
 		{"overcommit", NULL, "offer more memory than this machine has", CLI_FLAG, &a.overcommit, 0, 0},
 		{"once", NULL, "leave after the first guest", CLI_FLAG, &a.once, 0, 0},
 		{"seccomp", "WHAT", "sandbox: off (default), log, errno or kill what a guest's process may not do",
@@ -159,8 +180,10 @@ int cli_host(int argc, char **argv)
 				   .once = a.once,
 				   .overcommit = a.overcommit};
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
-	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
+	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || check_seal(&a, opt.dpdk) ||
+	    read_key(&a, &opt.key))
 		return 2;
+	opt.key.plain = a.plain;
 	if (!a.overcommit && check_room(a.memory))
 		return 1;
 	opt.listen_fd = listen_fd(&a);

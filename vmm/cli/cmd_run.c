@@ -24,11 +24,13 @@ static int run_local(struct run_options *o, const struct run_args *a)
 		.spin_us = o->desc.spin_us,
 		.verbose = a->verbose,
 		.netns = a->netns,
+		.sealed = a->sealed,
 		.overcommit = a->overcommit,
 		.link = a->link ? a->link : "uring",
 	};
 
 	session_key_random(&o->key);
+	o->key.plain = !a->sealed; // nothing leaves this machine
 	int r = l ? local_start(l, &lo, &o->key) : -ENOMEM;
 	if (r) {
 		fprintf(stderr, "pando: cannot start the local hosts: %s\n", strerror(-r));
@@ -74,6 +76,14 @@ static int read_key(struct run_options *o, const char *path)
 	return -1;
 }
 
+static int take_key(struct run_options *o, const struct run_args *a)
+{
+	int r = read_key(o, a->key);
+
+	o->key.plain = a->plain;
+	return r;
+}
+
 /* Before any host is called or started: what cannot be booted is the caller's mistake. */
 static int open_images(struct run_options *o)
 {
@@ -114,6 +124,23 @@ static int usage(const struct cli_option *table)
 			tuning_rules[knob].min, tuning_rules[knob].max                                    \
 	}
 
+static int check_seal(const struct run_args *a)
+{
+	const char *wrong =
+		a->plain && a->sealed ? "--plain and --sealed: expected one of them at most"
+		: a->sealed && a->local && a->link && strncmp(a->link, "dpdk", 4) == 0
+			? "--sealed: traffic over --link dpdk cannot be sealed yet: leave one of the two out"
+			: NULL;
+
+	if (wrong)
+		fprintf(stderr, "pando: %s\n", wrong);
+	else if (a->plain && a->hosts && !a->quiet)
+		fprintf(stderr,
+			"pando: warning: --plain: guest memory crosses the network as it is: whoever is on it can read "
+			"and change it\n");
+	return wrong ? -1 : 0;
+}
+
 static int start(struct run_args *a, struct run_options *o)
 {
 	if (!a->local)
@@ -134,8 +161,8 @@ static int parse_and_start(int argc, char **argv, const struct cli_option *table
 	if (left > 0)
 		fprintf(stderr, "pando: unexpected word '%s' (see pando run --help)\n", argv[1]);
 	log_set(a->verbose ? LOG_DEBUG : LOG_WARN, "run");
-	if (left || (a->domain && run_domain_apply(a, &domain)) || run_args_fill(a, o) ||
-	    (a->hosts && read_key(o, a->key)) || open_images(o))
+	if (left || (a->domain && run_domain_apply(a, &domain)) || run_args_fill(a, o) || check_seal(a) ||
+	    (a->hosts && take_key(o, a)) || open_images(o))
 		return RUN_USAGE;
 	return start(a, o);
 }
@@ -164,8 +191,9 @@ int cli_run(int argc, char **argv)
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
 		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
-		{"link", "LINK", "of local hosts: uring (default), dpdk:memif, af_packet, af_xdp", CLI_TEXT, &a.link, 0,
-		 0},
+		{"link", "LINK", "of local hosts: uring, dpdk:memif, af_packet, af_xdp", CLI_TEXT, &a.link, 0, 0},
+		{"plain", NULL, "seal nothing (default with --local); hosts say so too", CLI_FLAG, &a.plain, 0, 0},
+		{"sealed", NULL, "seal what crosses between hosts (default with --hosts)", CLI_FLAG, &a.sealed, 0, 0},
 		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0, 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},
 		{"qmp", "LIST", "more places for the QMP monitor: paths, tcp:127.0.0.1:PORT", CLI_TEXT, &a.qmp, 0, 0},

@@ -135,6 +135,34 @@ static void print_life(json_t *doc)
 		       (unsigned long long)number(life, "rip"));
 }
 
+/* How the hosts' traffic with each other is sealed, or that it is not: how many links of each kind, each seen by its
+ * lower end. */
+static void print_seals(json_t *doc)
+{
+	json_t *kinds = json_object(), *h, *peer, *n;
+	const char *kind, *before = "\nbetween hosts:";
+	size_t i, k;
+
+	json_array_foreach(json_object_get(doc, "hosts"), i, h) json_array_foreach(json_object_get(h, "peers"), k, peer)
+	{
+		kind = json_string_value(json_object_get(json_object_get(peer, "link"), "seal"));
+		if (kind && *kind && number(h, "host") < number(peer, "host"))
+			json_object_set_new(kinds, kind, json_integer(number(kinds, kind) + 1));
+	}
+	json_object_foreach(kinds, kind, n)
+	{
+		bool plain = strcmp(kind, "plain") == 0;
+
+		printf("%s %lld %s %s%s", before, (long long)json_integer_value(n),
+		       json_integer_value(n) == 1 ? "link" : "links", plain ? "plain" : "sealed with ",
+		       plain ? "" : kind);
+		before = ",";
+	}
+	if (json_object_size(kinds))
+		printf("\n");
+	json_decref(kinds);
+}
+
 #define BOOT_MS 60000 // until then CPUs that wait say nothing: the guest is starting them
 
 /* Of a guest that nobody told what to do with what comes. */
@@ -200,6 +228,7 @@ static void print_document(json_t *doc)
 	printf("host  address               vCPUs      given      holds     reads    writes  upgrades   "
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
+	print_seals(doc);
 	print_devices(doc);
 	print_absent(doc);
 	print_life(doc);

@@ -19,7 +19,7 @@ struct run_args {
 	const char *title, *description;
 	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
-	bool quiet, verbose, netns, no_reboot, rng, elastic, overcommit, console_append;
+	bool quiet, verbose, plain, sealed, netns, no_reboot, rng, elastic, overcommit, console_append;
 	struct cli_texts disks, nets, forwards; // run_devices.h
 	const struct domain *from;              // the domain, for its devices; NULL: there is none
 	struct place_wish parts;                // of a domain: only its prescribed parts are used

@@ -14,7 +14,9 @@
 #include "coherence/base/refuse.h"
 #include "net/keeper.h"
 #include "net/log.h"
+#include "net/now.h"
 #include "net/passfd.h"
+#include "net/seal/stream.h"
 #include "vmm/block/block.h"
 #include "vmm/box/box.h"
 #include "vmm/conf/cards.h"
@@ -72,48 +74,66 @@ int boxed_seal(const struct guest *g, char *why, unsigned cap)
  * Runs that called while a guest was at its end, and wait: they are handed on from the process that ends to the next
  * one. All are the one guest's process's but where it is said.
  */
-static struct listener_session waiting[LISTENER_READY_MAX];
+struct handed {
+	struct listener_session s; // seal: it is in the parcel
+	struct seal_parcel seal;
+};
+
+static struct handed waiting[LISTENER_READY_MAX];
 static unsigned waiting_n;
 static int next_guests = -1; // socket: to the process that was started; -1: there is no next guest
 
 void boxed_take_over(struct listener *l)
 {
-	while (waiting_n)
-		listener_put_back(l, &waiting[--waiting_n]);
+	while (waiting_n) {
+		struct handed *h = &waiting[--waiting_n];
+
+		if (seal_stream_unpack(&h->seal, now_ns(), &h->s.seal))
+			close(h->s.fd);
+		else
+			listener_put_back(l, &h->s);
+	}
 }
 
 void boxed_hand_on(struct listener *l)
 {
-	struct listener_session s;
+	struct handed h = {0};
 
-	while (next_guests >= 0 && listener_take(l, &s)) {
-		if (s.hello.role == SESSION_CONTROL)
-			passfd_send(next_guests, &s, sizeof(s), &s.fd, 1);
-		close(s.fd);
+	while (next_guests >= 0 && listener_take(l, &h.s)) {
+		bool fresh = seal_stream_pack(h.s.seal, &h.seal);
+
+		h.s.seal = NULL;
+		if (fresh && h.s.hello.role == SESSION_CONTROL)
+			passfd_send(next_guests, &h, sizeof(h), &h.s.fd, 1);
+		close(h.s.fd);
 	}
+	explicit_bzero(&h, sizeof(h));
 }
 
 /* The process that was started: what the one that has ended has left. */
 static void collect(int from)
 {
-	struct listener_session s;
+	struct handed h;
 	int fds[PASSFD_MAX];
 
-	while (waiting_n < LISTENER_READY_MAX && passfd_recv(from, &s, sizeof(s), fds, MSG_DONTWAIT) == sizeof(s)) {
-		s.fd = fds[0];
-		if (s.fd >= 0)
-			waiting[waiting_n++] = s;
+	while (waiting_n < LISTENER_READY_MAX && passfd_recv(from, &h, sizeof(h), fds, MSG_DONTWAIT) == sizeof(h)) {
+		h.s.fd = fds[0];
+		h.s.seal = NULL;
+		if (h.s.fd >= 0)
+			waiting[waiting_n++] = h;
 		for (unsigned i = 1; i < PASSFD_MAX; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
+	explicit_bzero(&h, sizeof(h));
 }
 
 /* They are the child's. */
 static void let_go(void)
 {
 	while (waiting_n)
-		close(waiting[--waiting_n].fd);
+		close(waiting[--waiting_n].s.fd);
+	explicit_bzero(waiting, sizeof(waiting));
 }
 
 static int serve_boxed(const struct host_options *opt, int (*serve)(const struct host_options *opt))

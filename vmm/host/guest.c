@@ -173,9 +173,9 @@ static void on_sessions(void *ctx, int fd, unsigned events)
 		if (s.hello.role == SESSION_CONTROL)
 			newcomers_add(&g->newcomers, &s);
 		else if (!peer)
-			close(s.fd); // another guest's
+			listener_session_close(&s); // another guest's
 		else
-			span_add_peer(g->span, (host_id)s.hello.arg, s.fd);
+			span_add_peer(g->span, (host_id)s.hello.arg, s.fd, s.seal);
 	}
 }
 
@@ -233,6 +233,13 @@ static int open_link(struct guest *g)
 	return link_create(&g->link, &lo, &h);
 }
 
+static void close_control(struct guest *g)
+{
+	struct listener_session s = {.fd = g->control_fd, .seal = g->control_seal};
+
+	listener_session_close(&s);
+}
+
 int guest_open_session(struct guest *g, char *why, unsigned cap)
 {
 	int r = open_loop(g);
@@ -240,9 +247,9 @@ int guest_open_session(struct guest *g, char *why, unsigned cap)
 	if (!r)
 		r = open_link(g);
 	if (!r)
-		r = link_add_fd(g->link, GUEST_CONTROL, g->control_fd);
+		r = link_add_sealed(g->link, GUEST_CONTROL, g->control_fd, g->control_seal);
 	else
-		close(g->control_fd);
+		close_control(g);
 	if (!r)
 		r = send_offer(g);
 	if (!r)
@@ -265,6 +272,7 @@ int guest_run(const struct host_options *opt, struct listener *l, int signal_fd,
 	g->listener = l;
 	g->signal_fd = signal_fd;
 	g->control_fd = control->fd;
+	g->control_seal = control->seal;
 	g->epoch = control->hello.epoch;
 	guest_works_init(&g->works, g);
 	guest_news_init(g);

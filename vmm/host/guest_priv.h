@@ -89,14 +89,16 @@ struct guest {
 	enum guest_phase phase;
 	const struct guest_step *begun[GUEST_STEPS_MAX]; // in order, to be undone
 	unsigned begun_n;
-	const struct guest_step *step; // under way; NULL: none
-	uint64_t step_call;            // the call that it answers, 0: none
-	struct job job;                // its job
-	int cancel_fd;                 // eventfd: the connecting job is to end
-	const struct msg *setup;       // while it begins: the message
-	int dialled[HOSTS_MAX];        // by the connecting job: descriptors, -1: taken
+	const struct guest_step *step;               // under way; NULL: none
+	uint64_t step_call;                          // the call that it answers, 0: none
+	struct job job;                              // its job
+	int cancel_fd;                               // eventfd: the connecting job is to end
+	const struct msg *setup;                     // while it begins: the message
+	int dialled[HOSTS_MAX];                      // by the connecting job: descriptors, -1: taken
+	struct seal_stream *dialled_seal[HOSTS_MAX]; // of those
 
-	int control_fd; // the link's; to ask the kernel about
+	int control_fd;                   // the link's; to ask the kernel about
+	struct seal_stream *control_seal; // until it is the link's too
 	struct alive control;
 	struct loop_timer control_due;
 	bool control_silent;      // and that was said

@@ -214,7 +214,7 @@ static int job_connect(void *ctx, char *why, unsigned cap)
 		if (!calls(g, h))
 			continue;
 		g->dialled[h] = session_reach(g->desc.hosts[h].address, &g->opt->key, &hello, GUEST_CONNECT_MS,
-					      g->cancel_fd, &reason);
+					      g->cancel_fd, &g->dialled_seal[h], &reason);
 		if (g->dialled[h] < 0) {
 			snprintf(why, cap, "host %u cannot connect to host %u at %s: %s", g->self, h,
 				 g->desc.hosts[h].address, reason);
@@ -235,7 +235,7 @@ static void take_dialled(struct guest *g)
 	for (unsigned h = 0; h < HOSTS_MAX; h++) {
 		if (g->dialled[h] < 0)
 			continue;
-		span_add_peer(g->span, (host_id)h, g->dialled[h]);
+		span_add_peer(g->span, (host_id)h, g->dialled[h], g->dialled_seal[h]);
 		g->dialled[h] = -1;
 	}
 }
@@ -247,9 +247,12 @@ static bool is_connected(const struct guest *g)
 
 static void undo_connect(struct guest *g)
 {
-	for (unsigned h = 0; h < HOSTS_MAX; h++)
-		if (g->dialled[h] >= 0)
-			close(g->dialled[h]);
+	for (unsigned h = 0; h < HOSTS_MAX; h++) {
+		struct listener_session s = {.fd = g->dialled[h], .seal = g->dialled_seal[h]};
+
+		if (s.fd >= 0)
+			listener_session_close(&s);
+	}
 	if (g->cancel_fd >= 0)
 		close(g->cancel_fd);
 }

@@ -24,7 +24,7 @@ static int wait_for_control(struct listener *l, int signal_fd, struct listener_s
 		while (listener_take(l, out)) {
 			if (out->hello.role == SESSION_CONTROL)
 				return 1;
-			close(out->fd); // a peer of a guest that is not here any more
+			listener_session_close(out); // a peer of a guest that is not here any more
 		}
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return -errno;
@@ -47,9 +47,9 @@ static void keep_what_is_freed(void)
 	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
-static void answer(void *ctx, int fd)
+static void answer(void *ctx, int fd, struct seal_stream *seal)
 {
-	check_answer(fd, &((const struct host_options *)ctx)->is);
+	check_answer(fd, seal, &((const struct host_options *)ctx)->is);
 }
 
 static int serve(const struct host_options *opt)

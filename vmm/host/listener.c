@@ -12,6 +12,7 @@
 #include "net/log.h"
 #include "net/mutex.h"
 #include "net/now.h"
+#include "net/seal/stream.h"
 
 #define TELL_NS 1000000000u // strangers are logged so often at most
 
@@ -29,13 +30,22 @@ static void signal_ready(struct listener *l)
 		log_warn("listener: cannot signal: %s", strerror(errno));
 }
 
+/* It has shown that it knows the key. */
+static const char *other_seal(const struct listener *l)
+{
+	return l->key.plain ? "it seals its traffic, and this host was started with --plain: both have to say the same"
+			    : "it was told --plain, and this host seals its traffic: both have to say the same";
+}
+
 /* Lock held. Whoever floods us must not flood the log. */
 static void tell(struct listener *l, bool gave_way, int r)
 {
 	uint64_t now = now_ns();
 	const char *what = gave_way                ? "it made way for a newer one"
 			   : r == -EACCES          ? "it does not know the cluster key"
+			   : r == -EBADMSG         ? "what it said was changed on the way, or said once before"
 			   : r == -ETIMEDOUT       ? "it said nothing in time"
+			   : r == -ENOTSUP         ? other_seal(l)
 			   : r == -EPROTONOSUPPORT ? "it speaks another version of Pando's protocol"
 						   : "it does not speak Pando's protocol";
 
@@ -52,24 +62,30 @@ static void tell(struct listener *l, bool gave_way, int r)
 	l->untold = 0;
 }
 
-static void finish(struct listener *l, int place, int fd, const struct session_hello *hello, int r)
+void listener_session_close(const struct listener_session *s)
 {
-	bool served = r == 0 && hello->role == SESSION_CHECK;
+	seal_stream_free(s->seal);
+	close(s->fd);
+}
+
+static void finish(struct listener *l, int place, const struct listener_session *s, int r)
+{
+	bool served = r == 0 && s->hello.role == SESSION_CHECK;
 
 	if (served) {
-		l->answer(l->answer_ctx, fd);
-		close(fd);
+		l->answer(l->answer_ctx, s->fd, s->seal);
+		listener_session_close(s);
 	}
 	pthread_mutex_lock(&l->lock);
 	bool gave_way = handshakes_end(&l->handshakes, place);
 	if (r && !l->over)
 		tell(l, gave_way, r);
 	if (!served && r == 0 && l->ready_n < LISTENER_READY_MAX) {
-		l->ready[l->ready_n++] = (struct listener_session){.fd = fd, .hello = *hello};
+		l->ready[l->ready_n++] = *s;
 		signal_ready(l);
 	} else if (!served) {
 		if (r == 0)
-			close(fd);
+			listener_session_close(s);
 		l->refused++;
 	}
 	pthread_cond_broadcast(&l->idle);
@@ -79,11 +95,11 @@ static void finish(struct listener *l, int place, int fd, const struct session_h
 static void *shake(void *arg)
 {
 	struct handshake h = *(struct handshake *)arg;
-	struct session_hello hello;
+	struct listener_session s = {.fd = h.fd};
 
 	free(arg);
-	int r = session_accept(h.fd, &h.l->key, &hello, SESSION_TIMEOUT_MS);
-	finish(h.l, h.place, h.fd, &hello, r);
+	int r = session_accept(h.fd, &h.l->key, &s.hello, SESSION_TIMEOUT_MS, &s.seal);
+	finish(h.l, h.place, &s, r);
 	return NULL;
 }
 
@@ -118,7 +134,7 @@ static void take_connection(void *ctx, int fd)
 	if (!h || pthread_create(&t, &attr, shake, h)) {
 		free(h);
 		close(fd);
-		finish(l, place, -1, NULL, -ENOMEM);
+		finish(l, place, NULL, -ENOMEM);
 	}
 	pthread_attr_destroy(&attr);
 }
@@ -146,8 +162,8 @@ static int open_loop(struct listener *l)
 	return r ? r : acceptor_start(&l->acceptor, l->loop, l->fd, "listener", take_connection, l);
 }
 
-int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
-		   void *ctx)
+int listener_start(struct listener *l, int fd, const struct session_key *key,
+		   void (*answer)(void *ctx, int fd, struct seal_stream *seal), void *ctx)
 {
 	memset(l, 0, sizeof(*l));
 	l->answer = answer;
@@ -186,7 +202,7 @@ void listener_stop(struct listener *l)
 		pthread_cond_wait(&l->idle, &l->lock);
 	pthread_mutex_unlock(&l->lock);
 	while (listener_take(l, &s))
-		close(s.fd);
+		listener_session_close(&s);
 	close(l->event_fd);
 	close(l->fd);
 }
@@ -218,5 +234,5 @@ void listener_put_back(struct listener *l, const struct listener_session *s)
 	}
 	pthread_mutex_unlock(&l->lock);
 	if (!room)
-		close(s->fd);
+		listener_session_close(s);
 }

@@ -19,6 +19,7 @@
 struct listener_session {
 	int fd;
 	struct session_hello hello;
+	struct seal_stream *seal; // NULL: plain; goes where fd goes
 };
 
 struct listener {
@@ -37,7 +38,7 @@ struct listener {
 	struct listener_session ready[LISTENER_READY_MAX];
 	unsigned ready_n;
 	uint64_t refused; // strangers
-	void (*answer)(void *ctx, int fd);
+	void (*answer)(void *ctx, int fd, struct seal_stream *seal);
 	void *answer_ctx;
 	int event_fd; // readable while a session is ready
 };
@@ -47,11 +48,13 @@ struct listener {
  * at most some seconds; the descriptor stays the listener's. Returns 0, -EBADF,
  * -ENOTSOCK, -EINVAL (it does not listen), or what the system said.
  */
-int listener_start(struct listener *l, int fd, const struct session_key *key, void (*answer)(void *ctx, int fd),
-		   void *ctx);
+int listener_start(struct listener *l, int fd, const struct session_key *key,
+		   void (*answer)(void *ctx, int fd, struct seal_stream *seal), void *ctx);
 void listener_stop(struct listener *l);                               // joins its threads, closes what nobody took
 bool listener_take(struct listener *l, struct listener_session *out); // any thread
 /* The next one that listener_take() gives; s->fd is the listener's again (closed if too many wait). Any thread. */
 void listener_put_back(struct listener *l, const struct listener_session *s);
+/* Ends one that was taken. */
+void listener_session_close(const struct listener_session *s);
 
 #endif

@@ -3,12 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/log.h"
 #include "net/msg.h"
 #include "net/now.h"
+#include "net/session_talk.h"
 #include "vmm/call/call.h"
 #include "vmm/call/events.h"
 
@@ -31,12 +30,12 @@ static void refuse(const struct newcomers *n, const struct listener_session *s)
 
 	if (head > 0) {
 		memcpy(frame + head, blob, n_blob);
-		if (send(s->fd, frame, (size_t)head + n_blob, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (session_say(s->fd, s->seal, frame, (uint32_t)head + (uint32_t)n_blob))
 			log_debug("another `pando run` hung up before it was told of this guest");
 	}
 	free(blob);
 	json_decref(data);
-	close(s->fd);
+	listener_session_close(s);
 }
 
 static void on_due(void *arg)

@@ -25,11 +25,11 @@ static void progress(const struct run *r, int step, const char *text)
 
 /* ---- connect ---- */
 
-static void on_dialled(void *ctx, unsigned h, int fd, const char *why)
+static void on_dialled(void *ctx, unsigned h, int fd, struct seal_stream *seal, const char *why)
 {
 	struct run *r = ctx;
 	char text[DESC_REPORT_MAX], ended[RUN_ENDED_MAX];
-	int e = fd < 0 ? fd : link_add_fd(r->link, h, fd);
+	int e = fd < 0 ? fd : link_add_sealed(r->link, h, fd, seal);
 
 	if (e) {
 		bool gone = run_host_ended(r, (host_id)h, ended, sizeof(ended));

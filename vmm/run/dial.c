@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/mutex.h"
+#include "net/seal/stream.h"
 
 #define WHY_MAX 160u
 
@@ -17,6 +18,7 @@ struct dial {
 	struct dials *all;
 	char address[DESC_ADDRESS_MAX];
 	int fd; // or a negative errno
+	struct seal_stream *seal;
 	char why[WHY_MAX];
 	bool ended, told;
 };
@@ -50,21 +52,29 @@ static void leave(struct dials *d) // lock held; it is gone afterwards
 	free(d);
 }
 
+static void hang_up(struct dial *c)
+{
+	seal_stream_free(c->seal);
+	close(c->fd);
+}
+
 static void *call_host(void *arg)
 {
 	struct dial *c = arg;
 	struct dials *d = c->all;
+	struct seal_stream *seal;
 	const char *why = "";
-	int fd = session_reach(c->address, &d->key, &d->hello, d->timeout_ms, d->cancel_fd, &why);
+	int fd = session_reach(c->address, &d->key, &d->hello, d->timeout_ms, d->cancel_fd, &seal, &why);
 
 	pthread_mutex_lock(&d->lock);
 	c->fd = fd;
+	c->seal = seal;
 	c->ended = true;
 	snprintf(c->why, sizeof(c->why), "%s", why && *why ? why : fd < 0 ? strerrordesc_np(-fd) : "");
 	if (!d->stopped)
 		loop_call(d->loop, &d->news); // under the lock: once stopped, the loop may be gone
 	else if (fd >= 0)
-		close(fd);
+		hang_up(c);
 	leave(d);
 	return NULL;
 }
@@ -83,7 +93,7 @@ static void tell(void *arg)
 			continue;
 		c->told = true;
 		pthread_mutex_unlock(&d->lock);
-		d->done(d->ctx, h, c->fd, c->why);
+		d->done(d->ctx, h, c->fd, c->seal, c->why);
 		pthread_mutex_lock(&d->lock);
 	}
 	leave(d);
@@ -152,6 +162,6 @@ void dials_stop(struct dials *d)
 	loop_uncall(d->loop, &d->news);
 	for (unsigned h = 0; h < d->n; h++)
 		if (d->v[h].ended && !d->v[h].told && d->v[h].fd >= 0)
-			close(d->v[h].fd);
+			hang_up(&d->v[h]);
 	leave(d);
 }

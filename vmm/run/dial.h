@@ -12,9 +12,10 @@
 
 struct dials;
 
-/* On the loop's thread, once a host. fd: a session, the callee's from now on; or a negative errno, and why says more.
+/* On the loop's thread, once a host. fd: a session, the callee's from now on as seal is; or a negative errno, and why
+ * says more.
  */
-typedef void (*dials_done)(void *ctx, unsigned host, int fd, const char *why);
+typedef void (*dials_done)(void *ctx, unsigned host, int fd, struct seal_stream *seal, const char *why);
 
 /*
  * Calls n hosts (at most HOSTS_MAX; addresses are copied) as hello, each for timeout_ms and a few tries

@@ -201,6 +201,7 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 			      "--log-name",
 			      name,
 			      opt->verbose ? "--verbose" : "--quiet", // which it is anyhow
+			      opt->sealed ? "--quiet" : "--plain",
 			      opt->overcommit ? "--overcommit" : NULL,
 			      NULL};
 	char self[4096]; // the file itself, so that the process is called pando

@@ -23,6 +23,7 @@ struct local_options {
 	uint32_t spin_us;
 	bool verbose;
 	bool overcommit;  // they take more than this machine has
+	bool sealed;      // what crosses between them is sealed, as between machines
 	bool netns;       // each in a network namespace of its own
 	const char *link; // "uring", or "dpdk:" and a short form or a whole option
 };

@@ -11,7 +11,7 @@
 
 #define JOIN_CONNECT_MS 5000u
 
-static void on_dialled(void *ctx, unsigned none, int fd, const char *why)
+static void on_dialled(void *ctx, unsigned none, int fd, struct seal_stream *seal, const char *why)
 {
 	struct run_caller *c = ctx;
 	struct run *r = c->r;
@@ -20,7 +20,7 @@ static void on_dialled(void *ctx, unsigned none, int fd, const char *why)
 	(void)none;
 	dials_stop(c->dials);
 	c->dials = NULL;
-	int e = fd < 0 ? fd : link_add_fd(r->link, c->host, fd);
+	int e = fd < 0 ? fd : link_add_sealed(r->link, c->host, fd, seal);
 	snprintf(text, sizeof(text), "cannot reach %s: %s", members_address(r->members, c->host),
 		 *why ? why : strerror(-e));
 	members_dialled(r->members, c->host, e ? text : NULL);

@@ -161,10 +161,10 @@ static void check_connected(struct span *d)
 	d->handler.connected(d->handler.ctx);
 }
 
-int span_add_peer(struct span *d, host_id h, int fd)
+int span_add_peer(struct span *d, host_id h, int fd, struct seal_stream *seal)
 {
 	const struct link_handler mine = {.ctx = d, .on_msg = on_msg, .on_down = on_down};
-	int r = link_add_fd(d->link, h, fd);
+	int r = link_add_sealed(d->link, h, fd, seal);
 
 	if (!r)
 		r = link_set_handler(d->link, h, &mine);

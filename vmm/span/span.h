@@ -34,9 +34,9 @@ void span_destroy(struct span *d);
 
 void span_attach(struct span *d, struct machine *m); // where interrupts and I/O go; NULL detaches
 struct machine_peer span_hooks(struct span *d);      // what the machine asks of other hosts; any thread may call them
-/* A session with host h, which the link owns from now on (also on error): what comes from it comes here. Returns 0, or
- * what link_add_fd() does. */
-int span_add_peer(struct span *d, host_id h, int fd);
+/* A session with host h, which the link owns from now on, seal too (also on error): what comes from it comes here.
+ * Returns 0, or what link_add_sealed() does. */
+int span_add_peer(struct span *d, host_id h, int fd, struct seal_stream *seal);
 
 bool span_connected(const struct span *d); // every peer is up and the clock is known
 struct machine_clock span_clock(const struct span *d);

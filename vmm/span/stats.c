@@ -48,6 +48,7 @@ static void fill_frames(const struct span *d, unsigned h, struct status_peer *to
 	const struct link_net_stats *f = link_net_stats(d->link, h, &stats) ? &stats : NULL;
 
 	to->transport = stats.transport;
+	to->seal = stats.seal;
 	if (f) {
 #define FRAMES(name, object, key, value, ...) to->v[STATUS_PEER_##name] = (int64_t)(value);
 #include "vmm/status/status.def"

@@ -90,6 +90,7 @@ static json_t *peer(const struct status_peer *p)
 		json_object_set_new(o, "link", link);
 	}
 	json_object_set_new(link, "transport", json_string(p->transport));
+	json_object_set_new(link, "seal", json_string(p->seal));
 	return o;
 }
 

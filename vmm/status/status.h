@@ -128,8 +128,8 @@ struct status_list {
 
 struct status_peer {
 	int64_t v[STATUS_PEER_NUMBERS];
-	const char *transport;
-	bool paging; // latency is told
+	const char *transport, *seal; // what its traffic goes over, and is sealed with ("plain": not)
+	bool paging;                  // latency is told
 	struct histogram latency[STATUS_FAULTS];
 };
 

@@ -28,6 +28,8 @@
 #include <unistd.h>
 
 extern "C" {
+#include "net/seal/stream.h"
+#include "net/session.h"
 #include "net/uring_limit.h"
 #include "vmm/box/box.h"
 }
@@ -412,9 +414,33 @@ int a_time_and_a_name()
 	return prctl(PR_SET_NAME, "boxed") || sysconf(_SC_NPROCESSORS_ONLN) < 1;
 }
 
+/* A host that joins later: the libraries may be new to this process, and memory for keys is locked, guarded and wiped.
+ */
+int a_session_that_is_sealed()
+{
+	struct session_key key;
+	uint8_t record[64 + SEAL_RECORD_MORE], got[64] = {0};
+
+	session_key_random(&key);
+	for (seal_suite suite : {SEAL_AES256GCM, SEAL_CHACHA20}) {
+		seal_stream *c = seal_stream_new(suite, true, key.bytes, key.bytes, 0);
+		seal_stream *a = seal_stream_new(suite, false, key.bytes, key.bytes, 0);
+		if (!c && !aead_find(suite))
+			continue;
+		if (!c || !a ||
+		    seal_stream_open(a, record, seal_stream_seal(c, key.bytes, 32, record, 0), got, 0) != 32)
+			return 1;
+		seal_stream_free(c);
+		seal_stream_free(a);
+		if (memcmp(got, key.bytes, 32) != 0)
+			return 2;
+	}
+	return 0;
+}
+
 TEST_F(Box, WhatAGuestsProcessDoesGoesOn)
 {
-	for (auto fn : {threads, a_cancelled_thread, memory, descriptors, a_time_and_a_name})
+	for (auto fn : {threads, a_cancelled_thread, memory, descriptors, a_time_and_a_name, a_session_that_is_sealed})
 		EXPECT_EQ(0, end_of(fn, BOX_KILL));
 	EXPECT_EQ(0, end_of(memory, BOX_KILL, true));
 }

@@ -14,6 +14,7 @@
 extern "C" {
 #include "net/msg.h"
 #include "net/now.h"
+#include "net/seal/stream.h"
 #include "vmm/check/ask.h"
 }
 
@@ -48,12 +49,14 @@ struct Ask : testing::Test {
 		close(lfd);
 	}
 	/* Takes one session and serves it. */
-	void Serve(std::function<void(int)> fn)
+	void Serve(std::function<void(int, seal_stream *)> fn)
 	{
 		server = std::thread([this, fn] {
 			int fd = accept(lfd, nullptr, nullptr);
-			if (session_accept(fd, &key, &hello, 2000) == 0) {
-				fn(fd);
+			seal_stream *seal;
+			if (session_accept(fd, &key, &hello, 2000, &seal) == 0) {
+				fn(fd, seal);
+				seal_stream_free(seal);
 				close(fd);
 			}
 		});
@@ -86,7 +89,7 @@ msg status(const char *text)
 
 TEST_F(Ask, AHostAnswers)
 {
-	Serve([this](int fd) { check_answer(fd, &is); });
+	Serve([this](int fd, seal_stream *seal) { check_answer(fd, seal, &is); });
 	check_other o = Asked();
 	ASSERT_EQ(o.error, 0) << o.why;
 	EXPECT_EQ(hello.role, SESSION_CHECK);
@@ -98,12 +101,22 @@ TEST_F(Ask, AHostAnswers)
 	EXPECT_LT(o.bound_ns, 1000000000u);
 }
 
+TEST_F(Ask, AHostAnswersInPlainWhereBothSaySo)
+{
+	key.plain = true;
+	Serve([this](int fd, seal_stream *seal) {
+		EXPECT_EQ(seal, nullptr);
+		check_answer(fd, seal, &is);
+	});
+	EXPECT_EQ(Asked().error, 0);
+}
+
 TEST_F(Ask, AWrongKeyAndNobodyAreNamed)
 {
 	session_key other;
 	check_other o;
 
-	Serve([](int) {});
+	Serve([](int, seal_stream *) {});
 	session_key_random(&other);
 	check_ask(address.c_str(), &other, &o);
 	EXPECT_EQ(o.error, -EACCES);
@@ -115,6 +128,7 @@ TEST_F(Ask, AWrongKeyAndNobodyAreNamed)
 
 TEST_F(Ask, WhatIsNoAnswerIsRefused)
 {
+	key.plain = true;
 	msg offer = {};
 	offer.kind = MSG_CTL_OFFER;
 	const std::string huge(100000, ' ');
@@ -128,7 +142,7 @@ TEST_F(Ask, WhatIsNoAnswerIsRefused)
 		frame(status(huge.c_str())),
 	};
 	for (const std::string &b : bad) {
-		Serve([&](int fd) { EXPECT_EQ(write(fd, b.data(), b.size()), (ssize_t)b.size()); });
+		Serve([&](int fd, seal_stream *) { EXPECT_EQ(write(fd, b.data(), b.size()), (ssize_t)b.size()); });
 		check_other o = Asked();
 		server.join();
 		EXPECT_NE(o.error, 0) << b.substr(0, 60);
@@ -141,8 +155,11 @@ TEST_F(Ask, AnAskerThatAsksForSomethingElseIsLeft)
 {
 	session_hello me = {SESSION_CHECK, 0, 0};
 	const char *why = "";
+	seal_stream *seal;
 	char byte;
 	msg m = {};
+
+	key.plain = true;
 
 	m.kind = MSG_CTL_OFFER;
 	const std::string quit("quit\0{}", 7), no_json("identity\0{", 10);
@@ -153,8 +170,8 @@ TEST_F(Ask, AnAskerThatAsksForSomethingElseIsLeft)
 	half.blob = (const uint8_t *)no_json.data();
 	half.blob_bytes = (uint32_t)no_json.size();
 	for (const std::string &b : {frame(m), frame(other), frame(half), std::string(5000, 'x')}) {
-		Serve([this](int fd) { check_answer(fd, &is); });
-		int fd = session_connect(address.c_str(), &key, &me, 2000, &why);
+		Serve([this](int fd, seal_stream *seal) { check_answer(fd, seal, &is); });
+		int fd = session_connect(address.c_str(), &key, &me, 2000, &seal, &why);
 		ASSERT_GE(fd, 0) << why;
 		ASSERT_EQ(write(fd, b.data(), b.size()), (ssize_t)b.size());
 		EXPECT_LE(read(fd, &byte, 1), 0);
@@ -167,21 +184,23 @@ TEST_F(Ask, ASessionIsBoundedInAnswersAndInTime)
 {
 	session_hello me = {SESSION_CHECK, 0, 0};
 	const char *why = "";
+	seal_stream *seal;
 	msg m = {};
 
+	key.plain = true;
 	m.kind = MSG_PING;
 	std::string all;
 	for (unsigned i = 0; i < CHECK_ANSWERS_MAX + 10; i++)
 		all += frame(m);
-	Serve([this](int fd) { check_answer(fd, &is); });
-	int fd = session_connect(address.c_str(), &key, &me, 2000, &why);
+	Serve([this](int fd, seal_stream *seal) { check_answer(fd, seal, &is); });
+	int fd = session_connect(address.c_str(), &key, &me, 2000, &seal, &why);
 	ASSERT_GE(fd, 0) << why;
 	ASSERT_EQ(write(fd, all.data(), all.size()), (ssize_t)all.size());
 	server.join(); // it returned with more asked
 	close(fd);
 
-	Serve([this](int f) { check_answer(f, &is); });
-	fd = session_connect(address.c_str(), &key, &me, 2000, &why);
+	Serve([this](int f, seal_stream *seal) { check_answer(f, seal, &is); });
+	fd = session_connect(address.c_str(), &key, &me, 2000, &seal, &why);
 	ASSERT_GE(fd, 0) << why;
 	server.join(); // it returned with nothing asked and nobody gone
 	close(fd);

@@ -15,6 +15,7 @@
 
 extern "C" {
 #include "net/keeper.h"
+#include "net/seal/stream.h"
 #include "vmm/host/boxed.h"
 }
 
@@ -193,6 +194,14 @@ TEST_F(Boxed, ItsProcessEndsWithIt)
 	EXPECT_EQ(-1, r) << "process " << child << " is still there";
 }
 
+/* One end of a session whose keys are known to this test. */
+seal_stream *with_keys(bool connector)
+{
+	const uint8_t k[2][AEAD_KEY_BYTES] = {{1}, {2}};
+
+	return seal_stream_new(SEAL_CHACHA20, connector, k[0], k[1], 0);
+}
+
 /* A listener that was never called: with what is handed on. */
 int hand_on(const struct host_options *o)
 {
@@ -210,7 +219,14 @@ int hand_on(const struct host_options *o)
 	bool has = false;
 	while (listener_take(&l, &s)) {
 		has = true;
+		uint8_t record[8 + SEAL_RECORD_MORE], got[8];
 		std::string text = std::to_string(s.hello.epoch) + " ";
+		seal_stream *caller = with_keys(true);
+		uint32_t n = seal_stream_seal(caller, (const uint8_t *)"ours", 4, record, 0);
+		if (!s.seal || seal_stream_open(s.seal, record, n, got, 0) != 4)
+			say("without its keys ");
+		seal_stream_free(caller);
+		seal_stream_free(s.seal);
 		if (write(s.fd, text.data(), text.size()) != (ssize_t)text.size()) // it is the pipe's
 			say("dead ");
 		close(s.fd);
@@ -226,8 +242,15 @@ int hand_on(const struct host_options *o)
 		s.fd = dup(out[1]);
 		s.hello.role = epoch == 2 ? SESSION_PEER : SESSION_CONTROL;
 		s.hello.epoch = epoch;
+		s.seal = with_keys(false);
 		listener_put_back(&l, &s);
 	}
+	/* With this one something was said already: it cannot go on elsewhere. */
+	memset(&s, 0, sizeof(s));
+	s = {dup(out[1]), {SESSION_CONTROL, 0, 4}, with_keys(false)};
+	uint8_t record[8 + SEAL_RECORD_MORE];
+	seal_stream_seal(s.seal, (const uint8_t *)"said", 4, record, 0);
+	listener_put_back(&l, &s);
 	boxed_hand_on(&l);
 	listener_stop(&l);
 	return 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 extern "C" {
+#include "net/session_talk.h"
 #include "vmm/host/listener.h"
 }
 
@@ -23,11 +24,17 @@ struct Listener : testing::Test {
 	session_key key;
 	std::string address;
 	std::atomic<int> answered{0};
+	seal_stream *seal = nullptr; // of Connect()
 
-	static void Answer(void *ctx, int fd)
+	void TearDown() override
+	{
+		seal_stream_free(seal);
+	}
+
+	static void Answer(void *ctx, int fd, seal_stream *seal)
 	{
 		static_cast<Listener *>(ctx)->answered++;
-		EXPECT_EQ(write(fd, "hi", 2), 2);
+		EXPECT_EQ(session_say(fd, seal, (const uint8_t *)"hi", 2), 0);
 	}
 	void SetUp() override
 	{
@@ -46,7 +53,7 @@ struct Listener : testing::Test {
 	{
 		session_hello me = {role, 0, 0};
 		const char *why = "";
-		int fd = session_connect(address.c_str(), &key, &me, 2000, &why);
+		int fd = session_connect(address.c_str(), &key, &me, 2000, &seal, &why);
 		EXPECT_GE(fd, 0) << why;
 		return fd;
 	}
@@ -54,10 +61,13 @@ struct Listener : testing::Test {
 
 TEST_F(Listener, AnswersACheckItselfAndHandsItToNobody)
 {
-	char got[8];
+	session_talk talk;
+	uint8_t got[2];
 	int fd = Connect(SESSION_CHECK);
 
-	EXPECT_EQ(recv(fd, got, 2, MSG_WAITALL), 2);
+	session_talk_begin(&talk, fd, seal, 5000);
+	EXPECT_EQ(session_talk_get(&talk, got, 2), 0);
+	EXPECT_EQ(memcmp(got, "hi", 2), 0);
 	EXPECT_EQ(read(fd, got, 1), 0) << "and closes it";
 	close(fd);
 	listener_stop(&l);
@@ -78,7 +88,8 @@ TEST_F(Listener, HandsOverTheOthers)
 	EXPECT_FALSE(fcntl(s.fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_FALSE(listener_take(&l, &s));
 	EXPECT_EQ(answered, 0);
-	close(s.fd);
+	EXPECT_NE(s.seal, nullptr);
+	listener_session_close(&s);
 	close(fd);
 	listener_stop(&l);
 }
@@ -103,11 +114,12 @@ TEST_F(Listener, SilentStrangersKeepNobodyOut)
 	const char *why = "";
 	session_hello me = {SESSION_CONTROL, 0, 0};
 	for (int i = 0; i < 20 && fd < 0; i++) // those in the queue before it are taken first
-		fd = session_reach(address.c_str(), &key, &me, 2000, -1, &why);
+		fd = session_reach(address.c_str(), &key, &me, 2000, -1, &seal, &why);
 	ASSERT_GE(fd, 0) << why;
 	ASSERT_EQ(poll(&p, 1, 5000), 1);
 	ASSERT_TRUE(listener_take(&l, &s));
-	close(s.fd);
+	EXPECT_NE(s.seal, nullptr);
+	listener_session_close(&s);
 	close(fd);
 	listener_stop(&l);
 	EXPECT_GE(l.refused, 2 * HANDSHAKES_AT_ONCE);

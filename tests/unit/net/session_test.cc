@@ -18,6 +18,7 @@
 #include <vector>
 
 extern "C" {
+#include "net/seal/stream.h"
 #include "net/session.h"
 #include "net/session_rec.h"
 }
@@ -36,6 +37,7 @@ long since_ms(Clock::time_point t)
 struct Session : testing::Test {
 	session_key key, other_key;
 	const char *why = nullptr;
+	seal_stream *seal = nullptr; // of connect()
 	int lfd = -1;
 	std::string address;
 
@@ -49,6 +51,12 @@ struct Session : testing::Test {
 	{
 		if (lfd >= 0)
 			close(lfd);
+		seal_stream_free(seal);
+	}
+	int connect(const session_key *k, const session_hello *h, unsigned ms)
+	{
+		seal_stream_free(seal);
+		return session_connect(address.c_str(), k, h, ms, &seal, &why);
 	}
 	bool listen_at(const std::string &host)
 	{
@@ -70,11 +78,16 @@ struct Session : testing::Test {
 		std::atomic<int> fd{-1};
 		int r = 1;
 		session_hello hello = {};
+		seal_stream *seal = nullptr;
 		long took_ms = 0;
 		std::thread t;
 		void wait()
 		{
 			t.join();
+		}
+		~Accepted()
+		{
+			seal_stream_free(seal);
 		}
 	};
 	void accept_one(Accepted &a, const session_key &k, unsigned timeout = 1000)
@@ -82,7 +95,7 @@ struct Session : testing::Test {
 		a.t = std::thread([this, &a, k, timeout] {
 			a.fd = accept(lfd, nullptr, nullptr);
 			auto begin = Clock::now();
-			a.r = session_accept(a.fd, &k, &a.hello, timeout);
+			a.r = session_accept(a.fd, &k, &a.hello, timeout, &a.seal);
 			a.took_ms = since_ms(begin);
 		});
 	}
@@ -97,7 +110,7 @@ struct Session : testing::Test {
 		to.sin_port = htons((uint16_t)atoi(port));
 		inet_pton(AF_INET, host, &to.sin_addr);
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		EXPECT_EQ(connect(fd, (sockaddr *)&to, sizeof(to)), 0);
+		EXPECT_EQ(::connect(fd, (sockaddr *)&to, sizeof(to)), 0);
 		return fd;
 	}
 };
@@ -116,12 +129,20 @@ bool closed_by_peer(int fd)
 	}
 }
 
+void make_call(const session_key &key, const session_hello &me, uint8_t out[SESSION_CALL_BYTES])
+{
+	session_shake s;
+
+	session_shake_begin(&s, SESSION_CONNECTOR, &key);
+	session_call_make(&s, &key, &me, out);
+}
+
 void shake_well(Session &s, Session::Accepted &a, int *fd)
 {
 	session_hello me = {SESSION_PEER, 7, 0xabcd};
 
 	s.accept_one(a, s.key);
-	*fd = session_connect(s.address.c_str(), &s.key, &me, 1000, &s.why);
+	*fd = s.connect(&s.key, &me, 1000);
 	a.wait();
 }
 
@@ -167,7 +188,7 @@ TEST_F(Session, WrongKeyIsRefusedOnBothSides)
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
 	accept_one(a, key);
-	EXPECT_EQ(session_connect(address.c_str(), &other_key, &me, 1000, &why), -EACCES);
+	EXPECT_EQ(connect(&other_key, &me, 1000), -EACCES);
 	EXPECT_STREQ(why, "the other side does not have the same cluster key");
 	a.wait();
 	EXPECT_EQ(a.r, -EACCES);
@@ -198,26 +219,26 @@ TEST_F(Session, GarbageIsRefusedAtOnce)
 // Either side may be the newer one; who called can say which versions they are.
 TEST_F(Session, AnotherVersionOfTheProtocolIsNamed)
 {
-	session_hello me = {SESSION_CONTROL, 0, 1}, none = {};
+	session_hello me = {SESSION_CONTROL, 0, 1};
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
 	std::thread newer([&] {
 		int fd = accept(lfd, nullptr, nullptr);
 		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES];
-		session_hello_make(SESSION_ACCEPTOR, &none, out);
+		session_refusal_make(SESSION_TAKEN, out);
 		out[6] = 77;
 		EXPECT_EQ(recv(fd, in, sizeof(in), MSG_WAITALL), (ssize_t)sizeof(in));
 		EXPECT_EQ(send(fd, out, sizeof(out), MSG_NOSIGNAL), (ssize_t)sizeof(out));
 		close(fd);
 	});
-	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EPROTONOSUPPORT);
+	EXPECT_EQ(connect(&key, &me, 1000), -EPROTONOSUPPORT);
 	std::string own = std::to_string(SESSION_VERSION);
 	EXPECT_EQ("the other side speaks version 77 of Pando's protocol, this one " + own, why);
 	newer.join();
 
 	Accepted a;
-	uint8_t rec[SESSION_HELLO_BYTES], theirs[SESSION_HELLO_BYTES];
-	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	uint8_t rec[SESSION_CALL_BYTES], theirs[SESSION_HELLO_BYTES];
+	make_call(key, me, rec);
 	rec[6] = 76;
 	accept_one(a, key);
 	int fd = dial();
@@ -277,11 +298,11 @@ TEST_F(Session, SilenceEndsWithTheTimeout)
 TEST_F(Session, TricklingDoesNotProlongTheTimeout)
 {
 	Accepted a;
-	uint8_t rec[SESSION_HELLO_BYTES];
+	uint8_t rec[SESSION_CALL_BYTES];
 	session_hello me = {SESSION_PEER, 1, 1};
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
-	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	make_call(key, me, rec);
 	accept_one(a, key, SHORT_MS);
 	int fd = dial();
 	for (size_t i = 0; i < sizeof(rec) && send(fd, rec + i, 1, MSG_NOSIGNAL) == 1; i++)
@@ -294,11 +315,11 @@ TEST_F(Session, TricklingDoesNotProlongTheTimeout)
 
 TEST_F(Session, EveryShortRecordIsRefused)
 {
-	uint8_t rec[SESSION_HELLO_BYTES];
+	uint8_t rec[SESSION_CALL_BYTES];
 	session_hello me = {SESSION_PEER, 1, 1};
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
-	session_hello_make(SESSION_CONNECTOR, &me, rec);
+	make_call(key, me, rec);
 	for (size_t n = 0; n <= sizeof(rec); n += 8) {
 		Accepted a;
 
@@ -313,55 +334,128 @@ TEST_F(Session, EveryShortRecordIsRefused)
 	}
 }
 
-// A stranger without the key sends back what it is sent: HELLO for HELLO, proof for proof.
+// A stranger without the key sends back what it is sent.
 TEST_F(Session, ReflectionProvesNothing)
 {
 	session_hello me = {SESSION_PEER, 1, 1};
-	Accepted a;
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
-	std::thread mirror([this] { // as the acceptor
+	std::thread mirror([this] {
 		int fd = accept(lfd, nullptr, nullptr);
 		char buf[256];
 		for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0;)
 			(void)!send(fd, buf, (size_t)n, MSG_NOSIGNAL);
 		close(fd);
 	});
-	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EPROTO);
+	EXPECT_EQ(connect(&key, &me, 1000), -EPROTO);
 	mirror.join();
-
-	accept_one(a, key); // as the connector: the acceptor's own HELLO cannot be its partner's
-	int fd = dial();
-	uint8_t hello[SESSION_HELLO_BYTES], theirs[SESSION_HELLO_BYTES];
-	session_hello_make(SESSION_CONNECTOR, &me, hello);
-	EXPECT_EQ(send(fd, hello, sizeof(hello), MSG_NOSIGNAL), (ssize_t)sizeof(hello));
-	EXPECT_EQ(recv(fd, theirs, sizeof(theirs), MSG_WAITALL), (ssize_t)sizeof(theirs));
-	EXPECT_EQ(send(fd, theirs, SESSION_PROOF_BYTES, MSG_NOSIGNAL), (ssize_t)SESSION_PROOF_BYTES);
-	a.wait();
-	EXPECT_EQ(a.r, -EACCES);
-	EXPECT_TRUE(closed_by_peer(fd)) << "and without a proof of its own";
-	close(fd);
 }
 
-// The connector's own proof, returned as the acceptor's, is for the other direction.
-TEST_F(Session, ReflectedProofIsRefused)
+// Who has recorded a call plays it again: he is answered, and has no session, whatever he says then.
+TEST_F(Session, ARecordedCallIsNoSession)
 {
-	session_hello me = {SESSION_PEER, 1, 1}, none = {};
+	session_hello me = {SESSION_CONTROL, 0, 1};
+	uint8_t call[SESSION_CALL_BYTES], answer[SESSION_ANSWER_BYTES];
 
 	ASSERT_TRUE(listen_at("127.0.0.1"));
-	std::thread stranger([&] {
-		int fd = accept(lfd, nullptr, nullptr);
-		uint8_t in[SESSION_HELLO_BYTES], out[SESSION_HELLO_BYTES], proof[SESSION_PROOF_BYTES];
-		session_hello_make(SESSION_ACCEPTOR, &none, out);
-		EXPECT_EQ(recv(fd, in, sizeof(in), MSG_WAITALL), (ssize_t)sizeof(in));
-		EXPECT_EQ(send(fd, out, sizeof(out), MSG_NOSIGNAL), (ssize_t)sizeof(out));
-		EXPECT_EQ(recv(fd, proof, sizeof(proof), MSG_WAITALL), (ssize_t)sizeof(proof));
-		EXPECT_EQ(send(fd, proof, sizeof(proof), MSG_NOSIGNAL), (ssize_t)sizeof(proof));
-		EXPECT_TRUE(closed_by_peer(fd));
+	make_call(key, me, call);
+	for (unsigned how = 0; how < 3; how++) {
+		Accepted a;
+
+		accept_one(a, key);
+		int fd = dial();
+		EXPECT_EQ(send(fd, call, sizeof(call), MSG_NOSIGNAL), (ssize_t)sizeof(call));
+		EXPECT_EQ(recv(fd, answer, sizeof(answer), MSG_WAITALL), (ssize_t)sizeof(answer));
+		if (how == 0)
+			shutdown(fd, SHUT_WR);
+		else // of the call, or of the answer
+			EXPECT_GT(send(fd, how == 1 ? call : answer, SESSION_PROOF_BYTES, MSG_NOSIGNAL), 0);
+		a.wait();
+		EXPECT_EQ(a.r, how ? -EBADMSG : -EPROTO) << how;
+		EXPECT_EQ(a.seal, nullptr);
+		EXPECT_TRUE(closed_by_peer(fd)) << "without a proof of its own";
 		close(fd);
-	});
-	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 1000, &why), -EACCES);
-	stranger.join();
+	}
+}
+
+// Somebody between the two changes one byte of what they say: neither has a session, and the words name him.
+TEST_F(Session, WhoChangesTheHandshakeIsNamed)
+{
+	session_hello me = {SESSION_PEER, 1, 1};
+	const struct {
+		bool call;
+		unsigned byte;
+	} changes[] = {{true, 9},  {true, 10},  {true, 16},  {true, 40},
+		       {true, 70}, {false, 10}, {false, 40}, {false, 100}};
+
+	for (auto &x : changes) {
+		Accepted a;
+		uint8_t buf[SESSION_ANSWER_BYTES];
+
+		ASSERT_TRUE(listen_at("127.0.0.1"));
+		int far = dial(), inner = lfd;
+		accept_one(a, key, 5000);
+		while (a.fd < 0)
+			usleep(1000);
+		ASSERT_TRUE(listen_at("127.0.0.1")); // this is where connect() goes to
+		std::thread middle([&] {
+			int near = accept(lfd, nullptr, nullptr);
+			EXPECT_EQ(recv(near, buf, SESSION_CALL_BYTES, MSG_WAITALL), (ssize_t)SESSION_CALL_BYTES);
+			if (x.call)
+				buf[x.byte] ^= x.byte == 9 ? 3 : 1; // of a role: another one that there is
+			(void)!send(far, buf, SESSION_CALL_BYTES, MSG_NOSIGNAL);
+			ssize_t n = recv(far, buf, SESSION_ANSWER_BYTES, MSG_WAITALL);
+			if (!x.call)
+				buf[x.byte] ^= 1;
+			(void)!send(near, buf, n > 0 ? (size_t)n : 0, MSG_NOSIGNAL);
+			shutdown(far, SHUT_WR);
+			closed_by_peer(far);
+			closed_by_peer(near);
+			close(near);
+			close(far);
+		});
+		EXPECT_EQ(connect(&key, &me, 5000), -EBADMSG) << x.call << " " << x.byte;
+		EXPECT_TRUE(strstr(why, "somebody on the way changes the handshake")) << why;
+		middle.join();
+		a.wait();
+		EXPECT_EQ(a.r, x.call ? -EBADMSG : -EPROTO) << x.call << " " << x.byte;
+		close(inner);
+		close(lfd);
+		lfd = -1;
+	}
+}
+
+// Both ends have to say the same, and who called is told what to do where they do not.
+TEST_F(Session, PlainIsForBoth)
+{
+	for (unsigned who = 0; who < 4; who++) {
+		session_key mine = key, theirs = key;
+		session_hello me = {SESSION_PEER, 1, 1};
+		Accepted a;
+
+		mine.plain = who & 1;
+		theirs.plain = who & 2;
+		ASSERT_TRUE(listen_at("127.0.0.1"));
+		accept_one(a, theirs);
+		int fd = connect(&mine, &me, 1000);
+		a.wait();
+		if (who == 0 || who == 3) {
+			ASSERT_GE(fd, 0) << why;
+			EXPECT_EQ(a.seal == nullptr, who == 3);
+			EXPECT_EQ(seal == nullptr, who == 3);
+			close(fd);
+			close(a.fd);
+		} else {
+			EXPECT_EQ(fd, -ENOTSUP);
+			EXPECT_EQ(a.r, -ENOTSUP);
+			EXPECT_TRUE(strstr(why, who == 1
+							? "the other side seals its traffic, and --plain was given here"
+							: "the other side was started with --plain"))
+				<< why;
+		}
+		close(lfd);
+		lfd = -1;
+	}
 }
 
 TEST_F(Session, ConnectorTimesOutOnASilentListener)
@@ -370,7 +464,7 @@ TEST_F(Session, ConnectorTimesOutOnASilentListener)
 
 	ASSERT_TRUE(listen_at("127.0.0.1")); // nobody accepts: the kernel completes the connection all the same
 	auto begin = Clock::now();
-	EXPECT_EQ(session_connect(address.c_str(), &key, &me, SHORT_MS, &why), -ETIMEDOUT);
+	EXPECT_EQ(connect(&key, &me, SHORT_MS), -ETIMEDOUT);
 	EXPECT_LT(since_ms(begin), (long)SHORT_MS + 500);
 }
 
@@ -381,9 +475,9 @@ TEST_F(Session, NobodyListens)
 	ASSERT_TRUE(listen_at("127.0.0.1"));
 	close(lfd);
 	lfd = -1;
-	EXPECT_EQ(session_connect(address.c_str(), &key, &me, 500, &why), -ECONNREFUSED);
+	EXPECT_EQ(connect(&key, &me, 500), -ECONNREFUSED);
 	EXPECT_NE(why, nullptr);
-	EXPECT_LT(session_connect("nonsense", &key, &me, 500, &why), 0);
+	EXPECT_LT(session_connect("nonsense", &key, &me, 500, &seal, &why), 0);
 }
 
 TEST_F(Session, ManyAtOnceDoNotWaitForEachOther)
@@ -398,7 +492,7 @@ TEST_F(Session, ManyAtOnceDoNotWaitForEachOther)
 		usleep(1000);
 	accept_one(good, key);
 	auto begin = Clock::now();
-	int fd = session_connect(address.c_str(), &key, &me, 1000, &why);
+	int fd = connect(&key, &me, 1000);
 	EXPECT_GE(fd, 0);
 	EXPECT_LT(since_ms(begin), 300);
 	good.wait();

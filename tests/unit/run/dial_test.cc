@@ -13,6 +13,7 @@
 
 extern "C" {
 #include "net/now.h"
+#include "net/seal/stream.h"
 #include "vmm/run/dial.h"
 }
 
@@ -59,10 +60,11 @@ struct Dial : testing::Test {
 			close(fd);
 		loop_destroy(loop);
 	}
-	static void Done(void *ctx, unsigned host, int fd, const char *why)
+	static void Done(void *ctx, unsigned host, int fd, seal_stream *seal, const char *why)
 	{
 		auto *t = static_cast<Dial *>(ctx);
 		EXPECT_EQ(0u, t->told.count(host)) << "twice";
+		seal_stream_free(seal);
 		t->told[host] = {fd, why};
 		if (t->stop_at_first) {
 			dials_stop(t->d);
@@ -78,8 +80,10 @@ struct Dial : testing::Test {
 		return std::thread([this, i] {
 			session_hello h;
 			int fd = accept(listening[i], nullptr, nullptr);
-			if (session_accept(fd, &key, &h, 3000) == 0)
+			seal_stream *seal;
+			if (session_accept(fd, &key, &h, 3000, &seal) == 0)
 				close(fd);
+			seal_stream_free(seal);
 		});
 	}
 	void Until(size_t n)

@@ -74,6 +74,38 @@ TEST(SealStream, BothWays)
 	EXPECT_EQ(seal_stream_new(SEAL_PLAIN, true, nullptr, nullptr, 0), nullptr);
 }
 
+/* To another process: what the other end sealed meanwhile opens there; one that was used does not go on. */
+TEST(SealStream, GoesOnInAnotherProcess)
+{
+	for (seal_suite suite : {SEAL_AES256GCM, SEAL_CHACHA20}) {
+		if (!aead_find(suite))
+			continue;
+		Pair p(suite), used(suite);
+		seal_parcel parcel;
+		seal_stream *none = nullptr;
+		Bytes before = seal(p.c, "before");
+
+		ASSERT_TRUE(seal_stream_pack(p.a, &parcel));
+		ASSERT_EQ(seal_stream_unpack(&parcel, 0, &p.a), 0);
+		ASSERT_NE(p.a, nullptr);
+		EXPECT_EQ(open(p.a, before), "before");
+		EXPECT_EQ(open(p.c, seal(p.a, "back")), "back");
+		EXPECT_EQ(seal_stream_suite(p.a), suite);
+		EXPECT_EQ(Bytes(sizeof(parcel)), Bytes((uint8_t *)&parcel, (uint8_t *)(&parcel + 1))) << "wiped";
+		EXPECT_FALSE(seal_stream_pack(p.a, &parcel)) << "its numbers were used";
+		p.a = nullptr;
+		seal(used.a, "x");
+		EXPECT_FALSE(seal_stream_pack(used.a, &parcel));
+		used.a = nullptr;
+		EXPECT_EQ(parcel.suite, SEAL_PLAIN) << "nothing of it is in there";
+		EXPECT_TRUE(seal_stream_pack(nullptr, &parcel));
+		EXPECT_EQ(seal_stream_unpack(&parcel, 0, &none), 0);
+		EXPECT_EQ(none, nullptr);
+		parcel.suite = 77;
+		EXPECT_EQ(seal_stream_unpack(&parcel, 0, &none), -ENOMEM);
+	}
+}
+
 TEST(SealStream, NothingOfTheTextIsSeen)
 {
 	Pair p;

@@ -72,7 +72,7 @@ struct Stuck : testing::Test {
 		};
 		ASSERT_EQ(0, span_create(&span, &desc, 0, &ram, own, 2600000, &h, text, sizeof(text))) << text;
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
-		ASSERT_EQ(0, span_add_peer(span, 1, fd[0]));
+		ASSERT_EQ(0, span_add_peer(span, 1, fd[0], nullptr));
 		ASSERT_EQ(0, link_add_fd(home, 0, fd[1]));
 	}
 	void TearDown() override

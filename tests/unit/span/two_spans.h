@@ -63,8 +63,8 @@ struct TwoSpans : testing::Test {
 		open(0);
 		open(1);
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
-		ASSERT_EQ(0, span_add_peer(side[0].span, 1, fd[0]));
-		ASSERT_EQ(0, span_add_peer(side[1].span, 0, fd[1]));
+		ASSERT_EQ(0, span_add_peer(side[0].span, 1, fd[0], nullptr));
+		ASSERT_EQ(0, span_add_peer(side[1].span, 0, fd[1], nullptr));
 	}
 	void TearDown() override
 	{

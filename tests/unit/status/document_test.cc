@@ -29,6 +29,7 @@ struct status_host *full()
 	fill(s->peers[0].v, status_peer_lines, STATUS_PEER_NUMBERS);
 	s->peers[0].v[STATUS_PEER_HOST] = 0;
 	s->peers[0].transport = "dpdk";
+	s->peers[0].seal = "plain";
 	s->peers[0].paging = s->paging = s->machine = true;
 	for (unsigned k = 0; k < STATUS_FAULTS; k++) {
 		histogram_count(&s->peers[0].latency[k], 5000);

@@ -131,6 +131,7 @@ stage_plug() { native plug 120 tests/e2e/plug.sh; }
 stage_grow() { run grow 180 bash tests/e2e/grow.sh "$O"; }
 stage_many() { native many 400 tests/e2e/many.sh; }
 stage_sandbox() { native sandbox 240 tests/e2e/sandbox.sh; }
+stage_sealed() { native sealed 240 tests/e2e/sealed.sh; }
 stage_drive() { run drive 300 bash tests/drive/run.sh "$O"; }
 stage_move() { run move 500 bash tests/move/run.sh "$O"; }
 stage_move_guest() { run move-guest 1200 env MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
@@ -239,7 +240,7 @@ side_by_side() { # "NAME... | NAME..."
 all=(unit
 	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain lost elastic grow many silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
-	sandbox guest debian_disk intel odd_guests two_machines drive_guest move_guest)
+	sandbox sealed guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
 	names=${s//[|~]/ }

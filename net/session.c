@@ -343,16 +343,18 @@ static int shake(int fd, const struct session_key *key, const struct session_hel
 	struct session_shake *s = secret_alloc(sizeof(*s));
 	unsigned version = 0;
 
-	if (!s) {
-		*why = "no memory that can be locked for keys, or no source of randomness";
-		return -ENOMEM;
+	int r = s ? 0 : -ENOMEM;
+
+	if (s) {
+		session_shake_begin(s, SESSION_CONNECTOR, key);
+		r = shake_as_connector(fd, s, key, hello, w, &version);
 	}
-	session_shake_begin(s, SESSION_CONNECTOR, key);
-	int r = shake_as_connector(fd, s, key, hello, w, &version);
-	if (r)
+	if (r && s)
 		*why = shake_error(r, s, version);
-	else
+	else if (!r)
 		r = session_seal(s, now_ns(), seal);
+	if (r == -ENOMEM)
+		*why = "no memory that can be locked for keys, or no source of randomness";
 	secret_free(s);
 	return r;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whole guests: Debian's own kernels on one to four hosts, and over each kind of link, in the nested testbed
 # where the local KVM can't run them; there also on hosts with the oldest kernel that is supported (no UFFDIO_MOVE).
-# Usage: tests/e2e/guest.sh BUILD_FOLDER [more | CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"
+# Usage: tests/e2e/guest.sh BUILD_FOLDER [more | CASE ...]      CASE: "HOSTS KERNEL TOOLS SECONDS ATTEMPTS [LINK|- [HOST_KERNEL]]"; LINK: demo.sh's
 #   more: the cases that `make soak` has, for what they would add to others' time is little
 #   GUEST_FAR=20  percent of memory that is read by a CPU of another host than wrote it; make soak has 100
 set -u
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
-[ $# -gt 0 ] || set -- "2 6.1 all 900 2" "3 6.1 topology 600 2" "2 6.1 topology,litmus 700 2 dpdk:memif,drop=1%" \
+[ $# -gt 0 ] || set -- "2 6.1 all 900 2" "3 6.1 topology 600 2 sealed" "2 6.1 topology,litmus 700 2 dpdk:memif,drop=1%" \
 	"2 6.12 topology 500 2 dpdk:af_xdp"
 [ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "4 6.1 topology 900 2" "2 6.1 topology,litmus,pci 900 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet"
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")

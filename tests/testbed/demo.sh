@@ -9,7 +9,7 @@
 # HOST_KERNEL=6.12|6.1  of the nested machine
 # DEMO_TOOLS, DEMO_APPEND                   which tools run (all: each); more words for the guest's kernel
 # DEMO_FAR=10|100 (%)                       so much memory is read by another host's CPU than wrote it, where guests are nested
-# DEMO_LINK=uring|dpdk:KIND[,drop=1%]       how the hosts reach each other; KIND: memif, af_packet or af_xdp
+# DEMO_LINK=uring|sealed|dpdk:KIND[,drop=1%] how the hosts reach each other; KIND: memif, af_packet or af_xdp
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -90,7 +90,9 @@ if [ "$mode" = nested ]; then
 fi
 append="$args ${DEMO_APPEND:-}"
 before="" after="" files=() slot=1 # the first slot of host 0 that is free
-if [ -n "${DEMO_LINK:-}" ]; then
+if [ "${DEMO_LINK:-}" = sealed ]; then
+	PANDO_RUN_ARGS="--sealed ${PANDO_RUN_ARGS:-}"
+elif [ -n "${DEMO_LINK:-}" ]; then
 	PANDO_RUN_ARGS="--link $DEMO_LINK ${PANDO_RUN_ARGS:-}"
 	[[ $DEMO_LINK != dpdk:af_* ]] || PANDO_RUN_ARGS="--netns $PANDO_RUN_ARGS" # each host has an interface of its own
 	if [[ $mode = nested && $DEMO_LINK = dpdk:* ]]; then

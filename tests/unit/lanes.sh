@@ -50,9 +50,9 @@ grep -q '    why A' "$tmp/out" && grep -q '    ERROR: why B' "$tmp/out"
 verdict what_they_said_is_shown $? "why A or why B is not in the output"
 rm "$tmp/fake/tests/unit-b"
 unit_program d "echo 'last words'; exec sleep 60"
-echo 'stage_units() { run units 1 bash -c "$(declare -f units); units $TRY/fake"; }' >"$tmp/stages"
+echo 'stage_units() { run units 8 bash -c "$(declare -f units); units $TRY/fake"; }' >"$tmp/stages"
 try a_unit_program_that_hangs 1 "1 passed, 1 failed" units
-grep -q 'not finished in 1 s' "$tmp/out" && grep -q '    last words' "$tmp/out"
+grep -q 'not finished in 8 s' "$tmp/out" && grep -q '    last words' "$tmp/out"
 verdict its_last_words_are_shown $? "the last words are not in the output"
 
 # Ended from outside, it leaves nothing.

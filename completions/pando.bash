@@ -19,6 +19,7 @@ declare -gA _pando_options=(
 	[add-host]="--cpus --memory --json"
 	[remove-host]="--json"
 	[drain]="--cancel --json"
+	[move-board]="--json"
 	[grow]="--host --cpus --memory --node --json"
 	[shrink]="--cpu --memory --seconds"
 	[trace]="--output --json --text --records"
@@ -79,7 +80,7 @@ _pando() {
 		return
 	fi
 	case $command in
-	status | qmp | top | move | hosts | add-host | remove-host | drain | grow | shrink | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
+	status | qmp | top | move | hosts | add-host | remove-host | drain | move-board | grow | shrink | dumpxml) COMPREPLY=($(compgen -W "$(_pando_names)" -- "$cur")) ;;
 	trace)
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			COMPREPLY=($(compgen -W "start stop decode" -- "$cur"))

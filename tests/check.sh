@@ -85,14 +85,14 @@ units() {
 	return $rc
 }
 
-# native NAME SECONDS SCRIPT: a suite of the micro-guest, here; where there is no /dev/kvm at all, in the nested machine, which
-# takes longer (its emulator is built before the clock runs).
+# native NAME SECONDS SCRIPT [CASE...]: a suite of the micro-guest, here; where there is no /dev/kvm at all, in the nested machine,
+# which takes longer (its emulator is built before the clock runs), and of these cases alone if any are named.
 native() {
 	if [ -e /dev/kvm ]; then
 		run "$1" "$2" bash "$3" "$O"
 	else
 		{ tests/support/install-deps.sh testbed && tests/testbed/build-emulator.sh; } >"$LOGS/$1-emulator.log" 2>&1
-		run "$1" $(($2 * 4)) env NATIVE_TIMEOUT=$(($2 * 4 - 20)) bash tests/testbed/native.sh "$O" "$3"
+		run "$1" $(($2 * 4)) env NATIVE_TIMEOUT=$(($2 * 4 - 20)) bash tests/testbed/native.sh "$O" "${@:3}"
 	fi
 }
 
@@ -124,6 +124,7 @@ stage_domain() { run domain 120 bash tests/e2e/domain.sh "$O"; }
 stage_qmp() { run qmp 500 bash tests/e2e/qmp.sh "$O"; }
 stage_join() { run join 600 bash tests/e2e/join.sh "$O"; }
 stage_drain() { native drain 200 tests/e2e/drain.sh; }
+stage_board() { NATIVE_ENV="ROUNDS=1 PATIENCE=60" native board 240 tests/e2e/board.sh leaves power; }
 stage_lost() { run lost 400 bash tests/e2e/lost.sh "$O"; }
 stage_elastic() { run elastic 300 bash tests/e2e/elastic.sh "$O"; }
 stage_homes() { run homes 240 bash tests/e2e/homes.sh "$O"; }
@@ -238,7 +239,7 @@ side_by_side() { # "NAME... | NAME..."
 # The table. What has deadlines of seconds has the machine for itself, but for compilers that have what it leaves. Side by side
 # goes what is single-threaded and lives in virtual time, or only has to end; what boots an emulated machine never does.
 all=(unit
-	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain lost elastic grow many silent | ~ tsan_build asan_build"
+	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain board lost elastic grow many silent | ~ tsan_build asan_build"
 	"model tsan report domain | sim rel fuzz asan"
 	sandbox sealed guest debian_disk intel odd_guests two_machines drive_guest move_guest)
 [ "${1:-}" = all ] && set -- "${all[@]}"

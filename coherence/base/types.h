@@ -14,7 +14,7 @@
 #define VCPUS_MAX 1024u // vCPUs in one guest
 #define HOST_NONE 0xffu // "no host" wherever a host number is stored in 8 bits
 
-typedef uint8_t host_id;   // 0 .. HOSTS_MAX-1; host 0 boots the guest and owns its devices
+typedef uint8_t host_id;   // 0 .. HOSTS_MAX-1
 typedef uint64_t page_idx; // index of a 4 KiB page of guest RAM, holes not counted
 typedef uint64_t host_set; // bit h = host h
 

@@ -9,9 +9,10 @@ fuzz_srcs_trace := $(wildcard vmm/trace/*.c) coherence/ask.c coherence/engine.c 
 	coherence/policy.c coherence/requester.c $(wildcard coherence/base/*.c)
 fuzz_srcs_blk := vmm/block/block.c vmm/block/bounce.c vmm/block/reader.c vmm/block/qemu.c vmm/block/file.c vmm/block/file_uring.c vmm/block/lock.c vmm/block/nonbd/nbd.c \
 	vmm/card/blk_front.c vmm/virtio/blk.c vmm/virtio/chain.c vmm/conf/disk_config.c
-fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/devices.c
-fuzz_srcs_call := vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/devices.c
-fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/devices.c
+fuzz_srcs_boot := $(wildcard vmm/boot/*.c) vmm/mem/layout.c vmm/mem/ram.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/desc_board.c vmm/conf/devices.c
+fuzz_srcs_board := $(wildcard vmm/dev/*.c) $(wildcard vmm/chip/*.c) vmm/pci/hotplug.c vmm/conf/devices.c
+fuzz_srcs_call := vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/desc_board.c vmm/conf/devices.c
+fuzz_srcs_check := vmm/check/ask.c vmm/check/show.c vmm/call/walks.c vmm/call/call.c vmm/call/tame.c vmm/call/verbs.c vmm/conf/machine_desc.c vmm/conf/desc_members.c vmm/conf/desc_board.c vmm/conf/devices.c
 fuzz_srcs_disk := $(filter-out vmm/boot/boot.c vmm/boot/bzimage.c vmm/boot/elf.c vmm/boot/multiboot.c,$(wildcard vmm/boot/*.c))
 fuzz_srcs_netframes := vmm/nets/frames.c
 fuzz_srcs_pci := vmm/pci/config.c vmm/pci/msix.c vmm/pci/bridge.c

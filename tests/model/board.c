@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Model check of an order in which the board, the chips that one host has for all, could move to another host: before
- * there is code for it, whose steps it is to judge. Three hosts and the run process: the board is on host 0 or 1; host
- * 2 has a vCPU, which writes to a device of the board and reads what it has written, and a card whose line rises and
- * falls whenever it likes. The one that is to take the board may refuse. The loss of a host ends the guest, as ever,
- * and is not in here.
+ * Model check of the board that moves from one host to another (vmm/run/board.c, vmm/machine/board_move.c). Three hosts
+ * and the run process: the board is on host 0 or 1; host 2 has a vCPU, which writes to a device of the board and reads
+ * what it has written, and a card whose line rises and falls whenever it likes. The one that is to take the board may
+ * refuse. The loss of a host ends the guest, as ever, and is not in here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +20,7 @@ enum fault {
 	TAKEN_FIRST,   // it is taken before it is given
 	ONE_IS_TOLD,   // the guest goes on when the first host knows where it is
 	NOT_HALTED,    // vCPUs run meanwhile
+	NOT_SETTLED,   // ... or what they sent before has not all arrived
 	NO_LINES,      // nobody tells lines again
 	NO_LINES_BACK, // ... when it is given back
 	NO_EDGE,       // ... or their levels alone
@@ -44,6 +44,8 @@ static const struct config configs[] = {
 	{.name = "board_one_is_told", .moves = 1, .writes = 1, .fault = ONE_IS_TOLD,
 	 .finds = "an access came to a host that has no board"},
 	{.name = "board_not_halted", .moves = 1, .writes = 1, .fault = NOT_HALTED,
+	 .finds = "an access came to a host that has no board"},
+	{.name = "board_not_settled", .moves = 1, .writes = 1, .fault = NOT_SETTLED,
 	 .finds = "an access came to a host that has no board"},
 	{.name = "board_no_lines", .moves = 1, .edges = 1, .fault = NO_LINES, .finds = "an interrupt was lost"},
 	{.name = "board_no_lines_back", .moves = 1, .edges = 1, .fault = NO_LINES_BACK, .finds = "an interrupt was lost"},
@@ -263,7 +265,8 @@ static unsigned actions(const void *state, struct action *out, unsigned cap)
 			out[n++] = (struct action){.kind = A_LINE, .host = h};
 	}
 	/* All vCPUs are out, and what nobody waits for has arrived. */
-	if (under_way(s) && verb_of(s) == HALT && !s->access && !s->line_n[0] && !s->line_n[1])
+	if (under_way(s) && verb_of(s) == HALT &&
+	    (cfg.fault == NOT_SETTLED || (!s->access && !s->line_n[0] && !s->line_n[1])))
 		out[n++] = (struct action){.kind = A_STAND};
 	if (s->access)
 		out[n++] = (struct action){.kind = A_ACCESS, .host = (uint8_t)(s->access - 1) & 1};

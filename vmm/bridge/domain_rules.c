@@ -476,7 +476,7 @@ static const struct attribute_rule timer_attributes[] = {
 	ATTR("tickpolicy", .treatment = NO_EFFECT, .why = "late ticks are delivered at the normal rate",
 	     .values = "delay"),
 	REFUSES("track", "timers follow the cluster clock"),
-	REFUSES("frequency", "the TSC has the frequency of host 0"),
+	REFUSES("frequency", "the TSC has the frequency of the first host"),
 	REFUSES("mode", "the TSC is the processor's"),
 	{0},
 };

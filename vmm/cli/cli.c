@@ -26,6 +26,7 @@ static const struct {
 	{"add-host", "let a host join a running guest", cli_add_host},
 	{"remove-host", "let a host leave a running guest", cli_remove_host},
 	{"drain", "empty a host of a running guest, and let it leave", cli_drain},
+	{"move-board", "move the chips of a running guest, and who boots it, to another host", cli_move_board},
 	{"trace", "record what the hosts do, and show it on one time line", cli_trace},
 	{"report", "draw a recorded trace as one HTML page", cli_report},
 	{"keygen", "make a cluster key", cli_keygen},

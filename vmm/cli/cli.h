@@ -62,6 +62,7 @@ int cli_move(int argc, char **argv);
 int cli_add_host(int argc, char **argv);
 int cli_remove_host(int argc, char **argv);
 int cli_drain(int argc, char **argv);
+int cli_move_board(int argc, char **argv);
 int cli_hosts(int argc, char **argv);
 int cli_grow(int argc, char **argv);
 int cli_shrink(int argc, char **argv);

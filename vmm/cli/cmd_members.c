@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `pando add-host`, `pando remove-host`, `pando hosts`: hosts of a running guest that come, leave, and are there.
+// `pando add-host`, `pando remove-host`, `pando drain`, `pando move-board`, `pando hosts`: hosts of a running guest
+// that come, leave, and are there.
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,12 +19,17 @@
 	"Usage: pando remove-host [--json] NAME HOST\n\n"                                                        \
 	"Host HOST, by its number or address, leaves the running guest NAME, if nothing of the guest is there: " \
 	"no vCPU,\nno device, no directory of its memory. Pages that it has go to others by themselves.\n\n"
-#define DRAIN_USAGE                                                                                                 \
-	"Usage: pando drain [--cancel] [--json] NAME HOST\n\n"                                                      \
-	"Host HOST, by its number or address, is emptied and leaves the running guest NAME: its vCPUs move, the "   \
-	"directories of\n"                                                                                          \
-	"its memory, and the pages that it has. Refused where the others have offered too little, or where it has " \
-	"devices.\n\n"
+#define DRAIN_USAGE                                                                                                \
+	"Usage: pando drain [--cancel] [--json] NAME HOST\n\n"                                                     \
+	"Host HOST, by its number or address, is emptied and leaves the running guest NAME: its vCPUs move, the "  \
+	"directories of\n"                                                                                         \
+	"its memory, and the pages that it has; the board, if it has that. Refused where the others have offered " \
+	"too little,\nor where it has devices.\n\n"
+#define BOARD_USAGE                                                                                                  \
+	"Usage: pando move-board [--json] NAME HOST\n\n"                                                             \
+	"The board of the running guest NAME moves to host HOST, by its number or address: the chips that one "      \
+	"host has for\nall, and booting the guest. It stands still for some milliseconds. 'pando drain' does so by " \
+	"itself.\n\n"
 #define DRAIN_MS 4000000u // an hour, and what its last steps may take
 #define HOSTS_USAGE                                                                                          \
 	"Usage: pando hosts [--json] NAME\n\n"                                                               \
@@ -181,6 +187,28 @@ int cli_remove_host(int argc, char **argv)
 	return status;
 }
 
+int cli_move_board(int argc, char **argv)
+{
+	bool json = false;
+	const struct cli_option table[] = {
+		{"json", NULL, "what the monitor returns", CLI_FLAG, &json, 0, 0},
+		{0},
+	};
+	json_int_t host;
+	int status = 0;
+
+	if (!arguments(argc, argv, table, 2, BOARD_USAGE, &status))
+		return status;
+	if (!find_host(argv[1], argv[2], &host))
+		return 1;
+	json_t *args = json_pack("{s:I}", "host", host);
+
+	status = show(ask(argv[1], "x-pando-move-board", args, WAIT_MS, "the board has not moved"), json,
+		      "has the board");
+	json_decref(args);
+	return status;
+}
+
 int cli_drain(int argc, char **argv)
 {
 	bool json = false, cancel = false;
@@ -221,14 +249,17 @@ static void print_host(const json_t *h)
 	const json_t *m = json_object_get(h, "membership"), *mem = json_object_get(h, "memory");
 	char offered[32], homed[32], holds[32], lost[32];
 
+	const char *state = json_string_value(json_object_get(m, "state"));
+
+	if (json_is_true(json_object_get(m, "board")) && !strcmp(state, "member"))
+		state = "board"; // what else a member is would be no news
 	size(figure(m, "offered-bytes"), offered);
 	size(figure(m, "homed-bytes"), homed);
 	size(figure(mem, "used-bytes"), holds);
 	size(figure(m, "unplaceable-bytes"), lost);
 	printf("%4lld %-22s %-9s %5lld %9s %5lld %9s %9s %5lld %9s\n", (long long)figure(h, "host"),
-	       json_string_value(json_object_get(h, "address")), json_string_value(json_object_get(m, "state")),
-	       (long long)figure(m, "offered-vcpus"), offered, (long long)figure(m, "vcpus"), homed, holds,
-	       (long long)figure(m, "unplaceable-vcpus"), lost);
+	       json_string_value(json_object_get(h, "address")), state, (long long)figure(m, "offered-vcpus"), offered,
+	       (long long)figure(m, "vcpus"), homed, holds, (long long)figure(m, "unplaceable-vcpus"), lost);
 }
 
 int cli_hosts(int argc, char **argv)

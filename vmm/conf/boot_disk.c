@@ -21,9 +21,11 @@ const struct desc_device *desc_boot_disk(const struct machine_desc *d, struct di
 	}
 	if (!found)
 		snprintf(why, why_cap, "the machine has no kernel and no disk to boot from: give --kernel or --disk");
-	if (!found || found->host == 0)
+	if (!found || found->host == d->board)
 		return found;
-	snprintf(why, why_cap, "the disk '%.200s' is on host %u: a machine boots from a disk of host 0, or by --kernel",
-		 config->path, found->host);
+	snprintf(why, why_cap,
+		 "the disk '%.200s' is on host %u: a machine boots from a disk of host %u, which has the board, or by "
+		 "--kernel",
+		 config->path, found->host, d->board);
 	return NULL;
 }

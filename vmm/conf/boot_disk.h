@@ -8,7 +8,7 @@
 
 /*
  * The first disk that says "boot", else the first of all. *config: what is said of it. NULL, with a sentence in why:
- * there is none, or it is not on host 0, which boots the machine.
+ * there is none, or it is not on the host that has the board, which boots the machine.
  */
 const struct desc_device *desc_boot_disk(const struct machine_desc *d, struct disk_config *config, char *why,
 					 size_t why_cap);

@@ -159,15 +159,16 @@ int desc_unplug(struct machine_desc *d, uint32_t id)
 
 static bool same(const struct desc_device *a, const struct desc_device *b)
 {
-	return a->host == b->host && a->slot == b->slot && !strcmp(a->kind, b->kind) && !strcmp(a->config, b->config);
+	return a->slot == b->slot && !strcmp(a->kind, b->kind) && !strcmp(a->config, b->config);
 }
 
 bool desc_keeps_devices(const struct machine_desc *now, const struct machine_desc *next)
 {
 	for (unsigned i = 0; i < now->devices_n; i++) {
 		const struct desc_device *was = &now->devices[i], *is = of_id(next, was->id);
+		uint32_t at = desc_goes_with_board(now, was) ? next->board : was->host;
 
-		if (is ? !same(was, is) : !desc_is_card(was))
+		if (is ? !same(was, is) || is->host != at : !desc_is_card(was))
 			return false;
 	}
 	for (unsigned i = 0; i < next->devices_n; i++) {

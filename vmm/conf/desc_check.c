@@ -50,8 +50,10 @@ static int check_hosts(const struct machine_desc *d, char *why, size_t cap)
 		if (!d->version && !desc_host_vcpus(d, (host_id)i) && !desc_host_pages(d, (host_id)i))
 			return refuse(why, cap, "host %u gives neither a vCPU nor memory", i);
 	}
-	if (!desc_is_member(d, 0) || (!d->version && (!desc_host_vcpus(d, 0) || !desc_host_pages(d, 0))))
+	if (!d->version && (d->board || !desc_host_vcpus(d, 0) || !desc_host_pages(d, 0)))
 		return refuse(why, cap, "host 0 boots the guest: it needs at least one vCPU and 2 MiB of memory");
+	if (!desc_is_member(d, d->board))
+		return refuse(why, cap, "the board is on host %u, which is none of the guest's", d->board);
 	return 0;
 }
 
@@ -298,6 +300,13 @@ static bool keeps_memory(const struct machine_desc *now, const struct machine_de
 	return true;
 }
 
+/* Where the board moves, nothing else does. */
+static bool keeps_board(const struct machine_desc *now, const struct machine_desc *next)
+{
+	return next->board == now->board || (next->hosts_n == now->hosts_n && next->devices_n == now->devices_n &&
+					     desc_is_member(now, next->board) && desc_is_member(next, now->board));
+}
+
 int desc_follows(const struct machine_desc *now, const struct machine_desc *next, char *why, size_t cap)
 {
 	if (next->version != now->version + 1)
@@ -312,7 +321,7 @@ int desc_follows(const struct machine_desc *now, const struct machine_desc *next
 		if (next->vcpus[v].apic_id != now->vcpus[v].apic_id)
 			return refuse(why, cap, "vCPU %u has APIC id %u and had %u", v, next->vcpus[v].apic_id,
 				      now->vcpus[v].apic_id);
-	if (!desc_keeps_devices(now, next))
+	if (!desc_keeps_devices(now, next) || !keeps_board(now, next))
 		return refuse(why, cap, "the description has other devices, or has them elsewhere");
 	if (next->pci_buses != now->pci_buses || next->address_bits != now->address_bits)
 		return refuse(why, cap, "the description has PCI elsewhere");

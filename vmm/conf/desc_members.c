@@ -67,8 +67,10 @@ int desc_join(struct machine_desc *d, host_id h, const char *address, const host
 
 static int check_empty(const struct machine_desc *d, host_id h, char *why, size_t cap)
 {
-	if (!h)
-		return refuse_with(why, cap, -EBUSY, "host 0 has the guest's chips and boots it: it can't leave");
+	int held = desc_board_holds(d, h, why, cap);
+
+	if (held)
+		return held;
 	if (desc_host_vcpus(d, h))
 		return refuse_with(why, cap, -EBUSY, "host %u runs %u vCPUs", h, desc_host_vcpus(d, h));
 	if (desc_host_pages(d, h))

@@ -81,6 +81,7 @@ struct machine_desc {
 	struct desc_host hosts[HOSTS_MAX];
 	uint32_t apic_bits; // of the number of a vCPU in its node
 	uint32_t room;      // 1: vCPUs or memory may come; for good, since firmware tables say so. 0: never
+	uint32_t board;     // the host that has the board (desc_board.c); 0 at the start
 	unsigned nodes_n, ranges_n, vcpus_n, devices_n;
 	struct desc_node nodes[DESC_NODES_MAX];
 	struct desc_range ranges[DESC_RANGES_MAX];
@@ -173,6 +174,20 @@ bool desc_is_member(const struct machine_desc *d, uint64_t h);
 unsigned desc_members(const struct machine_desc *d);
 host_set desc_all_hosts(const struct machine_desc *d);                // that are members
 host_id desc_free_slot(const struct machine_desc *d, host_set taken); // HOST_NONE: there is none
+
+/*
+ * The board (desc_board.c): the chips that each machine has, the registers by which the guest hears of what comes and
+ * goes, and who boots the guest. It is on host 0 at the start, and goes to another host as a whole: a next version. 0;
+ * -ENOENT: no such host; -EEXIST: it is there already; -EBUSY: a chip is elsewhere; with a sentence, and then d is as
+ * it was. Pure.
+ */
+int desc_move_board(struct machine_desc *d, uint32_t to, char *why, size_t why_cap);
+/* This device goes where the board goes. */
+bool desc_goes_with_board(const struct machine_desc *d, const struct desc_device *dev);
+/* What holds a host that has nothing else of the guest: the board, or the first PCI bus. 0, or -EBUSY with a sentence.
+ */
+int desc_board_holds(const struct machine_desc *d, host_id h, char *why, size_t why_cap);
+int desc_bus_holds(const struct machine_desc *d, host_id h, char *why, size_t why_cap); // the bus alone
 
 /*
  * The homes of pages from first on are on another host: a next version. 0; -EINVAL: not whole granules of memory, or

@@ -88,6 +88,12 @@ static void on_setup(struct guest *g, const struct msg *m)
 	g->setup = NULL;
 }
 
+/* Also those of a host that is to have the board: what it has of earlier ones is not meant. */
+static bool takes_images(const struct guest *g)
+{
+	return g->phase == GUEST_SET_UP || (g->phase == GUEST_RUNNING && g->desc.board != g->self);
+}
+
 static void on_image(struct guest *g, const struct msg *m)
 {
 	const struct msg_ctl_image *piece = &m->u.ctl_image;
@@ -97,18 +103,26 @@ static void on_image(struct guest *g, const struct msg *m)
 
 	if (t == GUEST_REFUSES)
 		guest_fail(g, why);
-	if (t == GUEST_REFUSES || g->phase != GUEST_SET_UP) // what was on its way when the guest ended
+	if (t == GUEST_REFUSES || !takes_images(g)) // what was on its way when the guest ended
 		return;
+	if (g->phase == GUEST_RUNNING && !piece->offset) {
+		free(img->bytes);
+		*img = (struct guest_image){0};
+	}
 	if (piece->which > 1 || piece->total > CTL_IMAGE_MAX || piece->offset != img->have ||
 	    (img->bytes && img->total != piece->total) || m->blob_bytes > piece->total - piece->offset) {
-		guest_fail(g, "a boot image arrived in disorder");
+		if (g->phase == GUEST_RUNNING) // the rest of what is not wanted any more
+			guest_images_drop(g);
+		else
+			guest_fail(g, "a boot image arrived in disorder");
 		return;
 	}
 	if (!img->bytes) {
 		img->bytes = malloc(piece->total ? piece->total : 1);
 		img->total = piece->total;
 		if (!img->bytes) {
-			guest_fail(g, "no memory for a boot image");
+			if (g->phase != GUEST_RUNNING) // else who asks for it is told that it is not whole
+				guest_fail(g, "no memory for a boot image");
 			return;
 		}
 	}

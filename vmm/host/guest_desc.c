@@ -27,6 +27,7 @@ static void take(struct machine_desc *now, const struct machine_desc *next)
 	now->ranges_n = next->ranges_n;
 	memcpy(now->devices, next->devices, sizeof(now->devices));
 	now->devices_n = next->devices_n;
+	now->board = next->board;
 	now->version = next->version;
 }
 

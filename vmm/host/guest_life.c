@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host 0 looks at vCPU 0 every few seconds until the guest's first sign of life (life.h), and tells when none comes.
+// The host that has the board looks at vCPU 0 every few seconds until the guest's first sign of life (life.h), and
+// tells when none comes.
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -78,7 +79,7 @@ static void on_due(void *arg)
 {
 	struct guest *g = arg;
 
-	if (g->life.alive || guest_ended(g) || !g->machine)
+	if (g->life.alive || guest_ended(g) || !g->machine || g->desc.board != g->self)
 		return;
 	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
 	struct look *l = calloc(1, sizeof(*l));
@@ -98,7 +99,7 @@ void guest_life_begin(struct guest *g, bool after_reset)
 {
 	struct life_sample first = {0};
 
-	if (g->self != 0 || !g->machine)
+	if (g->desc.board != g->self || !g->machine)
 		return;
 	if (after_reset)
 		take_doings(g, &first);
@@ -107,6 +108,12 @@ void guest_life_begin(struct guest *g, bool after_reset)
 	g->life_due.fn = on_due;
 	g->life_due.arg = g;
 	loop_timer_in(g->loop, &g->life_due, LIFE_EVERY_NS);
+}
+
+void guest_life_go_on(struct guest *g, bool alive)
+{
+	guest_life_begin(g, true);
+	g->life.alive = alive;
 }
 
 json_t *guest_life_json(const struct life *l)

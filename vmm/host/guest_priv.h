@@ -105,7 +105,7 @@ struct guest {
 	struct loop_timer linger; // until the control session must have closed
 
 	struct guest_works works;
-	struct life life;           // host 0: guest_life.c
+	struct life life;           // of the host that has the board: guest_life.c
 	bool life_begun;            // the guest was started
 	struct loop_timer life_due; // to look at vCPU 0 again
 	bool typed_too_much;        // more came than was allowed, and that has been said
@@ -164,8 +164,9 @@ void guest_cards_take(struct guest *g, const struct machine_event *e); // any th
 void guest_control_watch(struct guest *g); // it has said something, or the time after which silence counts is known
 void guest_control_heard(struct guest *g);
 
-/* guest_life.c: is there any sign that the guest lives? Span thread; on other hosts than 0 they do nothing. */
+/* guest_life.c: is there any sign that the guest lives? Span thread; without the board they do nothing. */
 void guest_life_begin(struct guest *g, bool after_reset); // it starts; after a reset, while it is still held
+void guest_life_go_on(struct guest *g, bool alive);       // the board has come here: was a sign seen where it was?
 json_t *guest_life_json(const struct life *l);            // for the status; any thread
 
 void guest_moves_free(struct guest *g); // serve_move.c; after the machine
@@ -180,6 +181,9 @@ bool guest_follow_desc(struct guest *g, uint64_t call, const struct machine_desc
 /* serve_growth.c */
 void guest_growth_init(struct guest *g);
 void guest_growth_said(struct guest *g, const struct machine_event *e); // any thread: MACHINE_EV_PLUG_SAID
+
+/* serve_board.c: the boot images are not needed here (any more). Span thread, not beside a reset. */
+void guest_images_drop(struct guest *g);
 
 /* serve_plug.c */
 void guest_plug_init(struct guest *g);

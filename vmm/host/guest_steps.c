@@ -175,10 +175,7 @@ static int begin_set_up(struct guest *g, char *why, unsigned cap)
 
 static void undo_set_up(struct guest *g)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		free(g->images[i].bytes);
-		g->images[i] = (struct guest_image){0};
-	}
+	guest_images_drop(g);
 	if (g->span)
 		span_destroy(g->span);
 	if (g->ram.base)
@@ -299,7 +296,7 @@ static int job_create(void *ctx, char *why, unsigned cap)
 
 	if (!span_same_rate(g->span, &own_khz)) {
 		snprintf(why, cap,
-			 "the TSC of host %u ticks at %llu kHz, that of host 0 at %llu kHz: hosts of one guest "
+			 "the TSC of host %u ticks at %llu kHz, that of the guest at %llu kHz: hosts of one guest "
 			 "must have the same frequency",
 			 g->self, (unsigned long long)own_khz, (unsigned long long)cfg.clock.tsc_khz);
 		return -ENOTSUP;
@@ -338,7 +335,7 @@ static int job_run(void *ctx, char *why, unsigned cap)
 	struct guest *g = ctx;
 	const struct guest_image *k = &g->images[CTL_KERNEL], *i = &g->images[CTL_INITRD];
 
-	if (g->self == 0) {
+	if (g->self == g->desc.board) {
 		// Neither came: they are on the machine's disk.
 		if ((!k->bytes && i->bytes) || k->have != k->total || i->have != i->total) {
 			snprintf(why, cap, "the kernel or initrd did not arrive whole");

@@ -281,7 +281,8 @@ void serve_growth_show(struct guest *g, uint64_t call, json_t *args)
 {
 	(void)args;
 	if (serve_has_machine(g, call))
-		serve_result(g, call, machine_growth_show(g->machine), "the guest is told by host 0, if it has room");
+		serve_result(g, call, machine_growth_show(g->machine),
+			     "the guest is told by the host that has the board, if it has room");
 }
 
 void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
@@ -298,7 +299,7 @@ void serve_growth_ask(struct guest *g, uint64_t call, json_t *args)
 		 index,
 		 r == -ENOENT  ? "it is not there"
 		 : r == -EPERM ? "it booted the guest"
-			       : "that is for host 0 to do, where the guest has room");
+			       : "that is for the host that has the board to do, where the guest has room");
 	serve_result(g, call, r, why);
 }
 

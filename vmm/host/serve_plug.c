@@ -231,7 +231,7 @@ void serve_device_ask(struct guest *g, uint64_t call, json_t *args)
 
 	if (r < 0)
 		serve_return_error(g, call, "the guest cannot be asked for device %u: %s", id,
-				   r == -ENOENT ? "there is none" : "that is for host 0 to do");
+				   r == -ENOENT ? "there is none" : "that is for the host that has the board to do");
 	else if (!r)
 		serve_return_json(g, call, json_object());
 }

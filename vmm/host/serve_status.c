@@ -15,7 +15,7 @@
 struct question {
 	uint64_t call;
 	struct status_host *numbers;
-	bool has_life; // host 0 knows whether the guest shows a sign of it
+	bool has_life; // the host of the board knows whether the guest shows a sign of it
 	struct life life;
 	char *text; // once it is made; NULL: no memory
 };
@@ -75,7 +75,10 @@ void serve_status(struct guest *g, uint64_t call, json_t *args)
 		free(q);
 		return;
 	}
-	*q = (struct question){.call = call, .numbers = numbers, .has_life = g->life_begun, .life = g->life};
+	*q = (struct question){.call = call,
+			       .numbers = numbers,
+			       .has_life = g->life_begun && g->desc.board == g->self,
+			       .life = g->life};
 	/* Without a worker, or with one that has too much to do, an answer that costs pages their turn is better than
 	 * none. */
 	if (guest_work(g, make_text, answer, q))

@@ -68,6 +68,12 @@ static int far_access(void *owner, struct bus_access *a)
 	return r ? -ECANCELED : 0;
 }
 
+/* Which of the two may change while the guest runs, though not while an access is under way. */
+static int board_access(void *owner, struct bus_access *a)
+{
+	return ((const struct board_range *)owner)->d->here ? local_access(owner, a) : far_access(owner, a);
+}
+
 /* ---- of peers; span thread ---- */
 
 static struct board_range *find(struct machine *m, const struct msg_io_req *req, uint64_t *offset)
@@ -79,7 +85,9 @@ static struct board_range *find(struct machine *m, const struct msg_io_req *req,
 		return NULL;
 	*offset = hit.offset;
 	/* What is on a third host is not passed on: nobody may have two hosts wait for each other. */
-	return hit.fn == local_access ? hit.owner : NULL;
+	struct board_range *range = hit.fn == board_access ? hit.owner : NULL;
+
+	return range && range->d->here ? range : NULL;
 }
 
 int machine_io_in(struct machine *m, host_id from, struct msg_io_req *req)
@@ -189,10 +197,9 @@ static int add_ranges(struct device *d)
 
 		d->ranges[i] = (struct board_range){.d = d, .index = (uint8_t)i};
 		struct bus *bus = at->mmio ? &m->mmio : &m->ports;
-		bus_fn fn = d->here ? local_access : far_access;
 
-		r = at->start_only ? bus_add_start(bus, at->first, at->name, fn, &d->ranges[i])
-				   : bus_add(bus, at->first, at->bytes, at->name, fn, &d->ranges[i]);
+		r = at->start_only ? bus_add_start(bus, at->first, at->name, board_access, &d->ranges[i])
+				   : bus_add(bus, at->first, at->bytes, at->name, board_access, &d->ranges[i]);
 	}
 	return r;
 }
@@ -200,6 +207,14 @@ static int add_ranges(struct device *d)
 static void serve_queue(void *arg)
 {
 	device_do(arg, NULL);
+}
+
+int device_make_state(struct device *d)
+{
+	if (!d->kind->ops->bytes || d->made)
+		return 0;
+	d->state = d->made = calloc(1, d->kind->ops->bytes);
+	return d->made ? 0 : -ENOMEM;
 }
 
 static int device_init(struct device *d, struct board *b, const struct device_kind *kind, uint32_t id, host_id host)
@@ -216,9 +231,7 @@ static int device_init(struct device *d, struct board *b, const struct device_ki
 	mutex_init(&d->wire_lock);
 	mutex_init(&d->queue_lock);
 	d->state = kind->state;
-	if (d->here && kind->ops->bytes)
-		d->state = d->made = calloc(1, kind->ops->bytes);
-	return d->here && kind->ops->bytes && !d->state ? -ENOMEM : 0;
+	return d->here ? device_make_state(d) : 0;
 }
 
 int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host, struct device **out)
@@ -239,6 +252,15 @@ int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, ho
 	r = add_ranges(d);
 	if (r)
 		log_error("device %s: its ports or addresses cannot be had: %s", kind->name, strerror(-r));
+	return r;
+}
+
+int board_add_going(struct machine *m, const struct device_kind *kind, struct device **out)
+{
+	int r = board_add(m, kind, UINT32_MAX, (host_id)m->desc->board, out);
+
+	if (!r)
+		(*out)->goes = true;
 	return r;
 }
 
@@ -264,10 +286,13 @@ static int fill(struct board *b)
 
 	for (unsigned i = 0; i < m->desc->devices_n && !r; i++) {
 		const struct desc_device *d = &m->desc->devices[i];
+		struct device *made;
 
 		if (desc_is_card(d)) // pcibus.c
 			continue;
-		r = machine_add_device(m, device_kind_of(device_kind_find(d->kind)), d->id, (host_id)d->host);
+		r = board_add(m, device_kind_of(device_kind_find(d->kind)), d->id, (host_id)d->host, &made);
+		if (!r)
+			made->goes = desc_goes_with_board(m->desc, d);
 		b->ioapic = device_of(b, DEVICE_IOAPIC);
 		b->pic = device_of(b, DEVICE_PIC);
 	}
@@ -287,6 +312,7 @@ int board_create(struct machine *m)
 	if (!b)
 		return -ENOMEM;
 	b->m = m;
+	b->at = (host_id)m->desc->board;
 	m->board = b;
 	consoles_init(b);
 	board_thread_init(b);

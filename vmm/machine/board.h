@@ -53,14 +53,15 @@ struct device {
 	struct board *board;
 	const struct device_kind *kind;
 	uint32_t id;
-	host_id host;
-	bool here;
+	_Atomic host_id host; // who has it
+	_Atomic bool here;    // ... this one
+	bool goes;            // where the board goes (board_move.c)
 	struct board_range {
 		struct device *d;
 		uint8_t index;
 	} ranges[DEVICE_RANGES_MAX];
 
-	/* Of those that are here: */
+	/* Of those that are here, or were: */
 	void *state; // NULL: it has none
 	void *made;  // the same, where the board has made it
 	pthread_mutex_t lock;
@@ -97,6 +98,7 @@ struct board {
 	struct machine *m;
 	pthread_mutex_t adding; // before all others
 	_Atomic unsigned n;
+	_Atomic host_id at;                      // who has the board
 	struct device *devices;                  // BOARD_DEVICES_MAX places, so that each stays where it is
 	struct device *ioapic, *pic, *com1, *pm; // wherever they are
 	struct loop *loop;                       // of the board's thread
@@ -115,6 +117,10 @@ struct board {
 
 /* board.c: machine_add_device(), and which device it has become. */
 int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, host_id host, struct device **out);
+/* A device that goes where the board goes, which is on the description's host now; kind has its state. */
+int board_add_going(struct machine *m, const struct device_kind *kind, struct device **out);
+/* Memory for the state of a device that is to be here. 0 or -ENOMEM. */
+int device_make_state(struct device *d);
 
 /* board_step.c */
 /* Carries out what waits for the device, and then own (NULL: nothing). On any thread but the span thread, no lock of
@@ -122,6 +128,13 @@ int board_add(struct machine *m, const struct device_kind *kind, uint32_t id, ho
 bool device_do(struct device *d, struct device_request *own);
 /* An access of a vCPU here to a device here. 0 or -ECANCELED. */
 int device_local_access(struct device *d, struct device_access *a);
+
+/* board_wires.c: the controllers are told the level of the line, whatever they have heard. Not on the span thread. */
+void device_tell_line(struct device *d);
+
+/* console.c: of who has the serial port, to whoever has it from now on. */
+void console_pack(struct console *c, struct fields *f);   // nobody may type any more
+void console_unpack(struct console *c, struct fields *f); // nor before the console is opened
 
 /* board_queue.c */
 /* One from here, malloc'd; NULL: no memory. */

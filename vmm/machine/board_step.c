@@ -34,6 +34,10 @@ static int perform(struct device *d, struct device_request *r, uint64_t now, str
 	bool late;
 	int res = 0;
 
+	if (!d->here) { // it has gone to another host meanwhile, which is told again what matters (board_move.c)
+		atomic_fetch_and(&d->asked, ~(1u << r->what));
+		return 0;
+	}
 	switch (r->what) {
 	case REQUEST_ACCESS:
 		late = device_may_be_late(
@@ -171,7 +175,8 @@ bool device_do(struct device *d, struct device_request *own)
 		if (!r)
 			r = own;
 		res = r ? perform(d, r, now, &fx) : 0;
-		settle(d, now, &fx);
+		if (d->here)
+			settle(d, now, &fx);
 		if (fx.out_n)
 			console_put(&d->board->consoles[DESC_CONSOLE_SERIAL], fx.out, fx.out_n);
 		pthread_mutex_unlock(&d->lock);

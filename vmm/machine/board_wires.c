@@ -20,10 +20,12 @@ static void drive(struct device *controller, unsigned pin, bool high)
 		.d = controller, .what = REQUEST_LINE, .pin = (uint8_t)pin, .high = high, .from = HOST_NONE};
 	struct msg_line line = {.device = controller->id, .pin = (uint8_t)pin, .high = high};
 
-	if (controller->here)
+	host_id at = controller->host; // which may become another meanwhile
+
+	if (at == m->self)
 		device_do(controller, &r);
 	else if (m->peer.line)
-		m->peer.line(m->peer.ctx, controller->host, &line);
+		m->peer.line(m->peer.ctx, at, &line);
 }
 
 /*
@@ -57,11 +59,9 @@ static void set_line(struct device *d, bool high)
 	}
 }
 
-void device_wires(struct device *d)
+/* Wire's lock held. */
+static void tell_news(struct device *d)
 {
-	if (atomic_load(&d->line) == atomic_load(&d->told))
-		return;
-	pthread_mutex_lock(&d->wire_lock);
 	uint64_t line = atomic_load(&d->line), told = atomic_load(&d->told);
 	bool rose = line >> 1 != told >> 1;
 
@@ -74,6 +74,26 @@ void device_wires(struct device *d)
 			set_line(d, false);
 	}
 	atomic_store(&d->told, line);
+}
+
+void device_wires(struct device *d)
+{
+	if (atomic_load(&d->line) == atomic_load(&d->told))
+		return;
+	pthread_mutex_lock(&d->wire_lock);
+	tell_news(d);
+	pthread_mutex_unlock(&d->wire_lock);
+}
+
+void device_tell_line(struct device *d)
+{
+	if (d->kind->irq == DEVICE_NO_IRQ && d != d->board->pic)
+		return;
+	pthread_mutex_lock(&d->wire_lock);
+	tell_news(d); // edges
+	if (!d->goes) // it may have fallen and risen while nobody heard; an edge too many harms nobody
+		set_line(d, false);
+	set_line(d, atomic_load(&d->told) & 1);
 	pthread_mutex_unlock(&d->wire_lock);
 }
 
@@ -134,8 +154,12 @@ int machine_line_in(struct machine *m, host_id from, const struct msg_line *line
 	for (unsigned i = 0; i < m->board->n; i++) {
 		struct device *d = &m->board->devices[i];
 
-		if (d->id == line->device && d->here && d->kind->ops->input)
+		if (d->id != line->device || !d->kind->ops->input)
+			continue;
+		if (d->here)
 			return queue_one_way(d, from, REQUEST_LINE, line->pin, line->high);
+		if (d->made) // it was here when the sender looked: where it is now is told the level
+			return MACHINE_ANSWERED;
 	}
 	return -ENOENT;
 }

@@ -8,8 +8,8 @@
 
 /*
  * Reads kernel, initrd and command line out of it, as they are now: at the start, and after each reset of the guest,
- * which may have installed another kernel. Nothing of the guest may be under way on the disk. Host 0; blocks. 0, or a
- * negative errno with a sentence in why; *out is freed by boot_disk_free().
+ * which may have installed another kernel. Nothing of the guest may be under way on the disk. The board's host; blocks.
+ * 0, or a negative errno with a sentence in why; *out is freed by boot_disk_free().
  */
 int machine_read_boot_disk(struct machine *m, struct boot_disk *out, char *why, size_t why_cap);
 

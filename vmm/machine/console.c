@@ -155,6 +155,54 @@ void console_back(struct board *b, const uint8_t *bytes, unsigned n)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* ---- on its way to another host ---- */
+
+/* What was typed and not read, and what else may be: what makes the guest throw bytes away comes before that again. */
+static bool makes_sense(const struct console *c)
+{
+	return c->in_taken <= c->in_told && c->in_n <= CONSOLE_IN_RING && c->in_n <= c->in_told - c->in_taken &&
+	       c->in_told - c->in_taken - c->in_n <= CONSOLE_IN_MAX;
+}
+
+/* Reading: counts that cannot be are a walk that went wrong. */
+static void walk(struct console *c, struct fields *f)
+{
+	uint8_t byte;
+
+	FIELD(f, c->in_taken);
+	FIELD(f, c->in_told);
+	FIELD(f, c->in_dropped);
+	FIELD(f, c->in_n);
+	f->bad |= !makes_sense(c);
+	for (unsigned i = 0; i < c->in_n && !f->bad; i++) {
+		byte = c->in[(c->in_head + i) % CONSOLE_IN_RING];
+		FIELD(f, byte);
+		c->in[(c->in_head + i) % CONSOLE_IN_RING] = byte;
+	}
+	if (f->bad) {
+		c->in_n = 0;
+		c->in_taken = c->in_told = 0;
+	}
+}
+
+void console_pack(struct console *c, struct fields *f)
+{
+	pthread_mutex_lock(&c->lock);
+	flush(c);
+	walk(c, f);
+	c->open = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void console_unpack(struct console *c, struct fields *f)
+{
+	pthread_mutex_lock(&c->lock);
+	c->in_head = 0;
+	walk(c, f);
+	c->open = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
 static bool is_here(const struct machine *m, unsigned port)
 {
 	return desc_console_host(m->desc, port) == m->self;
@@ -184,6 +232,8 @@ size_t machine_console_in(struct machine *m, unsigned port, const uint8_t *bytes
 	uint64_t room = c->in_told - c->in_taken - c->in_n;
 	size_t take = n < room ? n : (size_t)room;
 
+	if (take > CONSOLE_IN_RING - c->in_n) // the guest has filled it, by loopback
+		take = CONSOLE_IN_RING - c->in_n;
 	for (size_t i = 0; i < take; i++)
 		c->in[(c->in_head + c->in_n++) % CONSOLE_IN_RING] = bytes[i];
 	c->in_dropped += n - take;

@@ -90,8 +90,9 @@ static void on_fields(struct fields *f, void *state)
 
 static bool on_valid(const void *state)
 {
-	(void)state;
-	return true; // the fields have judged all
+	const struct growth *g = state;
+
+	return g->cpus.n == g->m->cpus_n; // the fields have judged the rest
 }
 
 static const struct device_ops growth_ops = {
@@ -121,7 +122,7 @@ int growth_create(struct machine *m)
 			   [RANGE_MEMORY] = {.first = LAYOUT_PORT_MEMPLUG, .bytes = MEMPLUG_BYTES, .name = "memory"}},
 		.state = g,
 	};
-	return board_add(m, &g->kind, UINT32_MAX, 0, &g->d);
+	return board_add_going(m, &g->kind, &g->d);
 }
 
 void growth_destroy(struct machine *m)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The registers by which the guest hears that CPUs and memory come and are to go (chip/cpuplug.h, chip/memplug.h), as
- * one device of the board with one interrupt line: on host 0; others forward to it.
+ * one device of the board with one interrupt line; hosts without the board forward to it.
  */
 #ifndef VMM_MACHINE_GROWTH_H
 #define VMM_MACHINE_GROWTH_H

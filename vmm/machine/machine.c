@@ -281,8 +281,8 @@ int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, con
 {
 	struct machine_images images = {kernel, initrd, kernel_bytes, initrd_bytes};
 
-	if (m->self != 0 || m->running || !m->cpus_n || !m->cpus[0].present) {
-		snprintf(why, why_cap, "only host 0 loads the kernel, and before it runs");
+	if (m->self != m->desc->board || m->running || !m->cpus_n || !m->cpus[0].present) {
+		snprintf(why, why_cap, "only the host that has the board loads the kernel, and before it runs");
 		return -EINVAL;
 	}
 	int r = machine_place_kernel(m, &images, why, why_cap);
@@ -302,7 +302,7 @@ void machine_kick_all(struct machine *m)
 
 int machine_start(struct machine *m)
 {
-	if (m->running || (m->self == 0 && !m->loaded))
+	if (m->running || (m->self == m->desc->board && !m->loaded))
 		return -EINVAL;
 	m->running = true;
 	board_open_consoles(m);

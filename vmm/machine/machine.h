@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One host's share of the guest machine: its vCPUs with their local APICs, and on host 0 the devices.
+ * One host's share of the guest machine: its vCPUs with their local APICs, and on one of the hosts the board.
  * It knows that some vCPUs and devices are not here only through struct machine_peer.
  */
 #ifndef VMM_MACHINE_MACHINE_H
@@ -63,8 +63,8 @@ enum machine_event_kind {
 	MACHINE_EV_CARD_IO_ERROR,
 	MACHINE_EV_CARD_LINK_UP,
 	MACHINE_EV_CARD_LINK_DOWN,
-	MACHINE_EV_SLOT_FREED, // the guest has given up the card in that slot of a bus, as it was asked to (host 0)
-	MACHINE_EV_PLUG_SAID,  // the guest says something of a vCPU or memory that came or is to go (host 0)
+	MACHINE_EV_SLOT_FREED, // the guest has given up the card in that slot of a bus, as it was asked to
+	MACHINE_EV_PLUG_SAID,  // the guest says something of a vCPU or memory that came or is to go
 	MACHINE_EVENTS
 };
 
@@ -105,7 +105,8 @@ struct machine_config {
 	int (*vcpu_begins)(void);
 };
 
-/* Boot images of host 0; borrowed during a call. initrd may be NULL; kernel NULL: the boot disk has them. */
+/* Boot images of the host that has the board; borrowed during a call. initrd may be NULL; kernel NULL: the boot disk
+ * has them. */
 struct machine_images {
 	const void *kernel, *initrd;
 	size_t kernel_bytes, initrd_bytes;
@@ -127,8 +128,9 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 void machine_cancel_boot(struct machine *m);
 
 /*
- * Host 0 only: places the firmware tables and the kernel (see vmm/boot/boot.h) with its initrd (may be NULL) in guest
- * memory and prepares vCPU 0. Images are borrowed during the call. kernel NULL: the boot disk has them (boot_disk.h).
+ * The board's host only: places the firmware tables and the kernel (see vmm/boot/boot.h) with its initrd (may be NULL)
+ * in guest memory and prepares vCPU 0. Images are borrowed during the call. kernel NULL: the boot disk has them
+ * (boot_disk.h).
  */
 int machine_load(struct machine *m, const void *kernel, size_t kernel_bytes, const void *initrd, size_t initrd_bytes,
 		 char *why, size_t why_cap);
@@ -238,8 +240,8 @@ int machine_card_open(struct machine *m, const struct desc_device *dev, char *wh
 void machine_card_discard(struct machine *m, uint32_t id);
 /*
  * A card of the description, which all hosts have by now: on its host it is in its slot when this returns, if it was
- * opened and is not there yet; on host 0 the guest is told. Its host goes first. Span thread. 0, or -ENOENT: there is
- * none; -EEXIST: another one is in its slot, and this one is closed.
+ * opened and is not there yet; where the board is the guest is told. Its host goes first. Span thread. 0, or -ENOENT:
+ * there is none; -EEXIST: another one is in its slot, and this one is closed.
  */
 int machine_card_show(struct machine *m, uint32_t id);
 /*
@@ -249,8 +251,8 @@ int machine_card_show(struct machine *m, uint32_t id);
  */
 int machine_card_detach(struct machine *m, uint32_t id, void (*gone)(void *ctx), void *ctx);
 /*
- * The guest is asked to give up a card of any host; MACHINE_EV_SLOT_FREED says that it has. Span thread of host 0. 0;
- * -ENOENT: there is none; -ENODEV: this is another host.
+ * The guest is asked to give up a card of any host; MACHINE_EV_SLOT_FREED says that it has. Span thread of the board's
+ * host. 0; -ENOENT: there is none; -ENODEV: this is another host.
  */
 int machine_slot_ask(struct machine *m, uint32_t id);
 /*
@@ -268,20 +270,38 @@ int machine_memory_map(struct machine *m, const struct desc_range *r, char *why,
 /* The reverse, also of what was not mapped: the guest and devices here reach it no more. May wait for pages, as above.
  * 0 or a negative errno. */
 int machine_memory_unmap(struct machine *m, uint32_t slot, page_idx first);
-/* Host 0: the guest is told of what the description has and it has not been told of. 0; -ENODEV: another host. */
+/* The board's host: the guest is told of what the description has and it has not been told of. 0; -ENODEV: another
+ * host. */
 int machine_growth_show(struct machine *m);
 /*
- * Host 0: the guest is asked to give up a vCPU, or the memory in a slot; MACHINE_EV_PLUG_SAID tells what it says to
- * that, if anything. 0; -ENOENT: it is not there; -EPERM: vCPU 0; -ENODEV: another host.
+ * The board's host: the guest is asked to give up a vCPU, or the memory in a slot; MACHINE_EV_PLUG_SAID tells what it
+ * says to that, if anything. 0; -ENOENT: it is not there; -EPERM: vCPU 0; -ENODEV: another host.
  */
 int machine_vcpu_ask(struct machine *m, uint32_t vcpu);
 int machine_memory_ask(struct machine *m, uint32_t slot);
+/*
+ * The board, which is the chips that each machine has and the registers of what comes and goes, moves to another host
+ * (board_move.c). All hosts are paused with the clock held; then, in this order: the host that has it gives it, another
+ * takes it, all hosts have the description's next version (machine_set_desc()), all tell the lines of their devices,
+ * and the new one opens the console. Not on the span thread, but for the last, which does not wait.
+ *
+ * Gives it to host `to`: its state is written to buf, and accesses are forwarded from now on. Without it: nothing is
+ * written. *n: the bytes. 0; -EBUSY: the machine runs; -ENOSPC: cap is less than MACHINE_BOARD_MAX.
+ */
+#define MACHINE_BOARD_MAX 28672u // bytes: as hexadecimal digits they fit into a call
+int machine_board_give(struct machine *m, host_id to, uint8_t *buf, size_t cap, size_t *n);
+/* The board as host `from` gave it is here from now on. From a host that gave nothing, or what cannot be: -EPROTO, and
+ * nothing has changed; -EBUSY: the machine runs, or has it already; -ENOMEM; with a sentence. */
+int machine_board_take(struct machine *m, const uint8_t *buf, size_t n, char *why, size_t why_cap);
+bool machine_board_here(const struct machine *m);
+void machine_board_lines(struct machine *m);
+void machine_board_open(struct machine *m);
 /* The cable of a network card here: in or out. Any thread. 0, or -ENODEV: there is no such network card here. */
 int machine_card_link(struct machine *m, uint32_t id, bool in);
 
-/* What the boot processor has done so far, for whoever asks whether it does anything (host 0). Any thread. */
+/* What the boot processor has done so far, for whoever asks whether it does anything (the board's host). Any thread. */
 struct machine_doings {
-	uint64_t console_bytes, interrupts; // of the whole guest, as far as host 0 knows
+	uint64_t console_bytes, interrupts; // of the whole guest, as far as this host knows
 	uint64_t halts, accesses;           // of vCPU 0: HLTs, ports and addresses
 	uint64_t page_waits;                // TSC ticks it has waited for pages
 	bool held;                          // the machine is paused, or vCPU 0 is on another host

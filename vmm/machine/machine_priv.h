@@ -153,7 +153,7 @@ void machine_tell(struct machine *m, const struct machine_event *e);
 /* The guest is over: tells the owner once and lets this host's vCPUs end. No lock held. */
 void machine_end(struct machine *m, enum machine_end how, const char *text);
 void machine_kick_all(struct machine *m);
-/* Host 0: puts tables, kernel and initrd into guest memory, and vCPU 0 at its start. */
+/* The board's host: puts tables, kernel and initrd into guest memory, and vCPU 0 at its start. */
 int machine_place_kernel(struct machine *m, const struct machine_images *images, char *why, size_t why_cap);
 
 /* reset.c: on a vCPU's thread. The guest resets the machine by a triple fault; registers: of hv_handlers. */
@@ -217,6 +217,9 @@ int board_acknowledge(struct machine *m, uint32_t vcpu);
 void board_lock(struct machine *m);
 void board_release(struct machine *m);
 void board_open_consoles(struct machine *m); // from now on somebody may type
+/* board_move.c: a next description has the board elsewhere. May it? And then it is so. 0 or -EINVAL with a sentence. */
+int board_ready(const struct machine *m, const struct machine_desc *next, char *why, size_t why_cap);
+void board_follow(struct machine *m, host_id from, host_id to);
 uint64_t board_console_bytes(const struct machine *m);
 
 /* absent.c: what is on no bus here is answered here, counted by name, and its first touch logged. */

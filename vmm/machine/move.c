@@ -391,13 +391,18 @@ int machine_set_desc(struct machine *m, const struct machine_desc *next, char *w
 
 	if (!r)
 		r = growth_ready(m, next, why, cap);
+	if (!r)
+		r = board_ready(m, next, why, cap);
 	if (r)
 		return r;
+	host_id board = (host_id)m->desc->board;
+
 	pthread_rwlock_wrlock(&m->placement_lock);
 	growth_place(m, next);
 	placement_follow(m->placement, next);
 	m->desc = next;
 	pthread_rwlock_unlock(&m->placement_lock);
+	board_follow(m, board, (host_id)next->board);
 	pcibus_vcpus_moved(m);
 	pcibus_follow(m);
 	growth_follow(m);

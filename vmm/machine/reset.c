@@ -84,8 +84,12 @@ int machine_reset(struct machine *m, const struct machine_images *images, char *
 		return r;
 	}
 	board_reset(m);
-	if (m->self == 0)
+	if (m->self == m->desc->board && !m->cpus[0].present) {
+		snprintf(why, why_cap, "vCPU 0 is not where the board is");
+		r = -EINVAL;
+	} else if (m->self == m->desc->board) {
 		r = machine_place_kernel(m, images, why, why_cap);
+	}
 	atomic_store(&m->reset_asked, false);
 	return r;
 }

@@ -87,7 +87,7 @@ int slots_create(struct slots **out, struct machine *m, const struct pci_presenc
 		.ranges = {{.first = LAYOUT_PORT_HOTPLUG, .bytes = HOTPLUG_BYTES, .name = "slots"}},
 		.state = s,
 	};
-	return board_add(m, &s->kind, UINT32_MAX, 0, &s->d);
+	return board_add_going(m, &s->kind, &s->d);
 }
 
 void slots_destroy(struct slots *s)

@@ -84,6 +84,7 @@ int monitor_start(struct monitor **out, struct run *r, char *why, size_t why_cap
 		free(m);
 		return e;
 	}
+	monitor_drain_begin(m);
 	*out = m;
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// x-pando-drain: a host is emptied and leaves.
+// x-pando-drain: a host is emptied and leaves. x-pando-move-board: one gets what a single host does for all.
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,22 +21,57 @@ static void on_done(void *ctx, const char *error)
 	free(w);
 }
 
-static void drain(void *ctx, struct qmp_call *call, const json_t *args)
+typedef int (*begin_fn)(struct run *r, host_id h, ops_done done, void *ctx, char *why, size_t cap);
+
+static void begin(struct monitor *m, struct qmp_call *call, const json_t *args, begin_fn fn)
 {
-	struct monitor *m = ctx;
 	json_int_t h = monitor_int(args, "host");
 	struct wanted *w = malloc(sizeof(*w));
 	char why[DESC_REPORT_MAX] = "no memory";
 
 	if (w && h >= 0 && h < (json_int_t)HOSTS_MAX) {
 		*w = (struct wanted){.call = call, .host = (host_id)h};
-		if (!drain_start(m->r->drain, (host_id)h, on_done, w, why, sizeof(why)))
+		if (!fn(m->r, (host_id)h, on_done, w, why, sizeof(why)))
 			return;
 	} else if (w) {
 		snprintf(why, sizeof(why), "there is no host %lld", (long long)h);
 	}
 	free(w);
 	qmp_error(call, "%s", why);
+}
+
+/* As device_del takes it. */
+static void name_of(void *ctx, const struct desc_device *dev, char *name, size_t cap)
+{
+	struct monitor *m = ctx;
+
+	device_names_update(&m->names, &m->r->desc);
+	snprintf(name, cap, "%s", device_names_of(&m->names, dev->id));
+}
+
+void monitor_drain_begin(struct monitor *m)
+{
+	drain_set_names(m->r->drain, name_of, m);
+}
+
+static int begin_drain(struct run *r, host_id h, ops_done done, void *ctx, char *why, size_t cap)
+{
+	return drain_start(r->drain, h, done, ctx, why, cap);
+}
+
+static void drain(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	begin(ctx, call, args, begin_drain);
+}
+
+static int begin_move(struct run *r, host_id h, ops_done done, void *ctx, char *why, size_t cap)
+{
+	return boards_move(r->boards, h, done, ctx, why, cap);
+}
+
+static void move_board(void *ctx, struct qmp_call *call, const json_t *args)
+{
+	begin(ctx, call, args, begin_move);
 }
 
 static void cancel(void *ctx, struct qmp_call *call, const json_t *args)
@@ -63,5 +98,8 @@ static void query(void *ctx, struct qmp_call *call, const json_t *args)
 				   (json_int_t)(s.homes_total << PAGE_SHIFT), "pages-left", (json_int_t)s.pages_left));
 }
 
-const struct qmp_command monitor_drain[] = {
-	{"x-pando-drain", drain}, {"x-pando-drain-cancel", cancel}, {"x-pando-query-drain", query}, {0}};
+const struct qmp_command monitor_drain[] = {{"x-pando-drain", drain},
+					    {"x-pando-drain-cancel", cancel},
+					    {"x-pando-query-drain", query},
+					    {"x-pando-move-board", move_board},
+					    {0}};

@@ -115,10 +115,10 @@ json_t *monitor_membership(const struct monitor *m, host_id h)
 	const struct run *r = m->r;
 	struct share has = share_of(r, h), room = room_beside(r, h);
 
-	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "state", member_state_name(members_state(r->members, h)),
-			 "offered-vcpus", (json_int_t)r->offers[h].vcpus, "offered-bytes",
-			 (json_int_t)r->offers[h].memory_bytes, "vcpus", (json_int_t)has.vcpus, "homed-bytes",
-			 (json_int_t)has.bytes, "unplaceable-vcpus",
+	return json_pack("{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I}", "state", member_state_name(members_state(r->members, h)),
+			 "board", (int)(h == r->desc.board), "offered-vcpus", (json_int_t)r->offers[h].vcpus,
+			 "offered-bytes", (json_int_t)r->offers[h].memory_bytes, "vcpus", (json_int_t)has.vcpus,
+			 "homed-bytes", (json_int_t)has.bytes, "unplaceable-vcpus",
 			 (json_int_t)(has.vcpus > room.vcpus ? has.vcpus - room.vcpus : 0), "unplaceable-bytes",
 			 (json_int_t)(has.bytes > room.bytes ? has.bytes - room.bytes : 0));
 }

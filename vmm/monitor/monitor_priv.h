@@ -45,7 +45,8 @@ extern const struct qmp_command monitor_move[];    // monitor_move.c: x-pando-mo
 extern const struct qmp_command monitor_members[]; // monitor_members.c: hosts that join and leave
 extern const struct qmp_command monitor_grow[];    // monitor_grow.c: vCPUs and memory that come and go
 extern const struct qmp_command monitor_dimms[];   // monitor_dimms.c: the memory of it in QEMU's words
-extern const struct qmp_command monitor_drain[];   // monitor_drain.c: a host is emptied and leaves
+extern const struct qmp_command monitor_drain[];   // monitor_drain.c: a host is emptied and leaves; the board
+void monitor_drain_begin(struct monitor *m);       // it tells what devices are called
 extern const struct qmp_command monitor_homes[];   // monitor_homes.c: x-pando-move-homes
 extern const struct qmp_command monitor_domain[];  // monitor_domain.c: libvirt's words
 extern const struct qmp_command monitor_trace[];   // monitor_trace.c: x-pando-trace-*

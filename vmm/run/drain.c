@@ -10,9 +10,10 @@
 #include "net/link.h"
 #include "vmm/run/ops_priv.h"
 
-#define LOOK_MS  20u
-#define PAGES_MS 3600000u // for all pages of a host to go
-#define LEAVE_MS (120000u + OP_TURN_MS)
+#define LOOK_MS        20u
+#define PAGES_MS       3600000u // for all pages of a host to go
+#define LEAVE_MS       (120000u + OP_TURN_MS)
+#define NAME_MAX_SHOWN 64u // of a device
 
 struct drain {
 	struct drain_parts p;
@@ -23,6 +24,8 @@ struct drain {
 	unsigned tenths; // of the homes, told last
 	ops_done done;
 	void *ctx;
+	drain_name name;
+	void *name_ctx;
 };
 
 /* The host keeps no page, until it has none; then it leaves. */
@@ -34,7 +37,7 @@ struct empty {
 
 const char *drain_phase_name(enum drain_phase p)
 {
-	static const char *const names[DRAIN_PHASES] = {"none", "vcpus", "homes", "pages", "leaving"};
+	static const char *const names[DRAIN_PHASES] = {"none", "board", "vcpus", "homes", "pages", "leaving"};
 
 	return p < DRAIN_PHASES ? names[p] : "?";
 }
@@ -271,27 +274,76 @@ static void next_vcpu(struct drain *d)
 
 /* ---- may it be drained? ---- */
 
+void drain_set_names(struct drain *d, drain_name fn, void *ctx)
+{
+	d->name = fn;
+	d->name_ctx = ctx;
+}
+
+/* Its devices but those that go with the board: "a, b"; of very many the first. */
+static size_t list_devices(const struct drain *d, host_id h, char *list, size_t cap)
+{
+	char name[NAME_MAX_SHOWN];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < d->p.desc->devices_n; i++) {
+		const struct desc_device *v = &d->p.desc->devices[i];
+
+		if (v->host != h || desc_goes_with_board(d->p.desc, v))
+			continue;
+		if (at + sizeof(name) + 8 > cap)
+			return at + (size_t)snprintf(list + at, cap - at, " ...");
+		d->name(d->name_ctx, v, name, sizeof(name));
+		at += (size_t)snprintf(list + at, cap - at, "%s%s", at ? ", " : "", name);
+	}
+	return at;
+}
+
 static int in_the_way(const struct drain *d, host_id h, char *why, size_t cap)
 {
-	char list[DESC_REPORT_MAX / 2] = "";
-	size_t at = 0;
+	char list[DESC_REPORT_MAX / 2] = "", bus[DESC_REPORT_MAX / 2] = "";
 
 	if (!desc_is_member(d->p.desc, h))
 		return refuse_with(why, cap, -ENOENT, "there is no host %u", h);
-	if (!h)
-		return refuse_with(why, cap, -EBUSY, "host 0 has the guest's chips and boots it: it can't be drained");
 	if (d->s.phase != DRAIN_NONE)
 		return refuse_with(why, cap, -EBUSY, "host %u is being drained", d->s.host);
-	for (unsigned i = 0; i < d->p.desc->devices_n && at + 64 < sizeof(list); i++) {
-		const struct desc_device *v = &d->p.desc->devices[i];
+	int held = desc_bus_holds(d->p.desc, h, bus, sizeof(bus));
 
-		if (v->host == h)
-			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s %u", at ? ", " : "", v->kind, v->id);
-	}
-	if (at)
-		return refuse_with(why, cap, -EBUSY, "host %u has devices of the guest, which would be lost: %s", h,
-				   list);
-	return 0;
+	if (list_devices(d, h, list, sizeof(list)))
+		return refuse_with(why, cap, -EBUSY, "host %u has devices of the guest, which would be lost: %s; %s", h,
+				   list, held ? bus : "take them away first (device_del)");
+	return held ? refuse_with(why, cap, held, "%s", bus) : 0;
+}
+
+/* Where its board goes: to whoever has most room for vCPUs, since vCPU 0 comes there at a reset. */
+static host_id board_place(const struct drain *d, char *why, size_t cap)
+{
+	host_id best = HOST_NONE;
+
+	snprintf(why, cap, "host %u has the board, and there is no other host that it could move to", d->s.host);
+	for (host_id h = 0; h < d->p.desc->hosts_n; h++)
+		if (takes(d, h) && (best == HOST_NONE || vcpu_room(d, h) > vcpu_room(d, best)))
+			best = h;
+	return best != HOST_NONE && !boards_may_move(d->p.boards, best, why, cap) ? best : HOST_NONE;
+}
+
+static void on_board(void *ctx, const char *error)
+{
+	if (ended(ctx, error))
+		return;
+	enter(ctx, DRAIN_VCPUS);
+	next_vcpu(ctx);
+}
+
+/* Whatever else it has goes afterwards: where the board is the guest boots. */
+static void move_board(struct drain *d)
+{
+	char why[DESC_REPORT_MAX] = "";
+	host_id to = board_place(d, why, sizeof(why));
+	int r = to == HOST_NONE ? -EBUSY : boards_move(d->p.boards, to, on_board, d, why, sizeof(why));
+
+	if (r)
+		failed(d, r, why);
 }
 
 static int plan(struct drain *d, char *why, size_t cap)
@@ -305,6 +357,8 @@ static int plan(struct drain *d, char *why, size_t cap)
 		free_vcpus += vcpu_room(d, h);
 		room[h] = takes(d, h) && offered > has ? offered - has : 0;
 	}
+	if (d->s.host == d->p.desc->board && board_place(d, why, cap) == HOST_NONE)
+		return -EBUSY;
 	if (vcpus > free_vcpus)
 		return refuse_with(why, cap, -ENOSPC,
 				   "host %u runs %u vCPUs, the other hosts have offered %u more than they run",
@@ -316,12 +370,18 @@ static int plan(struct drain *d, char *why, size_t cap)
 
 /* ---- from outside ---- */
 
+static void name_of(void *ctx, const struct desc_device *dev, char *name, size_t cap)
+{
+	(void)ctx;
+	snprintf(name, cap, "%s %u", dev->kind, dev->id);
+}
+
 struct drain *drain_create(const struct drain_parts *parts)
 {
 	struct drain *d = calloc(1, sizeof(*d));
 
 	if (d)
-		d->p = *parts;
+		*d = (struct drain){.p = *parts, .name = name_of};
 	return d;
 }
 
@@ -347,8 +407,13 @@ int drain_start(struct drain *d, host_id host, ops_done done, void *ctx, char *w
 	d->done = done;
 	d->ctx = ctx;
 	members_set_state(d->p.members, host, MEMBER_DRAINING);
-	enter(d, DRAIN_VCPUS);
-	next_vcpu(d);
+	if (host == d->p.desc->board) {
+		enter(d, DRAIN_BOARD);
+		move_board(d);
+	} else {
+		enter(d, DRAIN_VCPUS);
+		next_vcpu(d);
+	}
 	return 0;
 }
 

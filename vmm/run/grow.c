@@ -276,7 +276,7 @@ void growths_on_said(struct growths *g, host_id from, const json_t *data)
 	json_int_t status = json_integer_value(json_object_get(data, "status"));
 	json_int_t most = memory ? DESC_MEMORY_SLOTS : (json_int_t)desc_vcpus(g->desc) - 1;
 
-	if (from || index < memory || index > most || event < 0 || event > UINT32_MAX || status < 0 ||
+	if (from != g->desc->board || index < memory || index > most || event < 0 || event > UINT32_MAX || status < 0 ||
 	    status > UINT32_MAX || (ejected && !was_asked(g, memory, index))) {
 		log_warn("host %u told what the guest says of %s %lld, which cannot be", from,
 			 memory ? "the memory in slot" : "vCPU", (long long)index);

@@ -5,10 +5,10 @@
  *
  * The host that gives more says whether it can, and makes its vCPUs, while all else goes on. Then, alone in the queue
  * of operations, all hosts learn the next version of the description; of memory all of them have its pages before any
- * lets the guest reach them; and only then host 0 tells the guest. Memory comes in pieces, none larger than what the
- * guest has by then: what describes new memory is taken out of the old, and a guest that was given too much at once has
- * none left to run in. The next piece waits until the guest has said that it took the one before; of the last one its
- * refusal is waited for, and its silence is none. A guest that is stopped takes no memory.
+ * lets the guest reach them; and only then the host that has the board tells the guest. Memory comes in pieces, none
+ * larger than what the guest has by then: what describes new memory is taken out of the old, and a guest that was given
+ * too much at once has none left to run in. The next piece waits until the guest has said that it took the one before;
+ * of the last one its refusal is waited for, and its silence is none. A guest that is stopped takes no memory.
  *
  * All hosts have memory's pages and mappings before the description has it: one that has no room for these refuses the
  * growth, and the others take back what they did.

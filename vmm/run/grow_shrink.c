@@ -40,7 +40,7 @@ static void ask(struct ops_op *o)
 
 	w->first = w->memory ? !w->g->memory[w->index].asked : !w->g->asked[w->index];
 	set_asked(w, true);
-	ops_ask(o, host_bit(0), VERB_GROWTH_ASK,
+	ops_ask(o, host_bit((host_id)o->v->desc->board), VERB_GROWTH_ASK,
 		json_pack("{s:b,s:I}", "memory", (int)w->memory, "index", (json_int_t)w->index), ops_answered);
 }
 

@@ -81,7 +81,7 @@ static void fill_vcpus(struct ops_op *o)
 
 static void show(struct ops_op *o)
 {
-	ops_ask(o, host_bit(0), VERB_GROWTH_SHOW, json_object(), ops_answered);
+	ops_ask(o, host_bit((host_id)o->v->desc->board), VERB_GROWTH_SHOW, json_object(), ops_answered);
 }
 
 /* ---- memory that comes ---- */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <isa-l/crc.h>
+
 #include "vmm/call/boot_image.h"
 
 static const char *const names[IMAGES] = {[CTL_KERNEL] = "kernel", [CTL_INITRD] = "initrd"};
@@ -37,9 +39,32 @@ void images_close(struct images *v)
 	v->piece = NULL;
 }
 
+void images_send_again(struct images *v, host_id to)
+{
+	for (unsigned i = 0; i < IMAGES; i++) {
+		v->at[i] = 0;
+		v->sum[i] = 0;
+	}
+	v->to = to;
+	v->again = true;
+}
+
 static uint64_t left(const struct images *v, unsigned i)
 {
 	return v->file[i].fd >= 0 ? v->file[i].bytes - v->at[i] : 0;
+}
+
+/* A piece has been sent. A file that somebody has written to since is another one: -ESTALE. */
+static int count(struct images *v, unsigned i, uint64_t bytes)
+{
+	v->at[i] += bytes;
+	v->sum[i] = crc32_iscsi(v->piece, (int)bytes, v->sum[i]);
+	if (left(v, i))
+		return 0;
+	if (v->again && v->sum[i] != v->first[i])
+		return -ESTALE;
+	v->first[i] = v->sum[i];
+	return 0;
 }
 
 int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, size_t why_cap)
@@ -61,9 +86,14 @@ int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, siz
 			m.u.ctl_image.offset = v->at[i];
 			m.u.ctl_image.total = v->file[i].bytes;
 			m.blob_bytes = (uint32_t)bytes;
-			if (link_send(l, 0, &m))
+			if (link_send(l, v->to, &m))
 				return n; // its queue is full: when some of it has left
-			v->at[i] += bytes;
+			r = count(v, i, bytes);
+			if (r) {
+				snprintf(why, why_cap, "the %s is not what the guest was started with any more",
+					 names[i]);
+				return r;
+			}
 			n++;
 		}
 	}
@@ -72,5 +102,5 @@ int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, siz
 
 bool images_sent(const struct images *v, const struct link *l)
 {
-	return !left(v, CTL_KERNEL) && !left(v, CTL_INITRD) && link_drained(l, 0);
+	return !left(v, CTL_KERNEL) && !left(v, CTL_INITRD) && link_drained(l, v->to);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The boot images of a guest: opened once, before any host is called, then on their way to host 0 as fast as the link
- * takes them. On the run's thread.
+ * The boot images of a guest: opened once, before any host is called, then on their way to the host that boots the
+ * guest as fast as the link takes them; and to another one that is to do that from now on. On the run's thread.
  */
 #ifndef VMM_RUN_IMAGES_H
 #define VMM_RUN_IMAGES_H
@@ -15,6 +15,10 @@ struct images {
 	struct input_file file[IMAGES]; // fd -1: there is none
 	uint64_t at[IMAGES];            // sent
 	uint8_t *piece;                 // what is read of them, owned
+	host_id to;                     // to whom; 0 at the start
+	uint32_t sum[IMAGES];           // of what has been sent
+	uint32_t first[IMAGES];         // ... of all of it, the first time
+	bool again;                     // they are sent another time
 };
 
 /*
@@ -26,6 +30,8 @@ void images_close(struct images *v);
 
 /* Sends as much of both as the link takes now. Returns how many pieces, or a negative errno and a sentence. */
 int images_pump(struct images *v, struct link *l, uint32_t epoch, char *why, size_t why_cap);
+/* They are to be sent to another host; what it gets must be what the first one got. */
+void images_send_again(struct images *v, host_id to);
 /* Whether they have left. Control overtakes bulk, so nothing that needs them is asked before. */
 bool images_sent(const struct images *v, const struct link *l);
 

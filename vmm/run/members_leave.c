@@ -372,8 +372,8 @@ int members_leave(struct members *m, host_id h, struct op *inside, ops_done done
 {
 	if (h >= HOSTS_MAX || !desc_is_member(m->desc, h))
 		return refuse_with(why, cap, -ENOENT, "there is no host %u", h);
-	if (!h)
-		return refuse_with(why, cap, -EBUSY, "host 0 has the guest's chips and boots it: it can't leave");
+	if (desc_board_holds(m->desc, h, why, cap))
+		return -EBUSY;
 	if (m->leaving & host_bit(h))
 		return refuse_with(why, cap, -EBUSY, "host %u is leaving already", h);
 	struct leave *w = leave_new(m, &kind, h, done, ctx);

@@ -6,6 +6,8 @@
 
 #include "vmm/run/ops_priv.h"
 
+#define PRESS_AGAIN_NS 5000000u // while the board is on its way, which takes some milliseconds
+
 struct ask {
 	struct ops_op o;
 	struct ops_kind kind; // of the verb's name and time
@@ -150,13 +152,36 @@ int ops_ask_all(struct ops *v, enum verb verb, json_t *args, enum op_class cls, 
 	return add(w);
 }
 
+static void press(void *op)
+{
+	struct ops_op *o = op;
+	struct ops *v = o->v;
+
+	if (!v->board_goes) {
+		((struct ask *)o)->to = host_bit(desc_device_host(v->desc, DEVICE_PM));
+		ask(o);
+	} else if (op_left_ms(&o->op, 1)) {
+		o->question.again = (struct loop_timer){.fn = press, .arg = o};
+		loop_timer_in(link_loop(v->calls->link), &o->question.again, PRESS_AGAIN_NS);
+	} else {
+		ops_step_over(o, "the ACPI chip was on its way to another host for too long");
+	}
+}
+
+static void begin_press(struct ops_op *o)
+{
+	press(o);
+}
+
+static const struct ops_step press_steps[] = {{begin_press, NULL}, {0}};
+
 int ops_powerdown(struct ops *v, ops_done done, void *ctx)
 {
 	struct ask *w = ask_new(v, VERB_POWERDOWN, NULL, OP_FREE, ctx);
 
 	if (w) {
+		w->kind.steps = press_steps;
 		w->o.done = done;
-		w->to = host_bit(desc_device_host(v->desc, DEVICE_PM));
 		w->event = "POWERDOWN";
 	}
 	return add(w);

@@ -58,7 +58,8 @@ static void on_frozen(void *ctx, const struct call_answer *a, unsigned n)
 		ops_step_over(o, error);
 		return;
 	}
-	if (sum(a, n, "irqs_out") + v->left_out != sum(a, n, "irqs_in") + v->left_in) {
+	v->settled = sum(a, n, "irqs_out") + v->left_out == sum(a, n, "irqs_in") + v->left_in;
+	if (!v->settled) {
 		if (o->settling++ < SETTLE_LOOKS) {
 			freeze(o);
 			return;

@@ -78,12 +78,14 @@ struct ops {
 	ops_broken broken;
 	void *broken_ctx;
 	unsigned resets_due;
+	bool board_goes; // to another host, just now: a press of the button waits
 
 	struct members *members;   // NULL: hosts neither join nor leave
 	uint64_t held;             // ticks taken out of the guest's clock in all: what who joins must know
 	int64_t left_out, left_in; // messages sent and got by hosts that have left
 
 	uint64_t paused_tsc; // cluster clock where the guest's stands
+	bool settled;        // ... and nothing is on its way between hosts
 	bool adjustable;     // every host can hold the guest's clock
 	bool warned;         // ... and if not, it was said
 	enum ops_dump_state dump_state;

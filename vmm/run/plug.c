@@ -14,7 +14,7 @@
 
 enum plug_state {
 	PLUG_COMING,  // it is being opened, or told to the hosts
-	PLUG_ASKING,  // host 0 is being told to ask the guest
+	PLUG_ASKING,  // the board's host is being told to ask the guest
 	PLUG_ASKED,   // the guest has been
 	PLUG_LEAVING, // the guest has given it up
 };
@@ -44,7 +44,7 @@ struct plug_op {
 	uint32_t id;      // of the device
 	uint32_t version; // of the description, by this operation
 	bool in;
-	bool fresh, late; // of ask_kind: nobody had asked before; host 0 may have asked the guest all the same
+	bool fresh, late; // of ask_kind: nobody had asked before; the guest may have been asked all the same
 };
 
 static struct plug_op *of(struct ops_op *o)
@@ -154,10 +154,12 @@ static void put_in_slot(struct ops_op *o)
 /* A vCPU of any host may look into the slot as soon as the guest knows of it. */
 static void tell_guest(struct ops_op *o)
 {
-	if (of(o)->plug->dev.host)
-		show(o, host_bit(0));
+	host_id board = (host_id)o->v->desc->board;
+
+	if (of(o)->plug->dev.host != board)
+		show(o, host_bit(board));
 	else
-		ops_step_over(o, NULL); // that was host 0
+		ops_step_over(o, NULL); // its host has told the guest
 }
 
 /* It is said that a device is gone while it still has its name. */
@@ -402,7 +404,7 @@ void plugs_on_freed(struct plugs *p, host_id from, const json_t *data)
 	json_int_t id = json_integer_value(json_object_get(data, "device"));
 	struct plug *g = id >= 0 && id <= UINT32_MAX ? find(p, (uint32_t)id) : NULL;
 
-	if (from == 0 && g && (g->state == PLUG_ASKING || g->state == PLUG_ASKED))
+	if (from == p->desc->board && g && (g->state == PLUG_ASKING || g->state == PLUG_ASKED))
 		remove_now(p, g);
 	else
 		log_warn("host %u told that the guest has given up device %lld, for which nobody asked", from,
@@ -431,7 +433,8 @@ static void on_asked(void *ctx, const struct call_answer *answers, unsigned n)
 static void ask(struct ops_op *o)
 {
 	if (asking(o))
-		ops_ask(o, host_bit(0), VERB_DEVICE_ASK, json_pack("{s:I}", "device", (json_int_t)of(o)->id), on_asked);
+		ops_ask(o, host_bit((host_id)o->v->desc->board), VERB_DEVICE_ASK,
+			json_pack("{s:I}", "device", (json_int_t)of(o)->id), on_asked);
 	else
 		ops_step_over(o, NULL);
 }

@@ -4,10 +4,10 @@
  * version of the description are given; hosts follow (vmm/host/serve_plug.c).
  *
  * A device comes: its host opens what is behind it, while all else goes on; then, alone in the queue of operations, all
- * hosts learn the next version of the description, then the device is in its slot, then host 0 tells the guest. What
- * fails before leaves nothing. It leaves: the guest is asked, and nobody waits for it; when it has given the device up,
- * its host takes it out of its slot and closes it, then all hosts learn the next version. A reset does that for all
- * that were asked for, and once more for what could not be taken away.
+ * hosts learn the next version of the description, then the device is in its slot, then the host that has the board
+ * tells the guest. What fails before leaves nothing. It leaves: the guest is asked, and nobody waits for it; when it
+ * has given the device up, its host takes it out of its slot and closes it, then all hosts learn the next version. A
+ * reset does that for all that were asked for, and once more for what could not be taken away.
  *
  * One thread, the run process' one. Nothing blocks.
  */

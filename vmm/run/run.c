@@ -132,7 +132,7 @@ static void on_signal(void *ctx, int fd, unsigned events)
 		run_happens(r, RUN_EV_HURRY); // asked twice: no more patience
 }
 
-/* Each round of the loop, from the set-up until the images have left. */
+/* Each round of the loop, from the set-up until the images have left; what is sent again later is board_net.c's. */
 static int pump(void *ctx)
 {
 	struct run *r = ctx;
@@ -143,6 +143,8 @@ static int pump(void *ctx)
 		n = images_pump(&r->images, r->link, r->desc.epoch, why, sizeof(why));
 	if (n < 0)
 		run_fail(r, RUN_FAILED, why);
+	if (!n && r->images_again)
+		n = run_boards_pump(r);
 	if (r->phase == PHASE_IMAGES && images_sent(&r->images, r->link)) {
 		run_happens(r, RUN_EV_DONE);
 		n++;
@@ -184,10 +186,15 @@ static int open_all(struct run *r)
 	r->plugs = r->ops ? plugs_create(r->ops, &r->desc) : NULL;
 	r->growths = r->ops ? growths_create(r->ops, &r->desc) : NULL;
 	r->homes = r->ops ? homes_create(r->ops, &r->desc) : NULL;
-	if (!r->mover || !r->tracer || !r->plugs || !r->growths || !r->homes || run_members_begin(r))
+	if (!r->mover || !r->tracer || !r->plugs || !r->growths || !r->homes || run_members_begin(r) ||
+	    run_boards_begin(r))
 		return -ENOMEM;
-	r->drain = drain_create(&(struct drain_parts){
-		.ops = r->ops, .desc = &r->desc, .homes = r->homes, .members = r->members, .offers = r->offers});
+	r->drain = drain_create(&(struct drain_parts){.ops = r->ops,
+						      .desc = &r->desc,
+						      .homes = r->homes,
+						      .members = r->members,
+						      .offers = r->offers,
+						      .boards = r->boards});
 	if (!r->drain)
 		return -ENOMEM;
 	members_set_grow(r->members, growths_give, r->growths);
@@ -256,6 +263,7 @@ int run_guest(const struct run_options *opt)
 	members_destroy(r->members);
 	growths_destroy(r->growths);
 	drain_destroy(r->drain);
+	boards_destroy(r->boards);
 	homes_destroy(r->homes);
 	tracer_destroy(r->tracer);
 	r->ops = NULL;

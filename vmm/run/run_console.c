@@ -99,7 +99,7 @@ static void on_readable(void *ctx, int fd, unsigned events);
 /* Keys are read while there is somebody to take them, and they are for us. */
 static void watch_keys(struct run_console *c)
 {
-	if (c->keys_fd < 0 || c->watched || c->waiting || !credit_left(&c->credit))
+	if (c->keys_fd < 0 || c->watched || c->waiting || c->held || !credit_left(&c->credit))
 		return;
 	int r = loop_watch(c->loop, c->keys_fd, LOOP_READ, on_readable, c);
 
@@ -167,6 +167,15 @@ bool run_console_grant(struct run_console *c, uint64_t total)
 	if (c->loop)
 		watch_keys(c);
 	return true;
+}
+
+void run_console_hold(struct run_console *c, bool hold)
+{
+	c->held = hold;
+	if (hold)
+		stop_watching(c);
+	else if (c->loop)
+		watch_keys(c);
 }
 
 void run_console_start(struct run_console *c, struct loop *loop,

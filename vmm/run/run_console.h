@@ -29,6 +29,7 @@ struct run_console {
 	int keys_fd;            // where keys come from; -1: from nowhere (any more)
 	bool watched;           // keys_fd is: not while the guest has no room, or the terminal is not ours
 	bool waiting;           // for the terminal to be ours
+	bool held;              // run_console_hold()
 	struct credit credit;   // how much the guest takes
 	struct loop_timer look; // whether it is ours again
 	struct terminal terminal;
@@ -49,6 +50,8 @@ void run_console_start(struct run_console *c, struct loop *loop,
  * number that makes sense (credit_grant()).
  */
 bool run_console_grant(struct run_console *c, uint64_t total);
+/* From now on no key is read, or again. */
+void run_console_hold(struct run_console *c, bool hold);
 /* This process was stopped and goes on (SIGCONT): others had the terminal meanwhile. */
 void run_console_continued(struct run_console *c);
 /* Never waits. What cannot be taken now is queued, and what finds no room is lost, counted and said. */

@@ -6,6 +6,7 @@
 #include "net/alive.h"
 #include "vmm/call/call.h"
 #include "vmm/call/events.h"
+#include "vmm/run/board.h"
 #include "vmm/run/dial.h"
 #include "vmm/run/grow.h"
 #include "vmm/run/drain.h"
@@ -38,8 +39,10 @@ struct run {
 	struct place_offer offers[HOSTS_MAX];
 	uint8_t walks[HOSTS_MAX]; // as offered: enum walks, or any number
 	struct images images;
-	struct loop_timer deadline; // of the phase
-	struct loop_poller pump;    // boot images, as the link takes them
+	struct loop_timer deadline;       // of the phase
+	struct loop_poller pump;          // boot images, as the link takes them
+	bool images_again;                // they are on their way to another host (board_net.c)
+	char images_why[DESC_REPORT_MAX]; // ... and cannot be sent
 	struct alive alive[HOSTS_MAX];
 	struct loop_timer alive_due; // while the guest runs: to look whether a host has fallen silent
 	int exit_status;
@@ -55,6 +58,7 @@ struct run {
 	} callers[HOSTS_MAX];
 	struct growths *growths;
 	struct homes *homes;
+	struct boards *boards;
 	struct drain *drain;
 	struct tracer *tracer;
 	struct run_status status;
@@ -115,6 +119,8 @@ int run_members_begin(struct run *r);
 void run_members_end(struct run *r);
 /* A host of these has told an event. True: that was all there is to it. */
 bool run_members_event(struct run *r, host_id from, enum host_event e, const char *said, const json_t *data);
+int run_boards_begin(struct run *r);             // board_net.c: 0 or -ENOMEM
+int run_boards_pump(struct run *r);              // each round of the loop: how much has left
 void run_alive_add(struct run *r, host_id host); // while the guest runs: a host more
 /* Whether hosts say something from time to time, looked at from now on until the guest ends. */
 void run_alive_begin(struct run *r);

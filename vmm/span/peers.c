@@ -11,8 +11,9 @@ void peers_init(struct peers *p, const struct machine_desc *d, host_id self, uin
 	p->self = self;
 	p->timeout_ns = (uint64_t)d->peer_timeout_ms * 1000000u;
 	p->tsc_khz = tsc_khz;
-	/* Host 0 counts from its start; the skew makes other hosts' counters differ where one counter is shared. */
-	p->tsc_base = self == 0 ? -(int64_t)own_tsc : (int64_t)self * d->tsc_skew;
+	p->clock_host = (host_id)d->board;
+	/* It counts from its start; the skew makes other hosts' counters differ where one counter is shared. */
+	p->tsc_base = self == d->board ? -(int64_t)own_tsc : (int64_t)self * d->tsc_skew;
 	for (unsigned h = 0; h < HOSTS_MAX; h++)
 		clock_est_init(&p->v[h].clock);
 }
@@ -55,9 +56,27 @@ uint64_t peers_clock(const struct peers *p, uint64_t own_tsc)
 	return own_tsc + (uint64_t)p->tsc_base;
 }
 
+uint64_t peers_shown_clock(const struct peers *p, uint64_t own_tsc)
+{
+	return own_tsc + (uint64_t)(p->settled ? p->offset : p->tsc_base);
+}
+
+uint64_t peers_shown_khz(const struct peers *p)
+{
+	return p->settled ? p->guest_khz : p->tsc_khz;
+}
+
+/* NULL: the own clock is the cluster's. */
+static const struct peer *measured(const struct peers *p)
+{
+	return p->self == p->clock_host ? NULL : &p->v[p->clock_host];
+}
+
 uint64_t peers_guest_khz(const struct peers *p)
 {
-	return p->self == 0 ? p->tsc_khz : p->v[0].tsc_khz;
+	const struct peer *v = measured(p);
+
+	return p->settled ? p->guest_khz : v ? v->tsc_khz : p->tsc_khz;
 }
 
 bool peers_same_rate(const struct peers *p)
@@ -70,7 +89,7 @@ bool peers_same_rate(const struct peers *p)
 
 static uint64_t ping_gap(const struct peers *p, host_id h)
 {
-	if (h == 0 && p->v[0].pongs < PEERS_CLOCK_SAMPLES)
+	if (h == p->clock_host && !p->settled && p->v[h].pongs < PEERS_CLOCK_SAMPLES)
 		return PEERS_CLOCK_GAP_NS;
 	return p->timeout_ns / ALIVE_PINGS;
 }
@@ -144,15 +163,29 @@ bool peers_all_heard(const struct peers *p)
 
 bool peers_clock_ready(const struct peers *p)
 {
-	return p->self == 0 || p->v[0].pongs >= PEERS_CLOCK_SAMPLES;
+	const struct peer *v = measured(p);
+
+	return p->settled || !v || v->pongs >= PEERS_CLOCK_SAMPLES;
+}
+
+void peers_settle(struct peers *p)
+{
+	p->guest_khz = peers_guest_khz(p);
+	p->bound = peers_clock_bound(p);
+	p->offset = peers_tsc_offset(p);
+	p->settled = true;
 }
 
 int64_t peers_tsc_offset(const struct peers *p)
 {
-	return p->tsc_base + (p->self == 0 ? 0 : p->v[0].clock.offset);
+	const struct peer *v = measured(p);
+
+	return p->settled ? p->offset : p->tsc_base + (v ? v->clock.offset : 0);
 }
 
 uint64_t peers_clock_bound(const struct peers *p)
 {
-	return p->self == 0 ? 0 : p->v[0].clock.bound;
+	const struct peer *v = measured(p);
+
+	return p->settled ? p->bound : v ? v->clock.bound : 0;
 }

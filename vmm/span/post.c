@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Writes to a device of host 0 that the vCPU does not wait for. docs/decisions/0006-posted-port-writes.md says why
- * nobody can tell: whatever could show another vCPU that this one has gone on leaves after the write, on the same
+ * Writes to a device of another host that the vCPU does not wait for. docs/decisions/0006-posted-port-writes.md says
+ * why nobody can tell: whatever could show another vCPU that this one has gone on leaves after the write, on the same
  * session.
  */
 #include <errno.h>

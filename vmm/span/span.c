@@ -158,6 +158,7 @@ static void check_connected(struct span *d)
 	if (d->connected_told || !span_connected(d))
 		return;
 	d->connected_told = true;
+	peers_settle(&d->peers);
 	d->handler.connected(d->handler.ctx);
 }
 
@@ -210,9 +211,9 @@ static void answer_ping(struct span *d, host_id from, const struct msg_ping *pin
 	struct msg m = {.kind = MSG_PONG, .epoch = d->desc->epoch};
 
 	m.u.pong.t_sent = ping->t_sent;
-	m.u.pong.t_received = peers_clock(&d->peers, received);
-	m.u.pong.t_answered = peers_clock(&d->peers, now_tsc());
-	m.u.pong.tsc_khz = d->peers.tsc_khz;
+	m.u.pong.t_received = peers_shown_clock(&d->peers, received);
+	m.u.pong.t_answered = peers_shown_clock(&d->peers, now_tsc());
+	m.u.pong.tsc_khz = peers_shown_khz(&d->peers);
 	link_send(d->link, from, &m);
 	link_flush(d->link);
 }

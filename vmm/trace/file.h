@@ -23,7 +23,7 @@
 #define TRACE_KHZ_MAX     100000000u // 100 GHz
 
 struct trace_host {
-	uint64_t bound; // its clock differs from host 0's by at most so many ticks; host 0: 0
+	uint64_t bound; // its clock differs from the guest's by at most so many ticks; of the first host: 0
 	uint64_t lost;  // events that were overwritten before the trace was read
 	uint64_t records;
 	uint32_t vcpus, first_vcpu; // where they were when the trace was read

@@ -76,7 +76,7 @@ LATER = [
     ("x-pando-move-vcpu", {"vcpu": 1, "host": 1}), ("x-pando-move-vcpu", {"vcpu": 77, "host": 0}),
     ("x-pando-grow", {"host": 1, "cpus": 1}), ("x-pando-shrink", {"vcpu": 1}),
     ("x-pando-add-host", {"address": "127.0.0.1:1"}), ("x-pando-remove-host", {"host": 7}),
-    ("x-pando-drain", {"host": 0}), ("x-pando-drain-cancel", {}), ("x-pando-query-drain", {}),
+    ("x-pando-drain", {"host": 7}), ("x-pando-move-board", {"host": 63}), ("x-pando-drain-cancel", {}), ("x-pando-query-drain", {}),
     ("x-pando-move-homes", {"from": 1, "to": 0, "bytes": 2097152}), ("x-pando-move-homes", {"from": 1, "to": 7}),
     ("x-pando-trace-start", {}), ("x-pando-trace-stop", {}),
 ]

@@ -126,6 +126,9 @@ TEST(DescCheck, EveryRefusalNamesItsReason)
 			 sample_layout(&d, {2, 2}, {0, 512});
 		 }},
 		{"host 0", [](D &d) { d.ranges[0].home = 1; }},
+		{"host 0", [](D &d) { d.board = 1; }},
+		{"the board is on host 64", [](D &d) { d.version = 1, d.board = 64; }},
+		{"the board is on host 4294967295", [](D &d) { d.version = 1, d.board = UINT32_MAX; }},
 		{"host 0", [](D &d) { d.vcpus[0].host = HOST_NONE; }},
 		{"vCPUs in all", [](D &d) { d.vcpus_n = VCPUS_MAX + 1; }},
 		{"vCPUs in all", [](D &d) { d.vcpus_n = 0; }},

@@ -133,7 +133,7 @@ TEST_F(Members, NothingOfAnEmptyPlaceIsTheGuests)
 	EXPECT_EQ(-EINVAL, desc_check(&d, why, sizeof(why)));
 	d.devices[0].host = 0;
 	d.hosts[0].address[0] = 0;
-	EXPECT_EQ(-EINVAL, desc_check(&d, why, sizeof(why))) << "host 0 boots it";
+	EXPECT_EQ(-EINVAL, desc_check(&d, why, sizeof(why))) << "host 0 has the board, vCPUs and memory";
 }
 
 } // namespace

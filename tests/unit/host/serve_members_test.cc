@@ -158,7 +158,7 @@ TEST_F(ServeMembers, WhatMakesNoSenseIsRefused)
 	EXPECT_EQ("host 0: the address of host 1 is empty or too long", expect(1, 1, ""));
 	EXPECT_EQ("host 0 has no session with host 1 any more", say("host-join", about(1, ",\"version\":1")));
 	EXPECT_EQ("there is no host 1", say("host-leave", about(1, ",\"version\":1")));
-	EXPECT_EQ("host 0 has the guest's chips and boots it: it can't leave",
+	EXPECT_EQ("host 0 has the board, the guest's chips, and boots it: pando move-board",
 		  say("host-leave", about(0, ",\"version\":1")));
 	EXPECT_EQ("host 0 has the directory of guest memory", say("host-empty", "{\"keep\":false}"));
 	EXPECT_EQ("host 0 runs already, or has vCPUs", say("host-place", "{\"placement\":3,\"held\":0}"));

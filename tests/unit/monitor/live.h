@@ -49,6 +49,10 @@ struct Live : testing::Test {
 		calls_init(&r->calls, r->link, &r->desc);
 		r->ops = ops_create(&r->calls, &r->desc);
 		r->plugs = plugs_create(r->ops, &r->desc);
+		drain_parts parts = {};
+		parts.ops = r->ops;
+		parts.desc = &r->desc;
+		r->drain = drain_create(&parts);
 		run_status_start(&r->status, &r->calls, &r->desc);
 		ASSERT_EQ(monitor_start(&r->monitor, r.get(), why, sizeof(why)), 0) << why;
 		a.sun_family = AF_UNIX;
@@ -65,6 +69,7 @@ struct Live : testing::Test {
 		calls_cancel(&r->calls, "over");
 		ops_destroy(r->ops);
 		plugs_destroy(r->plugs);
+		drain_destroy(r->drain);
 		link_destroy(r->link);
 		rmdir(dir.c_str());
 	}

@@ -60,7 +60,7 @@ struct Records : testing::Test {
 
 TEST_F(Records, HelloGoldenBytes)
 {
-	const uint8_t golden[24] = {'P', 'A', 'N', 'D', 'O', 0, 5, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
+	const uint8_t golden[24] = {'P', 'A', 'N', 'D', 'O', 0, 6, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
 
 	c.can = 0;
 	session_call_make(&c, &key, &me, call);

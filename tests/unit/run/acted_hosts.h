@@ -43,6 +43,7 @@ struct Verbs : testing::Test {
 		bool lacks = false;              // it leaves its vCPU out
 		unsigned late = 0;               // looks until the interrupts on their way have arrived
 		std::map<page_idx, char> memory; // pages that are not zero
+		std::string state;               // of the board
 	};
 	struct link *run = nullptr;
 	struct machine_desc desc = sample_desc(2, 1, kMib);
@@ -128,6 +129,8 @@ struct Verbs : testing::Test {
 				       ? "[]"
 				       : "[{\"vcpu\":" + std::to_string(vcpu) +
 						 ",\"rip\":" + std::to_string(66 + vcpu) + "}]");
+		} else if (verb == "board-give") {
+			answer(h, id, CALL_JSON, "{\"state\":\"" + h.state + "\"}");
 		} else {
 			uint64_t in = h.late ? h.in - 1 : h.in;
 			h.late -= h.late && verb == "freeze";
@@ -192,6 +195,20 @@ struct Verbs : testing::Test {
 				loop_run(link_loop(h.link), now_ns());
 			loop_run(link_loop(run), now_ns());
 		}
+	}
+	/* Looks are some milliseconds apart: the clock goes on with the turns, however fast this machine is. */
+	bool until(std::function<bool()> holds)
+	{
+		for (unsigned i = 0; i < 20000 && !holds(); i++) {
+			turns(1);
+			fake_clock_forward_ms(1);
+		}
+		return holds();
+	}
+	/* An end has been told, good or bad. */
+	bool over() const
+	{
+		return !said.empty() && (said.back() == "done" || said.back()[0] == 'e');
 	}
 	int call(std::function<int()> f)
 	{

@@ -15,6 +15,8 @@ struct Drain : VerbsAndMoves {
 	struct homes *h = nullptr;
 	struct members *ms = nullptr;
 	struct drain *d = nullptr;
+	struct boards *b = nullptr;
+	bool kernel = true;
 	place_offer offers[HOSTS_MAX] = {{4, 256ull << 20, 0}, {4, 256ull << 20, 0}};
 	char why[DESC_REPORT_MAX] = "";
 
@@ -34,13 +36,27 @@ struct Drain : VerbsAndMoves {
 		ms = members_create(v, &desc, &net);
 		v->members = ms;
 		h = homes_create(v, &desc);
-		drain_parts p = {v, &desc, h, ms, offers};
+		boards_net bn = {};
+		bn.ctx = this;
+		bn.send_images = [](void *x, host_id, uint64_t bytes[2]) {
+			bytes[0] = 1, bytes[1] = 0;
+			return ((Drain *)x)->kernel;
+		};
+		bn.images_left = [](void *, char *, size_t) { return 0; };
+		bn.stop_images = [](void *) {};
+		bn.hold_keys = [](void *, bool) {};
+		bn.drained = [](void *, host_id) { return true; };
+		b = boards_create(v, ms, &desc, &bn);
+		for (auto &x : hosts)
+			x.state = "c0";
+		drain_parts p = {v, &desc, h, ms, offers, b};
 		d = drain_create(&p);
 	}
 	void TearDown() override
 	{
 		VerbsAndMoves::TearDown();
 		drain_destroy(d);
+		boards_destroy(b);
 		homes_destroy(h);
 		members_destroy(ms);
 	}
@@ -64,7 +80,10 @@ struct Drain : VerbsAndMoves {
 
 TEST_F(Drain, WhatRefusesIt)
 {
+	kernel = false;
 	EXPECT_EQ(-EBUSY, start(0));
+	EXPECT_NE(nullptr, strstr(why, "no disk to boot from")) << "its board can't go: " << why;
+	kernel = true;
 	EXPECT_EQ(-ENOENT, start(2));
 	EXPECT_EQ(-ENOENT, start(77));
 	offers[0].vcpus = 1;
@@ -101,6 +120,62 @@ TEST_F(Drain, VcpusThenHomesThenPagesThenItLeaves)
 	EXPECT_FALSE(desc_is_member(&desc, 1));
 	EXPECT_EQ(42u * 512, desc_host_pages(&desc, 0));
 	EXPECT_EQ(DRAIN_NONE, drain_status(d).phase);
+}
+
+// The host that everything began on: its board goes first.
+TEST_F(Drain, TheFirstHostToo)
+{
+	ASSERT_EQ(0, start(0)) << why;
+	EXPECT_EQ(DRAIN_BOARD, drain_status(d).phase);
+	EXPECT_TRUE(until([this] { return over(); }));
+	Said o = order();
+	auto at = [&o](const char *verb) { return std::find(o.begin(), o.end(), verb) - o.begin(); };
+	EXPECT_LT(at("board-moved"), at("move-commit"));
+	EXPECT_LT(at("host-leave"), (long)o.size());
+	EXPECT_EQ("done", said.back());
+	EXPECT_EQ(1u, desc.board);
+	EXPECT_FALSE(desc_is_member(&desc, 0));
+	EXPECT_EQ(0, desc_check(&desc, why, sizeof(why))) << why;
+}
+
+// With cards it stays: the guest's way to all of them is there.
+TEST_F(Drain, TheFirstHostHasTheFirstBus)
+{
+	ASSERT_LE(0, desc_add_card(&desc, CARD_RNG, 1, 1, nullptr, why, sizeof(why))) << why;
+	EXPECT_EQ(-EBUSY, start(0));
+	EXPECT_NE(nullptr, strstr(why, "PCI bus 0")) << why;
+}
+
+// By the names that device_del takes, and with what can be done.
+TEST_F(Drain, DevicesAreNamed)
+{
+	ASSERT_LE(0, desc_add_card(&desc, CARD_RNG, 1, 1, nullptr, why, sizeof(why))) << why;
+	ASSERT_LE(0, desc_add_card(&desc, CARD_RNG, 0, 1, nullptr, why, sizeof(why))) << why;
+	EXPECT_EQ(-EBUSY, start(1));
+	EXPECT_NE(nullptr, strstr(why, ": virtio-rng ")) << why;
+	drain_set_names(
+		d,
+		[](void *x, const struct desc_device *dev, char *name, size_t cap) {
+			snprintf(name, cap, "%s%u", (const char *)x, dev->host);
+		},
+		(void *)"dice");
+	EXPECT_EQ(-EBUSY, start(1));
+	EXPECT_STREQ("host 1 has devices of the guest, which would be lost: dice1; take them away first (device_del)",
+		     why);
+	EXPECT_EQ(-EBUSY, start(0));
+	EXPECT_NE(nullptr, strstr(why, "dice0; host 0 has PCI bus 0")) << why;
+	EXPECT_NE(nullptr, strstr(why, "started without PCI devices")) << why;
+	EXPECT_TRUE(all.empty());
+}
+
+TEST_F(Drain, ABoardThatStaysIsItsEnd)
+{
+	hosts[1].refuse = "board-take";
+	ASSERT_EQ(0, start(0)) << why;
+	ASSERT_TRUE(until([this] { return over(); }));
+	EXPECT_EQ("error: host 1: it will not", said.back());
+	EXPECT_EQ(MEMBER_IS, members_state(ms, 0));
+	EXPECT_EQ(0, std::count(all.begin(), all.end(), "move-commit"));
 }
 
 TEST_F(Drain, CalledOffAtTheNextRun)

@@ -158,6 +158,18 @@ TEST_F(Grow, AGuestThatRefusesGetsNoMore)
 	turns();
 }
 
+// What it says comes from the host that has the board, wherever that is.
+TEST_F(Grow, TheBoardsHostSaysWhatTheGuestSays)
+{
+	ASSERT_EQ(0, desc_move_board(&desc, 1, why, sizeof(why))) << why;
+	ASSERT_EQ(0, shrink(1)) << why;
+	turns();
+	tell(false, 1, true, 0, 0, 0);
+	EXPECT_TRUE(desc_vcpu_present(&desc, 1)) << "host 0 has no board";
+	tell(false, 1, true, 0, 0, 1);
+	EXPECT_FALSE(desc_vcpu_present(&desc, 1));
+}
+
 TEST_F(Grow, AGuestThatSaysNothingIsNotWaitedForForEver)
 {
 	EXPECT_EQ(0, grow(0, 0, 1024, 2));

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "vmm/call/boot_image.h"
+#include "net/now.h"
 #include "vmm/run/images.h"
 }
 
@@ -72,6 +73,51 @@ TEST_F(Images, AFileThatShrinksWhileItIsSentIsAnError)
 	ASSERT_EQ(truncate(kernel.c_str(), 10), 0);
 	EXPECT_EQ(pump(), -ENODATA);
 	EXPECT_STREQ(why, "the kernel cannot be read: it became shorter while it was sent");
+}
+
+// Another host gets what the first one got, or it is said that it cannot.
+TEST_F(Images, SentAgainTheyAreTheSame)
+{
+	struct link *mine = nullptr, *other[2] = {};
+	std::string got[2];
+	struct link_options o = {};
+	o.transport = "loop";
+	o.epoch = 1;
+	struct link_handler none = {nullptr, [](void *, unsigned, const struct msg *) {},
+				    [](void *, unsigned, const char *) {}};
+	ASSERT_EQ(0, link_create(&mine, &o, &none));
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_handler h = {&got[i],
+					 [](void *x, unsigned, const struct msg *m) {
+						 ((std::string *)x)->append((const char *)m->blob, m->blob_bytes);
+					 },
+					 none.on_down};
+		ASSERT_EQ(0, link_create(&other[i], &o, &h));
+		ASSERT_EQ(0, link_join_loop(mine, i, other[i], 0));
+	}
+	auto turns = [&] {
+		for (unsigned i = 0; i < 20; i++)
+			for (auto *l : {mine, other[0], other[1]})
+				loop_run(link_loop(l), 0);
+	};
+	ASSERT_EQ(0, open(kernel, "")) << why;
+	EXPECT_EQ(1, images_pump(&v, mine, 1, why, sizeof(why)));
+	turns();
+	EXPECT_TRUE(images_sent(&v, mine));
+	EXPECT_EQ(std::string(1000, 'k'), got[0]);
+	images_send_again(&v, 1);
+	EXPECT_FALSE(images_sent(&v, mine));
+	EXPECT_EQ(1, images_pump(&v, mine, 1, why, sizeof(why)));
+	turns();
+	EXPECT_TRUE(images_sent(&v, mine));
+	EXPECT_EQ(got[0], got[1]);
+	std::ofstream(kernel) << std::string(999, 'k') + "K";
+	images_send_again(&v, 0);
+	EXPECT_EQ(-ESTALE, images_pump(&v, mine, 1, why, sizeof(why)));
+	EXPECT_STREQ("the kernel is not what the guest was started with any more", why);
+	turns();
+	for (auto *l : {mine, other[0], other[1]})
+		link_destroy(l);
 }
 
 TEST_F(Images, ClosedTwiceAndNeverOpenedIsClosed)

@@ -87,6 +87,17 @@ TEST_F(Plug, OneIsOpenedThenKnownToAllThenInItsSlotThenToldToTheGuest)
 	EXPECT_EQ(2u, desc.version);
 }
 
+// What the guest gives up says the host that has the board, wherever that is.
+TEST_F(Plug, TheBoardsHostSaysThatItIsFreed)
+{
+	uint32_t one = one_asked();
+	ASSERT_EQ(0, desc_move_board(&desc, 1, why, sizeof(why))) << why;
+	freed(0, one);
+	EXPECT_TRUE(all.empty()) << "host 0 has no board";
+	freed(1, one);
+	EXPECT_EQ(nullptr, desc_card(&desc, one));
+}
+
 TEST_F(Plug, WhatItsHostCannotOpenLeavesNothing)
 {
 	hosts[1].refuse = "device-open";

@@ -57,6 +57,38 @@ TEST_F(Peers, TheGuestsFrequencyIsHostZerosOnEveryHost)
 	EXPECT_FALSE(peers_same_rate(&p));
 }
 
+// Who joins measures against the host that has the board then, which shows the guest's clock and not its own.
+TEST_F(Peers, TheGuestsClockOutlivesTheHostThatItBeganOn)
+{
+	Start(1, 5);
+	Exchange(1000, 700, 0, kMs, 2003000);
+	peers_settle(&p);
+	Exchange(2000, 900, 0, 2 * kMs, 2009000); // what is measured later changes nothing
+	peers_forget(&p, 0);
+	EXPECT_TRUE(peers_clock_ready(&p));
+	EXPECT_EQ(700, peers_tsc_offset(&p));
+	EXPECT_EQ(2003000u, peers_guest_khz(&p));
+	EXPECT_EQ(5700u, peers_shown_clock(&p, 5000));
+	EXPECT_EQ(2003000u, peers_shown_khz(&p));
+	EXPECT_EQ(5000u, peers_clock(&p, 5000)) << "its own";
+
+	desc.version = 4;
+	desc.board = 1;
+	Start(0, 77); // another host has the place of the first
+	EXPECT_FALSE(peers_clock_ready(&p));
+	for (unsigned i = 0; i < PEERS_CLOCK_SAMPLES; i++) {
+		msg_pong m = {};
+		m.t_sent = peers_clock(&p, 1000 * i);
+		m.t_received = m.t_answered = 1000 * i + 4321;
+		m.tsc_khz = 2003000;
+		p.v[1].ping_out = true;
+		peers_on_pong(&p, 1, &m, 1000 * i, kMs * i);
+	}
+	EXPECT_TRUE(peers_clock_ready(&p));
+	EXPECT_EQ(4321, peers_tsc_offset(&p));
+	EXPECT_EQ(2003000u, peers_guest_khz(&p));
+}
+
 TEST_F(Peers, SilentPeerIsLostAfterTheTimeout)
 {
 	Start(0, 5);

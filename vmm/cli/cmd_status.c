@@ -125,10 +125,13 @@ static void print_absent(json_t *doc)
 	json_decref(names);
 }
 
+/* The host that has the board knows. */
 static void print_life(json_t *doc)
 {
-	json_t *life = json_object_get(json_array_get(json_object_get(doc, "hosts"), 0), "life");
+	json_t *life = NULL, *h;
+	size_t i;
 
+	json_array_foreach(json_object_get(doc, "hosts"), i, h) life = life ? life : json_object_get(h, "life");
 	if (json_is_true(json_object_get(life, "silent")))
 		printf("\nno sign of life for %lld s: vCPU 0 %s at RIP %#llx\n", number(life, "seconds"),
 		       json_is_true(json_object_get(life, "halted")) ? "is halted without interrupts" : "goes round",
@@ -229,6 +232,8 @@ static void print_document(json_t *doc)
 	       "invalid.    MB in   MB out\n");
 	json_array_foreach(json_object_get(doc, "hosts"), i, h) print_host(h);
 	print_seals(doc);
+	if (number(doc, "board"))
+		printf("\nthe board is on host %lld\n", number(doc, "board"));
 	print_devices(doc);
 	print_absent(doc);
 	print_life(doc);

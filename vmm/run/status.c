@@ -78,6 +78,7 @@ static json_t *document(struct run_status *s)
 	json_object_set(doc, "warnings", s->warnings);
 	json_object_set_new(doc, "devices", devices(s->desc));
 	json_object_set_new(doc, "hosts", list);
+	json_object_set_new(doc, "board", json_integer(s->desc->board));
 	if (s->members && members_joining(s->members))
 		json_object_set_new(doc, "joining", joining(s));
 	return doc;

@@ -235,6 +235,8 @@ struct sample *sample_parse(const json_t *document, uint64_t taken_ns)
 	s->warnings_n = (unsigned)list_size(warnings, SAMPLE_WARNINGS_MAX);
 	text(json_array_get(warnings, 0), "text", s->warning, sizeof(s->warning));
 	text(json_array_get(warnings, 0), "remedy", s->remedy, sizeof(s->remedy));
+	int64_t board = count(document, "board");
+	s->board = board > 0 && board < HOSTS_MAX ? (unsigned)board : 0;
 	const json_t *joining = json_object_get(document, "joining");
 	s->joining_n = (unsigned)list_size(joining, HOSTS_MAX);
 	text(json_array_get(joining, 0), "address", s->joining, sizeof(s->joining));

@@ -81,6 +81,7 @@ struct sample {
 	int64_t v[STATUS_GUEST_NUMBERS];
 	unsigned warnings_n; // all of them; warning and remedy are the first's
 	char warning[SAMPLE_WARNING_MAX], remedy[SAMPLE_TEXT_MAX];
+	unsigned board; // the host that has it; 0 also where that is not told
 	unsigned joining_n;
 	char joining[SAMPLE_TEXT_MAX]; // the address of the first host that joins
 	unsigned hosts_n;

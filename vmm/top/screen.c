@@ -15,23 +15,32 @@ static const char *const sort_names[SCREEN_VIEWS][SCREEN_SORTS] = {
 	[SCREEN_HOT] = {"rate", "writes", "address"},         [SCREEN_DEVICES] = {"number", "bytes", "rate"},
 };
 
+/* What is not as at the start. */
+static void hosts_news(const struct sample *s, char *text, size_t cap)
+{
+	int n = s->board ? snprintf(text, cap, " (board on %u", s->board) : 0;
+
+	if (s->joining_n)
+		n += snprintf(text + n, cap - (size_t)n, "%s%u joining", n ? ", " : " (", s->joining_n);
+	snprintf(text + n, cap - (size_t)n, "%s", n ? ")" : "");
+}
+
 static void draw_title(struct draw *d)
 {
 	const struct sample *s = d->now;
-	char memory[FIG], vcpus[FIG], right[64], joins[32] = "";
+	char memory[FIG], vcpus[FIG], right[64], news[48];
 	int n;
 
 	grid_fill(d->g, 0, 0, d->g->cols, ' ', LOOK_TITLE);
 	if (s) {
 		int64_t up = s->v[STATUS_GUEST_UPTIME] < 0 ? 0 : s->v[STATUS_GUEST_UPTIME] / 1000;
 
-		if (s->joining_n)
-			snprintf(joins, sizeof(joins), " (%u joining)", s->joining_n);
+		hosts_news(s, news, sizeof(news));
 		grid_printf(d->g, 0, 1, LOOK_TITLE,
 			    "pando: %s%s%s  %s vCPUs  %s memory  %u hosts%s  up %" PRId64 ":%02d:%02d", s->name,
 			    s->state[0] ? "  " : "", s->state, fig_count(s->v[STATUS_GUEST_VCPUS], vcpus),
 			    fig_bytes(s->v[STATUS_GUEST_MEMORY] < 0 ? NAN : (double)s->v[STATUS_GUEST_MEMORY], memory),
-			    s->hosts_n, joins, up / 3600, (int)(up / 60 % 60), (int)(up % 60));
+			    s->hosts_n, news, up / 3600, (int)(up / 60 % 60), (int)(up % 60));
 	} else {
 		grid_text(d->g, 0, 1, LOOK_TITLE, "pando");
 	}

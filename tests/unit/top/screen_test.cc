@@ -82,6 +82,26 @@ TEST(Screen, OldOrSilentHostsAreShownToo)
 	sample_free(s);
 }
 
+TEST(Screen, WhoHasTheBoardAndHowManyJoin)
+{
+	auto title = [](json_t *doc) {
+		struct sample *s = sample_of(doc, 1);
+		std::string t = show(24, 120, view(SCREEN_HOSTS), s, s);
+		sample_free(s);
+		return t.substr(0, t.find('\n'));
+	};
+	EXPECT_EQ(std::string::npos, title(json_pack("{s:s,s:[{}],s:i}", "name", "x", "hosts", "board", 0)).find('('));
+	EXPECT_NE(std::string::npos,
+		  title(json_pack("{s:s,s:[{}],s:i}", "name", "x", "hosts", "board", 3)).find("1 hosts (board on 3)"));
+	EXPECT_NE(std::string::npos,
+		  title(json_pack("{s:s,s:[{}],s:i,s:[{}]}", "name", "x", "hosts", "board", 3, "joining"))
+			  .find("1 hosts (board on 3, 1 joining)"));
+	EXPECT_NE(std::string::npos, title(json_pack("{s:s,s:[{}],s:[{},{}]}", "name", "x", "hosts", "joining"))
+					     .find("1 hosts (2 joining)"));
+	EXPECT_EQ(std::string::npos, title(json_pack("{s:s,s:[{}],s:i}", "name", "x", "hosts", "board", 77)).find('('))
+		<< "no host";
+}
+
 TEST(Screen, MessageAndPause)
 {
 	struct screen o = view(SCREEN_OVERVIEW);

@@ -114,7 +114,7 @@ static void hear(struct state *s, unsigned h, bool high)
 
 static bool has_room(const struct state *s)
 {
-	return s->line_n[s->h[CARD].at] + 2 <= ON_WAY;
+	return s->line_n[s->h[CARD].at] + 2u <= ON_WAY;
 }
 
 static void tell_line(struct state *s, bool high)

@@ -15,7 +15,8 @@ cpus=$((hosts > 2 ? hosts : 2)) memory=$((hosts * each))
 [ "$(id -u)" = 0 ] || { echo "demo-debian: this needs root: packages are set up in a chroot" >&2; exit 1; }
 
 echo "demo-debian: the first time: a minute to build pando, 2 to 8 to make the disk (100 MB of packages); where guests run in an emulated"
-echo "      machine its emulator is built too (2 to 5 minutes), and Debian takes some 3 minutes to its login on one host, on two up to 20 where other work keeps the CPUs busy"
+echo "      machine its emulator is built too (2 to 5 minutes), and Debian takes some 3 minutes to its login on one host, on two"
+echo "      up to 20 where other work keeps the CPUs busy"
 tests/support/install-deps.sh build image testbed
 make -s -j"$(nproc)" O="$build" all "$build/tests/detect"
 read -r mode why < <("$build/tests/detect")

@@ -370,6 +370,7 @@ static int drive(char **argv, int argc)
 	lo.vcpus = run_args_local_vcpus(&a, &o);
 	lo.memory_bytes = run_args_local_memory(&a, &o);
 	session_key_random(&o.key);
+	o.key.plain = true; // as `pando run --local`
 	int r = local_start(&hosts, &lo, &o.key);
 
 	if (r) {

@@ -24,7 +24,6 @@ static int run_local(struct run_options *o, const struct run_args *a)
 		.spin_us = o->desc.spin_us,
 		.verbose = a->verbose,
 		.netns = a->netns,
-		.sealed = a->sealed,
 		.overcommit = a->overcommit,
 		.link = a->link ? a->link : "uring",
 	};

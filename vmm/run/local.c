@@ -160,7 +160,8 @@ static int check_link(const struct local_options *opt, unsigned *data_mtu)
 	return 0;
 }
 
-static void become_host(int listen_fd, int key_fd, unsigned number, const char *dir, const struct local_options *opt)
+static void become_host(int listen_fd, int key_fd, bool plain, unsigned number, const char *dir,
+			const struct local_options *opt)
 {
 	char vcpus[16], memory[32], spin[16], name[16], link[DPDK_SPEC_MAX];
 	/* dup2 clears close-on-exec; go by way of high numbers, since a source may be 3 or 4 itself */
@@ -201,7 +202,7 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 			      "--log-name",
 			      name,
 			      opt->verbose ? "--verbose" : "--quiet", // which it is anyhow
-			      opt->sealed ? "--quiet" : "--plain",
+			      plain ? "--plain" : "--quiet",
 			      opt->overcommit ? "--overcommit" : NULL,
 			      NULL};
 	char self[4096]; // the file itself, so that the process is called pando
@@ -213,7 +214,8 @@ static void become_host(int listen_fd, int key_fd, unsigned number, const char *
 	_exit(127);
 }
 
-static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct local_options *opt, unsigned data_mtu)
+static int start_one(struct local_hosts *l, unsigned h, int key_fd, bool plain, const struct local_options *opt,
+		     unsigned data_mtu)
 {
 	char *address = l->addresses[h];
 	int talk[2] = {-1, -1}, fd = -1, r = 0;
@@ -234,7 +236,7 @@ static int start_one(struct local_hosts *l, unsigned h, int key_fd, const struct
 			if (fd < 0 || write(talk[1], "", 1) != 1)
 				_exit(1);
 		}
-		become_host(fd, key_fd, h, l->dir, opt);
+		become_host(fd, key_fd, plain, h, l->dir, opt);
 	}
 	if (pid > 0) {
 		l->pids[l->n++] = pid;
@@ -269,7 +271,7 @@ int local_start(struct local_hosts *l, const struct local_options *opt, const st
 	if (!r && opt->netns)
 		r = netns_enter_hub(data_mtu);
 	for (unsigned h = 0; h < opt->hosts && !r; h++)
-		r = start_one(l, h, key_fd, opt, data_mtu);
+		r = start_one(l, h, key_fd, key->plain, opt, data_mtu);
 	if (key_fd >= 0)
 		close(key_fd);
 	char text[128];

@@ -23,12 +23,12 @@ struct local_options {
 	uint32_t spin_us;
 	bool verbose;
 	bool overcommit;  // they take more than this machine has
-	bool sealed;      // what crosses between them is sealed, as between machines
 	bool netns;       // each in a network namespace of its own
 	const char *link; // "uring", or "dpdk:" and a short form or a whole option
 };
 
-/* Starts them on loopback. Returns 0 or a negative errno; those already started are ended again. */
+/* Starts them on loopback, sealed or plain as the key says. Returns 0 or a negative errno; those already started are
+ * ended again. */
 int local_start(struct local_hosts *l, const struct local_options *opt, const struct session_key *key);
 
 /*

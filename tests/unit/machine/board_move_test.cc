@@ -63,39 +63,24 @@ struct BoardMove : TwoMachines {
 			return;
 		ASSERT_EQ("", sample_layout(&desc, {1, 1}, {4, 4},
 					    {.vcpus_max = 4, .memory_max = 300 * kMiB, .nodes_max = 3}));
-		create_with_room();
+		create();
 		for (auto &x : h)
 			ASSERT_EQ(0, machine_add_device(x.m, &wire_kind.kind, 77, 1));
 		start(bm_halt, bm_halt_end);
 	}
-	void create_with_room()
+	void configure(machine_config *c, Host *) override
 	{
-		ASSERT_EQ(0, desc_check(&desc, why, sizeof(why))) << why;
-		ASSERT_EQ(0, ram_map_with_room(&ram, desc_memory_bytes(&desc), desc_room_bytes(&desc)));
-		for (host_id i = 0; i < 2; i++) {
-			machine_config c = {};
-			h[i].t = this;
-			h[i].self = i;
-			c.desc = &desc;
-			c.self = i;
-			c.ram = &ram;
-			c.clock.tsc_khz = 2600000;
-			c.clock.dilate = 1;
-			TwoMachines::wire(&c, &h[i]);
-			c.peer.line = [](void *y, host_id to, const msg_line *line) {
-				auto *s = (Host *)y;
-				int r = machine_line_in(s->t->h[to].m, s->self, line);
-				EXPECT_TRUE(r == 0 || r == MACHINE_ANSWERED) << r;
-			};
-			c.event_ctx = &h[i];
-			c.event = [](void *x, const machine_event *e) {
-				auto *t = (BoardMove *)((Host *)x)->t;
-				t->on_event((Host *)x, e);
-				if (e->kind == MACHINE_EV_CONSOLE_ROOM)
-					t->note([&] { t->room = e->total; });
-			};
-			ASSERT_EQ(0, machine_create(&h[i].m, &c, why, sizeof(why))) << why;
-		}
+		c->peer.line = [](void *y, host_id to, const msg_line *line) {
+			auto *s = (Host *)y;
+			int r = machine_line_in(s->t->h[to].m, s->self, line);
+			EXPECT_TRUE(r == 0 || r == MACHINE_ANSWERED) << r;
+		};
+		c->event = [](void *x, const machine_event *e) {
+			auto *t = (BoardMove *)((Host *)x)->t;
+			t->on_event((Host *)x, e);
+			if (e->kind == MACHINE_EV_CONSOLE_ROOM)
+				t->note([&] { t->room = e->total; });
+		};
 	}
 	void halt(host_id first = 0)
 	{

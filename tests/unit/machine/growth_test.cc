@@ -40,27 +40,17 @@ struct Growth : TwoMachines {
 			return;
 		EXPECT_EQ("", sample_layout(&desc, {1, 1}, {4, 4},
 					    {.vcpus_max = 4, .memory_max = 300 * kMiB, .nodes_max = 3}));
-		ASSERT_EQ(0, desc_check(&desc, why, sizeof(why))) << why;
-		ASSERT_EQ(0, ram_map_with_room(&ram, desc_memory_bytes(&desc), desc_room_bytes(&desc)));
-		for (host_id i = 0; i < 2; i++) {
-			machine_config c = {};
-			h[i].t = this;
-			h[i].self = i;
-			c.desc = &desc;
-			c.self = i;
-			c.ram = &ram;
-			c.clock.tsc_khz = 2600000;
-			c.clock.dilate = 1;
-			wire(&c, &h[i]);
-			c.peer.pass_on = [](void *y, host_id to, const msg_irq *) {
-				((Host *)y)->t->note([&] { ((Growth *)((Host *)y)->t)->passed.push_back(to); });
-			};
-			c.event_ctx = this;
-			c.event = [](void *x, const machine_event *e) { ((Growth *)x)->on_word(e); };
-			ASSERT_EQ(0, machine_create(&h[i].m, &c, why, sizeof(why))) << why;
-		}
+		create();
 		versions.push_back(std::make_unique<machine_desc>(desc));
 		start(gt_loop, gt_loop_end);
+	}
+	void configure(machine_config *c, Host *) override
+	{
+		c->peer.pass_on = [](void *y, host_id to, const msg_irq *) {
+			((Host *)y)->t->note([&] { ((Growth *)((Host *)y)->t)->passed.push_back(to); });
+		};
+		c->event_ctx = this;
+		c->event = [](void *x, const machine_event *e) { ((Growth *)x)->on_word(e); };
 	}
 	void on_word(const machine_event *e)
 	{

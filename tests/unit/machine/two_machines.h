@@ -92,11 +92,15 @@ struct TwoMachines : testing::Test {
 		};
 	}
 
-	// desc says which host has what.
+	virtual void configure(machine_config *, Host *)
+	{
+	} // what a test has otherwise
+
+	// desc says which host has what, and what there is room for.
 	void create()
 	{
 		ASSERT_EQ(0, desc_check(&desc, why, sizeof(why))) << why;
-		ASSERT_EQ(0, ram_map(&ram, desc_memory_bytes(&desc)));
+		ASSERT_EQ(0, ram_map_with_room(&ram, desc_memory_bytes(&desc), desc_room_bytes(&desc)));
 		for (host_id i = 0; i < 2; i++) {
 			machine_config c = {};
 			h[i].t = this;
@@ -109,6 +113,7 @@ struct TwoMachines : testing::Test {
 			wire(&c, &h[i]);
 			c.event_ctx = &h[i];
 			c.event = [](void *x, const machine_event *e) { ((Host *)x)->t->on_event((Host *)x, e); };
+			configure(&c, &h[i]);
 			ASSERT_EQ(0, machine_create(&h[i].m, &c, why, sizeof(why))) << why;
 		}
 	}

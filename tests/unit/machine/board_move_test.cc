@@ -212,7 +212,7 @@ TEST_F(BoardMove, ALineThatFallsOnTheWayIsHeard)
 {
 	open_pin(0, 0x61);
 	io(1, 0x1000, true, 1);
-	ASSERT_TRUE(wait([&] { return pin(0) >> 14 & 1; }));
+	ASSERT_TRUE(reach([&] { return pin(0) >> 14 & 1; }));
 	halt();
 	ASSERT_LT(0u, give(0));
 	io(1, 0x1000, true, 0);
@@ -265,7 +265,7 @@ TEST_F(BoardMove, WhatWasTypedAndNotReadComesThere)
 	EXPECT_EQ(0u, machine_console_in(h[0].m, DESC_CONSOLE_SERIAL, (const uint8_t *)"a", 1));
 	EXPECT_EQ(1u, machine_console_in(h[1].m, DESC_CONSOLE_SERIAL, (const uint8_t *)"y", 1));
 	std::string got;
-	ASSERT_TRUE(wait([&] {
+	ASSERT_TRUE(reach([&] {
 		while (got.size() < 41 && io(1, LAYOUT_PORT_COM1 + 5) & 1)
 			got += (char)io(1, LAYOUT_PORT_COM1);
 		return got.size() == 41;
@@ -282,7 +282,7 @@ TEST_F(BoardMove, WhatAGuestTypesToItselfGoesAlong)
 		  machine_console_in(h[0].m, DESC_CONSOLE_SERIAL, (const uint8_t *)some.data(), some.size()));
 	size_t got = 0;
 	io(0, LAYOUT_PORT_COM1 + 2, true, 1); // FIFOs
-	ASSERT_TRUE(wait([&] {
+	ASSERT_TRUE(reach([&] {
 		while (got < some.size() && io(0, LAYOUT_PORT_COM1 + 5) & 1) {
 			io(0, LAYOUT_PORT_COM1);
 			got++;

@@ -53,6 +53,19 @@ struct TwoMachines : testing::Test {
 		return news.wait_for(g, std::chrono::seconds(seconds), f);
 	}
 
+	// What has to become true by accesses to devices: without the lock, which an event of theirs takes before the
+	// answer comes.
+	template <typename F> bool reach(F f, unsigned seconds = 20)
+	{
+		auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+		while (!f()) {
+			if (std::chrono::steady_clock::now() > end)
+				return false;
+			usleep(1000);
+		}
+		return true;
+	}
+
 	virtual void on_event(Host *x, const machine_event *e)
 	{
 		note([&] {

@@ -37,7 +37,7 @@ struct link_handler {
 struct link_peer_stats {
 	uint64_t msgs_in, msgs_out, bytes_in, bytes_out, bad_frames;
 	uint64_t first_in, first_out; // of msgs_in and msgs_out, those of priority 0
-	uint64_t bad_tags;            // sealed records that were not genuine: the first ends the peer
+	uint64_t bad_tags; // sealed records or frames that were not genuine: over a stream the first ends the peer
 };
 
 /* Of a transport with frames of its own: what the network did to them. */

@@ -114,12 +114,7 @@ static int attach(struct link *l, struct link_peer *p)
 {
 	int r = link_uring_ops.attach(l, p);
 
-	if (r || p->number >= HOSTS_MAX)
-		return r;
-	if (p->seal) // its frames would not be
-		link_down(p,
-			  "sealed traffic over dpdk is not there yet: --plain on every host, on a network of your own");
-	return p->seal ? 0 : dpdk_peer_new(l->over, p);
+	return r || p->number >= HOSTS_MAX ? r : dpdk_peer_new(l->over, p);
 }
 
 static void detach(struct link *l, struct link_peer *p)

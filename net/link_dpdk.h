@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The inside of the dpdk transport, for its own files: link_dpdk.c (the event loop and the ports) and
- * link_dpdk_peer.c (one connection: the stream that vouches for it, and its frames).
+ * The inside of the dpdk transport, for its own files: link_dpdk.c (the event loop and the ports),
+ * link_dpdk_peer.c (one connection: the stream that vouches for it, and its frames) and link_dpdk_seal.c (what seals
+ * those frames, where the stream is sealed).
  *
  * It is built over the uring transport, which keeps serving the stream of every peer, control
  * sessions and watched descriptors. A peer below HOSTS_MAX is a host: the first and only message on
@@ -52,7 +53,10 @@ struct dpdk_peer {
 	uint64_t bytes_in;
 	uint32_t rung; // which sleep of the peer was ended
 	bool ring_due;
-	uint32_t copies; // its bytes, while it waits for spread()
+	uint32_t copies;            // its bytes, while it waits for spread()
+	struct seal_datagram *seal; // NULL: its frames are plain
+	uint8_t *unsealed;          // the frame that rel is filling, of unsealed_n bytes as rel has it
+	uint32_t unsealed_n;
 };
 
 /* link_dpdk_peer.c */
@@ -68,5 +72,18 @@ void dpdk_peer_flushed(struct dpdk_peer *dp); // its frames have left the port
 void dpdk_peer_sleeps(struct dpdk_peer *dp);  // tells the peer
 uint64_t dpdk_peer_deadline(const struct dpdk_peer *dp);
 void dpdk_peer_stats(const struct dpdk_peer *dp, struct link_net_stats *out);
+
+/* link_dpdk_seal.c. The first: for a peer whose stream is sealed, before anything is sealed with that; 0 or -ENOMEM. */
+int dpdk_seal_new(struct dpdk_peer *dp);
+void dpdk_seal_free(struct dpdk_peer *dp);
+/* Where rel is to write a frame of n bytes for which there are n + REL_SEAL at frame; then, when it has done so. */
+uint8_t *dpdk_seal_room(struct dpdk_peer *dp, uint8_t *frame, uint32_t n);
+void dpdk_seal_close(struct dpdk_peer *dp); // no frame: nothing
+/*
+ * A frame of n bytes at *bytes as it came: its bytes as rel has it, which *bytes points to then, in the same place; or
+ * -EALREADY, -EBADMSG, which are counted: it is to be dropped.
+ */
+int dpdk_seal_open(struct dpdk_peer *dp, const uint8_t **bytes, uint32_t n);
+uint64_t dpdk_seal_again(const struct dpdk_peer *dp); // frames that came before
 
 #endif

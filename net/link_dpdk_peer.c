@@ -32,6 +32,7 @@ static void on_release(void *ctx, void *msg)
 	link_frame_put(dp->d->link, msg);
 }
 
+/* n: bytes after the headers. */
 static uint8_t *frame_on(struct dpdk_peer *dp, unsigned port, uint32_t n)
 {
 	uint32_t head = dpdk_head_bytes(&dp->to);
@@ -85,7 +86,7 @@ static void on_let_go(void *ctx, void *kept)
 	dpdk_port_let_go(dp->d->port[dp->port], kept);
 }
 
-/* Sends what on_room() had filled into the scratch by every port. The port that answers is the one. */
+/* Sends what was filled into the scratch by every port. The port that answers is the one. */
 static void spread(struct dpdk_peer *dp)
 {
 	for (unsigned i = 0; i < dp->d->spec.ports && dp->copies; i++) {
@@ -98,25 +99,46 @@ static void spread(struct dpdk_peer *dp)
 	dp->copies = 0;
 }
 
+/* What on_room() made room for has been filled. */
+static void finish(struct dpdk_peer *dp)
+{
+	dpdk_seal_close(dp);
+	spread(dp);
+}
+
 static uint8_t *on_room(void *ctx, uint32_t n)
 {
 	struct dpdk_peer *dp = ctx;
+	uint32_t more = dp->seal ? REL_SEAL : 0;
+	uint8_t *f = dp->scratch;
 
+	finish(dp);
 	if (dp->port >= 0)
-		return frame_on(dp, (unsigned)dp->port, n);
-	/* Not known yet: the frame is made once, and sent by every port that may lead there. */
-	spread(dp);
-	dp->copies = n;
-	return dp->scratch;
+		f = frame_on(dp, (unsigned)dp->port, n + more);
+	else // not known yet: the frame is made once, and sent by every port that may lead there
+		dp->copies = n + more;
+	return f && dp->seal ? dpdk_seal_room(dp, f, n) : f;
 }
 
 /* ---- the hello ---- */
+
+/* On its stream, which nothing else writes to: it has room for what little is said there. */
+static int say(struct dpdk_peer *dp, const struct msg *m)
+{
+	uint8_t frame[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
+	int n = msg_encode(m, frame, sizeof(frame));
+
+	if (n < 0)
+		return n;
+	if (dp->seal)
+		return link_seal_say(dp->p, frame, (uint32_t)n);
+	return send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n ? 0 : -EPIPE;
+}
 
 static int say_hello(struct dpdk_peer *dp)
 {
 	const struct dpdk_link *d = dp->d;
 	struct msg m = {.kind = MSG_LINK_HELLO, .epoch = d->link->epoch};
-	uint8_t frame[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
 	uint32_t mtu = UINT32_MAX;
 
 	for (unsigned i = 0; i < d->spec.ports; i++)
@@ -130,11 +152,7 @@ static int say_hello(struct dpdk_peer *dp)
 	m.u.link_hello.ip = d->spec.udp_ip;
 	m.u.link_hello.port = d->spec.udp_port;
 	m.u.link_hello.sums = d->sums;
-	int n = msg_encode(&m, frame, sizeof(frame));
-	/* the first bytes of ours on a stream that is set up: they fit in its buffer */
-	if (n < 0 || send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
-		return -EPIPE;
-	return 0;
+	return say(dp, &m);
 }
 
 static int open_rel(struct dpdk_peer *dp, uint32_t mtu, bool sums)
@@ -149,7 +167,7 @@ static int open_rel(struct dpdk_peer *dp, uint32_t mtu, bool sums)
 		.deliver = on_deliver,
 		.release = on_release,
 		.frame = on_room,
-		.frame_before = on_room_before,
+		.frame_before = dp->seal ? NULL : on_room_before,
 		.keep = on_keep,
 		.let_go = on_let_go,
 	};
@@ -179,7 +197,8 @@ static void on_hello(struct dpdk_peer *dp, const struct msg_link_hello *h)
 	dp->to.port = h->port;
 	for (unsigned i = 0; i < 6; i++)
 		dp->to.mac[i] = d->spec.routed ? d->spec.gateway[i] : (uint8_t)(h->mac >> 8 * i);
-	int r = open_rel(dp, h->mtu < own ? h->mtu : own, d->sums || h->sums);
+	int r = open_rel(dp, h->mtu < own ? h->mtu : own,
+			 !dp->seal && (d->sums || h->sums)); // a tag is more than a sum
 	if (r)
 		link_down(dp->p, r == -ENOMEM ? "out of memory" : "broke the protocol");
 	else if (dp->p->queue[0].head || dp->p->queue[1].head)
@@ -221,6 +240,10 @@ int dpdk_peer_new(struct dpdk_link *d, struct link_peer *p)
 		free(dp);
 		return -EIO;
 	}
+	if (dpdk_seal_new(dp)) {
+		free(dp);
+		return -ENOMEM;
+	}
 	p->over = dp;
 	dp->next = d->peers;
 	d->peers = dp;
@@ -251,6 +274,7 @@ void dpdk_peers_bury(struct dpdk_link *d)
 
 		d->gone = dp->next;
 		rel_close(dp->rel);
+		dpdk_seal_free(dp);
 		free(dp->scratch);
 		free(dp);
 	}
@@ -262,12 +286,13 @@ void dpdk_peers_bury(struct dpdk_link *d)
 static void ring(struct dpdk_peer *dp)
 {
 	struct msg m = {.kind = MSG_LINK_BELL, .epoch = dp->d->link->epoch};
-	uint8_t frame[MSG_HEADER_BYTES + MSG_FIELDS_MAX];
-	int n = msg_encode(&m, frame, sizeof(frame));
 
 	/* one for each time that the peer falls asleep, and it reads before the next: the stream has room */
-	if (n < 0 || send(dp->p->fd, frame, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (say(dp, &m)) {
 		log_debug("link: cannot ring peer %u: %s", dp->p->number, strerror(errno));
+		if (dp->seal) // a record that is missing is the end of them
+			link_down(dp->p, "connection lost");
+	}
 	dp->rung = rel_peer_asleep(dp->rel);
 }
 
@@ -276,7 +301,7 @@ static void send_frames(struct dpdk_peer *dp)
 	uint64_t before = rel_stats(dp->rel)->segments_out; // acknowledgements wake nobody
 
 	rel_output(dp->rel, dp->d->now_ns);
-	spread(dp);
+	finish(dp);
 	uint32_t asleep = rel_peer_asleep(dp->rel);
 	dp->ring_due |= asleep && asleep != dp->rung && rel_stats(dp->rel)->segments_out != before;
 }
@@ -294,7 +319,7 @@ void dpdk_peer_sleeps(struct dpdk_peer *dp)
 	if (!dp->rel || dp->p->down_reason)
 		return;
 	rel_say_asleep(dp->rel, dp->d->now_ns);
-	spread(dp);
+	finish(dp);
 }
 
 static void give(struct dpdk_peer *dp, struct link_frame *f)
@@ -341,8 +366,11 @@ void dpdk_peer_frame(struct dpdk_peer *dp, unsigned port, const struct dpdk_addr
 		     uint32_t n)
 {
 	uint64_t before = rel_stats(dp->rel)->frames_in;
+	int opened = dp->seal ? dpdk_seal_open(dp, &bytes, n) : (int)n;
 
-	rel_input(dp->rel, bytes, n, dp->d->now_ns);
+	if (opened < 0)
+		return;
+	rel_input(dp->rel, bytes, (uint32_t)opened, dp->d->now_ns);
 	if (rel_stats(dp->rel)->frames_in != before)
 		learn(dp, port, from);
 	if (rel_broken(dp->rel) && !dp->p->removed)
@@ -356,11 +384,11 @@ static void say_silent(const struct dpdk_peer *dp)
 
 	if (dp->port >= 0)
 		dpdk_port_stats(dp->d->port[dp->port], &s);
-	log_warn("link: peer %u: %llu frames out, %llu in, %llu sent again, %llu refused, %llu of strangers; port %s: "
-		 "%s, "
-		 "%llu sent, %llu received, %llu not taken, %u of %u buffers free",
+	log_warn("link: peer %u: %llu frames out, %llu in, %llu sent again, %llu refused, %llu not genuine, %llu of "
+		 "strangers; port %s: %s, %llu sent, %llu received, %llu not taken, %u of %u buffers free",
 		 dp->p->number, (unsigned long long)r->frames_out, (unsigned long long)r->frames_in,
-		 (unsigned long long)r->retransmits, (unsigned long long)r->bad, (unsigned long long)dp->d->strangers,
+		 (unsigned long long)r->retransmits, (unsigned long long)r->bad,
+		 (unsigned long long)dp->p->stats->bad_tags, (unsigned long long)dp->d->strangers,
 		 dp->port >= 0 ? dpdk_port_name(dp->d->port[dp->port]) : "not found",
 		 dp->port >= 0 && dpdk_port_up(dp->d->port[dp->port]) ? "up" : "down", (unsigned long long)s.tx_frames,
 		 (unsigned long long)s.rx_frames, (unsigned long long)(s.tx_full + s.no_buffer), s.buffers_free,
@@ -397,7 +425,7 @@ void dpdk_peer_stats(const struct dpdk_peer *dp, struct link_net_stats *out)
 	out->frames_in = s->frames_in;
 	out->frames_out = s->frames_out;
 	out->retransmits = s->retransmits;
-	out->duplicates = s->duplicates;
+	out->duplicates = s->duplicates + dpdk_seal_again(dp);
 	out->credit_stalls = s->stalls;
 	out->rtt_ns = s->rtt_ns;
 	out->bad_frames = s->bad;

@@ -163,6 +163,9 @@ const char *link_seal_name(const struct link_peer *p); // the suite, or "plain"
 bool link_seal_empty(const struct link_peer *p);       // all that was sealed has been sent
 void link_seal_drop(struct link_peer *p);              // nothing will be sent any more
 int link_seal_rx(struct link_peer *p, const uint8_t *buf, size_t n);
+struct seal_stream *link_seal_stream(const struct link_peer *p); // stays the link's; NULL: p is plain
+/* One short message past the queues, at once: 0, or -EPIPE, and then p's stream cannot go on. */
+int link_seal_say(struct link_peer *p, const uint8_t *bytes, uint32_t n);
 
 /* The first frames of the batch now belong to the transport, which ends them with link_frame_put().
  * The rest goes back. */

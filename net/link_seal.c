@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "coherence/base/check.h"
 #include "net/link_priv.h"
@@ -58,6 +59,20 @@ void link_seal_free(struct link_peer *p)
 const char *link_seal_name(const struct link_peer *p)
 {
 	return p->seal ? aead_suite_name(seal_stream_suite(p->seal->stream)) : aead_suite_name(SEAL_PLAIN);
+}
+
+struct seal_stream *link_seal_stream(const struct link_peer *p)
+{
+	return p->seal ? p->seal->stream : NULL;
+}
+
+int link_seal_say(struct link_peer *p, const uint8_t *bytes, uint32_t n)
+{
+	uint8_t record[MSG_HEADER_BYTES + MSG_FIELDS_MAX + SEAL_RECORD_MORE];
+
+	PD_CHECK(n <= sizeof(record) - SEAL_RECORD_MORE);
+	ssize_t whole = seal_stream_seal(p->seal->stream, bytes, n, record, now_ns());
+	return send(p->fd, record, (size_t)whole, MSG_DONTWAIT | MSG_NOSIGNAL) == whole ? 0 : -EPIPE;
 }
 
 bool link_seal_empty(const struct link_peer *p)

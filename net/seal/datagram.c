@@ -56,10 +56,17 @@ static uint8_t phase_of(const struct half *h)
 	return (uint8_t)h->form;
 }
 
+/* A form that few datagrams were sealed with goes on: the receiver takes the next one by the first of them that comes.
+ */
+static bool phase_ends(const struct half *h, uint64_t now_ns)
+{
+	return h->records + 1 >= HALF_RECORDS_MAX || (h->records >= SEAL_PHASE_MIN && half_old(h, now_ns));
+}
+
 uint32_t seal_datagram_seal(struct seal_datagram *d, uint64_t token, const uint8_t *in, uint32_t n, uint8_t *out,
 			    uint64_t now_ns)
 {
-	if (half_last(&d->out, now_ns)) {
+	if (phase_ends(&d->out, now_ns)) {
 		half_next(&d->out, &d->out, now_ns);
 		d->stats.rekeys++;
 	}
@@ -79,7 +86,7 @@ static struct half *key_of(struct seal_datagram *d, uint8_t phase, uint64_t now_
 		return &d->in;
 	if (phase == phase_of(&d->after))
 		return &d->after;
-	if (d->has_before && phase == phase_of(&d->before) && now_ns - d->in.since_ns <= SEAL_OLD_NS)
+	if (d->has_before && phase == phase_of(&d->before) && now_ns <= d->in.since_ns + SEAL_OLD_NS)
 		return &d->before;
 	return NULL;
 }

@@ -7,8 +7,10 @@
  *   16 ciphertext   then 16 bytes of tag. Token and counter are authenticated, and so are the bytes of the whole: the
  *   ciphertext is as long as they say.
  *
- * A phase ends as a form of a stream's key does, and the number goes on. The receiver opens with the key of the phase
- * before for SEAL_OLD_NS more, and takes the next phase with the first datagram of it that is genuine.
+ * A phase ends as a form of a stream's key does, but not before SEAL_PHASE_MIN datagrams, and the number goes on. The
+ * receiver opens with the key of the phase before for SEAL_OLD_NS more, and takes the next phase with the first
+ * datagram of it that is genuine: a whole phase that is lost would be the end of the session, so none is of a few
+ * datagrams.
  */
 #ifndef NET_SEAL_DATAGRAM_H
 #define NET_SEAL_DATAGRAM_H
@@ -19,6 +21,7 @@
 #define SEAL_DATAGRAM_HEAD  16u
 #define SEAL_DATAGRAM_MORE  (SEAL_DATAGRAM_HEAD + AEAD_TAG_BYTES)
 #define SEAL_OLD_NS         1000000000ull
+#define SEAL_PHASE_MIN      64u
 
 struct seal_datagram;
 

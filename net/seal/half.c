@@ -46,9 +46,14 @@ void half_next(struct half *to, const struct half *from, uint64_t now_ns)
 	make_ready(to, now_ns);
 }
 
+bool half_old(const struct half *h, uint64_t now_ns)
+{
+	return now_ns > h->since_ns && now_ns - h->since_ns >= HALF_LIFE_NS;
+}
+
 bool half_last(const struct half *h, uint64_t now_ns)
 {
-	return h->records + 1 >= HALF_RECORDS_MAX || now_ns - h->since_ns >= HALF_LIFE_NS;
+	return h->records + 1 >= HALF_RECORDS_MAX || half_old(h, now_ns);
 }
 
 static void make_nonce(uint64_t counter, uint8_t nonce[AEAD_NONCE_BYTES])

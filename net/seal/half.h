@@ -26,6 +26,8 @@ void half_begin(struct half *h, const struct aead_ops *aead, const uint8_t key[A
 void half_resume(struct half *h, const struct aead_ops *aead, const uint8_t key[AEAD_KEY_BYTES], uint64_t now_ns);
 /* to may be from. */
 void half_next(struct half *to, const struct half *from, uint64_t now_ns);
+/* Whether it has sealed for as long as it may. A caller's time may be a round old: before it was made it is no age. */
+bool half_old(const struct half *h, uint64_t now_ns);
 /* Whether one more record is the last of this form. */
 bool half_last(const struct half *h, uint64_t now_ns);
 

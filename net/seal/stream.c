@@ -7,6 +7,7 @@
 
 #include "coherence/base/bytes.h"
 #include "coherence/base/check.h"
+#include "net/seal/datagram.h"
 #include "net/seal/half.h"
 #include "net/seal/secret.h"
 
@@ -35,9 +36,14 @@ void seal_stream_free(struct seal_stream *s)
 	secret_free(s);
 }
 
+static bool is_fresh(const struct seal_stream *s)
+{
+	return !(s->out.form || s->in.form || s->out.records || s->in.records || s->over);
+}
+
 bool seal_stream_pack(struct seal_stream *s, struct seal_parcel *out)
 {
-	bool fresh = !s || !(s->out.form || s->in.form || s->out.records || s->in.records || s->over);
+	bool fresh = !s || is_fresh(s);
 
 	memset(out, 0, sizeof(*out));
 	if (s && fresh) {
@@ -62,6 +68,12 @@ int seal_stream_unpack(struct seal_parcel *p, uint64_t now_ns, struct seal_strea
 	sodium_memzero(p, sizeof(*p));
 	*out = s;
 	return r;
+}
+
+struct seal_datagram *seal_stream_datagrams(const struct seal_stream *s, uint64_t now_ns)
+{
+	PD_CHECK(is_fresh(s));
+	return seal_datagram_new(s->out.aead->suite, true, s->out.key, s->in.key, now_ns);
 }
 
 enum seal_suite seal_stream_suite(const struct seal_stream *s)

@@ -18,6 +18,7 @@
 #define SEAL_RECORD_MAX  (SEAL_RECORD_DATA + SEAL_RECORD_MORE)
 
 struct seal_stream;
+struct seal_datagram;
 
 /*
  * The two keys are of one handshake (noise_split()): the connector seals with the first and opens with the second.
@@ -44,6 +45,12 @@ struct seal_parcel {
 bool seal_stream_pack(struct seal_stream *s, struct seal_parcel *out);
 /* The stream in p, which is wiped; *out NULL: there was none. Returns 0, or -ENOMEM (or it cannot be one). */
 int seal_stream_unpack(struct seal_parcel *p, uint64_t now_ns, struct seal_stream **out);
+
+/*
+ * Datagrams (net/seal/datagram.h) between the same two ends, with keys made from this stream's, which do not give each
+ * other away. At both ends before anything was sealed or opened. NULL: no memory.
+ */
+struct seal_datagram *seal_stream_datagrams(const struct seal_stream *s, uint64_t now_ns);
 
 /*
  * n bytes (1 to SEAL_RECORD_DATA) as a record at out, which has room for n + SEAL_RECORD_MORE; in may be

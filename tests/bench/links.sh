@@ -60,7 +60,7 @@ testpmd() { # NAME RXDEV TXDEV: best of RUNS
 echo "# links: two processes, this machine ($(nproc) CPUs), polling 100 us; best of $RUNS runs"
 {
 	pair uring uring sealed uring,sealed
-	one dpdk_memif dpdk:memif
+	pair dpdk_memif dpdk:memif dpdk_memif_sealed dpdk:memif,sealed
 	one dpdk_veth "$veth,sums=no" # frames stay in this machine, and testpmd sums up nothing either
 	one dpdk_veth_sums "$veth"
 	one dpdk_memif_1pct_loss dpdk:memif,drop=1%
@@ -80,6 +80,8 @@ awk '{ v[$1] = $2 }
 		# of the whole stream: in its best piece hardly anything is lost
 		ratio("sealed_fault_read_over_plain", "sealed_fault_read", "uring_fault_read")
 		ratio("sealed_stream_over_plain", "sealed_stream", "uring_stream")
+		ratio("sealed_memif_fault_read_over_plain", "dpdk_memif_sealed_fault_read", "dpdk_memif_fault_read")
+		ratio("sealed_memif_stream_over_plain", "dpdk_memif_sealed_stream", "dpdk_memif_stream")
 		ratio("dpdk_stream_at_1pct_loss", "dpdk_veth_1pct_loss_stream", "dpdk_veth_stream")
 		ratio("dpdk_memif_stream_at_1pct_loss", "dpdk_memif_1pct_loss_stream", "dpdk_memif_stream")
 	}' "$out/figures"

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only links over DPDK ports can get wrong.
 #include <algorithm>
+#include <arpa/inet.h>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/socket.h>
@@ -15,6 +18,7 @@
 #include "tests/conform/fixture.h"
 
 extern "C" {
+#include "net/dpdk_port.h"
 #include "tests/conform/dpdk_peek.h"
 }
 
@@ -74,6 +78,91 @@ void stray(const char *iface)
 	EXPECT_EQ(sendto(fd, frame, sizeof(frame), 0, (sockaddr *)&to, sizeof(to)), (ssize_t)sizeof(frame));
 	close(fd);
 }
+
+// Who stands on the wire: hears what node 0 sends, and plays what it likes to node 1, or back to node 0.
+class Middle
+{
+	static int open_at(const char *iface, unsigned kind)
+	{
+		sockaddr_ll at = {};
+		int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons((uint16_t)kind));
+
+		at.sll_family = AF_PACKET;
+		at.sll_protocol = htons((uint16_t)kind);
+		at.sll_ifindex = (int)if_nametoindex(iface);
+		EXPECT_EQ(bind(fd, (sockaddr *)&at, sizeof(at)), 0);
+		return fd;
+	}
+	static void say(int fd, const std::vector<uint8_t> &f)
+	{
+		const ssize_t n = write(fd, f.data(), f.size());
+
+		EXPECT_TRUE(n == (ssize_t)f.size() || errno == ENOBUFS)
+			<< strerror(errno); // one that is lost is no matter
+	}
+	// A bridge takes its ports' frames before those hear them who ask for a type: it asks for all.
+	const int near = open_at("bp0", ETH_P_ALL), far = open_at("bp1", 0);
+
+      public:
+	using Frame = std::vector<uint8_t>;
+	static constexpr int TOKEN = 16; // behind Ethernet's header and the length
+	std::vector<Frame> kept;         // as they passed
+
+	Middle() = default;
+	Middle(const Middle &) = delete;
+	~Middle()
+	{
+		close(near);
+		close(far);
+	}
+	void listen()
+	{
+		uint8_t frame[16384];
+		sockaddr_ll from = {};
+		socklen_t len = sizeof(from);
+		ssize_t n;
+
+		while ((n = recvfrom(near, frame, sizeof(frame), 0, (sockaddr *)&from, &len)) > 0)
+			if (from.sll_pkttype != PACKET_OUTGOING && ntohs(from.sll_protocol) == DPDK_ETHER_TYPE)
+				kept.emplace_back(frame, frame + n);
+	}
+	void play(const Frame &f)
+	{
+		say(far, f);
+	}
+	void reflect(Frame f)
+	{
+		std::copy(f.begin() + 6, f.begin() + 12, f.begin());
+		say(near, f);
+	}
+	bool saw(const std::vector<uint8_t> &bytes) const
+	{
+		return std::any_of(kept.begin(), kept.end(), [&](const Frame &f) {
+			return memmem(f.data(), f.size(), bytes.data() + 100, 16) != nullptr;
+		});
+	}
+};
+
+// Pages from a, its peer 1, to b, its peer 0: each whole, once and in order.
+struct Pages {
+	Node &a, &b;
+	uint64_t sent = 0, got = 0;
+
+	Pages(Node &from, Node &to) : a(from), b(to)
+	{
+		b.on_msg = [this](unsigned, const struct msg &in) {
+			const std::vector<uint8_t> want = pattern(got, PAGE_BYTES);
+
+			EXPECT_EQ(in.u.coh.page, got++);
+			EXPECT_TRUE(in.blob_bytes == want.size() && std::equal(want.begin(), want.end(), in.blob));
+		};
+	}
+	void next()
+	{
+		EXPECT_EQ(a.send(1, page(sent, pattern(sent, PAGE_BYTES))), 0);
+		sent++;
+	}
+};
 
 } // namespace
 
@@ -173,7 +262,7 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 {
 	const std::vector<uint8_t> bytes = pattern(1, PAGE_BYTES);
 
-	for (unsigned mtu : {1900u, 2000u, 8100u}) {
+	for (unsigned mtu : GetParam().sealed ? std::vector<unsigned>{1901} : std::vector<unsigned>{1900, 2000, 8100}) {
 		const std::string m = std::to_string(mtu),
 				  ends = "ip link add q" + m + " mtu " + m + " type veth peer name r" + m + " mtu " +
 					 m + " && ip link set q" + m + " up && ip link set r" + m + " up";
@@ -200,6 +289,79 @@ TEST_P(Packet, FramesOfOddMtusArriveWhole)
 	}
 	nodes.clear();
 	fds_before = descriptors(); // the ports stay open
+}
+
+TEST_P(Packet, WhoStandsBetweenReadsSealedPagesNowhereAndChangesNone)
+{
+	Node &a = add(), &b = add();
+	Pages pages(a, b);
+	Middle m;
+	unsigned seen = 0;
+
+	connect(a, 1, b, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		const size_t before = m.kept.size();
+
+		pages.next();
+		ASSERT_TRUE(pump(10000, [&] {
+			m.listen();
+			return pages.got == pages.sent;
+		})) << i;
+		for (size_t k = before; k < m.kept.size() && GetParam().sealed; k++) {
+			Middle::Frame bad = m.kept[k];
+
+			bad[14 + (7 * k + i) % (bad.size() - 14)] ^= (uint8_t)(1 << k % 8);
+			m.play(bad);
+			m.play(m.kept[k]);
+			m.reflect(m.kept[k]);
+		}
+	}
+	for (uint64_t i = 0; i < pages.sent; i++)
+		seen += m.saw(pattern(i, PAGE_BYTES));
+	EXPECT_EQ(seen, GetParam().sealed ? 0 : pages.sent) << "plain ones are all seen, so this one sees";
+	EXPECT_EQ(link_stats(b.l, 0)->bad_tags > 0, GetParam().sealed);
+	EXPECT_TRUE(a.downs.empty() && b.downs.empty());
+	struct link_net_stats s = {};
+	link_net_stats(b.l, 0, &s);
+	EXPECT_EQ(s.bad_frames, 0u) << "what it played came as far as to net/rel";
+	EXPECT_TRUE(!GetParam().sealed || s.duplicates > 0);
+}
+
+// Two sessions of the same two hosts: a frame of the one is none of the other, whatever its token says.
+TEST_P(Packet, AFrameOfAnotherSessionIsNone)
+{
+	Node &a = add(), &b = add();
+	Pages pages(a, b);
+	Middle m;
+
+	if (!GetParam().sealed)
+		GTEST_SKIP() << "whoever can write a token and a sum makes plain frames up";
+	connect(a, 1, b, 0);
+	for (unsigned i = 0; i < 40; i++)
+		pages.next();
+	ASSERT_TRUE(pump(10000, [&] {
+		m.listen();
+		return pages.got == pages.sent;
+	}));
+	link_remove(a.l, 1);
+	link_remove(b.l, 0);
+	std::vector<Middle::Frame> old;
+	m.listen();
+	old.swap(m.kept);
+	connect(a, 1, b, 0);
+	pages.next();
+	ASSERT_TRUE(pump(10000, [&] {
+		m.listen();
+		return pages.got == pages.sent && !m.kept.empty();
+	}));
+	for (Middle::Frame &f : old) {
+		std::copy(m.kept.back().begin() + m.TOKEN, m.kept.back().begin() + m.TOKEN + 8, f.begin() + m.TOKEN);
+		m.play(f);
+	}
+	EXPECT_TRUE(pump(10000, [&] { return link_stats(b.l, 0)->bad_tags > 0; }));
+	pages.next();
+	EXPECT_TRUE(pump(10000, [&] { return pages.got == pages.sent; }));
+	EXPECT_TRUE(a.downs.empty() && b.downs.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Dpdk, testing::ValuesIn(of_kind(nullptr)), [](auto &i) { return i.param.shown; });

@@ -25,7 +25,10 @@ const std::vector<Transport> &transports()
 		{"dpdk", "dpdk_memif_spinning", 50, true, "memif"},
 		{"dpdk", "dpdk_memif_loses_1", 0, true, "memif", ",drop=1%"},
 		{"dpdk", "dpdk_memif_loses_20", 0, true, "memif", ",drop=20%,reorder=5%"},
+		{"dpdk", "dpdk_memif_sealed", 0, true, "memif", "", true},
+		{"dpdk", "dpdk_memif_sealed_loses_20", 0, true, "memif", ",drop=20%,reorder=5%", true},
 		{"dpdk", "dpdk_af_packet", 0, true, "af_packet"},
+		{"dpdk", "dpdk_af_packet_sealed", 0, true, "af_packet", "", true},
 		{"dpdk", "dpdk_af_xdp", 0, true, "af_xdp"},
 	};
 	return all;
@@ -181,7 +184,7 @@ Node &Conform::add(uint32_t epoch)
 
 seal_stream *Conform::seal(bool connector)
 {
-	static const uint8_t keys[2][AEAD_KEY_BYTES] = {{1}, {2}};
+	const uint8_t keys[2][AEAD_KEY_BYTES] = {{1, sessions}, {2, sessions}};
 	seal_suite suite = aead_find(SEAL_AES256GCM) ? SEAL_AES256GCM : SEAL_CHACHA20;
 
 	return GetParam().sealed ? seal_stream_new(suite, connector, keys[0], keys[1], now_ns()) : nullptr;
@@ -196,6 +199,7 @@ void Conform::connect(Node &a, unsigned pa, Node &b, unsigned pb)
 		return;
 	}
 	ASSERT_TRUE(tcp_pair(fd));
+	sessions++;
 	ASSERT_EQ(link_add_sealed(a.l, pa, fd[0], seal(true)), 0);
 	ASSERT_EQ(link_add_sealed(b.l, pb, fd[1], seal(false)), 0);
 }

@@ -77,8 +77,9 @@ class Conform : public testing::TestWithParam<Transport>
 	void SetUp() override;
 	void TearDown() override;
 	Node &add(uint32_t epoch = 1);
-	// One end of a session's seal; NULL where the transport under test is plain.
-	static seal_stream *seal(bool connector);
+	uint8_t sessions = 0; // connected so far
+	// One end of the last one's seal; NULL where the transport under test is plain.
+	seal_stream *seal(bool connector);
 	// a's peer pa is b, b's peer pb is a
 	void connect(Node &a, unsigned pa, Node &b, unsigned pb);
 	// Lets the two say hello where a transport does: before that a node that never runs sends nothing.

@@ -105,7 +105,7 @@ static int serve(int fd, const char *harm)
 	struct side s = {0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (open_link(&s, 1) || link_add_fd(s.l, 0, fd))
+	if (open_link(&s, 1) || link_add_sealed(s.l, 0, fd, link_choice_seal(&choice, 1, 0)))
 		return 1;
 	while (!s.down && loop_run(link_loop(s.l), UINT64_MAX) >= 0)
 		mute = s.got > MUTE_AFTER && strcmp(harm, "mute") == 0;
@@ -160,7 +160,7 @@ static const char *one_life(struct side *s, const char *path, const struct words
 	const char *wrong = NULL;
 
 	*s = (struct side){.l = s->l, .last_ns = now};
-	if (other < 0 || link_add_fd(s->l, 0, fd))
+	if (other < 0 || link_add_sealed(s->l, 0, fd, link_choice_seal(&choice, 0, 1)))
 		return "the other side could not be started";
 	while (!wrong && (!until || now < until)) {
 		for (; s->asked - s->got < WINDOW; s->asked++)
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 
 	log_set(LOG_ERROR, "soak");
 	if (argc == 6 && strcmp(argv[1], "serve") == 0) {
-		choice.text = argv[4];
+		link_choice_read(&choice, argv[4]);
 		snprintf(choice.dir, sizeof(choice.dir), "%s", argv[3]);
 		return serve(atoi(argv[2]), argv[5]);
 	}

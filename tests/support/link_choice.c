@@ -10,10 +10,20 @@
 #include "net/now.h"
 #include "net/seal/stream.h"
 
+#define SEALED ",sealed"
+
+void link_choice_read(struct link_choice *c, const char *text)
+{
+	size_t n = strlen(text), k = strlen(SEALED);
+
+	memset(c, 0, sizeof(*c));
+	c->sealed = n > k && strcmp(text + n - k, SEALED) == 0;
+	snprintf(c->text, sizeof(c->text), "%.*s", (int)(c->sealed ? n - k : n), text);
+}
+
 int link_choice_init(struct link_choice *c, const char *text)
 {
-	memset(c, 0, sizeof(*c));
-	c->text = text;
+	link_choice_read(c, text);
 	if (strncmp(text, "dpdk:memif", 10))
 		return 0;
 	snprintf(c->dir, sizeof(c->dir), "/tmp/pando-link-XXXXXX");
@@ -37,18 +47,13 @@ void link_choice_end(struct link_choice *c)
 	c->dir[0] = 0;
 }
 
-static bool sealed(const struct link_choice *c)
-{
-	return strcmp(c->text, "uring,sealed") == 0;
-}
-
 struct seal_stream *link_choice_seal(const struct link_choice *c, unsigned self, unsigned other)
 {
 	static const uint8_t keys[2][AEAD_KEY_BYTES] = {{1}, {2}};
 	enum seal_suite suite = aead_find(SEAL_AES256GCM) ? SEAL_AES256GCM : SEAL_CHACHA20;
-	struct seal_stream *s = sealed(c) ? seal_stream_new(suite, self > other, keys[0], keys[1], now_ns()) : NULL;
+	struct seal_stream *s = c->sealed ? seal_stream_new(suite, self > other, keys[0], keys[1], now_ns()) : NULL;
 
-	PD_CHECK(s || !sealed(c));
+	PD_CHECK(s || !c->sealed);
 	return s;
 }
 
@@ -56,7 +61,7 @@ int link_choice_apply(struct link_choice *c, unsigned self, unsigned n, struct l
 {
 	char text[DPDK_SPEC_MAX], why[256] = "";
 
-	o->transport = sealed(c) ? "uring" : c->text;
+	o->transport = c->text;
 	o->dpdk = NULL;
 	if (strncmp(c->text, "dpdk:", 5))
 		return 0;

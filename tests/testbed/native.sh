@@ -17,5 +17,11 @@ for p in awk cat cmp cp cut date env fio grep head ldd ls mktemp paste pgrep prl
 	if f=$(type -P $p); then files+=,$f=bin/$p; fi
 done
 [ ! -x /usr/bin/python3 ] || files+=,/usr/bin/python3=bin/python3,$(/usr/bin/python3 -c 'import os; print(os.path.dirname(os.__file__))')=lib/$(basename "$(readlink -f /usr/bin/python3)")
+# Local hosts over dpdk:memif, where pando can do it.
+before=""
+. tests/testbed/dpdk.sh
+if pkg-config --exists libdpdk && dpdk_driver memif; then
+	files+=,$dpdk_files before="$dpdk_before && "
+fi
 PANDO_NO_GUEST=1 exec bash tests/testbed/run.sh --emulator "${PANDO_EMULATOR:-reading-walks}" --build "$O" --timeout "${NATIVE_TIMEOUT:-1500}" --files "$files" ${NATIVE_RUN:-} -- \
-	"env ${NATIVE_ENV:-} bash /pando/$script build $*"
+	"${before}env ${NATIVE_ENV:-} bash /pando/$script build $*"

@@ -37,7 +37,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 "$build/pando" keygen "$work/key" >/dev/null
-plain="" spec="" card="" files="$work/key=key"
+spec="" card="" files="$work/key=key"
 # Frames between the two emulators travel over Unix sockets: nothing leaves this machine.
 net() { # MACHINE NUMBER: the arguments for one card
 	local other=$((3 - $1))
@@ -52,8 +52,7 @@ if [ "$link" = dpdk ]; then
 	dpdk_driver virtio
 	files="$files,$dpdk_files"
 	card="$dpdk_before && sh /pando/dpdk-card.sh 52:54:00:00:01:0\$n || exit 1;"
-	plain=--plain # a network that is nobody else's
-	spec="$plain --link dpdk:pci=\$(cat /run/dpdk-card)${LINK_MORE:+,$LINK_MORE}"
+	spec="--link dpdk:pci=\$(cat /run/dpdk-card)${LINK_MORE:+,$LINK_MORE}"
 fi
 up='modprobe virtio_net; for d in /sys/class/net/*; do grep -q 52:54:00:00:00: $d/address && e=${d##*/}; done;
 ip addr add 10.9.0.$n/24 dev $e && ip link set $e up || exit 1;'
@@ -74,7 +73,7 @@ if [ "$guest" = micro ]; then
 	system="--kernel /pando/micro.elf"
 	append="test=sb,mp,lb,corr,s rounds=2000"
 fi
-run="pando run $plain --hosts 10.9.0.1:7411,10.9.0.2:7411 --key /pando/key --cpus 2 --memory $((2 * each))M --dilate $dilate \
+run="pando run --hosts 10.9.0.1:7411,10.9.0.2:7411 --key /pando/key --cpus 2 --memory $((2 * each))M --dilate $dilate \
 --peer-timeout 60000 --start-timeout 300 $system --append '$append' --status-json /run/status; rc=\$?; echo; \
 echo 'status at the end:'; cat /run/status; echo; exit \$rc"
 # The sessions are tried until the second machine is up.

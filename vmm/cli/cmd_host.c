@@ -46,23 +46,13 @@ static int read_key(const struct args *a, struct session_key *key)
 	return 0;
 }
 
-/* What is not sealed is said before anything crosses: frames over dpdk are not yet, so --plain has to be meant. */
-static int check_seal(const struct args *a, const struct dpdk_spec *dpdk)
+/* What is not sealed is said before anything crosses. */
+static void say_plain(const struct args *a)
 {
-	if (dpdk && !a->plain) {
-		fprintf(stderr,
-			"pando: --link %s: traffic over dpdk cannot be sealed yet: give --plain too, here, on every "
-			"other host and to pando run, if nobody else is on that network\n",
-			a->link);
-		return -1;
-	}
 	if (a->plain && !a->quiet)
-		fprintf(stderr,
-			"pando: warning: --plain: guest memory crosses %s as it is: whoever is on that network can "
-			"read "
-			"and change it\n",
-			dpdk ? "the dpdk link" : "the network");
-	return 0;
+		fprintf(stderr, "pando: warning: --plain: guest memory crosses the network as it is: whoever is on "
+				"that network can "
+				"read and change it\n");
 }
 
 static int listen_fd(const struct args *a)
@@ -180,9 +170,9 @@ int cli_host(int argc, char **argv)
 				   .once = a.once,
 				   .overcommit = a.overcommit};
 	log_set(a.verbose ? LOG_DEBUG : LOG_WARN, a.log_name);
-	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || check_seal(&a, opt.dpdk) ||
-	    read_key(&a, &opt.key))
+	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
 		return 2;
+	say_plain(&a);
 	opt.key.plain = a.plain;
 	if (!a.overcommit && check_room(a.memory))
 		return 1;

@@ -125,19 +125,13 @@ static int usage(const struct cli_option *table)
 
 static int check_seal(const struct run_args *a)
 {
-	const char *wrong =
-		a->plain && a->sealed ? "--plain and --sealed: expected one of them at most"
-		: a->sealed && a->local && a->link && strncmp(a->link, "dpdk", 4) == 0
-			? "--sealed: traffic over --link dpdk cannot be sealed yet: leave one of the two out"
-			: NULL;
-
-	if (wrong)
-		fprintf(stderr, "pando: %s\n", wrong);
+	if (a->plain && a->sealed)
+		fprintf(stderr, "pando: --plain and --sealed: expected one of them at most\n");
 	else if (a->plain && a->hosts && !a->quiet)
 		fprintf(stderr,
 			"pando: warning: --plain: guest memory crosses the network as it is: whoever is on it can read "
 			"and change it\n");
-	return wrong ? -1 : 0;
+	return a->plain && a->sealed ? -1 : 0;
 }
 
 static int start(struct run_args *a, struct run_options *o)

@@ -47,6 +47,13 @@ Bytes seal(seal_datagram *d, const std::string &text, uint64_t now = 0)
 	return out;
 }
 
+/* So many that its phase may end; nobody gets them. */
+void enough(seal_datagram *d, uint64_t now = 0)
+{
+	for (unsigned i = 0; i < SEAL_PHASE_MIN; i++)
+		seal(d, "", now);
+}
+
 std::string open(seal_datagram *d, const Bytes &r, uint64_t now = 0)
 {
 	Bytes out(r.size() + 1);
@@ -86,10 +93,15 @@ TEST(SealDatagram, EverySchedule)
 	seal_datagram *senders[4] = {one.c, one.a, two.c, two.a};
 	std::vector<Bytes> known;
 
-	for (unsigned s = 0; s < 4; s++)
-		for (unsigned k = 0; k < 3; k++) // the third is of the next phase
+	for (unsigned s = 0; s < 4; s++) {
+		for (unsigned k = 0; k < 3; k++) { // the third is of the next phase
+			if (k == 2)
+				enough(senders[s]);
 			known.push_back(
 				seal(senders[s], std::string(1, (char)('a' + 3 * s + k)), k == 2 ? HALF_LIFE_NS : 0));
+		}
+		EXPECT_EQ(known.back()[15], 1) << "the phase";
+	}
 	for (unsigned w = 0; w < 12 * 12 * 12; w++) {
 		unsigned order[3] = {w % 12, w / 12 % 12, w / 144};
 		Pair fresh(1);
@@ -154,6 +166,7 @@ TEST(SealDatagram, Phases)
 	uint64_t now = 0;
 	Bytes early = seal(p.c, "early", now), late = seal(p.c, "late", now);
 
+	enough(p.c, now);
 	now = HALF_LIFE_NS;
 	Bytes next = seal(p.c, "next", now);
 	EXPECT_NE(next[15], early[15]) << "the phase is in the counter";
@@ -161,11 +174,36 @@ TEST(SealDatagram, Phases)
 	EXPECT_EQ(open(p.a, early, now + SEAL_OLD_NS), "early") << "overtaken by the change";
 	EXPECT_EQ(open(p.a, late, now + SEAL_OLD_NS + 1), "bad") << "too late: that key is gone";
 	for (unsigned i = 0; i < 600; i++) { // the phase's byte goes round
+		enough(p.c, now);
 		now += HALF_LIFE_NS;
 		ASSERT_EQ(open(p.a, seal(p.c, "on", now), now), "on") << i;
 	}
 	EXPECT_EQ(seal_datagram_stats(p.c)->rekeys, 601u);
 	EXPECT_EQ(seal_datagram_stats(p.a)->rekeys, 601u);
+}
+
+/* Two hosts with hardly anything to say, on a network that loses what they do: the session lasts. */
+TEST(SealDatagram, NoPhaseIsLostWithAFewDatagrams)
+{
+	Pair p;
+	uint64_t now = 0;
+
+	for (unsigned i = 0; i < 10; i++)
+		seal(p.c, "lost", now += HALF_LIFE_NS);
+	now += HALF_LIFE_NS;
+	EXPECT_EQ(open(p.a, seal(p.c, "heard", now), now), "heard");
+}
+
+/* Times of one round of a link are a little older than the key that was made in it. */
+TEST(SealDatagram, ATimeBeforeTheKeyIsNoAge)
+{
+	uint8_t k1[32] = {1}, k2[32] = {2};
+	seal_datagram *from = seal_datagram_new(SEAL_CHACHA20, true, k1, k2, 1000);
+
+	for (unsigned i = 0; i < 2 * SEAL_PHASE_MIN; i++)
+		seal(from, "text", 999);
+	EXPECT_EQ(seal_datagram_stats(from)->rekeys, 0u);
+	seal_datagram_free(from);
 }
 
 TEST(SealDatagram, AForgedPhaseMovesNothing)

@@ -73,6 +73,46 @@ static const struct plan plans[] = {
 	 .loss = 10,
 	 .messages = BOTH(300, 1000),
 	 .delay_ns = 20 * MS},
+	{.name = "sealed", .segment_bytes = JUMBO, .size_max = LONG, .sealed = true, .messages = BOTH(400, 400)},
+	{.name = "sealed_loss_20",
+	 .segment_bytes = SMALL,
+	 .size_max = LONG,
+	 .sealed = true,
+	 .loss = 200,
+	 .messages = BOTH(200, 200)},
+	{.name = "sealed_damage",
+	 .segment_bytes = JUMBO,
+	 .size_max = 20000,
+	 .sealed = true,
+	 .damage = 100,
+	 .messages = BOTH(300, 300)},
+	{.name = "sealed_replay",
+	 .segment_bytes = SMALL,
+	 .size_max = 20000,
+	 .sealed = true,
+	 .twice = 100,
+	 .late = 200,
+	 .replay = 500,
+	 .messages = BOTH(500, 500)},
+	{.name = "sealed_splice",
+	 .segment_bytes = SMALL,
+	 .size_max = 20000,
+	 .sealed = true,
+	 .loss = 20,
+	 .replay = 500,
+	 .messages = BOTH(600, 600),
+	 .gap_ns = {20 * US, 20 * US},
+	 .restart_ns = 5 * MS},
+	{.name = "sealed_everything",
+	 .segment_bytes = SMALL,
+	 .size_max = LONG,
+	 .sealed = true,
+	 .loss = 200,
+	 .twice = 100,
+	 .late = 200,
+	 .damage = 50,
+	 .replay = 200,
+	 .messages = BOTH(200, 200)},
 };
 
 struct args {
@@ -106,10 +146,19 @@ static const char *judge(const struct plan *p, const struct outcome *o)
 		return "a peer that never answers was flooded";
 	if (p->loss && !(s[0].retransmits + s[1].retransmits))
 		return "frames were lost and none was repeated";
-	if (p->twice && !p->restart_ns && !(s[0].duplicates + s[1].duplicates))
+	if (p->twice && !p->restart_ns && !(s[0].duplicates + s[1].duplicates + o->sealed.again))
 		return "frames came twice and nobody noticed";
-	if ((p->damage || p->restart_ns) && !(s[0].bad + s[1].bad))
+	if ((p->damage || p->restart_ns) && !(s[0].bad + s[1].bad + o->sealed.forged))
 		return "bad frames came and nobody noticed";
+	if (p->sealed && s[0].bad + s[1].bad)
+		return "what no peer has sent came as far as to rel";
+	for (unsigned i = 0; i < 2; i++)
+		if (p->sealed && s[i].frames_in > s[!i].frames_out)
+			return "rel heard frames again that it had heard";
+	if (p->sealed && p->replay && !o->sealed.again)
+		return "frames were played again and nobody noticed";
+	if (p->sealed && p->loss && !o->sealed.rekeys)
+		return "no key was changed in all that time";
 	if (!p->loss && !p->late && !p->damage && !p->cut_to && !o->overflowed && s[0].retransmits + s[1].retransmits)
 		return "nothing was lost, and yet something was repeated";
 	return NULL;
@@ -185,8 +234,8 @@ static int help(int rc)
 {
 	printf("Usage: rel_sim [--only NAME] [--seed N] [--trace]\n"
 	       "Runs two ends of reliable datagrams in virtual time over a network that loses, repeats, delays, "
-	       "damages and\n"
-	       "cuts, and checks each byte that arrives.\n"
+	       "damages,\n"
+	       "cuts and plays frames of before, plain and sealed, and checks each byte that arrives.\n"
 	       "  --only NAME   one scenario, e.g. loss_20\n"
 	       "  --seed N      that seed only; a failure names it\n"
 	       "  --trace       print every message\n");

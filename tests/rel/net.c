@@ -91,6 +91,17 @@ static void arrive(struct net *w, unsigned from, const uint8_t *bytes, uint32_t 
 	push(w, &p);
 }
 
+/* To the side that it was for, or back to where it came from: who plays it does not care. */
+static void replay(struct net *w, const uint8_t *bytes, uint32_t n, uint64_t now)
+{
+	middle_keep(&w->middle, &w->rng, bytes, n);
+	if (!rng_chance(&w->rng, w->plan->replay))
+		return;
+	const uint8_t *again = middle_any(&w->middle, &w->rng, &n);
+
+	arrive(w, (unsigned)rng_below(&w->rng, 2), again, n, now + rng_below(&w->rng, 100 * US));
+}
+
 void net_send(struct net *w, unsigned from, const uint8_t *bytes, uint32_t n, uint64_t now)
 {
 	const struct plan *q = w->plan;
@@ -99,6 +110,8 @@ void net_send(struct net *w, unsigned from, const uint8_t *bytes, uint32_t n, ui
 	uint64_t start = w->free_at[from] > now ? w->free_at[from] : now;
 
 	w->sent++;
+	if (q->replay)
+		replay(w, bytes, n, now);
 	if ((start - now) * rate / 1000000000u > limit) {
 		w->overflowed++;
 		return;
@@ -119,4 +132,5 @@ void net_free(struct net *w)
 	for (unsigned i = 0; i < w->n; i++)
 		free(w->heap[i].bytes);
 	free(w->heap);
+	middle_free(&w->middle);
 }

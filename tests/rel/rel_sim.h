@@ -2,7 +2,7 @@
 /*
  * Two ends of net/rel in virtual time. net.c is the network between them: a queue with a rate, and
  * faults drawn from a seed. world.c is the two hosts: what they send, and the oracle that knows what
- * must arrive. main.c has the scenarios.
+ * must arrive. sealed.c seals their frames, if they are to be, and is who stands between. main.c has the scenarios.
  */
 #ifndef TESTS_REL_REL_SIM_H
 #define TESTS_REL_REL_SIM_H
@@ -21,6 +21,8 @@ struct plan {
 	const char *name;
 	uint32_t segment_bytes, size_max;
 	unsigned loss, twice, late, damage;
+	unsigned replay;                   // a frame of before is played again, to either side
+	bool sealed;                       // as dpdk's frames are, without sums
 	unsigned messages[2][REL_STREAMS]; // of each side
 	uint64_t gap_ns[REL_STREAMS];      // between messages, on average; 0: as fast as they are taken
 	uint64_t cut_from, cut_to;         // side 0's frames are lost meanwhile
@@ -38,8 +40,6 @@ uint64_t rng_next(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t n);
 bool rng_chance(struct rng *r, unsigned tenths_of_a_percent);
 
-/* ---- net.c ---- */
-
 struct packet {
 	uint64_t when, order;
 	uint32_t n;
@@ -47,9 +47,46 @@ struct packet {
 	uint8_t *bytes;
 };
 
+/* ---- sealed.c ---- */
+
+#define MIDDLE_KEEPS 256u
+
+struct middle_frame {
+	uint8_t *bytes;
+	uint32_t n;
+};
+
+/* Who stands between, and what he has kept. */
+struct middle {
+	struct middle_frame kept[MIDDLE_KEEPS];
+	unsigned n;
+};
+
+void middle_keep(struct middle *m, struct rng *r, const uint8_t *bytes, uint32_t n);
+const uint8_t *middle_any(const struct middle *m, struct rng *r, uint32_t *n);
+void middle_free(struct middle *m);
+
+struct sealed_stats {
+	uint64_t again, forged, rekeys;
+};
+
+struct sealed;
+/* One end; those of a session have the same number, and no two sessions do. */
+struct sealed *sealed_open(unsigned side, uint64_t session, uint64_t now);
+void sealed_close(struct sealed *s);
+/* For a frame of n bytes there are n + REL_SEAL at frame: where rel is to write. Then, when it has: sealed_done(). */
+uint8_t *sealed_room(struct sealed *s, uint8_t *frame, uint32_t n);
+void sealed_done(struct sealed *s, uint64_t now);
+/* The frame as rel has it, in the same place, and *n its bytes; NULL: it is to be dropped. */
+const uint8_t *sealed_take(struct sealed *s, const uint8_t *frame, uint32_t *n, uint64_t now);
+void sealed_count(const struct sealed *s, struct sealed_stats *out); // adds
+
+/* ---- net.c ---- */
+
 struct net {
 	const struct plan *plan;
 	struct rng rng;
+	struct middle middle;
 	struct packet *heap; // earliest first
 	unsigned n, cap;
 	uint64_t orders, free_at[2]; // when the wire of a direction has nothing more to send
@@ -72,6 +109,7 @@ size_t memory_most(void); // and at most since the last call
 struct outcome {
 	uint64_t end_ns, bytes, worst_control_ns, first_dead_ns;
 	struct rel_stats stats[2];
+	struct sealed_stats sealed; // of both sides
 	uint64_t overflowed, sent;
 	const char *why; // NULL: good
 };

@@ -33,7 +33,8 @@ struct side {
 	unsigned number, life;
 	unsigned sent[REL_STREAMS], got[REL_STREAMS], released[REL_STREAMS];
 	uint64_t next_send[REL_STREAMS], last_output;
-	uint8_t *frame; // given to rel, filled when it comes back
+	struct sealed *seal; // NULL: its frames are plain
+	uint8_t *frame;      // given to rel, filled when it comes back
 	uint32_t frame_n;
 	uint8_t *looked_at; // the frame that rel_input() has; NULL: it is kept
 	unsigned spins;
@@ -47,6 +48,7 @@ struct world {
 	struct side side[2];
 	uint64_t now, token[2], seed;
 	long handles, kept;
+	uint64_t session;
 	unsigned restarts;
 	bool trace;
 	uint64_t sent_ns[2][REL_STREAMS][REL_MSGS_MAX]; // of the newest messages
@@ -141,6 +143,8 @@ static void commit(struct side *s)
 {
 	if (!s->frame)
 		return;
+	if (s->seal)
+		sealed_done(s->seal, s->w->now);
 	net_send(&s->w->net, s->number, s->frame, s->frame_n, s->w->now);
 	free(s->frame);
 	s->frame = NULL;
@@ -152,12 +156,12 @@ static uint8_t *on_frame(void *ctx, uint32_t n)
 	struct side *s = ctx;
 
 	commit(s);
-	if (n > REL_HEAD + s->w->plan->segment_bytes)
+	s->frame_n = n + (s->seal ? REL_SEAL : 0);
+	if (s->frame_n > REL_HEAD + s->w->plan->segment_bytes)
 		wrong(s->w, "a frame longer than the path takes");
-	s->frame = malloc(n);
-	s->frame_n = n;
+	s->frame = malloc(s->frame_n);
 	PD_CHECK(s->frame);
-	return s->frame;
+	return s->seal ? sealed_room(s->seal, s->frame, n) : s->frame;
 }
 
 /* As a port does: not for ever more of them. */
@@ -183,6 +187,17 @@ static void on_let_go(void *ctx, void *kept)
 
 /* ---- hosts ---- */
 
+static void close_side(struct side *s)
+{
+	if (s->r)
+		s->w->out.stats[s->number] = *rel_stats(s->r);
+	if (s->seal)
+		sealed_count(s->seal, &s->w->out.sealed);
+	sealed_close(s->seal);
+	free(s->frame);
+	rel_close(s->r);
+}
+
 static void open_side(struct world *w, unsigned number)
 {
 	struct side *s = &w->side[number];
@@ -192,7 +207,7 @@ static void open_side(struct world *w, unsigned number)
 		.token_out = w->token[!number],
 		.segment_bytes = w->plan->segment_bytes,
 		.message_max = w->plan->size_max,
-		.sums = true,
+		.sums = !w->plan->sealed,
 		.pack = w->seed & 1,
 		.deliver = on_deliver,
 		.release = on_release,
@@ -202,9 +217,10 @@ static void open_side(struct world *w, unsigned number)
 	};
 	unsigned life = s->r ? s->life + 1 : 0;
 
-	free(s->frame);
-	rel_close(s->r);
+	close_side(s);
 	*s = (struct side){.w = w, .number = number, .life = life};
+	if (w->plan->sealed)
+		s->seal = sealed_open(number, w->seed ^ w->session, w->now);
 	PD_CHECK(rel_open(&s->r, &o, w->now) == 0);
 	for (unsigned i = 0; i < REL_STREAMS; i++)
 		s->next_send[i] = w->now;
@@ -274,6 +290,7 @@ static void restart(struct world *w)
 	if (!w->plan->restart_ns || w->restarts || w->now < w->plan->restart_ns)
 		return;
 	w->restarts++;
+	w->session++;
 	w->token[0] = rng_next(&w->rng);
 	w->token[1] = rng_next(&w->rng);
 	open_side(w, 1);
@@ -295,6 +312,20 @@ static void see_dead(struct world *w)
 		w->out.first_dead_ns = w->now;
 	if (silent > w->now + 1)
 		wrong(w, "silent for longer than there was time");
+}
+
+static void arrive(struct side *s, const struct packet *p)
+{
+	const uint8_t *bytes = p->bytes;
+	uint32_t n = p->n;
+
+	s->looked_at = p->bytes;
+	if (s->seal)
+		bytes = sealed_take(s->seal, bytes, &n, s->w->now);
+	if (bytes)
+		rel_input(s->r, bytes, n, s->w->now);
+	free(s->looked_at);
+	s->looked_at = NULL;
 }
 
 static void step(struct world *w)
@@ -324,12 +355,8 @@ static void step(struct world *w)
 	w->now = at > w->now ? at : w->now;
 	while (net_next(&w->net) <= w->now) {
 		struct packet p = net_take(&w->net);
-		struct side *s = &w->side[p.to];
 
-		s->looked_at = p.bytes;
-		rel_input(s->r, p.bytes, p.n, w->now);
-		free(s->looked_at);
-		s->looked_at = NULL;
+		arrive(&w->side[p.to], &p);
 	}
 	restart(w);
 	see_dead(w);
@@ -357,11 +384,8 @@ struct outcome world_run(const struct plan *plan, uint64_t seed, bool trace)
 			wrong(w, "not finished in two minutes of virtual time");
 	}
 	w->out.end_ns = w->now;
-	for (unsigned i = 0; i < 2; i++) {
-		w->out.stats[i] = *rel_stats(w->side[i].r);
-		free(w->side[i].frame);
-		rel_close(w->side[i].r);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		close_side(&w->side[i]);
 	if (w->handles)
 		wrong(w, "closed, and messages were not given back");
 	if (w->kept)

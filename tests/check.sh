@@ -112,7 +112,7 @@ stage_unit() {
 	run statuslist 240 bash tests/unit/statuslist.sh "$O"
 }
 stage_conform() { run conform 600 "$O/tests/conform"; }
-stage_soak() { run soak "$((${SOAK_SECONDS:-20} + 60))" bash tests/soak/run.sh "$O" "${SOAK_SECONDS:-20}"; }
+stage_soak() { run soak "$((2 * ${SOAK_SECONDS:-20} + 80))" bash tests/soak/run.sh "$O" "${SOAK_SECONDS:-20}"; }
 stage_dpdk() { run dpdk 600 bash tests/e2e/dpdk.sh "$O"; }
 stage_sim() { run sim 600 "$O/tests/sim"; }
 stage_rel() { run rel 300 "$O/tests/rel_sim"; }

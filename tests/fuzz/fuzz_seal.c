@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a stranger writes on a sealed connection, or sends as datagrams: nothing of it opens, and what is genuine still
- * does. Bytes are also laid over a genuine record, which opens if they change nothing.
+ * does. Bytes are also laid over a genuine record, which opens if they change nothing, and say in which order datagrams
+ * come.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,43 @@ static void datagram(const uint8_t *data, uint32_t n)
 	seal_datagram_free(to);
 }
 
+#define SCHEDULE 32u
+
+/*
+ * Datagrams of two sessions in the order and the state that data says: two bytes each, which one, and which of its
+ * bytes is altered, or cut off. One is opened if it is of this session, as it was sent, and the first time; never else.
+ */
+static void schedule(const uint8_t *data, uint32_t n)
+{
+	struct seal_datagram *from[2] = {seal_datagram_new(SEAL_CHACHA20, true, keys[0], keys[1], 0),
+					 seal_datagram_new(SEAL_CHACHA20, true, keys[1], keys[0], 0)};
+	struct seal_datagram *to = seal_datagram_new(SEAL_CHACHA20, false, keys[0], keys[1], 0);
+	uint8_t sent[2][SCHEDULE][4 + SEAL_DATAGRAM_MORE], frame[4 + SEAL_DATAGRAM_MORE], text[4];
+	bool taken[SCHEDULE] = {false};
+
+	if (!from[0] || !from[1] || !to)
+		abort();
+	for (uint8_t i = 0; i < SCHEDULE; i++)
+		for (unsigned s = 0; s < 2; s++)
+			seal_datagram_seal(from[s], 1, (const uint8_t[]){i, 0, 0, 0}, 4, sent[s][i], 0);
+	for (; n >= 2; data += 2, n -= 2) {
+		unsigned which = data[0] % SCHEDULE, session = data[0] >> 7, at = data[1] & 63;
+		uint32_t bytes = data[1] >> 6 == 3 && at < sizeof(frame) ? at : sizeof(frame);
+
+		memcpy(frame, sent[session][which], sizeof(frame));
+		if (data[1] >> 6 == 1 && at < sizeof(frame))
+			frame[at] ^= 1;
+		bool good = !session && !taken[which] && bytes == sizeof(frame) &&
+			    memcmp(frame, sent[0][which], sizeof(frame)) == 0;
+		if ((seal_datagram_open(to, frame, bytes, text, 0) == 4) != good || (good && text[0] != which))
+			abort();
+		taken[which] |= good;
+	}
+	seal_datagram_free(from[0]);
+	seal_datagram_free(from[1]);
+	seal_datagram_free(to);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	if (n > 65536)
@@ -72,5 +110,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	stream(data, (uint32_t)n);
 	altered(data, (uint32_t)n);
 	datagram(data, (uint32_t)n);
+	schedule(data, (uint32_t)n);
 	return 0;
 }

@@ -21,4 +21,5 @@ notices() { # HARM WANTED
 notices mute "a stall"
 notices crash "did not end as it should"
 judged link "$O/tests/link_soak" "$seconds"
+judged link_sealed "$O/tests/link_soak" "$seconds" "dpdk:memif,drop=1%,reorder=1%,sealed"
 exit $bad

@@ -16,7 +16,7 @@
 #include "net/seal/noise.h"
 #include "net/session.h"
 
-#define SESSION_VERSION      6u
+#define SESSION_VERSION      7u
 #define SESSION_WORDS_BYTES  32u // of a HELLO: what it says; then its ephemeral key
 #define SESSION_HELLO_BYTES  64u
 #define SESSION_CALL_BYTES   (SESSION_HELLO_BYTES + NOISE_TAG_BYTES)

@@ -155,7 +155,7 @@ stage_intel() { run intel 1500 bash tests/e2e/intel.sh "$O"; }
 stage_guest_more() { run guest-more 3000 bash tests/e2e/guest.sh "$O" more; }
 stage_odd_guests_more() { run odd-guests-more 1500 bash tests/e2e/odd-guests.sh "$O" more; }
 stage_intel_more() { run intel-more 1500 bash tests/e2e/intel.sh "$O" one two debian; }
-stage_debian_disk_more() { run debian-disk-more 4800 bash tests/e2e/debian_disk.sh "$O" two_hosts killed; }
+stage_debian_disk_more() { run debian-disk-more 4800 bash tests/e2e/debian_disk.sh "$O" two_hosts killed elastic; }
 stage_debian_soak() { run debian-soak 40000 bash tests/soak/debian.sh "$O"; }
 stage_move_guest_more() { run move-guest-more 1200 env MOVES=1000 MOVE_TIMEOUT=1000 bash tests/move/guest.sh "$O"; }
 stage_join_more() { run join-more 3600 env ROUNDS=100 bash tests/e2e/join.sh "$O"; }

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian from its disk: comes up, is judged from inside, lets SSH in through a forwarded port, installs a package of an archive
 # on its host, switches itself off, and leaves a clean file system. Or over two hosts, without what needs the network. Or a
-# monitor is killed while Debian writes: it comes up again from the journal that this left behind.
+# monitor is killed while Debian writes: it comes up again from the journal that this left behind. Or CPUs and memory come to it while
+# it runs, and it brings them online by itself.
 # All in one nested machine, one after the other; where guests run directly, here.
 # Usage: tests/e2e/debian_disk.sh BUILD_FOLDER [CASE ...]     CASE: see "cases" below
 #   PANDO_EMULATOR, PANDO_DILATE   as for the demo      DEBIAN_PATIENCE   times what is waited
 # Logs: BUILD_FOLDER/check/debian-disk/CASE.log
 set -u
-cases="one_host" # more, by name: two_hosts killed
+cases="one_host" # more, by name: two_hosts killed elastic
 suite=debian_disk
 
 # What the kernel may complain of here, and why it is right to.
@@ -125,6 +126,53 @@ case_killed() {
 	expect 300 'boots from .*transactions|boots from '
 	verdict "$name.a_reset_reads_the_disk_again" $? "no word of it"
 	comes_up 900 || return
+	switched_off
+}
+
+# For the guest: until a file has that text, or that takes too long.
+until_all() { # FILE TEXT
+	echo "for i in \$(seq 100); do [ \"\$(cat $1)\" = $2 ] && break; sleep 0.1; done"
+}
+
+# A credential of the firmware has made a rule, and the rule does it. Without that rule a CPU waits, and status says so.
+case_elastic() {
+	start 1 768 --max-cpus 5 --max-memory 1G --elastic --overcommit
+	comes_up 900 || return
+	ask uuid 180 'cat /sys/class/dmi/id/product_uuid'
+	same uuid "$(pando qmp debian query-uuid | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')"
+	ask credential 180 'systemd-creds --system list --no-legend | sed "s/ .*//"'
+	same credential tmpfiles.extra
+	ask rule 180 'grep -c "ATTR{online}=\"1\"" /run/udev/rules.d/99-pando-cpus.rules'
+	same rule 1
+	ask before 180 'sed -n "s/^MemTotal: *\([0-9]*\) kB/\1/p" /proc/meminfo'
+	local before=$answer
+	pando grow debian --host 0 --cpus 2 --memory 256M
+	verdict "$name.grow" $? "pando grow failed"
+	ask cpus 600 "$(until_all /sys/devices/system/cpu/online 0-3); cat /sys/devices/system/cpu/online"
+	same cpus_come_online 0-3
+	ask nproc 180 nproc
+	same programs_see_them 4
+	ask memory 300 'sed -n "s/^MemTotal: *\([0-9]*\) kB/\1/p" /proc/meminfo'
+	[ $((answer - before)) -ge 250000 ]
+	verdict "$name.memory_comes_online" $? "$before KiB became $answer"
+	ask movable 180 'grep -ch Movable /sys/devices/system/node/node1/memory*/valid_zones | sort -u'
+	same memory_can_go_again 1
+	! pando status debian | grep 'brought online'
+	verdict "$name.nothing_waits" $? "status says that something does"
+	ask by_hand 180 'chcpu -d 3 >/dev/null; udevadm settle; sleep 4; cat /sys/devices/system/cpu/cpu3/online'
+	same what_is_taken_offline_stays 0
+	ask no_rule 180 'chcpu -e 3 >/dev/null; rm /run/udev/rules.d/99-pando-cpus.rules; udevadm control --reload; echo $?'
+	pando grow debian --host 0 --cpus 1
+	verdict "$name.grow_again" $? "pando grow failed"
+	ask waits 600 "$(until_all /sys/devices/system/cpu/present 0-4); udevadm settle; cat /sys/devices/system/cpu/online"
+	same without_the_rule_it_waits 0-3
+	pando status debian | grep -q '^1 CPU waits to be brought online'
+	verdict "$name.status_says_so" $? "$(pando status debian | tail -n 4)"
+	ask chcpu 180 'chcpu -e 4 >/dev/null; cat /sys/devices/system/cpu/online'
+	same and_what_status_names_helps 0-4
+	# Linux before 6.12 learns the node of a CPU when it comes, and says once that its work queues had laid out none there.
+	ask complaints 180 'dmesg | grep -aE "BUG:|WARNING:|Oops|Call Trace|stall" | grep -vE "Speculative Return Stack Overflow|workqueue cpumask: online intersect" | head -n 3'
+	same no_complaint ""
 	switched_off
 }
 

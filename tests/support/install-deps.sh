@@ -36,6 +36,7 @@ test clang second compiler, and the fuzzers
 test libclang-rt-14-dev run-time of the fuzzers and sanitizers
 test clang-format holds the format
 test acpica-tools checks the ACPI tables (iasl)
+test dmidecode reads the SMBIOS tables
 test iproute2 network namespaces
 test dpdk-dev dpdk-testpmd, which the bench compares with
 test prometheus scrapes the metrics, and checks the alert rules (promtool)

@@ -31,10 +31,7 @@ struct build {
 
 static void w(struct build *b, uint64_t v, unsigned n)
 {
-	uint8_t bytes[8];
-
-	put_le(bytes, v, n);
-	aml_bytes(&b->out, bytes, n);
+	aml_le(&b->out, v, n);
 }
 
 static void zeroes(struct build *b, size_t n)

@@ -11,10 +11,12 @@
 
 /*
  * Where they go: the BIOS area, which the e820 map must call reserved. An operating system looks
- * for the RSDP there on 16-byte boundaries; 1024 vCPUs on 64 hosts need about 100 KiB of the 128.
+ * for the RSDP there on 16-byte boundaries. The largest machine needs 125 KiB of the 128; the last 2 KiB are SMBIOS'
+ * (smbios.h) and the reset vector's.
  */
 #define ACPI_GPA       0xe0000ull
-#define ACPI_BYTES_MAX 0x20000u
+#define ACPI_BYTES_MAX 0x1f800u
+#define ACPI_AREA_END  0x100000ull
 
 struct acpi_tables {
 	uint64_t rsdp; // guest-physical address of the RSDP (boot_params.acpi_rsdp_addr, PVH rsdp_paddr)

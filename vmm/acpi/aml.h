@@ -27,6 +27,7 @@ bool aml_failed(const struct aml *a);
 
 void aml_bytes(struct aml *a, const void *p, size_t n);
 void aml_byte(struct aml *a, uint8_t v);
+void aml_le(struct aml *a, uint64_t v, unsigned n); // the lowest n bytes, little-endian
 
 void aml_integer(struct aml *a, uint64_t v); // shortest encoding
 void aml_string(struct aml *a, const char *s);

@@ -7,7 +7,6 @@
 
 #define AML_EXT 0x5bu // the opcode is the byte behind it
 
-void aml_le(struct aml *a, uint64_t v, unsigned n); // the lowest n bytes
-void aml_begin(struct aml *a);                      // a package's length is here; to aml_end()
+void aml_begin(struct aml *a); // a package's length is here; to aml_end()
 
 #endif

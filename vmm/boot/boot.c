@@ -49,7 +49,7 @@ unsigned boot_memory_map(const struct boot_images *in, uint64_t ram_bytes, uint6
 	const struct boot_range all[] = {
 		{0, BOOT_EBDA, BOOT_RAM},
 		{BOOT_EBDA, 0xa0000, BOOT_NOT_RAM},
-		{ACPI_GPA, ACPI_GPA + ACPI_BYTES_MAX, BOOT_NOT_RAM}, // to BOOT_HIGH: BOOT_ROM is in it
+		{ACPI_GPA, ACPI_AREA_END, BOOT_NOT_RAM}, // to BOOT_HIGH: BOOT_ROM is in it
 		{BOOT_HIGH, low_end, BOOT_RAM},
 		{in->ecam, in->ecam + in->ecam_bytes, BOOT_NOT_RAM},
 		{LAYOUT_IOAPIC, LAYOUT_IOAPIC + 0x1000, BOOT_NOT_RAM},

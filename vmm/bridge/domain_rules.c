@@ -390,7 +390,7 @@ static const struct element_rule os_children[] = {
 	{.name = "nvram", .treatment = REFUSED, .why = "there is no firmware"},
 	{.name = "bios", .treatment = REFUSED, .why = "there is no BIOS"},
 	{.name = "bootmenu", .treatment = REFUSED, .why = "there is no BIOS"},
-	{.name = "smbios", .treatment = REFUSED, .why = "there are no SMBIOS tables yet"},
+	{.name = "smbios", .treatment = REFUSED, .why = "SMBIOS has Pando's own words, and the domain's UUID"},
 	{.name = "dtb", .treatment = REFUSED, .why = "this machine has ACPI tables, no device tree"},
 	{0},
 };
@@ -526,7 +526,7 @@ static const struct element_rule domain_children[] = {
 	{.name = "blkiotune", .treatment = REFUSED, .why = "requests to disks are not weighed"},
 	{.name = "iothreads", .treatment = REFUSED, .why = "each host has one device thread"},
 	{.name = "resource", .treatment = REFUSED, .why = "hosts are not put into resource groups"},
-	{.name = "sysinfo", .treatment = REFUSED, .why = "there are no SMBIOS tables yet"},
+	{.name = "sysinfo", .treatment = REFUSED, .why = "SMBIOS has Pando's own words, and the domain's UUID"},
 	{.name = "bootloader", .treatment = REFUSED, .why = "<kernel> is what boots"},
 	{.name = "perf", .treatment = REFUSED, .why = "there is no performance monitoring"},
 	{.name = "launchSecurity", .treatment = REFUSED, .why = "guest memory is not encrypted"},

@@ -120,29 +120,22 @@ static int set_identity(const struct run_args *a, struct run_options *o)
 	if (check_name(name))
 		return -1;
 	snprintf(o->desc.name, sizeof(o->desc.name), "%s", name);
-	if (a->uuid && uuid_parse(a->uuid, o->uuid)) {
+	if (a->uuid && uuid_parse(a->uuid, o->desc.uuid)) {
 		fprintf(stderr,
 			"pando: --uuid '%s': expected 32 hexadecimal digits, grouped 8-4-4-4-12 or not at all\n",
 			a->uuid);
 		return -1;
 	}
-	return a->uuid ? 0 : uuid_random(o->uuid);
+	return a->uuid ? 0 : uuid_random(o->desc.uuid);
 }
 
 /*
- * What has a guest bring CPUs and memory online by itself. The kernel does it with memory, as memory that can be taken
- * away again; no kernel does it with CPUs, so systemd (252 or newer) is handed a udev rule: a credential that
- * systemd-tmpfiles makes a file of. Once the credential and once the line of tmpfiles.d(5) are unescaped.
+ * What has a guest bring memory online by itself, as memory that can be taken away again: a kernel does it. CPUs no
+ * kernel does; these the firmware asks systemd for (vmm/acpi/smbios.c).
  */
 static const char *elastic_words(const struct run_args *a)
 {
-	static const char words[] = " memhp_default_state=online_movable"
-				    " systemd.set_credential=tmpfiles.extra:"
-				    "f\\x20/run/udev/rules.d/99-pando-cpus.rules\\x200644\\x20root\\x20root\\x20-\\x20"
-				    "SUBSYSTEM==\\\\x22cpu\\\\x22,ACTION==\\\\x22add\\\\x22,TEST==\\\\x22online\\\\x22,"
-				    "ATTR{online}==\\\\x220\\\\x22,ATTR{online}=\\\\x221\\\\x22\\n";
-
-	return a->elastic ? words : "";
+	return a->elastic ? " memhp_default_state=online_movable" : "";
 }
 
 /* A disk that boots has words of its own for the command line: what is said here comes behind them. */
@@ -179,6 +172,7 @@ static int set_boot(const struct run_args *a, struct run_options *o)
 		return -1;
 	}
 	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s%s", append, elastic_words(a));
+	o->desc.elastic = a->elastic;
 	return 0;
 }
 

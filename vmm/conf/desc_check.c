@@ -39,6 +39,13 @@ static bool is_name(const char *s)
 	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(s);
 }
 
+static bool is_uuid(const char *s, size_t cap)
+{
+	char spelled[UUID_TEXT_BYTES];
+
+	return is_clean(s, cap) && (!*s || (!uuid_parse(s, spelled) && !strcmp(s, spelled)));
+}
+
 /* At the start each host gives something, and host 0 enough to boot. Later hosts come with nothing, and leave. */
 static int check_hosts(const struct machine_desc *d, char *why, size_t cap)
 {
@@ -351,6 +358,10 @@ int desc_check(const struct machine_desc *d, char *why, size_t cap)
 	if (!is_clean(d->name, sizeof(d->name)) || !is_name(d->name))
 		return refuse(why, cap, "name: 1 to %u letters, digits, '.', '_' or '-' are expected",
 			      DESC_NAME_MAX - 1);
+	if (!is_uuid(d->uuid, sizeof(d->uuid)))
+		return refuse(why, cap, "uuid: 32 hexadecimal digits in lower case as 8-4-4-4-12 are expected");
+	if (d->elastic > 1)
+		return refuse(why, cap, "elastic is %u, 0 or 1 is expected", d->elastic);
 	if (!is_clean(d->cmdline, sizeof(d->cmdline)))
 		return refuse(why, cap, "cmdline: at most %u printable characters are expected", DESC_CMDLINE_MAX - 1);
 	if (d->dilate < 1 || d->dilate > DILATE_MAX)

@@ -12,6 +12,7 @@
 
 #include "vmm/conf/cards.h"
 #include "vmm/conf/devices.h"
+#include "vmm/conf/uuid.h"
 
 #define DESC_CMDLINE_MAX      2048u
 #define DESC_ADDRESS_MAX      128u
@@ -76,11 +77,13 @@ struct desc_device {
 
 struct machine_desc {
 	char name[DESC_NAME_MAX];
-	uint32_t version; // counts what was added or taken away since the start
-	unsigned hosts_n; // places in use, empty ones between them too: never fewer
+	char uuid[UUID_TEXT_BYTES]; // as uuid_parse() has it, and firmware tells it; "": it has none
+	uint32_t version;           // counts what was added or taken away since the start
+	unsigned hosts_n;           // places in use, empty ones between them too: never fewer
 	struct desc_host hosts[HOSTS_MAX];
 	uint32_t apic_bits; // of the number of a vCPU in its node
 	uint32_t room;      // 1: vCPUs or memory may come; for good, since firmware tables say so. 0: never
+	uint32_t elastic;   // 1: firmware asks systemd in the guest to bring online what comes
 	uint32_t board;     // the host that has the board (desc_board.c); 0 at the start
 	unsigned nodes_n, ranges_n, vcpus_n, devices_n;
 	struct desc_node nodes[DESC_NODES_MAX];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "net/log.h"
-#include "vmm/acpi/acpi.h"
+#include "vmm/acpi/smbios.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/boot_disk.h"
 #include "vmm/machine/growth.h"
@@ -191,22 +191,33 @@ int machine_create(struct machine **out, const struct machine_config *cfg, char 
 
 /* ---- loading ---- */
 
+_Static_assert(SMBIOS_GPA + SMBIOS_BYTES_MAX <= BOOT_ROM, "the reset vector is behind them");
+
+static void put_tables(struct machine *m, uint64_t gpa, const uint8_t *from, size_t bytes)
+{
+	uint8_t *to = ram_at(m->ram, gpa, bytes);
+
+	if (to)
+		memcpy(to, from, bytes);
+}
+
 static int place_tables(struct machine *m, const struct pci_windows *pci, uint64_t *rsdp, char *why, size_t cap)
 {
 	struct acpi_tables t;
-	const size_t room = BOOT_ROM - ACPI_GPA;
-	uint8_t *buf = calloc(1, room), *to;
-	int r = buf ? acpi_build(m->desc, pci, buf, room, ACPI_GPA, &t) : -ENOMEM;
+	uint8_t smbios[SMBIOS_BYTES_MAX], *acpi = calloc(1, ACPI_BYTES_MAX);
+	size_t bytes;
+	int r = acpi ? acpi_build(m->desc, pci, acpi, ACPI_BYTES_MAX, ACPI_GPA, &t) : -ENOMEM;
 
+	if (!r)
+		r = smbios_build(m->desc, smbios, sizeof(smbios), SMBIOS_GPA, &bytes);
 	if (r) {
 		snprintf(why, cap, "the firmware tables do not fit: %s", strerror(-r));
 	} else {
-		to = ram_at(m->ram, ACPI_GPA, t.bytes);
-		if (to)
-			memcpy(to, buf, t.bytes);
+		put_tables(m, ACPI_GPA, acpi, t.bytes);
+		put_tables(m, SMBIOS_GPA, smbios, bytes);
 		*rsdp = t.rsdp;
 	}
-	free(buf);
+	free(acpi);
 	return r;
 }
 

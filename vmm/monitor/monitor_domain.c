@@ -100,7 +100,7 @@ static void describe(struct domain *d, const struct run *r)
 
 	domain_init(d);
 	set_text(d->name, sizeof(d->name), r->desc.name);
-	set_text(d->uuid, sizeof(d->uuid), o->uuid);
+	set_text(d->uuid, sizeof(d->uuid), o->desc.uuid);
 	set_text(d->title, sizeof(d->title), o->title);
 	set_text(d->description, sizeof(d->description), o->description);
 	d->vcpus = desc_vcpus_present(&r->desc);
@@ -163,7 +163,7 @@ void monitor_add_state(const struct monitor *m, json_t *document)
 {
 	struct bridge_status s = bridge_status_of(phase_of(m->r->ops));
 
-	json_object_set_new(document, "uuid", json_string(m->r->opt->uuid));
+	json_object_set_new(document, "uuid", json_string(m->r->opt->desc.uuid));
 	json_object_set_new(document, "state", json_string(bridge_state_name(s.state)));
 	json_object_set_new(document, "reason", json_string(bridge_reason_name(s.state, s.reason)));
 	json_object_set_new(document, "libvirt", json_pack("{s:i,s:i}", "state", s.state, "reason", s.reason));

@@ -161,7 +161,7 @@ static void info_name(struct monitor *m, struct qmp_call *call, int cpu)
 static void info_uuid(struct monitor *m, struct qmp_call *call, int cpu)
 {
 	(void)cpu;
-	qmp_return(call, json_sprintf("%s" NL, m->r->opt->uuid));
+	qmp_return(call, json_sprintf("%s" NL, m->r->opt->desc.uuid));
 }
 
 static void info_kvm(struct monitor *m, struct qmp_call *call, int cpu)

@@ -18,7 +18,7 @@ static void query_uuid(void *ctx, struct qmp_call *call, const json_t *args)
 	struct monitor *m = ctx;
 
 	(void)args;
-	qmp_return(call, json_pack("{s:s}", "UUID", m->r->opt->uuid));
+	qmp_return(call, json_pack("{s:s}", "UUID", m->r->opt->desc.uuid));
 }
 
 static void query_status(void *ctx, struct qmp_call *call, const json_t *args)

@@ -8,7 +8,6 @@
 #include "net/session.h"
 #include "vmm/run/run_metrics.h"
 #include "vmm/conf/machine_desc.h"
-#include "vmm/conf/uuid.h"
 #include "vmm/run/images.h"
 #include "vmm/run/place.h"
 #include "vmm/run/run_console.h"
@@ -41,7 +40,6 @@ struct run_options {
 	const char *key_path, *title, *description;
 	unsigned local;                   // hosts started by this process
 	const struct local_hosts *locals; // those, to ask after them; NULL: none
-	char uuid[UUID_TEXT_BYTES];       // stable for this run
 	struct place_wish wish;
 	struct machine_desc desc; // name, cmdline and tuning; hosts are filled from the offers
 	unsigned start_timeout_ms;

@@ -79,7 +79,7 @@ TEST_F(Boot, E820NamesEveryByteOnce)
 		end = start + bytes;
 		if (get(at + 16, 4) == 1)
 			ram_total += bytes;
-		acpi |= get(at + 16, 4) == 2 && start <= ACPI_GPA && end >= ACPI_GPA + ACPI_BYTES_MAX;
+		acpi |= get(at + 16, 4) == 2 && start <= ACPI_GPA && end >= ACPI_AREA_END;
 	}
 	EXPECT_TRUE(acpi);
 	EXPECT_EQ((4096ull << 20) - 0x100000 + 0x9fc00, ram_total);

@@ -146,6 +146,25 @@ TEST_F(RunArgs, ACommandLineThatNoHostTakesIsRefusedHere)
 	EXPECT_TRUE(fill());
 }
 
+// Memory the kernel brings online, which its command line says; CPUs the firmware asks for, with words of its own.
+TEST_F(RunArgs, ElasticIsAWordForTheKernelAndOneForTheFirmware)
+{
+	a.append = "console=ttyS0";
+	a.uuid = "00112233445566778899AABBCCDDEEFF";
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(o.desc.elastic, 0u);
+	EXPECT_STREQ(o.desc.cmdline, "console=ttyS0");
+	EXPECT_STREQ(o.desc.uuid, "00112233-4455-6677-8899-aabbccddeeff");
+	a.elastic = true;
+	ASSERT_TRUE(fill());
+	EXPECT_EQ(o.desc.elastic, 1u);
+	EXPECT_STREQ(o.desc.cmdline, "console=ttyS0 memhp_default_state=online_movable");
+	const std::string full(DESC_CMDLINE_MAX - 1, 'x');
+	a.append = full.c_str();
+	EXPECT_FALSE(fill());
+	EXPECT_NE(said.find("--elastic: the kernel command line has no room"), std::string::npos) << said;
+}
+
 TEST_F(RunArgs, PlacesThatCannotBeWrittenAreFoundAtTheStart)
 {
 	const char **places[] = {&o.trace, &a.status_json, &o.metrics.file};

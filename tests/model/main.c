@@ -6,8 +6,8 @@
 
 #include "tests/model/search.h"
 
-static const struct model *const models[] = {&coherence_model, &queues_model, &members_model,
-					     &sealing_model,   &board_model,  &entering_model};
+static const struct model *const models[] = {&coherence_model, &queues_model,   &members_model, &sealing_model,
+					     &board_model,     &entering_model, &claiming_model};
 #define MODELS (sizeof(models) / sizeof(models[0]))
 
 static void help(void)
@@ -17,7 +17,7 @@ static void help(void)
 	       "every order of faults, message deliveries, expired deadlines and evictions; and a virtio device whose\n"
 	       "queues move between hosts. And the order in which hosts join a guest and leave it, with any of them "
 	       "lost;\nthe board that moves; and sealed sessions, with an attacker who has every message;\nand how "
-	       "hosts and people are let in and shut out.\n"
+	       "hosts and people are let in and shut out, and known in a session.\n"
 	       "  --only NAME   one configuration of:\n");
 	for (unsigned k = 0; k < MODELS; k++)
 		for (unsigned i = 0; i < models[k]->n; i++)

@@ -63,6 +63,7 @@ struct model {
 	const char *(*name)(unsigned i);
 	bool (*check)(unsigned i, struct search *s);
 };
-extern const struct model coherence_model, queues_model, members_model, sealing_model, board_model, entering_model;
+extern const struct model coherence_model, queues_model, members_model, sealing_model, board_model, entering_model,
+	claiming_model;
 
 #endif

@@ -6,6 +6,8 @@
  *   acceptor -> connector   answer
  *   connector -> acceptor   proof: a call that somebody has recorded and plays again ends here
  *   acceptor -> connector   proof: it has taken the session
+ *
+ * and where both have certificates, these (net/session_claim.h).
  */
 #include "net/session.h"
 
@@ -21,9 +23,11 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "net/log.h"
 #include "net/now.h"
 #include "net/seal/secret.h"
 #include "net/seal/stream.h"
+#include "net/session_claim.h"
 #include "net/session_rec.h"
 #include "net/tries.h"
 
@@ -77,7 +81,7 @@ static int write_all(int fd, const uint8_t *buf, size_t n, const struct tries_wa
 static bool says_why(int r)
 {
 	return r == -ETIMEDOUT || r == -ECANCELED || r == -EPROTONOSUPPORT || r == -EACCES || r == -EBADMSG ||
-	       r == -ENOTSUP || r == -EBUSY;
+	       r == -ENOTSUP || r == -EBUSY || r == -ENOKEY || r == -EKEYREJECTED;
 }
 
 /* Sends this side's proof and checks the other's; the connector goes first. */
@@ -98,6 +102,67 @@ static int prove(int fd, const struct session_shake *s, const struct tries_wait 
 	if (!r && !first)
 		r = write_all(fd, own, sizeof(own), w);
 	return r;
+}
+
+/* ---- certificates ---- */
+
+static _Thread_local char rejected[256]; // the caller's until its next handshake
+
+const char *session_rejected(void)
+{
+	return rejected;
+}
+
+static int reject(const char *whose, enum id_fault f)
+{
+	snprintf(rejected, sizeof(rejected), "%s: %s", whose, id_fault_text(f));
+	return -EKEYREJECTED;
+}
+
+static int show_as_connector(int fd, const struct session_shake *s, const struct session_id *id,
+			     const struct tries_wait *w)
+{
+	uint8_t rec[SESSION_SHOWING_BYTES], last[SESSION_VERDICT_BYTES];
+	enum id_fault verdict = ID_GOOD, judged = ID_GOOD;
+	struct cert who;
+
+	session_showing_make(s, id, ID_GOOD, rec);
+	int r = write_all(fd, rec, sizeof(rec), w);
+	if (!r)
+		r = read_all(fd, rec, sizeof(rec), w);
+	if (!r)
+		r = session_showing_take(s, rec, id, session_may_serve(), &verdict, &judged, &who);
+	if (r || verdict)
+		return r ? r : reject("the other side does not take this one's certificate", verdict);
+	session_verdict_make(s, judged, last);
+	r = write_all(fd, last, sizeof(last), w);
+	return r || !judged ? r : reject("the other side's certificate is not taken", judged);
+}
+
+static int show_as_acceptor(int fd, const struct session_shake *s, const struct session_id *id,
+			    const struct tries_wait *w, const struct session_hello *peer)
+{
+	uint8_t rec[SESSION_SHOWING_BYTES], last[SESSION_VERDICT_BYTES];
+	enum id_fault verdict = ID_GOOD, judged = ID_GOOD;
+	struct cert who;
+	int r = read_all(fd, rec, sizeof(rec), w);
+
+	if (!r)
+		r = session_showing_take(s, rec, id, session_may_call(peer->role), &verdict, &judged, &who);
+	if (r)
+		return r;
+	session_showing_make(s, judged ? NULL : id, judged, rec);
+	r = write_all(fd, rec, sizeof(rec), w);
+	if (judged)
+		return reject("its certificate is not taken", judged);
+	if (!r)
+		r = read_all(fd, last, sizeof(last), w);
+	if (!r)
+		r = session_verdict_take(s, last, &verdict);
+	if (r || verdict)
+		return r ? r : reject("it does not take this host's certificate", verdict);
+	log_info("session of '%s', %s", who.name, id_role_name(who.role));
+	return 0;
 }
 
 /* *version: of the other side, once it has said so. */
@@ -121,6 +186,8 @@ static int shake_as_connector(int fd, struct session_shake *s, const struct sess
 		r = session_answer_take(s, answer);
 	if (!r)
 		r = prove(fd, s, w);
+	if (!r && session_shows(s))
+		r = show_as_connector(fd, s, key->id, w);
 	if (r == -ECONNRESET || r == -EPIPE)
 		return -ECONNRESET;
 	return !r || says_why(r) ? r : -EPROTO;
@@ -153,7 +220,7 @@ static int shake_as_acceptor(int fd, struct session_shake *s, const struct sessi
 		r = read_all(fd, call + SESSION_HELLO_BYTES, sizeof(call) - SESSION_HELLO_BYTES, w);
 	if (!r)
 		r = session_call_take(s, key, call, &peer);
-	if (r && r != -ENOTSUP) {
+	if (r && r != -ENOTSUP && r != -ENOKEY) {
 		refuse(fd, r, w);
 		return says_why(r) ? r : -EPROTO;
 	}
@@ -164,6 +231,8 @@ static int shake_as_acceptor(int fd, struct session_shake *s, const struct sessi
 	r = r ? r : made;
 	if (!r)
 		r = prove(fd, s, w);
+	if (!r && session_shows(s))
+		r = show_as_acceptor(fd, s, key->id, w, &peer);
 	if (r)
 		return says_why(r) ? r : -EPROTO;
 	*out = peer;
@@ -316,6 +385,14 @@ static const char *suite_error(const struct session_shake *s)
 		       : "there is no way to seal traffic that both sides know";
 }
 
+/* Who has none is told so only by who knows the cluster key. */
+static const char *cert_error(const struct session_shake *s)
+{
+	return s->can & SESSION_SHOWS
+		       ? "the other side shows no certificate: start it with --id, or this one with --id-optional"
+		       : "the other side wants a certificate: --id FOLDER has this one show it";
+}
+
 static const char *shake_error(int r, const struct session_shake *s, unsigned version)
 {
 	static _Thread_local char text[96]; // the caller's until its next handshake
@@ -325,10 +402,12 @@ static const char *shake_error(int r, const struct session_shake *s, unsigned ve
 			 version, SESSION_VERSION);
 		return text;
 	}
-	return r == -ETIMEDOUT   ? "no answer to the handshake in time"
-	       : r == -ECANCELED ? "given up"
-	       : r == -EACCES    ? "the other side does not have the same cluster key"
-	       : r == -ENOTSUP   ? suite_error(s)
+	return r == -ETIMEDOUT      ? "no answer to the handshake in time"
+	       : r == -ECANCELED    ? "given up"
+	       : r == -EACCES       ? "the other side does not have the same cluster key"
+	       : r == -ENOTSUP      ? suite_error(s)
+	       : r == -ENOKEY       ? cert_error(s)
+	       : r == -EKEYREJECTED ? rejected
 	       : r == -EBADMSG
 		       ? "somebody on the way changes the handshake, or the other side does not have the cluster key"
 	       : r == -EBUSY      ? "the other side has no memory for a session"

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/id/claim.h"
+
 #define SESSION_KEY_BYTES  32u
 #define SESSION_TIMEOUT_MS 3000u
 
@@ -25,9 +27,23 @@ enum session_role {
 
 struct seal_stream;
 
+/* Who this side is. Its callbacks: any thread, several at once. */
+struct session_id {
+	struct id_key key; // secret
+	uint8_t cert[CERT_BYTES_MAX];
+	uint32_t cert_n;
+	bool lenient; // who has no certificate is taken by the cluster's key alone
+	/* As claim_check(), by the root and the list of the revoked of now. */
+	enum id_fault (*judge)(void *ctx, const uint8_t *claim, size_t n, enum claim_side side,
+			       const uint8_t hash[CLAIM_HASH_BYTES], unsigned may, struct cert *who);
+	void (*freeze)(void *ctx); // files cannot be read from now on: what they say now is what counts
+	void *ctx;
+};
+
 struct session_key {
 	uint8_t bytes[SESSION_KEY_BYTES];
-	bool plain; // sessions by it are not sealed; the other end has to say so too, or there is none
+	bool plain;                  // sessions by it are not sealed; the other end has to say so too, or there is none
+	const struct session_id *id; // NULL: the key alone says who belongs to the cluster
 };
 
 struct session_hello {
@@ -47,8 +63,9 @@ int session_listen(const char *address, const char **why);
  * (TCP_NODELAY, close-on-exec) with *seal, the caller's: what is sent and received from now on is sealed by it (NULL:
  * nothing is, both ends said so); or -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET (the other side ended the connection
  * without a word), -EACCES (it has another key), -EBADMSG (what it says is not of who has the key), -EPROTONOSUPPORT
- * (it speaks another version of the protocol), -ENOTSUP (one of the two is plain, the other is not), -EPROTO, -ENOMEM;
- * *why says more, until this thread's next call.
+ * (it speaks another version of the protocol), -ENOTSUP (one of the two is plain, the other is not), -ENOKEY (one wants
+ * a certificate of the other, who has none), -EKEYREJECTED (a certificate was not taken), -EPROTO, -ENOMEM; *why says
+ * more, until this thread's next call.
  */
 int session_connect(const char *address, const struct session_key *key, const struct session_hello *hello,
 		    unsigned timeout_ms, struct seal_stream **seal, const char **why);
@@ -62,11 +79,14 @@ int session_reach(const char *address, const struct session_key *key, const stru
 
 /*
  * Shakes hands on a connection just accepted. On success *peer_hello is what the caller said it is, and *seal as
- * of session_connect(). Returns 0 (fd stays open), -EACCES, -EBADMSG, -ENOTSUP, -EPROTO, -EPROTONOSUPPORT (it has been
- * told our version), -ETIMEDOUT, -ENOMEM (fd is closed).
+ * of session_connect(). Returns 0 (fd stays open), -EACCES, -EBADMSG, -ENOTSUP, -ENOKEY, -EKEYREJECTED
+ * (session_rejected() says more), -EPROTO, -EPROTONOSUPPORT (it has been told our version), -ETIMEDOUT, -ENOMEM (fd is
+ * closed).
  */
 int session_accept(int fd, const struct session_key *key, struct session_hello *peer_hello, unsigned timeout_ms,
 		   struct seal_stream **seal);
+/* Which certificate was not taken, whose and why: for the log, until this thread's next handshake. */
+const char *session_rejected(void);
 
 /*
  * Whether the kernel at the other end of a TCP connection has acknowledged something of ours within so many ms, or has

@@ -17,6 +17,7 @@ void session_key_random(struct session_key *out)
 {
 	PD_CHECK(sodium_init() >= 0); // fails only without any source of randomness
 	out->plain = false;
+	out->id = NULL;
 	randombytes_buf(out->bytes, sizeof(out->bytes));
 }
 

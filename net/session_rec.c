@@ -20,7 +20,7 @@ unsigned session_suites(const struct session_key *key)
 
 	for (unsigned i = SEAL_AES256GCM; i < SEAL_SUITES; i++)
 		can |= aead_find((enum seal_suite)i) ? 1u << i : 0;
-	return can | (key->plain ? 1u << SEAL_PLAIN : 0);
+	return can | (key->plain ? 1u << SEAL_PLAIN : 0) | (key->id ? SESSION_SHOWS : 0);
 }
 
 /* The first that both would use. */
@@ -50,6 +50,7 @@ void session_shake_begin(struct session_shake *s, enum session_side side, const 
 	memset(s, 0, sizeof(*s));
 	s->side = side;
 	s->can = session_suites(key);
+	s->strict = key->id && !key->id->lenient;
 	kdf_hkdf(NULL, 0, key->bytes, sizeof(key->bytes), (const uint8_t *)"pando key id", 12, s->key_id,
 		 sizeof(s->key_id));
 }
@@ -107,7 +108,7 @@ int session_answer_begins(const uint8_t hello[SESSION_HELLO_BYTES])
 
 	if (!r && (hello[9] || !sodium_is_zero(hello + 12, 8) || !sodium_is_zero(hello + 24, 8)))
 		return -EPROTO;
-	if (r || hello[20] == SESSION_TAKEN || hello[20] == SESSION_NO_SUITE)
+	if (r || hello[20] == SESSION_TAKEN || hello[20] == SESSION_NO_SUITE || hello[20] == SESSION_NO_CERT)
 		return r;
 	return hello[20] == SESSION_OTHER_KEY   ? -EACCES
 	       : hello[20] == SESSION_NO_MEMORY ? -EBUSY
@@ -126,11 +127,12 @@ int session_answer_take(struct session_shake *s, const uint8_t answer[SESSION_AN
 	if (!noise_read(&s->noise, answer + SESSION_WORDS_BYTES, SESSION_ANSWER_BYTES - SESSION_WORDS_BYTES, again) ||
 	    memcmp(again, answer, sizeof(again)))
 		return -EBADMSG;
-	unsigned chosen = (unsigned)get_le(answer + 10, 2);
-	if (answer[20] == SESSION_NO_SUITE) {
-		s->theirs = chosen;
-		return -ENOTSUP;
-	}
+	unsigned chosen = (unsigned)get_le(answer + 10, 2) & ~SESSION_SHOWS;
+	s->theirs = (unsigned)get_le(answer + 10, 2);
+	if (answer[20] != SESSION_TAKEN)
+		return answer[20] == SESSION_NO_SUITE ? -ENOTSUP : -ENOKEY;
+	if (s->strict && !(s->theirs & SESSION_SHOWS))
+		return -ENOKEY;
 	if (!chosen || (chosen & (chosen - 1)) || (chosen & ~s->can))
 		return -EPROTO;
 	return choose(chosen, &s->suite);
@@ -166,15 +168,22 @@ int session_call_take(struct session_shake *s, const struct session_key *key, co
 		.role = call[9], .arg = (uint32_t)get_le(call + 12, 4), .epoch = (uint32_t)get_le(call + 16, 4)};
 	s->theirs = (unsigned)get_le(call + 10, 2);
 	r = agree(s->can, s->theirs, h->role, &s->suite);
-	s->refused = r != 0;
+	if (!r && s->strict && !(s->theirs & SESSION_SHOWS))
+		r = -ENOKEY;
+	s->refused = r;
 	return r;
 }
 
 int session_answer_make(struct session_shake *s, uint8_t out[SESSION_ANSWER_BYTES])
 {
-	words_make(SESSION_ACCEPTOR, s->refused ? s->can : 1u << s->suite, out);
-	out[20] = s->refused ? SESSION_NO_SUITE : SESSION_TAKEN;
+	words_make(SESSION_ACCEPTOR, s->refused ? s->can : 1u << s->suite | (s->can & SESSION_SHOWS), out);
+	out[20] = s->refused == -ENOKEY ? SESSION_NO_CERT : s->refused ? SESSION_NO_SUITE : SESSION_TAKEN;
 	return noise_write(&s->noise, out, SESSION_WORDS_BYTES, out + SESSION_WORDS_BYTES) ? 0 : -EPROTO;
+}
+
+bool session_shows(const struct session_shake *s)
+{
+	return s->can & s->theirs & SESSION_SHOWS;
 }
 
 void session_refusal_make(enum session_refusal why, uint8_t out[SESSION_HELLO_BYTES])

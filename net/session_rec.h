@@ -22,6 +22,7 @@
 #define SESSION_CALL_BYTES   (SESSION_HELLO_BYTES + NOISE_TAG_BYTES)
 #define SESSION_ANSWER_BYTES (SESSION_HELLO_BYTES + SESSION_WORDS_BYTES + NOISE_TAG_BYTES)
 #define SESSION_PROOF_BYTES  16u
+#define SESSION_SHOWS        (1u << 15) // among the suites: has a certificate, and would see the other's
 
 enum session_side { SESSION_CONNECTOR = 1, SESSION_ACCEPTOR = 2 };
 
@@ -31,15 +32,17 @@ enum session_refusal {
 	SESSION_NO_SUITE = 2,  // there is no suite for both: a whole answer, so that nobody else can say it
 	SESSION_NO_MEMORY = 3,
 	SESSION_ALTERED = 4, // the call is not as who knows the key has made it
+	SESSION_NO_CERT = 5, // it wants a certificate, and the caller has none: a whole answer, as with no suite
 };
 
 /* One handshake. In secret memory (net/seal/secret.h). */
 struct session_shake {
 	struct noise noise;
 	enum session_side side;
-	unsigned can;          // suites that this side would use, a bit each (enum seal_suite)
-	unsigned theirs;       // the other side: known to the acceptor, and to a connector that was refused for it
-	bool refused;          // by this acceptor: no suite is for both
+	unsigned can;    // suites that this side would use, a bit each (enum seal_suite)
+	unsigned theirs; // what the other side said of its own; to a connector that was taken: what was chosen
+	int refused;     // by this acceptor: -ENOTSUP, no suite is for both; -ENOKEY, the caller has no certificate
+	bool strict;     // it would see one
 	enum seal_suite suite; // that both do: known to the acceptor with the call, to the connector with the answer
 	uint8_t words[SESSION_WORDS_BYTES]; // of the call
 	uint8_t key_id[8];
@@ -61,8 +64,8 @@ void session_call_make(struct session_shake *s, const struct session_key *key, c
  * was altered), or -EPROTO.
  */
 int session_answer_begins(const uint8_t hello[SESSION_HELLO_BYTES]);
-/* The whole. Returns 0, -EBADMSG (nobody who knows the key has made it), -ENOTSUP (refused: no suite is for both), or
- * -EPROTO. */
+/* The whole. Returns 0, -EBADMSG (nobody who knows the key has made it), -ENOTSUP (refused: no suite is for both),
+ * -ENOKEY (one of the two wants a certificate, and the other has none), or -EPROTO. */
 int session_answer_take(struct session_shake *s, const uint8_t answer[SESSION_ANSWER_BYTES]);
 
 /* ---- the acceptor ---- */
@@ -71,7 +74,8 @@ int session_answer_take(struct session_shake *s, const uint8_t answer[SESSION_AN
 int session_call_begins(const uint8_t hello[SESSION_HELLO_BYTES]);
 /*
  * The whole; *h is who calls. A stranger's call costs some hashes and no more. Returns 0, -EACCES (of another key),
- * -EBADMSG (nobody who knows the key has made it), -ENOTSUP (no suite is for both: the answer says so), -EPROTO.
+ * -EBADMSG (nobody who knows the key has made it), -ENOTSUP (no suite is for both) or -ENOKEY (the caller has no
+ * certificate): then the answer says so; -EPROTO.
  */
 int session_call_take(struct session_shake *s, const struct session_key *key, const uint8_t call[SESSION_CALL_BYTES],
 		      struct session_hello *h);
@@ -82,6 +86,8 @@ void session_refusal_make(enum session_refusal why, uint8_t out[SESSION_HELLO_BY
 
 /* ---- both, after the answer ---- */
 
+/* Whether certificates are shown: both sides have one. */
+bool session_shows(const struct session_shake *s);
 unsigned session_hello_version(const uint8_t rec[SESSION_HELLO_BYTES]);
 /* The proof of side, which either can compute. */
 void session_proof(const struct session_shake *s, enum session_side side, uint8_t out[SESSION_PROOF_BYTES]);

@@ -60,7 +60,7 @@ struct Records : testing::Test {
 
 TEST_F(Records, HelloGoldenBytes)
 {
-	const uint8_t golden[24] = {'P', 'A', 'N', 'D', 'O', 0, 6, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
+	const uint8_t golden[24] = {'P', 'A', 'N', 'D', 'O', 0, 7, 0, 1, 1, 0, 0, 4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa};
 
 	c.can = 0;
 	session_call_make(&c, &key, &me, call);
@@ -88,6 +88,49 @@ TEST_F(Records, BothAgree)
 	EXPECT_EQ(memcmp(c.noise.hash, a.noise.hash, NOISE_HASH_BYTES), 0);
 	seal_stream_free(s[0]);
 	seal_stream_free(s[1]);
+}
+
+/* Whether certificates are shown is said where nobody alters it, and who wants one says so to who has none. */
+TEST_F(Records, CertificatesAreAskedForUnderATag)
+{
+	const session_id strict = {}, lenient = [] {
+		session_id i = {};
+		i.lenient = true;
+		return i;
+	}();
+
+	key.id = key_a.id = &strict;
+	begin();
+	ASSERT_EQ(say(), 0);
+	ASSERT_EQ(reply(), 0);
+	EXPECT_TRUE(session_shows(&c) && session_shows(&a));
+	for (unsigned altered = 0; altered < 2; altered++) {
+		begin();
+		session_call_make(&c, &key, &me, call);
+		if (!altered) {
+			call[11] ^= 0x80;
+			EXPECT_EQ(session_call_take(&a, &key_a, call, &heard), -EBADMSG);
+			continue;
+		}
+		ASSERT_EQ(session_call_take(&a, &key_a, call, &heard), 0);
+		ASSERT_EQ(session_answer_make(&a, answer), 0);
+		answer[11] ^= 0x80;
+		EXPECT_EQ(session_answer_take(&c, answer), -EBADMSG);
+	}
+	key.id = nullptr;
+	begin();
+	EXPECT_EQ(say(), -ENOKEY);
+	EXPECT_EQ(reply(), -ENOKEY) << "who called is told why";
+	key_a.id = &lenient;
+	begin();
+	EXPECT_EQ(say(), 0);
+	EXPECT_EQ(reply(), 0);
+	EXPECT_FALSE(session_shows(&c) || session_shows(&a));
+	key.id = &strict;
+	key_a.id = nullptr;
+	begin();
+	EXPECT_EQ(say(), 0);
+	EXPECT_EQ(reply(), -ENOKEY);
 }
 
 /* Sealed is the default; plain where both say so, else there is no session; and what one of them cannot is not chosen.
@@ -118,7 +161,7 @@ TEST_F(Records, Suites)
 		ASSERT_EQ(say(), x.r) << x.c << " " << x.a;
 		ASSERT_EQ(reply(), x.r) << "who called is told why";
 		EXPECT_EQ(a.theirs, x.c);
-		EXPECT_EQ(c.theirs, x.r ? x.a : 0);
+		EXPECT_EQ(c.theirs, x.r ? x.a : 1u << x.suite);
 		if (x.r)
 			continue;
 		EXPECT_EQ(a.suite, x.suite) << x.c << " " << x.a;

@@ -4,12 +4,12 @@
 # shellcheck shell=bash disable=SC2207
 
 declare -gA _pando_options=(
-	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --elastic --hosts --key --local --netns --link --plain --sealed --name --uuid
+	[run]="--domain --kernel --initrd --append --cpus --memory --max-cpus --max-memory --max-hosts --elastic --hosts --key --id --id-optional --local --netns --link --plain --sealed --name --uuid
 		--qmp --console --virtio-console --trace --status-json --peer-timeout --start-timeout --hold --reserve --prefetch --spin
 		--local-memory --dilate --tsc-skew --overcommit --no-reboot --disk --net --forward --rng --metrics --metrics-anywhere --metrics-file --metrics-every
 		--quiet --verbose"
-	[host]="--listen --key --cpus --memory --spin --link --plain --overcommit --seccomp --disks --once --log-name --listen-fd --key-fd --quiet --verbose"
-	[check]="--key --json"
+	[host]="--listen --key --id --id-optional --cpus --memory --spin --link --plain --overcommit --seccomp --disks --once --log-name --listen-fd --key-fd --quiet --verbose"
+	[check]="--key --id --json"
 	[status]="--json"
 	[dumpxml]="--from"
 	[qmp]="--wait --events"
@@ -47,7 +47,7 @@ _pando() {
 		return
 	fi
 	case $prev in
-	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | --identity | --out | -o)
+	--domain | --kernel | --initrd | --key | --trace | --status-json | --metrics-file | --output | --from | --identity | --id | --out | -o)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
@@ -72,7 +72,7 @@ _pando() {
 	--console | --virtio-console) COMPREPLY=($(compgen -W "stdio pty null file:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
 	--role) COMPREPLY=($(compgen -W "host operator monitor" -- "$cur")); return ;;
 	--link) COMPREPLY=($(compgen -W "uring dpdk:" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
-	--json | --once | --events | --netns | --plain | --sealed | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --text) ;;
+	--json | --once | --events | --netns | --plain | --sealed | --quiet | --verbose | --overcommit | --no-reboot | --rng | --metrics-anywhere | --id-optional | --text) ;;
 	--*) return ;; # its value is nobody's to guess
 	esac
 	if [[ $cur == -* ]]; then

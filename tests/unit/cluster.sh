@@ -68,12 +68,45 @@ says join_beside_silent_ones 0 "host 'rack1-c' until" cluster join "$(token)" --
 for fd in "${silent[@]}"; do exec {fd}>&-; done
 says nobody_listens 1 "Connection refused" cluster join "$(token)" --out "$tmp/x" --to "127.0.0.1:$(free_port)" --name x
 
+# Sessions of hosts that show certificates. Whatever else `pando check` finds on this machine is its own.
+start() { # NAME OPTION...: a host; its address in $addr
+	addr=127.0.0.1:$(free_port)
+	"$pando" host --memory 16M --listen "$addr" --log-name "$1" "${@:2}" 2>"$tmp/$1.log" &
+	pids+=($!)
+	wait_for 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/${addr##*:}" 2>/dev/null
+}
+asks() { # NAME ADDRESS WORDS OPTION...: pando check
+	"$pando" check "${@:4}" "$2" >"$tmp/out" 2>"$tmp/said" </dev/null
+	grep -F "$2" "$tmp/out" >>"$tmp/said"
+	grep -qF -- "$3" "$tmp/said"
+	verdict "$1" $? "expected words: $3"
+}
+start strict --id "$tmp/b" && strict=$addr
+start lenient --id "$tmp/b" --id-optional && lenient=$addr
+start old --key "$tmp/c/cluster.key" && old=$addr
+cp -r "$tmp/a" "$tmp/a2" # it will not hear that it was revoked
+asks session_by_certificate "$strict" "answers" --id "$tmp/a2"
+asks session_without_one "$strict" "the other side wants a certificate" --key "$tmp/c/cluster.key"
+asks session_of_the_lenient "$lenient" "answers" --key "$tmp/c/cluster.key"
+asks session_by_the_key "$old" "answers" --key "$tmp/c/cluster.key"
+asks session_with_who_shows_none "$old" "the other side shows no certificate" --id "$tmp/a2"
+grep -q 'warning: --id-optional' "$tmp/lenient.log" && ! grep -q 'warning: --id-optional' "$tmp/strict.log"
+verdict lenient_says_so $? "$(cat "$tmp/lenient.log")"
+says run_as_a_host 2 "has the certificate of a role that cannot do this: 'rack1-a' is host" run --id "$tmp/a" --hosts "$strict" --kernel /dev/null
+says optional_alone 2 "--id-optional" host --memory 16M --key "$tmp/c/cluster.key" --id-optional
+
 says revoke 0 "1 more revoked" cluster revoke "$tmp/c" rack1-a
 says revoke_nobody 1 "no certificate of 'nobody'" cluster revoke "$tmp/c" nobody
 cp "$tmp/b/revoked" "$tmp/old"
 says update 0 "has list 2" cluster update "$tmp/a" "$tmp/c/revoked"
 says update_back 1 "it is older" cluster update "$tmp/a" "$tmp/old"
 says revoked 1 "it was revoked" cluster show "$tmp/a"
+asks not_known_there_yet "$strict" "answers" --id "$tmp/a2"
+says update_the_host 0 "has list 2" cluster update "$tmp/b" "$tmp/c/revoked"
+asks session_of_a_revoked "$strict" "does not take this one's certificate: it was" --id "$tmp/a2"
+wait_for 60 grep -q 'refused a connection: its certificate is not taken: it was revoked' "$tmp/strict.log"
+verdict host_says_why $? "$(tail -n 3 "$tmp/strict.log")"
+asks session_of_another "$strict" "answers" --id "$tmp/d"
 says other_is_not 0 ": good" cluster show "$tmp/b"
 
 if command -v ssh-agent ssh-keygen ssh-add >/dev/null; then

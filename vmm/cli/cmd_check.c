@@ -8,6 +8,7 @@
 #include "vmm/check/gather.h"
 #include "vmm/check/show.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/identify.h"
 
 #define USAGE                                                                                                     \
 	"Usage: pando check [--json]\n"                                                                           \
@@ -24,20 +25,13 @@ static int check_usage(FILE *out, const struct cli_option *table)
 	return out == stdout ? 0 : 2;
 }
 
-static int ask_others(const char *key_path, char **addresses, unsigned n, struct check_facts *f)
+static int ask_others(const char *key_path, const char *id, char **addresses, unsigned n, struct check_facts *f)
 {
 	struct session_key key;
-	const char *why = "";
 	char host[CHECK_TEXT_MAX], port[8];
 
-	if (!key_path) {
-		fprintf(stderr, "pando: --key FILE is needed to ask other hosts\n");
+	if (cli_identify(key_path, id, ~0u, false, "--key FILE or --id FOLDER is needed to ask other hosts", &key))
 		return -1;
-	}
-	if (session_key_read(key_path, &key, &why)) {
-		fprintf(stderr, "pando: --key '%s': %s\n", key_path, why);
-		return -1;
-	}
 	for (unsigned i = 0; i < n; i++)
 		if (session_parse_address(addresses[i], host, sizeof(host), port, sizeof(port)) || !host[0]) {
 			fprintf(stderr, "pando: '%s': expected the address of a host, host:port\n", addresses[i]);
@@ -70,10 +64,11 @@ static int show(const struct check_facts *f, const struct check_report *r, bool 
 
 int cli_check(int argc, char **argv)
 {
-	const char *key = NULL;
+	const char *key = NULL, *id = NULL;
 	bool json = false;
 	const struct cli_option table[] = {
 		{"key", "FILE", "the cluster key (see pando keygen), for other hosts", CLI_TEXT, &key, 0, 0},
+		{"id", "FOLDER", "show the certificate there to other hosts", CLI_TEXT, &id, 0, 0},
 		{"json", NULL, "for programs", CLI_FLAG, &json, 0, 0},
 		{0},
 	};
@@ -92,7 +87,7 @@ int cli_check(int argc, char **argv)
 	log_set(LOG_ERROR, "check");
 	if (f && r) {
 		check_gather(f);
-		if (!left || ask_others(key, argv + 1, (unsigned)left, f) == 0) {
+		if (!left || ask_others(key, id, argv + 1, (unsigned)left, f) == 0) {
 			check_judge(f, r);
 			status = show(f, r, json);
 		}

@@ -38,7 +38,7 @@
 	"all of a name; 'update' takes the list FILE, which that has written, into the folder of a host. 'show' "      \
 	"tells what is\n"                                                                                              \
 	"in a folder of either kind, and whether its certificate is good.\n\n"                                         \
-	"Sessions do not ask for certificates yet: the key for sessions alone opens them.\n\n"
+	"Hosts and commands show what is in such a folder with --id FOLDER, and take who shows a good one.\n\n"
 
 struct cluster_args {
 	const char *role, *name, *ttl, *to, *via, *out, *listen;

@@ -10,22 +10,25 @@
 #include "vmm/check/memory.h"
 #include "vmm/check/show.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/identify.h"
 #include "vmm/conf/machine_desc.h"
 #include "vmm/conf/units.h"
 #include "vmm/host/host.h"
 
 struct args {
-	const char *listen, *key, *log_name, *link, *seccomp, *disks;
+	const char *listen, *key, *id, *log_name, *link, *seccomp, *disks;
 	uint64_t cpus, memory, spin, listen_fd, key_fd;
-	bool once, quiet, verbose, overcommit, plain;
+	bool once, quiet, verbose, overcommit, plain, lenient;
 };
 
 #define NO_FD 0xffffffffu
 
 static int read_key(const struct args *a, struct session_key *key)
 {
-	const char *why = "";
-
+	if (a->key_fd != NO_FD && a->id) {
+		fprintf(stderr, "pando: --id and --key-fd: expected one of them at most\n");
+		return -1;
+	}
 	if (a->key_fd != NO_FD) {
 		if (pread((int)a->key_fd, key->bytes, SESSION_KEY_BYTES, 0) == (ssize_t)SESSION_KEY_BYTES) {
 			close((int)a->key_fd);
@@ -34,16 +37,9 @@ static int read_key(const struct args *a, struct session_key *key)
 		fprintf(stderr, "pando: --key-fd: no key of %u bytes there\n", SESSION_KEY_BYTES);
 		return -1;
 	}
-	if (!a->key) {
-		fprintf(stderr, "pando: --key FILE is needed: 'pando keygen FILE' makes one, every host gets the "
-				"same\n");
-		return -1;
-	}
-	if (session_key_read(a->key, key, &why)) {
-		fprintf(stderr, "pando: --key '%s': %s\n", a->key, why);
-		return -1;
-	}
-	return 0;
+	return cli_identify(
+		a->key, a->id, ID_MAY(ID_HOST), a->lenient,
+		"--key FILE is needed: 'pando keygen FILE' makes one, every host gets the same; or --id FOLDER", key);
 }
 
 /* What is not sealed is said before anything crosses. */
@@ -130,6 +126,10 @@ int cli_host(int argc, char **argv)
 	const struct cli_option table[] = {
 		{"listen", "ADDRESS:PORT", "where to listen (default :7411)", CLI_TEXT, &a.listen, 0, 0},
 		{"key", "FILE", "the cluster key (see pando keygen)", CLI_TEXT, &a.key, 0, 0},
+		{"id", "FOLDER", "show this host's certificate, and take who shows one (pando cluster join)", CLI_TEXT,
+		 &a.id, 0, 0},
+		{"id-optional", NULL, "with --id: take also who shows none and has the key", CLI_FLAG, &a.lenient, 0,
+		 0},
 		{"cpus", "N", "vCPUs offered (default: this host's CPUs)", CLI_COUNT, &a.cpus, 1, VCPUS_MAX},
 		{"memory", "SIZE", "guest memory offered, e.g. 4G", CLI_SIZE, &a.memory, 0, 0},
 		{"spin", "US", "busy-poll so long before sleeping (default 0)", CLI_COUNT, &a.spin, 0, 1000000},
@@ -151,8 +151,9 @@ int cli_host(int argc, char **argv)
 	int left = cli_parse(argc, argv, table);
 
 	if (left == -2) {
-		printf("Usage: pando host --key FILE --memory SIZE [OPTION ...]\n\n"
-		       "Offers this host's CPUs and memory to guests of whoever knows the cluster key.\n\n");
+		printf("Usage: pando host (--key FILE | --id FOLDER) --memory SIZE [OPTION ...]\n\n"
+		       "Offers this host's CPUs and memory to guests of whoever knows the cluster key, or with --id of "
+		       "its operators.\n\n");
 		cli_print_options(table);
 		return 0;
 	}
@@ -173,6 +174,9 @@ int cli_host(int argc, char **argv)
 	if (read_sandbox(&a, &opt) || cli_link(a.link, &dpdk, &opt.dpdk) || read_key(&a, &opt.key))
 		return 2;
 	say_plain(&a);
+	if (a.lenient && !a.quiet)
+		fprintf(stderr,
+			"pando: warning: --id-optional: whoever has the key for sessions is taken, in every role\n");
 	opt.key.plain = a.plain;
 	if (!a.overcommit && check_room(a.memory))
 		return 1;

@@ -15,7 +15,7 @@
 	"key is\n"                                                                                                    \
 	"NAME gets a certificate for eight hours, and the key for sessions, in a folder. MARK is the cluster's, as\n" \
 	"'pando cluster show' prints it.\n\n"                                                                         \
-	"Sessions do not ask for certificates yet: give the folder's cluster.key to --key.\n\n"
+	"Then 'pando run --id FOLDER' and 'pando check --id FOLDER' show it to hosts.\n\n"
 
 /* A folder of this user's that is gone when he has left. */
 static const char *standard_folder(void)

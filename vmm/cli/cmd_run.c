@@ -7,6 +7,7 @@
 #include "net/log.h"
 #include "vmm/check/memory.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/identify.h"
 #include "vmm/cli/run_args.h"
 #include "vmm/cli/run_domain.h"
 #include "vmm/run/local.h"
@@ -62,22 +63,11 @@ static int check_room(const struct run_args *a, const struct run_options *o)
 	return -1;
 }
 
-static int read_key(struct run_options *o, const char *path)
-{
-	const char *why = "";
-
-	if (!path)
-		fprintf(stderr, "pando: --key FILE is needed with --hosts: the cluster key that the hosts have\n");
-	else if (session_key_read(path, &o->key, &why))
-		fprintf(stderr, "pando: --key '%s': %s\n", path, why);
-	else
-		return 0;
-	return -1;
-}
-
 static int take_key(struct run_options *o, const struct run_args *a)
 {
-	int r = read_key(o, a->key);
+	int r = cli_identify(a->key, a->id, ID_MAY(ID_OPERATOR), a->lenient,
+			     "--key FILE is needed with --hosts: the cluster key that the hosts have; or --id FOLDER",
+			     &o->key);
 
 	o->key.plain = a->plain;
 	return r;
@@ -182,6 +172,8 @@ int cli_run(int argc, char **argv)
 		 CLI_FLAG, &a.elastic, 0, 0},
 		{"hosts", "LIST", "addresses of the hosts, host:port,...", CLI_TEXT, &a.hosts, 0, 0},
 		{"key", "FILE", "the cluster key", CLI_TEXT, &a.key, 0, 0},
+		{"id", "FOLDER", "show the certificate there; hosts have to, too (pando login)", CLI_TEXT, &a.id, 0, 0},
+		{"id-optional", NULL, "with --id: hosts may show none", CLI_FLAG, &a.lenient, 0, 0},
 		{"local", "N", "start N hosts on this machine instead", CLI_COUNT, &a.local, 1, HOSTS_MAX},
 		{"netns", NULL, "local hosts each in a network namespace (root)", CLI_FLAG, &a.netns, 0, 0},
 		{"link", "LINK", "of local hosts: uring, dpdk:memif, af_packet, af_xdp", CLI_TEXT, &a.link, 0, 0},
@@ -190,8 +182,7 @@ int cli_run(int argc, char **argv)
 		{"name", "NAME", "name of the guest, for pando status (default pando)", CLI_TEXT, &a.name, 0, 0},
 		{"uuid", "UUID", "the guest's identifier (default: a random one)", CLI_TEXT, &a.uuid, 0, 0},
 		{"qmp", "LIST", "more places for the QMP monitor: paths, tcp:127.0.0.1:PORT", CLI_TEXT, &a.qmp, 0, 0},
-		{"console", "WHERE", "the serial port: stdio (default), pty, null, file:PATH", CLI_TEXT, &a.console, 0,
-		 0},
+		{"console", "WHERE", "serial port: stdio (default), pty, null, file:PATH", CLI_TEXT, &a.console, 0, 0},
 		{"virtio-console", "WHERE[,...]", "a virtio console (hvc0), which goes there; host=H: of that host",
 		 CLI_TEXT, &a.virtio_console, 0, 0},
 		{"trace", "FILE", "write what the hosts did last there at the end (pando trace decode)", CLI_TEXT,
@@ -208,8 +199,7 @@ int cli_run(int argc, char **argv)
 		 &a.local_memory, 0, 0},
 		TUNING_OPTION(TUNING_DILATE, "guest time runs at 1/K of real time (slow testbeds)"),
 		{"tsc-skew", "TICKS", "make the hosts' counters differ (a test)", CLI_COUNT, &a.skew, 0, 1ull << 62},
-		{"overcommit", NULL, "local hosts may offer more memory than this machine has", CLI_FLAG, &a.overcommit,
-		 0, 0},
+		{"overcommit", NULL, "local hosts may offer more memory than is there", CLI_FLAG, &a.overcommit, 0, 0},
 		{"no-reboot", NULL, "a guest that resets itself is over (exit status 3)", CLI_FLAG, &a.no_reboot, 0, 0},
 		{"disk", "PATH[,...]", "a disk: a file or block device of a host, or nbd://...; may be repeated",
 		 CLI_TEXTS, &a.disks, 0, 0},

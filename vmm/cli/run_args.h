@@ -14,12 +14,12 @@ struct domain;
 
 struct run_args {
 	/* texts are NULL, numbers 0 where nothing was said */
-	const char *domain, *kernel, *initrd, *append, *hosts, *key, *name, *uuid, *status_json, *link, *qmp;
+	const char *domain, *kernel, *initrd, *append, *hosts, *key, *id, *name, *uuid, *status_json, *link, *qmp;
 	const char *console, *virtio_console; // a domain has more to say of the first: console_append
 	const char *title, *description;
 	uint64_t local, cpus, memory, max_cpus, max_memory, max_hosts, skew, start_timeout_s, local_memory;
 	struct tuning tuning;
-	bool quiet, verbose, plain, sealed, netns, no_reboot, rng, elastic, overcommit, console_append;
+	bool quiet, verbose, plain, sealed, netns, no_reboot, rng, elastic, overcommit, console_append, lenient;
 	struct cli_texts disks, nets, forwards; // run_devices.h
 	const struct domain *from;              // the domain, for its devices; NULL: there is none
 	struct place_wish parts;                // of a domain: only its prescribed parts are used

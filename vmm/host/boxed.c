@@ -147,6 +147,8 @@ static int serve_boxed(const struct host_options *opt, int (*serve)(const struct
 		log_error("cannot start the process that opens disks for the sandbox: %s", strerror(-r));
 		return 1;
 	}
+	if (opt->key.id)
+		opt->key.id->freeze(opt->key.id->ctx);
 	r = box_enter(why, sizeof(why));
 	if (r) {
 		log_error("%s", why);

@@ -46,6 +46,8 @@ static void tell(struct listener *l, bool gave_way, int r)
 			   : r == -EBADMSG         ? "what it said was changed on the way, or said once before"
 			   : r == -ETIMEDOUT       ? "it said nothing in time"
 			   : r == -ENOTSUP         ? other_seal(l)
+			   : r == -ENOKEY          ? "it shows no certificate, and this host wants one (--id)"
+			   : r == -EKEYREJECTED    ? session_rejected()
 			   : r == -EPROTONOSUPPORT ? "it speaks another version of Pando's protocol"
 						   : "it does not speak Pando's protocol";
 

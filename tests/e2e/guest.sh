@@ -10,9 +10,9 @@ cd "$(dirname "$0")/../.."
 O=${1:?build folder}
 shift
 export PANDO_BUILD=$O
-[ $# -gt 0 ] || set -- "2 6.1 all 900 2" "3 6.1 topology 600 2" "2 6.1 topology,litmus 700 2 dpdk:memif,drop=1%" \
+[ $# -gt 0 ] || set -- "2 6.1 all 900 2" "3 6.1 topology 600 2" "2 6.12 topology,litmus 700 2 dpdk:memif,drop=1%"
+[ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "4 6.1 topology 900 2" "2 6.1 topology,litmus,pci 900 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet" \
 	"2 6.12 topology 500 2 dpdk:af_xdp"
-[ "$1" != more ] || set -- "1 6.1 topology,compute 300 1" "4 6.1 topology 900 2" "2 6.1 topology,litmus,pci 900 2 - 6.1" "2 6.1 topology 300 2 dpdk:af_packet"
 make -s O="$O" "$O/tests/detect" && read -r mode _ < <("$O/tests/detect")
 . tests/support/suite.sh
 

@@ -21,7 +21,7 @@ limit=120 # seconds for a guest, far away: for what hangs
 
 # The steps: an operation of `pando run` and how many it has; or, for a vCPU that moves, what is asked of the host.
 join_steps=(add-host:3 host-join:9)
-give_steps=(add-host:4 grow:3 vcpus-fill:3 memory-fill:4)
+give_steps=(add-host:4 grow:3 vcpus-fill:3 memory-fill:5)
 drain_steps=("move of homes:5" drain:3 remove-host:5 host-leave:9)
 
 hosts() { # NAME...: all of them run

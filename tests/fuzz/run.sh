@@ -25,7 +25,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	rm -rf "$work"
 	mkdir -p "$work/corpus"
 	[ -d tests/fuzz/corpus/"$name" ] && cp tests/fuzz/corpus/"$name"/* "$work/corpus/"
-	if "$bin" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=20000 -print_final_stats=1 \
+	if "$bin" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=1024 -max_len=20000 -print_final_stats=1 \
 		-artifact_prefix="$work/" "$work/corpus" >"$work/log" 2>&1; then
 		echo "PASS fuzz-$name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs)"
 	else

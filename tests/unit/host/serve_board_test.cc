@@ -37,7 +37,7 @@ TEST_F(ServeBoard, WhatItIsAskedOutOfOrder)
 	EXPECT_EQ("there is no host 77", say("board-moved", "{\"version\":1,\"host\":77}"));
 	EXPECT_EQ("the board is on host 0 already", say("board-moved", "{\"version\":1,\"host\":0}"));
 	EXPECT_EQ("{}", say("board-lines", "{}"));
-	EXPECT_EQ("{}", say("board-open", "{}"));
+	EXPECT_EQ("{}", say("board-open", "{\"alive\":true}"));
 }
 
 TEST_F(ServeBoard, WhatIsNoState)

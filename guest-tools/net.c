@@ -3,8 +3,9 @@
  * A network: the guest's first virtio card gets an address by DHCP (busybox's client), and what the CPUs of all nodes
  * send to an echo on the host, by TCP to the gateway, comes back as it was. The client of DHCP calls us as "lease".
  *
- *   net --port=N [--kib=N]      in a guest
- *   net --serve=PORT            that echo, on the host's loopback, until it is ended
+ *   net --port=N [--kib=N] [--again=N]     in a guest; again: connections more a CPU, where the other end's patience
+ *                                          is in real seconds and the guest's are not
+ *   net --serve=PORT                       that echo, on the host's loopback, until it is ended
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -215,9 +216,11 @@ static in_addr_t gateway_of(const char *card)
 struct exchange {
 	struct sockaddr_in to;
 	uint64_t pieces;
+	unsigned again; // connections more that each may take
 	struct {
 		const char *doing; // what failed, or NULL
 		int error;
+		unsigned resets; // connections that the other end gave up
 		uint64_t bad_words, ns_max;
 	} of[TOOL_CPUS_MAX];
 };
@@ -225,7 +228,8 @@ struct exchange {
 static bool whole(int fd, char *bytes, bool out)
 {
 	for (size_t done = 0; done < PIECE;) {
-		ssize_t n = out ? write(fd, bytes + done, PIECE - done) : read(fd, bytes + done, PIECE - done);
+		ssize_t n =
+			out ? send(fd, bytes + done, PIECE - done, MSG_NOSIGNAL) : read(fd, bytes + done, PIECE - done);
 
 		if (n <= 0) {
 			errno = n ? errno : ECONNRESET;
@@ -236,10 +240,11 @@ static bool whole(int fd, char *bytes, bool out)
 	return true;
 }
 
-static const char *there_and_back(struct exchange *x, int i, int fd, uint64_t *words)
+/* From *at on, which is the piece that was not done in the end. */
+static const char *there_and_back(struct exchange *x, int i, int fd, uint64_t *words, uint64_t *at)
 {
-	for (uint64_t piece = 0; piece < x->pieces; piece++) {
-		uint64_t start = tool_now_ns(), seed = (uint64_t)i + 1;
+	for (; *at < x->pieces; ++*at) {
+		uint64_t start = tool_now_ns(), seed = (uint64_t)i + 1, piece = *at;
 
 		for (uint64_t w = 0; w < WORDS; w++)
 			words[w] = tool_word(piece * WORDS + w, seed);
@@ -257,28 +262,48 @@ static const char *there_and_back(struct exchange *x, int i, int fd, uint64_t *w
 	return NULL;
 }
 
+static const char *one_connection(struct exchange *x, int i, uint64_t *words, uint64_t *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	const char *doing;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	doing = connect(fd, (struct sockaddr *)&x->to, sizeof(x->to)) < 0 ? "connecting"
+									  : there_and_back(x, i, fd, words, at);
+	x->of[i].error = errno;
+	close(fd);
+	return doing;
+}
+
+static bool given_up(int error)
+{
+	return error == ECONNRESET || error == EPIPE;
+}
+
 static void exchange(int i, void *arg)
 {
 	struct exchange *x = arg;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-	uint64_t *words = tool_pages(PIECE);
+	uint64_t *words = tool_pages(PIECE), at = 0;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	x->of[i].doing = connect(fd, (struct sockaddr *)&x->to, sizeof(x->to)) < 0 ? "connecting"
-										   : there_and_back(x, i, fd, words);
-	x->of[i].error = errno;
-	close(fd);
+	for (;;) {
+		x->of[i].doing = one_connection(x, i, words, &at);
+		if (!x->of[i].doing || !given_up(x->of[i].error) || x->of[i].resets == x->again)
+			return;
+		x->of[i].resets++;
+	}
 }
 
-static void talk(in_addr_t gateway, uint16_t port, uint64_t bytes)
+static void talk(in_addr_t gateway, uint16_t port, uint64_t bytes, unsigned again)
 {
 	static struct exchange x;
 	uint64_t start = tool_now_ns(), ns = 0;
 	int cpu[TOOL_CPUS_MAX], n = topo_one_each(cpu);
+	unsigned resets = 0;
 	bool good = true;
 
 	x = (struct exchange){.to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = gateway},
-			      .pieces = bytes / PIECE};
+			      .pieces = bytes / PIECE,
+			      .again = again};
 	tool_run(n, cpu, exchange, &x);
 	for (int i = 0; i < n; i++) {
 		if (x.of[i].doing)
@@ -288,7 +313,9 @@ static void talk(in_addr_t gateway, uint16_t port, uint64_t bytes)
 				  (unsigned long long)x.of[i].bad_words);
 		good = good && !x.of[i].doing && !x.of[i].bad_words;
 		ns = x.of[i].ns_max > ns ? x.of[i].ns_max : ns;
+		resets += x.of[i].resets;
 	}
+	tool_result("net_tcp_resets", resets, "connections");
 	tool_result("net_tcp_bytes", (double)(x.pieces * PIECE * (uint64_t)n), "bytes");
 	tool_result("net_tcp_longest", (double)ns / 1e6, "ms");
 	tool_result("net_tcp_time", (double)(tool_now_ns() - start) / 1e9, "s");
@@ -352,7 +379,7 @@ int net_main(int argc, char **argv)
 	say_address("net_gateway", gateway);
 	if (ask(SIOCGIFMTU, &r) == 0)
 		tool_result("net_mtu", r.ifr_mtu, "bytes");
-	talk(gateway, (uint16_t)port, bytes);
+	talk(gateway, (uint16_t)port, bytes, (unsigned)tool_arg(argc, argv, "again", 0));
 	say_neighbour(card, gateway);
 	return 0;
 }

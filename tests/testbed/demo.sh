@@ -125,7 +125,7 @@ fi
 if has net; then
 	port=7 tool=pando-guest
 	[ "$mode" = nested ] || port=$(free_port) tool=$(realpath "$build/guest-tools/pando-guest")
-	append="$append pando.net=--port=$port$([ "$mode" = direct ] || echo ,--kib=32)"
+	append="$append pando.net=--port=$port$([ "$mode" = direct ] || echo ,--kib=32,--again=5)" # passt gives up after some real seconds
 	files+=(--files "$build/guest-tools/pando-guest,$(command -v passt)=bin/passt")
 	before="$before$tool net --serve=$port & echo=\$!; " after="$after; kill \$echo"
 	PANDO_RUN_ARGS="--net passt,host=$((hosts - 1)) ${PANDO_RUN_ARGS:-}"

@@ -135,8 +135,26 @@ test_local() {
 	verdict dpdk $? "$(seals) $(grep -o '"transport": *"[^"]*"' "$tmp/dpdk.json" | sort -u)"
 }
 
+# Hosts that show certificates, to an operator who does.
+test_who_is_who() {
+	local n
+	"$O/pando" cluster init "$tmp/cluster" >/dev/null
+	for n in a b operator; do
+		"$O/pando" cluster join "$("$O/pando" cluster token "$tmp/cluster" --role "$([ $n = operator ] && echo operator || echo host)")" \
+			--out "$tmp/id-$n" --via "$O/pando cluster answer $tmp/cluster" --name $n >/dev/null || no members.join "$n"
+		[ $n = operator ] || start_host "member-$n" --cpus 1 --memory 32M --id "$tmp/id-$n"
+	done
+	run members --id "$tmp/id-operator" --hosts "$(addresses member-a member-b)" --append "$known"
+	local rc=$?
+	[ $rc = 0 ] && says '^PASS known'
+	verdict members.guest $? "exit status $rc: $(tail -n 3 "$log")"
+	refused key_alone 'the other side wants a certificate' member-a 'it shows no certificate, and this host wants one' \
+		--hosts "$(addresses member-a member-b)"
+}
+
 test_nobody_listens
 test_nobody_changes_anything
 test_both_say_the_same
 test_local
+test_who_is_who
 exit $bad

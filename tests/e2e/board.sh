@@ -160,6 +160,30 @@ if boot cards "$(addresses a b)" "test=stops outside=1 ms=${limit}000" --rng; th
 	finish stops
 fi
 
+# ---- a guest that boots from its disk does so where that is, at a reset too, wherever the board and vCPU 0 are ----
+guest_disk() { # FILE: a file system with a micro-guest where a disk's kernel is
+	mkdir -p "$tmp/root/etc" && echo 'ID=micro' >"$tmp/root/etc/os-release" && cp "$O/guest-tools/micro.elf" "$tmp/root/vmlinuz" &&
+		mke2fs -q -t ext4 -d "$tmp/root" "$1" 16M >/dev/null
+}
+PATH=$PATH:/usr/sbin:/sbin
+if wanted disk && ! type -P mke2fs >/dev/null; then
+	echo "SKIP $suite.disk: mke2fs is not installed"
+elif wanted disk && guest_disk "$tmp/disk.img"; then
+	boots=(--disk "$tmp/disk.img" --net none)
+	if boot disk "$(addresses a b)" "test=stops outside=1 ms=${limit}000"; then
+		wait_for "$patience" says "STOPS WANTED"
+		does board move-board "$name" 1 && does vcpu move "$name" 0 1 && does reset qmp "$name" system_reset
+		wait_for "$patience" said "STOPS WANTED" 2
+		verdict "$name.boots_again" $? "$(tail -n 4 "$log")"
+		has_board 1 && pando qmp "$name" x-pando-query-vcpu-placement && tr -d ' \n' <"$tmp/out" | grep -q '"vcpu":0,"host":0\b'
+		verdict "$name.where_the_disk_is" $? "$(shown) $(answer)"
+		refuses stays "host 0 has PCI bus 0" drain "$name" 0
+		nmi
+		finish stops
+	fi
+	boots=(--kernel "$O/guest-tools/micro.elf")
+fi
+
 # ---- a host that ends in any step ends the guest, which says which; the others are free for the next one ----
 lost() { # PLACE VERB: of the host that has the board, of the one that is to have it, or of another; it ends when it is asked that
 	local hosts=(a b c) rc

@@ -7,6 +7,7 @@ patience=${PATIENCE:-20} # seconds for what comes at once; PANDO_OPTIONS: more o
 tmp=$(mktemp -d)
 export PANDO_RUN_DIR=$tmp/run
 name="" log=$tmp/none guest="" host_pids=()
+boots=(--kernel "$O/guest-tools/micro.elf") # what guests boot from
 declare -A at pid # of hosts, by the name that start_host() gave them: address and process
 end_all() {
 	local p
@@ -47,7 +48,7 @@ boot_guest() { # NAME SECONDS OPTION...: the micro-guest under `pando run`, for 
 	shift 2
 	[ -z "$guest" ] || { kill "$guest"; end_of_guest; } 2>/dev/null # the one before, where a test has given up
 	# shellcheck disable=SC2086 # words
-	timeout -k 5 "$limit" "$O/pando" run ${PANDO_OPTIONS:-} --kernel "$O/guest-tools/micro.elf" --name "$name" --quiet "$@" >"$log" 2>&1 </dev/null &
+	timeout -k 5 "$limit" "$O/pando" run ${PANDO_OPTIONS:-} "${boots[@]}" --name "$name" --quiet "$@" >"$log" 2>&1 </dev/null &
 	guest=$!
 	wait_for "$patience" guest_runs "$name" || { no "$name.boot" "it does not run"; return 1; }
 }

@@ -13,7 +13,7 @@ for f in pando guest-tools tests/driver tests/single; do
 	[ ! -e "$O/$f" ] || files+=,$O/$f=build/$f
 done
 # busybox has most of them too, and not all of their options.
-for p in awk cat cmp cp cut date env fio grep head ldd ls mktemp paste pgrep prlimit rm sed seq setpriv sha256sum sleep socat sort stat tail timeout tr truncate uniq unshare wc; do
+for p in awk cat cmp cp cut date env fio grep head ldd ls mke2fs mktemp paste pgrep prlimit rm sed seq setpriv sha256sum sleep socat sort stat tail timeout tr truncate uniq unshare wc; do
 	if f=$(type -P $p); then files+=,$f=bin/$p; fi
 done
 [ ! -x /usr/bin/python3 ] || files+=,/usr/bin/python3=bin/python3,$(/usr/bin/python3 -c 'import os; print(os.path.dirname(os.__file__))')=lib/$(basename "$(readlink -f /usr/bin/python3)")

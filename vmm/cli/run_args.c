@@ -173,6 +173,7 @@ static int set_boot(const struct run_args *a, struct run_options *o)
 	}
 	snprintf(o->desc.cmdline, sizeof(o->desc.cmdline), "%s%s", append, elastic_words(a));
 	o->desc.elastic = a->elastic;
+	o->desc.disk_boots = disk;
 	return 0;
 }
 

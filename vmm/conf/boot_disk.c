@@ -21,11 +21,19 @@ const struct desc_device *desc_boot_disk(const struct machine_desc *d, struct di
 	}
 	if (!found)
 		snprintf(why, why_cap, "the machine has no kernel and no disk to boot from: give --kernel or --disk");
-	if (!found || found->host == d->board)
+	if (!found || !found->host || d->version)
 		return found;
 	snprintf(why, why_cap,
-		 "the disk '%.200s' is on host %u: a machine boots from a disk of host %u, which has the board, or by "
-		 "--kernel",
-		 config->path, found->host, d->board);
+		 "the disk '%.200s' is on host %u: a machine starts from a disk of host 0, or by --kernel",
+		 config->path, found->host);
 	return NULL;
+}
+
+host_id desc_boot_host(const struct machine_desc *d)
+{
+	struct disk_config c;
+	char why[DESC_REPORT_MAX];
+	const struct desc_device *disk = d->disk_boots ? desc_boot_disk(d, &c, why, sizeof(why)) : NULL;
+
+	return (host_id)(disk ? disk->host : d->board);
 }

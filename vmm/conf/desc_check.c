@@ -360,8 +360,9 @@ int desc_check(const struct machine_desc *d, char *why, size_t cap)
 			      DESC_NAME_MAX - 1);
 	if (!is_uuid(d->uuid, sizeof(d->uuid)))
 		return refuse(why, cap, "uuid: 32 hexadecimal digits in lower case as 8-4-4-4-12 are expected");
-	if (d->elastic > 1)
-		return refuse(why, cap, "elastic is %u, 0 or 1 is expected", d->elastic);
+	if (d->elastic > 1 || d->disk_boots > 1)
+		return refuse(why, cap, "%s is %u, 0 or 1 is expected", d->elastic > 1 ? "elastic" : "disk_boots",
+			      d->elastic > 1 ? d->elastic : d->disk_boots);
 	if (!is_clean(d->cmdline, sizeof(d->cmdline)))
 		return refuse(why, cap, "cmdline: at most %u printable characters are expected", DESC_CMDLINE_MAX - 1);
 	if (d->dilate < 1 || d->dilate > DILATE_MAX)

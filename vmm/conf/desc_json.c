@@ -41,6 +41,7 @@ static const struct member machine_members[] = {
 	MEMBER(machine_desc, tsc_skew, I64),     MEMBER(machine_desc, pci_buses, U32),
 	MEMBER(machine_desc, address_bits, U32), MEMBER(machine_desc, board, U32),
 	MEMBER(machine_desc, uuid, TEXT),        MEMBER(machine_desc, elastic, U32),
+	MEMBER(machine_desc, disk_boots, U32),
 };
 
 static const struct member host_members[] = {

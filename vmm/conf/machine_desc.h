@@ -94,6 +94,8 @@ struct machine_desc {
 	uint32_t address_bits; // of guest addresses: the fewest that any host has, and what all vCPUs are shown; 0:
 			       // their own
 	char cmdline[DESC_CMDLINE_MAX];
+	/* 1: the guest boots from its disk, where that is (boot_disk.h). 0: from images, where the board is. */
+	uint32_t disk_boots;
 	uint32_t epoch;
 	uint32_t dilate;          // guest time runs at 1/dilate of real time (1: real time)
 	uint32_t peer_timeout_ms; // a silent host is lost after this time

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/conf/boot_disk.h"
 #include "vmm/machine/pause.h"
 
 struct cpu_reset {
@@ -84,10 +85,12 @@ int machine_reset(struct machine *m, const struct machine_images *images, char *
 		return r;
 	}
 	board_reset(m);
-	if (m->self == m->desc->board && !m->cpus[0].present) {
-		snprintf(why, why_cap, "vCPU 0 is not where the board is");
+	bool boots = m->self == desc_boot_host(m->desc);
+
+	if (boots && !m->cpus[0].present) {
+		snprintf(why, why_cap, "vCPU 0 is not where the guest boots");
 		r = -EINVAL;
-	} else if (m->self == m->desc->board) {
+	} else if (boots) {
 		r = machine_place_kernel(m, images, why, why_cap);
 	}
 	atomic_store(&m->reset_asked, false);

@@ -8,7 +8,6 @@
 
 #include "coherence/base/refuse.h"
 #include "net/link.h"
-#include "vmm/conf/boot_disk.h"
 #include "vmm/run/members.h"
 #include "vmm/run/ops_priv.h"
 
@@ -308,29 +307,20 @@ void boards_destroy(struct boards *b)
 	free(b);
 }
 
-/* A guest without a kernel boots from a disk, which stays where it is. */
-static int boots_there(const struct boards *b, host_id to, char *why, size_t cap)
+int boards_may_move(const struct boards *b, host_id to, char *why, size_t cap)
 {
-	struct machine_desc *d = malloc(sizeof(*d));
-	struct disk_config c;
-	uint64_t none[2];
-	int r = 0;
+	struct machine_desc *d;
 
+	if (members_cordoned(b->members, to))
+		return refuse_with(why, cap, -EBUSY, "host %u is about to leave", to);
+	d = malloc(sizeof(*d));
 	if (!d)
 		return refuse_with(why, cap, -ENOMEM, "no memory");
 	*d = *b->desc;
-	r = desc_move_board(d, to, why, cap);
-	if (!r && !b->net.send_images(b->net.ctx, HOST_NONE, none) && !desc_boot_disk(d, &c, why, cap))
-		r = -EBUSY;
+	int r = desc_move_board(d, to, why, cap);
+
 	free(d);
 	return r;
-}
-
-int boards_may_move(const struct boards *b, host_id to, char *why, size_t cap)
-{
-	if (members_cordoned(b->members, to))
-		return refuse_with(why, cap, -EBUSY, "host %u is about to leave", to);
-	return boots_there(b, to, why, cap);
 }
 
 int boards_move(struct boards *b, host_id to, ops_done done, void *ctx, char *why, size_t cap)

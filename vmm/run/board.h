@@ -36,8 +36,7 @@ void boards_destroy(struct boards *b); // after ops_destroy(); NULL: nothing
 
 /*
  * To that host. 0, or a negative errno with a sentence: -ENOENT: there is none; -EEXIST: it has the board; -EBUSY: it
- * is about to leave, or the guest boots from a disk that is elsewhere; and then done is not called. Event:
- * X_PANDO_BOARD_MOVED.
+ * is about to leave, or a chip is elsewhere than the board; and then done is not called. Event: X_PANDO_BOARD_MOVED.
  */
 int boards_move(struct boards *b, host_id to, ops_done done, void *ctx, char *why, size_t why_cap);
 /* Whether it could move there: 0, or as above. */

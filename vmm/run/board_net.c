@@ -12,8 +12,8 @@ static bool send_images(void *ctx, host_id to, uint64_t bytes[2])
 
 	for (unsigned i = 0; i < IMAGES; i++)
 		bytes[i] = r->images.file[i].fd >= 0 ? r->images.file[i].bytes : 0;
-	if (!bytes[CTL_KERNEL] || to == HOST_NONE)
-		return bytes[CTL_KERNEL] != 0;
+	if (!bytes[CTL_KERNEL])
+		return false;
 	images_send_again(&r->images, to);
 	r->images_why[0] = 0;
 	r->images_again = true;

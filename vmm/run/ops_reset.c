@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reset: all vCPUs stop, vCPU 0 goes to the board, each host resets its part, the board's last, and all go on.
+// Reset: all vCPUs stop, vCPU 0 goes where the guest boots, each host resets its part, that one last, and all go on.
 #include <stdlib.h>
 
+#include "vmm/conf/boot_disk.h"
 #include "vmm/run/grow.h"
 #include "vmm/run/ops_priv.h"
 #include "vmm/run/plug.h"
@@ -19,10 +20,10 @@ static void came_home(void *ctx, const struct mover_result *result, const char *
 	ops_step_over(ctx, error);
 }
 
-/* The host that has the board has the kernel, and sets vCPU 0 before it: should that be elsewhere, it comes first. */
-static host_id board(const struct ops_op *o)
+/* It has the kernel, or the disk with it, and sets vCPU 0 before it: should that be elsewhere, it comes first. */
+static host_id boot_host(const struct ops_op *o)
 {
-	return (host_id)o->v->desc->board;
+	return desc_boot_host(o->v->desc);
 }
 
 static void bring_home(struct ops_op *o)
@@ -31,9 +32,9 @@ static void bring_home(struct ops_op *o)
 	host_id at = m ? mover_host(m, 0) : HOST_NONE;
 
 	no_longer_due(o);
-	if (at == HOST_NONE || at == board(o))
+	if (at == HOST_NONE || at == boot_host(o))
 		ops_step_over(o, NULL);
-	else if (mover_move_inside(m, &o->op, 0, board(o), came_home, o))
+	else if (mover_move_inside(m, &o->op, 0, boot_host(o), came_home, o))
 		ops_step_over(o, "vCPU 0 cannot come home");
 }
 
@@ -44,10 +45,10 @@ static void settle_plugs(struct ops_op *o)
 	plugs_settle(o->v->plugs, o);
 }
 
-/* Until they are reset their cards may write into memory, where the board's host is to put the kernel. */
+/* Until they are reset their cards may write into memory, where the last one is to put the kernel. */
 static void reset_others(struct ops_op *o)
 {
-	host_set others = desc_all_hosts(o->v->desc) & ~host_bit(board(o));
+	host_set others = desc_all_hosts(o->v->desc) & ~host_bit(boot_host(o));
 
 	if (others)
 		ops_ask(o, others, VERB_RESET, NULL, ops_answered);
@@ -55,9 +56,9 @@ static void reset_others(struct ops_op *o)
 		ops_step_over(o, NULL);
 }
 
-static void reset_board(struct ops_op *o)
+static void reset_last(struct ops_op *o)
 {
-	ops_ask(o, host_bit(board(o)), VERB_RESET, NULL, ops_answered);
+	ops_ask(o, host_bit(boot_host(o)), VERB_RESET, NULL, ops_answered);
 }
 
 static void restarted(struct ops_op *o, const char *error)
@@ -76,7 +77,7 @@ static const struct ops_step steps[] = {{ops_halt, ops_unhalt},
 					{bring_home, NULL},
 					{settle_plugs, NULL},
 					{reset_others, ops_no_way_back},
-					{reset_board, ops_no_way_back},
+					{reset_last, ops_no_way_back},
 					{ops_go_again, ops_no_way_back},
 					{0}};
 static const struct ops_kind kind = {.name = "reset",

@@ -154,6 +154,7 @@ TEST_F(RunArgs, ElasticIsAWordForTheKernelAndOneForTheFirmware)
 	ASSERT_TRUE(fill());
 	EXPECT_EQ(o.desc.elastic, 0u);
 	EXPECT_STREQ(o.desc.cmdline, "console=ttyS0");
+	EXPECT_EQ(o.desc.disk_boots, 0u);
 	EXPECT_STREQ(o.desc.uuid, "00112233-4455-6677-8899-aabbccddeeff");
 	a.elastic = true;
 	ASSERT_TRUE(fill());

@@ -61,3 +61,19 @@ TEST_F(BootDisk, OfAnotherHostItIsRefused)
 	add(0, "{\"path\": \"/d\", \"boot\": true}");
 	EXPECT_NE(nullptr, find());
 }
+
+// Wherever the board is: the disk does not move.
+TEST_F(BootDisk, ItsHostBootsTheGuest)
+{
+	add(1, "{\"path\": \"/c\"}");
+	d.version = 1;
+	d.disk_boots = 0;
+	EXPECT_EQ(0, desc_boot_host(&d));
+	ASSERT_EQ(0, desc_move_board(&d, 1, why, sizeof(why))) << why;
+	EXPECT_EQ(1, desc_boot_host(&d));
+	ASSERT_EQ(0, desc_move_board(&d, 0, why, sizeof(why))) << why;
+	d.disk_boots = 1;
+	EXPECT_EQ(1, desc_boot_host(&d));
+	ASSERT_EQ(0, desc_unplug(&d, d.devices[d.devices_n - 1].id));
+	EXPECT_EQ(0, desc_boot_host(&d)) << "who says that there is none";
+}

@@ -113,6 +113,7 @@ TEST(DescCheck, EveryRefusalNamesItsReason)
 		{"uuid:", [](D &d) { strcpy(d.uuid, "00112233-4455-6677-8899-AABBCCDDEEFF"); }},
 		{"uuid:", [](D &d) { memset(d.uuid, '0', sizeof(d.uuid)); }},
 		{"elastic is 2", [](D &d) { d.elastic = 2; }},
+		{"disk_boots is 3", [](D &d) { d.disk_boots = 3; }},
 		{"leaves a gap", [](D &d) { d.ranges[1].first += 512, d.ranges[1].pages -= 512; }},
 		{"ranges of memory", [](D &d) { d.ranges_n = DESC_RANGES_MAX + 1; }},
 		{"nodes", [](D &d) { d.nodes_n = 0; }},

@@ -29,7 +29,7 @@ static inline machine_desc sample_desc(unsigned hosts = 2, uint32_t vcpus = 2, u
 	memset(&d, 0, sizeof(d));
 	strcpy(d.name, "guest-1");
 	strcpy(d.uuid, "00112233-4455-6677-8899-aabbccddeeff");
-	d.elastic = 1;
+	d.elastic = d.disk_boots = 1;
 	strcpy(d.cmdline, "console=ttyS0 quote=\"a b\" back\\slash");
 	d.hosts_n = hosts;
 	for (unsigned h = 0; h < hosts; h++) {

@@ -93,13 +93,32 @@ TEST_F(Boards, WhatRefusesIt)
 {
 	EXPECT_EQ(-ENOENT, start(2));
 	EXPECT_EQ(-EEXIST, start(0));
-	kernel = false;
-	EXPECT_EQ(-EBUSY, start(1));
-	EXPECT_NE(nullptr, strstr(why, "no disk to boot from")) << why;
-	ASSERT_LE(0, desc_add_card(&desc, CARD_BLK, 0, 1, "{\"path\":\"/d\"}", why, sizeof(why))) << why;
-	EXPECT_EQ(-EBUSY, start(1));
-	EXPECT_NE(nullptr, strstr(why, "the disk '/d' is on host 0: a machine boots from a disk of host 1")) << why;
 	EXPECT_TRUE(all.empty());
+}
+
+// There are no images: the disk stays where it is, and boots the guest there at a reset.
+TEST_F(Boards, OfAGuestThatBootsFromItsDisk)
+{
+	kernel = false;
+	desc.disk_boots = 1;
+	ASSERT_LE(0, desc_add_card(&desc, CARD_BLK, 0, 1, "{\"path\":\"/d\"}", why, sizeof(why))) << why;
+	ASSERT_EQ(0, start(1)) << why;
+	finish();
+	EXPECT_EQ((Said{"X_PANDO_BOARD_MOVED", "done"}), said);
+	EXPECT_EQ(
+		(Said{"pause", "freeze", "board-take", "board-moved", "board-lines", "clock", "resume", "board-open"}),
+		of(1));
+	EXPECT_EQ(1u, desc.board);
+	said.clear();
+	hosts[1].mute = "reset";
+	ASSERT_EQ(0, call([&] { return ops_reset(v, Done, this); }));
+	turns(40);
+	EXPECT_EQ("reset{}", hosts[1].verbs.back());
+	EXPECT_EQ(0, std::count(hosts[0].verbs.begin(), hosts[0].verbs.end(), "reset{}")) << "it is the last";
+	answer(hosts[1], hosts[1].kept, CALL_JSON, "{}");
+	finish();
+	EXPECT_EQ((Said{"RESET", "done"}), said);
+	EXPECT_EQ(0, mover_host(m, 0)) << "vCPU 0 is where the disk is";
 }
 
 TEST_F(Boards, AStoppedGuestStaysStopped)

@@ -16,7 +16,6 @@ struct Drain : VerbsAndMoves {
 	struct members *ms = nullptr;
 	struct drain *d = nullptr;
 	struct boards *b = nullptr;
-	bool kernel = true;
 	place_offer offers[HOSTS_MAX] = {{4, 256ull << 20, 0}, {4, 256ull << 20, 0}};
 	char why[DESC_REPORT_MAX] = "";
 
@@ -38,9 +37,9 @@ struct Drain : VerbsAndMoves {
 		h = homes_create(v, &desc);
 		boards_net bn = {};
 		bn.ctx = this;
-		bn.send_images = [](void *x, host_id, uint64_t bytes[2]) {
+		bn.send_images = [](void *, host_id, uint64_t bytes[2]) {
 			bytes[0] = 1, bytes[1] = 0;
-			return ((Drain *)x)->kernel;
+			return true;
 		};
 		bn.images_left = [](void *, char *, size_t) { return 0; };
 		bn.stop_images = [](void *) {};
@@ -80,10 +79,10 @@ struct Drain : VerbsAndMoves {
 
 TEST_F(Drain, WhatRefusesIt)
 {
-	kernel = false;
+	desc.devices[0].host = 1;
 	EXPECT_EQ(-EBUSY, start(0));
-	EXPECT_NE(nullptr, strstr(why, "no disk to boot from")) << "its board can't go: " << why;
-	kernel = true;
+	EXPECT_NE(nullptr, strstr(why, "is on host 1 and not with the board")) << "its board can't go: " << why;
+	desc.devices[0].host = 0;
 	EXPECT_EQ(-ENOENT, start(2));
 	EXPECT_EQ(-ENOENT, start(77));
 	offers[0].vcpus = 1;

@@ -171,7 +171,7 @@ case_elastic() {
 	ask chcpu 180 'chcpu -e 4 >/dev/null; cat /sys/devices/system/cpu/online'
 	same and_what_status_names_helps 0-4
 	# Linux before 6.12 learns the node of a CPU when it comes, and says once that its work queues had laid out none there.
-	ask complaints 180 'dmesg | grep -aE "BUG:|WARNING:|Oops|Call Trace|stall" | grep -vE "Speculative Return Stack Overflow|workqueue cpumask: online intersect" | head -n 3'
+	ask complaints 180 'dmesg | grep -aE "BUG:|WARNING:|Oops|Call Trace|rcu.*stall|soft lockup" | grep -vE "Speculative Return Stack Overflow|workqueue cpumask: online intersect" | head -n 3'
 	same no_complaint ""
 	switched_off
 }

@@ -61,7 +61,8 @@ void dpdk_seal_close(struct dpdk_peer *dp)
 int dpdk_seal_open(struct dpdk_peer *dp, const uint8_t **bytes, uint32_t n)
 {
 	uint8_t *f = (uint8_t *)(uintptr_t)*bytes; // in the port's buffer, which is ours while it is looked at
-	int got = seal_datagram_open(dp->seal, f, n, f + SEAL_DATAGRAM_HEAD, dp->d->now_ns);
+	int got = n < SEAL_DATAGRAM_MORE ? -EBADMSG
+					 : seal_datagram_open(dp->seal, f, n, f + SEAL_DATAGRAM_HEAD, dp->d->now_ns);
 
 	dp->p->stats->bad_tags += got == -EBADMSG;
 	if (got < 0)

@@ -32,7 +32,7 @@ build libnbd-dev volumes on the network (left out where it is missing)
 test libvirt-clients asks libvirt's schema about domain XML (virt-xml-validate)
 test g++ tests are C++
 test libgtest-dev the test framework
-test clang second compiler, and the fuzzers
+test clang compiles the unit tests and all with sanitizers, in half the time, and the fuzzers
 test libclang-rt-14-dev run-time of the fuzzers and sanitizers
 test clang-format holds the format
 test acpica-tools checks the ACPI tables (iasl)
@@ -54,6 +54,7 @@ test qemu-utils an NBD server of somebody else, and images in other formats
 test openssh-client logs in to a guest
 test tmux a terminal for pando top
 test procps pgrep, pkill and ps
+test systemd judges the service, its users and the files of a credential (systemd-analyze, -sysusers, -tmpfiles)
 testbed qemu-system-x86 emulates a machine with SVM where there is no hardware virtualization
 testbed seabios its firmware
 testbed busybox-static user space of the guest and of the nested machine

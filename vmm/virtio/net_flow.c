@@ -53,11 +53,13 @@ static uint32_t ipv4(const uint8_t *ip, const uint8_t *end)
 
 unsigned net_flow(const uint8_t *frame, uint32_t n)
 {
-	const uint8_t *end = frame + n, *at = frame + ETHERNET;
+	const uint8_t *end, *at;
 	uint32_t type, h = 0;
 
 	if (n < ETHERNET)
 		return 0;
+	end = frame + n;
+	at = frame + ETHERNET;
 	type = get_be(frame + 12, 2);
 	if (type == TYPE_VLAN && n >= ETHERNET + VLAN_BYTES) {
 		type = get_be(frame + 16, 2);

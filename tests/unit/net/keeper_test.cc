@@ -137,7 +137,7 @@ TEST_F(Keeper, WhatItOpenedIsTheFile)
 
 TEST_F(Keeper, StartsPrograms)
 {
-	with(false, [this]() -> std::string {
+	with(false, []() -> std::string {
 		struct child c;
 		int pair[2];
 		char how[96], byte = 0;

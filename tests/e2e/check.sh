@@ -71,7 +71,7 @@ bad_usage() { # NAME PATTERN ARGUMENT...
 	verdict "usage.$name" $? "status $RC, expected 2 and '$pattern'"
 }
 bad_usage unknown_option --frobnicate --frobnicate
-bad_usage no_key "--key FILE is needed" 127.0.0.1:7411
+bad_usage no_key "--key FILE or --id FOLDER is needed" 127.0.0.1:7411
 bad_usage no_such_key "/nonexistent" --key /nonexistent 127.0.0.1:7411
 "$PANDO" keygen "$WORK/key" && "$PANDO" keygen "$WORK/key2"
 bad_usage no_address "'nowhere'" --key "$WORK/key" nowhere

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,8 +93,21 @@ struct Ssh {
 			execlp("ssh-agent", "ssh-agent", "-D", "-a", agent.c_str(), nullptr);
 			_exit(127);
 		}
-		while (access(agent.c_str(), F_OK)) // it listens from then on
+		while (!listens()) { // which is some time after its socket is there
 			ASSERT_EQ(waitpid(pid, nullptr, WNOHANG), 0) << "no ssh-agent";
+			usleep(1000);
+		}
+	}
+	bool listens() const
+	{
+		struct sockaddr_un a = {};
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		a.sun_family = AF_UNIX;
+		agent.copy(a.sun_path, sizeof(a.sun_path) - 1);
+		bool there = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+		close(fd);
+		return there;
 	}
 	void add(const std::string &name)
 	{

@@ -55,7 +55,11 @@ TEST(DescJson, LargestDescriptionFitsItsMessage)
 	d.ranges_n = 0;
 	for (unsigned i = 0; i < DESC_RANGES_MAX; i++) {
 		uint64_t pages = d.nodes[i / 4].pages_max / 4;
-		d.ranges[d.ranges_n++] = {d.nodes[i / 4].first + i % 4 * pages, pages, i / 4, i / 4, 0};
+		auto &r = d.ranges[d.ranges_n++]; // member by member: its padding stays as it is
+		r.first = d.nodes[i / 4].first + i % 4 * pages;
+		r.pages = pages;
+		r.node = r.home = i / 4;
+		r.slot = 0;
 	}
 	EXPECT_LT(json_of(d).size(), 262144u);
 	EXPECT_EQ(0, parse(json_of(d), &back));

@@ -242,8 +242,8 @@ side_by_side() { # "NAME... | NAME..."
 # machine in real time never has another of its kind beside it.
 all=("unit | scripts"
 	"conform soak dpdk dsm micro trace drive move failures console check_host metrics top qmp plug join homes drain board lost elastic grow many silent | ~ tsan_build asan_build"
-	"tsan report domain | asan"
-	"sandbox sealed guest debian_disk odd_guests two_machines drive_guest move_guest | ~ intel | ~ model sim rel fuzz")
+	"tsan report domain sim rel | asan | ~ model"
+	"sandbox sealed guest debian_disk odd_guests two_machines drive_guest move_guest | ~ intel | ~ fuzz")
 [ "${1:-}" = all ] && set -- "${all[@]}"
 for s in "$@"; do
 	names=${s//[|~]/ }

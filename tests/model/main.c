@@ -23,7 +23,7 @@ static void help(void)
 		for (unsigned i = 0; i < models[k]->n; i++)
 			printf("                %s\n", models[k]->name(i));
 	printf("  --states N    give up after N states (default 40000000)\n"
-	       "  --seconds S   give up after S seconds for each configuration (default 200)\n"
+	       "  --seconds S   give up after S seconds of CPU for each configuration (default 200)\n"
 	       "  --large       also those that take very long; their limits have to be raised\n");
 }
 

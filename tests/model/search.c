@@ -198,7 +198,7 @@ static double seconds_now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); // other work on the machine is no reason to give up
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 

@@ -226,25 +226,6 @@ static const char *step(void *state, const struct action *a)
 
 /* ---- the model ---- */
 
-static enum action_class class_of(const struct action *a)
-{
-	(void)a;
-	return ACTION_NEWS; // nobody need do anything
-}
-
-static bool at_rest(const void *s, const char **wrong)
-{
-	(void)s;
-	(void)wrong;
-	return true;
-}
-
-static bool may_stick(const void *s)
-{
-	(void)s;
-	return true;
-}
-
 static void text(const struct action *a, char *buf, size_t cap)
 {
 	static const char *const names[E_ACTIONS] = {
@@ -256,13 +237,8 @@ static void text(const struct action *a, char *buf, size_t cap)
 	snprintf(buf, cap, "%s (%u)", names[a->kind], a->arg);
 }
 
-static const struct search_ops ops = {.state_bytes = sizeof(struct e_state),
-				      .actions = actions,
-				      .step = step,
-				      .class = class_of,
-				      .at_rest = at_rest,
-				      .may_stick = may_stick,
-				      .text = text};
+static const struct search_ops ops = {
+	.state_bytes = sizeof(struct e_state), .actions = actions, .step = step, .text = text};
 
 static const char *name(unsigned i)
 {

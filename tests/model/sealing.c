@@ -33,25 +33,6 @@ static const struct s_config configs[] = {
 };
 // clang-format on
 
-static enum action_class class_of(const struct action *a)
-{
-	(void)a;
-	return ACTION_NEWS; // an attacker need not do anything
-}
-
-static bool at_rest(const void *s, const char **wrong)
-{
-	(void)s;
-	(void)wrong;
-	return true;
-}
-
-static bool may_stick(const void *s)
-{
-	(void)s;
-	return true;
-}
-
 static void text(const struct action *a, char *buf, size_t cap)
 {
 	static const char *const names[S_ACTIONS] = {"says hello",        "hears the hello of",   "hears the answer of",
@@ -62,13 +43,8 @@ static void text(const struct action *a, char *buf, size_t cap)
 		 names[a->kind], (a->arg & 3) < S_CONNECTORS ? "c" : "a", a->arg % S_CONNECTORS, a->arg >> 2);
 }
 
-static const struct search_ops ops = {.state_bytes = sizeof(struct s_state),
-				      .actions = s_actions,
-				      .step = s_step,
-				      .class = class_of,
-				      .at_rest = at_rest,
-				      .may_stick = may_stick,
-				      .text = text};
+static const struct search_ops ops = {
+	.state_bytes = sizeof(struct s_state), .actions = s_actions, .step = s_step, .text = text};
 
 static const char *name(unsigned i)
 {

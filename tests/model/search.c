@@ -147,6 +147,8 @@ static const char *drains(struct search *s, uint32_t unit)
 	uint32_t path[512];
 	unsigned n = 0, turn = 0;
 
+	if (!s->ops->at_rest)
+		return NULL;
 	while (!at(s, unit)->drains) {
 		struct action acts[ACTIONS_CAP];
 		const char *wrong = NULL;

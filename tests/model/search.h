@@ -32,6 +32,7 @@ struct search_ops {
 	void (*unpack)(const uint8_t *buf, void *state);
 	unsigned (*actions)(const void *state, struct action *out, unsigned cap); // all that are possible
 	const char *(*step)(void *state, const struct action *a); // NULL, or what is wrong in the state reached
+	/* All three NULL: nobody need ever do anything. */
 	enum action_class (*class)(const struct action *a);
 	bool (*at_rest)(const void *state, const char **wrong); // nothing is under way; *wrong is set if it should be
 	bool (*may_stick)(const void *state);                   // it need not come to rest
